@@ -1,0 +1,221 @@
+"""Check: all faults of a graph at once, and what is legal but probably not meant."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from dataclasses import dataclass, field
+
+import nir
+import numpy as np
+
+from nirx.discretization import Discretization
+from nirx.dynamics.base import Dynamics, Misfit, check_finite, check_positive, parameter
+from nirx.errors import Fault, GraphError, InputError, NirxWarning
+from nirx.feedback import adjacency, algebraic_loops
+from nirx.flatten import FlatGraph, flatten
+from nirx.metadata import stored_discretization
+from nirx.paths import Path, format_path, parse_path
+from nirx.shapes import Shapes, infer_shapes
+
+__all__ = ["Examination", "check", "examine", "warn_of"]
+
+
+@dataclass
+class Examination:
+    """A graph taken apart and checked.
+
+    Arguments:
+        flat: its nodes and edges.
+        shapes: per node.
+        dynamics: per node; None for types that a `node_map` runs, and where there are faults.
+        delay: per node, whether it delays every element by a step or more.
+        faults, warnings: what is wrong, and what is odd.
+    """
+
+    flat: FlatGraph
+    shapes: Shapes
+    dynamics: list[Dynamics | None]
+    delay: list[bool]
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check(graph: nir.NIRGraph, discretization: Discretization | None = None) -> None:
+    """Check a graph in memory as `nirx.read` checks one in a file.
+
+    Arguments:
+        graph: any `nir.NIRGraph`; left as it is.
+        discretization: with it (or with one in the graph's metadata) delays and time
+            constants are checked against dt too.
+
+    **Raises**: `GraphError` with all faults. Warns with `NirxWarning`.
+    """
+    examination = examine(graph, discretization or stored_discretization(graph))
+    if examination.faults:
+        raise GraphError(examination.faults)
+    warn_of(examination.warnings, stacklevel=3)
+
+
+def warn_of(texts: list[str], stacklevel: int) -> None:
+    """Give each text as a `NirxWarning` of the caller's caller."""
+    for text in texts:
+        python_warnings.warn(text, NirxWarning, stacklevel=stacklevel + 1)
+
+
+def examine(
+    graph: nir.NIRGraph,
+    discretization: Discretization | None,
+    mapped: tuple[type, ...] = (),
+) -> Examination:
+    """Flatten, infer shapes and find every fault.
+
+    Arguments:
+        discretization: None checks what does not depend on it.
+        mapped: node types that a `node_map` runs.
+    """
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}")
+    flat = flatten(graph, mapped)
+    faults = list(flat.faults)
+    own_faults = [_own_fault(flat, i) for i in range(len(flat.nodes))]
+    faults += [f for f in own_faults if f is not None]
+    faults += _missing_ends(flat)
+    shapes, shape_faults = infer_shapes(flat, [f is not None for f in own_faults])
+    if not flat.broken:
+        faults += shape_faults
+    result = Examination(flat, shapes, [None] * len(flat.nodes), [False] * len(flat.nodes), faults)
+    _build_dynamics(result, discretization, [f is not None for f in own_faults])
+    if not flat.broken:
+        _check_loops(result)
+    if discretization is not None:
+        _check_overrides(result, discretization)
+    if not result.faults:
+        result.warnings += _unread_nodes(flat)
+    return result
+
+
+def _own_fault(flat: FlatGraph, index: int) -> Fault | None:
+    node, dynamics = flat.nodes[index].node, flat.nodes[index].type.dynamics
+    if dynamics is None:
+        return None
+    try:
+        names = [n for n in dynamics.parameters if n != "bias" or _has(node, n)]
+        for name in names:
+            parameter(node, name)
+        check_finite(node, tuple(names))
+        check_positive(node, dynamics.positive)
+        dynamics.check(node)
+    except Misfit as misfit:
+        path = format_path(flat.nodes[index].path)
+        return Fault(path, misfit.found, misfit.expected, misfit.mend)
+    return None
+
+
+def _has(node: object, name: str) -> bool:
+    return getattr(node, name, None) is not None
+
+
+def _missing_ends(flat: FlatGraph) -> list[Fault]:
+    faults = []
+    if () not in flat.broken:
+        for kind in (nir.Input, nir.Output):
+            if not flat.ports(kind):
+                name = kind.__name__
+                expected = f"at least one nir.{name} in the outermost graph"
+                faults.append(Fault("graph", f"no {name}", expected))
+    entered = {target for _, target in flat.edges}
+    for index, node in enumerate(flat.nodes):
+        if index in entered or flat.is_port(index, nir.Input):
+            continue
+        if _explained(flat, node.path):
+            continue  # the edge that is missing here has a fault of its own
+        faults.append(
+            Fault(
+                format_path(node.path),
+                f"{node.type.name} without incoming edges",
+                "at least one edge into every node but the outermost Inputs",
+                "connect or remove it",
+            )
+        )
+    return faults
+
+
+def _explained(flat: FlatGraph, path: Path) -> bool:
+    if not flat.broken:
+        return False
+    # The missing edge stands in the node's own graph, or, for a subgraph's Input, one above.
+    graphs = (path[:-1], path[:-2])
+    return any(b in graphs or b[:-1] in graphs for b in flat.broken)
+
+
+def _build_dynamics(
+    result: Examination, discretization: Discretization | None, skip: list[bool]
+) -> None:
+    flat, shapes = result.flat, result.shapes
+    odd: dict[str, list[str]] = {}
+    for index, node in enumerate(flat.nodes):
+        kind = node.type.dynamics
+        takes, gives = shapes.inputs[index], shapes.outputs[index]
+        if kind is None or skip[index] or takes is None or gives is None:
+            continue
+        if discretization is None:
+            # Without dt, a Delay counts as whole-step where it delays at all.
+            result.delay[index] = isinstance(node.node, nir.Delay) and bool(
+                (parameter(node.node, "delay") > 0).all()
+            )
+            continue
+        rule = discretization.at(node.path)
+        try:
+            built = kind.build(node.node, rule, takes, gives)
+        except Misfit as misfit:
+            path = format_path(node.path)
+            result.faults.append(Fault(path, misfit.found, misfit.expected, misfit.mend))
+            continue
+        result.dynamics[index] = built
+        result.delay[index] = built.whole_step_delay
+        for text in kind.warnings(node.node, rule):
+            odd.setdefault(text, []).append(format_path(node.path))
+    result.warnings += [f"{_some(paths)}: {text}" for text, paths in odd.items()]
+
+
+def _some(paths: list[str]) -> str:
+    shown = ", ".join(repr(p) for p in paths[:3])
+    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def _check_loops(result: Examination) -> None:
+    flat = result.flat
+    neuron = [n.type.neuron for n in flat.nodes]
+    for loop in algebraic_loops(len(flat.nodes), flat.edges, neuron, result.delay):
+        paths = [format_path(flat.nodes[i].path) for i in loop]
+        result.faults.append(
+            Fault(
+                paths[0],
+                f"algebraic loop: {_some(paths)} form a cycle in which nothing waits a step",
+                "a neuron, or a Delay of at least one step in every element, in every cycle",
+                "add a Delay of one step",
+            )
+        )
+
+
+def _check_overrides(result: Examination, discretization: Discretization) -> None:
+    known = {n.path[:k] for n in result.flat.nodes for k in range(1, len(n.path) + 1)}
+    for text in discretization.overrides:
+        if parse_path(text) not in known:
+            result.faults.append(
+                Fault(f"discretization override {text!r}", "no node or subgraph of that path")
+            )
+
+
+def _unread_nodes(flat: FlatGraph) -> list[str]:
+    predecessors = adjacency(len(flat.nodes), [(b, a) for a, b in flat.edges])
+    seen = np.zeros(len(flat.nodes), bool)
+    work = flat.ports(nir.Output)
+    seen[work] = True
+    while work:
+        for index in predecessors[work.pop()]:
+            if not seen[index]:
+                seen[index] = True
+                work.append(index)
+    paths = [format_path(flat.nodes[i].path) for i in np.flatnonzero(~seen)]
+    return [f"{_some(paths)}: no way to an Output; it runs and can be recorded"] if paths else []

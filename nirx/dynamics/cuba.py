@@ -1,0 +1,55 @@
+"""CubaLI and CubaLIF: a synaptic current i, then the LI or LIF step.
+
+**Source**: NIR, tau_syn di/dt = -i + w_in x and tau_mem dv/dt = (v_leak - v) + R i.
+"""
+
+from __future__ import annotations
+
+from nirx.coefficients import decay_fraction
+from nirx.dynamics.base import Arrays
+from nirx.dynamics.leaky import leaky_step
+from nirx.dynamics.neuron import Neuron
+from nirx.ops import Array, Ops, Shape
+
+__all__ = ["CurrentBasedIntegrateAndFire", "CurrentBasedIntegrator"]
+
+
+class CurrentBasedIntegrator(Neuron):
+    """CubaLI: puts out v."""
+
+    parameters = ("tau_syn", "tau_mem", "r", "v_leak", "w_in")
+    positive = ("tau_syn", "tau_mem")
+
+    def state_shapes(self) -> dict[str, Shape]:
+        return {"v": self.output_shape, "i": self.output_shape}
+
+    def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
+        d = self.rule
+        return {
+            "a": decay_fraction(ops, d.dt, p["tau_mem"], d.integrator),
+            "a_syn": decay_fraction(ops, d.dt, p["tau_syn"], d.integrator),
+            "r": p["r"],
+            "v_leak": p["v_leak"],
+            "w_in": p["w_in"],
+        }
+
+    def integrate(self, ops: Ops, c: Arrays, v: Array, current: Array) -> Array:
+        return leaky_step(ops, c, v, current)
+
+    def drive(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
+        old = s["i"]
+        jump = ops.mul(c["w_in"], x)
+        if self.rule.synapse_input == "scaled":
+            new = ops.add(old, ops.mul(c["a_syn"], ops.sub(jump, old)))
+        elif self.rule.synapse_input == "jump":
+            new = ops.add(ops.sub(old, ops.mul(c["a_syn"], old)), jump)
+        else:
+            full = ops.add(old, jump)
+            new = ops.sub(full, ops.mul(c["a_syn"], full))
+        return (old if self.rule.synapse == "voltage-first" else new), {"i": new}
+
+
+class CurrentBasedIntegrateAndFire(CurrentBasedIntegrator):
+    """CubaLIF: puts out spikes."""
+
+    parameters = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")

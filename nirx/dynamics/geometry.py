@@ -1,0 +1,56 @@
+"""Strides, paddings and kernels as NIR files hold them: ints, pairs, arrays or words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nirx.dynamics.base import Misfit
+from nirx.ops import Shape
+
+__all__ = ["integer", "integers", "windows"]
+
+
+def integers(node: Any, name: str, count: int, least: int) -> tuple[int, ...]:
+    """An attribute as `count` integers, each at least `least`; one number serves all axes."""
+    value = getattr(node, name, None)
+    try:
+        array = np.asarray(value)
+        numbers = [int(n) for n in array.reshape(-1)]
+        good = array.dtype.kind in "iuf" and array.size in (1, count)
+        good = good and all(n == m for n, m in zip(numbers, array.reshape(-1), strict=True))
+    except (TypeError, ValueError, OverflowError):
+        numbers, good = [], False
+    if not good or min(numbers) < least:
+        each = f"an integer >= {least}" + (f", or {count} of them" if count > 1 else "")
+        raise Misfit(f"{name} is {value!r}", each)
+    return tuple(numbers * count if len(numbers) == 1 else numbers)
+
+
+def integer(node: Any, name: str, least: int) -> int:
+    """An attribute as one integer."""
+    return integers(node, name, 1, least)[0]
+
+
+def windows(
+    space: Shape,
+    kernel: Shape,
+    stride: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+) -> Shape:
+    """How many places a kernel takes along each axis (floor mode). **Raises** `Misfit`."""
+    counts = []
+    for size, k, s, (before, after), d in zip(
+        space, kernel, stride, padding, dilation, strict=True
+    ):
+        room = size + before + after - d * (k - 1) - 1
+        if room < 0:
+            raise Misfit(
+                f"the kernel spans {d * (k - 1) + 1}, but the input with its padding only "
+                f"{size + before + after}",
+                "a kernel that fits into the input",
+            )
+        counts.append(room // s + 1)
+    return tuple(counts)

@@ -1,0 +1,75 @@
+"""Linear and Affine: a dot product per output, then the bias. **Source**: NIR, y = W x + b."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nirx.dynamics.base import (
+    Arrays,
+    Misfit,
+    Stateless,
+    broadcasts_to,
+    parameter,
+)
+from nirx.ops import Array, Ops, Shape
+
+__all__ = ["Affine", "Linear"]
+
+
+class Linear(Stateless):
+    """weight [*batched, out, in] acts on the last axis of x [*lead, *batched, in]."""
+
+    parameters = ("weight",)
+
+    @classmethod
+    def check(cls, node: Any) -> None:
+        shape = parameter(node, "weight").shape
+        if len(shape) < 2:
+            raise Misfit(f"weight has shape {shape}", "[..., out, in]")
+
+    @classmethod
+    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
+        *lead, out, into = parameter(node, "weight").shape
+        return (*lead, into), (*lead, out)
+
+    @classmethod
+    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
+        takes, gives = cls.declared_shapes(node)
+        if input_shape != takes or gives is None:
+            weight = parameter(node, "weight").shape
+            size = 1
+            for n in input_shape:
+                size *= n
+            flat = len(input_shape) > 1 and (size,) == takes
+            raise Misfit(
+                f"the input has shape {input_shape}, but weight has shape {weight}",
+                f"an input of shape {takes}",
+                "put a Flatten with start_dim=0 before it" if flat else "",
+            )
+        return gives
+
+    def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
+        return {**p, "weight": ops.prepare_linear(p["weight"])}
+
+    def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
+        return ops.linear(x, c["weight"])
+
+
+class Affine(Linear):
+    """Linear, then + bias; the bias may be absent (None)."""
+
+    parameters = ("weight", "bias")
+
+    @classmethod
+    def check(cls, node: Any) -> None:
+        super().check(node)
+        if getattr(node, "bias", None) is None:
+            return
+        gives = cls.declared_shapes(node)[1]
+        bias = parameter(node, "bias").shape
+        if gives is None or not broadcasts_to(bias, gives):
+            raise Misfit(f"bias has shape {bias}", f"bias of shape {gives}")
+
+    def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
+        y = ops.linear(x, c["weight"])
+        return ops.add(y, c["bias"]) if "bias" in c else y

@@ -1,0 +1,102 @@
+"""Flatten, and Input and Output, which pass their value on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nirx.dynamics.base import Arrays, Misfit, Stateless
+from nirx.dynamics.geometry import integers
+from nirx.ops import Array, Ops, Shape
+
+__all__ = ["Flatten", "Port", "declared_port_shape"]
+
+
+def declared_port_shape(node: Any, kind: str) -> Shape | None:
+    """The shape in `node.input_type["input"]` (or output), or None. **Raises** `Misfit`."""
+    declared = getattr(node, f"{kind}_type", None)
+    value = declared.get(kind) if isinstance(declared, dict) else declared
+    if value is None:
+        return None
+    try:
+        array = np.atleast_1d(np.asarray(value))
+        shape = tuple(int(n) for n in array.reshape(-1))
+        good = array.ndim == 1 and all(n == m and n >= 0 for n, m in zip(shape, array, strict=True))
+    except (TypeError, ValueError, OverflowError):
+        shape, good = (), False
+    if not good:
+        raise Misfit(f"{kind}_type is {value!r}", "a shape: one integer per axis")
+    return shape
+
+
+class Port(Stateless):
+    """Input or Output: the value passes unchanged."""
+
+    @classmethod
+    def check(cls, node: Any) -> None:
+        cls.declared_shapes(node)
+
+    @classmethod
+    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
+        shape = declared_port_shape(node, "input")
+        return shape, shape
+
+    @classmethod
+    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
+        declared, _ = cls.declared_shapes(node)
+        if declared not in (None, input_shape):
+            raise Misfit(
+                f"it is declared with shape {declared}, but gets shape {input_shape}",
+                f"a value of shape {declared}",
+            )
+        return input_shape
+
+    def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
+        return x
+
+
+class Flatten(Stateless):
+    """Joins the feature axes start_dim..end_dim into one; batch axes do not count."""
+
+    @classmethod
+    def check(cls, node: Any) -> None:
+        integers(node, "start_dim", 1, -32)
+        integers(node, "end_dim", 1, -32)
+        declared_port_shape(node, "input")
+
+    @classmethod
+    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
+        shape = declared_port_shape(node, "input")
+        return shape, None if shape is None else cls._joined(node, shape)
+
+    @classmethod
+    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
+        declared = declared_port_shape(node, "input")
+        if declared not in (None, input_shape):
+            raise Misfit(
+                f"its input_type is {declared}, but it gets shape {input_shape}",
+                f"an input of shape {declared}",
+            )
+        return cls._joined(node, input_shape)
+
+    @classmethod
+    def _joined(cls, node: Any, shape: Shape) -> Shape:
+        (start,), (end,) = integers(node, "start_dim", 1, -32), integers(node, "end_dim", 1, -32)
+        axes = len(shape)
+        first, last = (n + axes if n < 0 else n for n in (start, end))
+        if axes == 0 and start in (0, -1) and end in (0, -1):
+            return (1,)
+        if not (0 <= first <= last < axes):
+            raise Misfit(
+                f"start_dim={start}, end_dim={end} on an input of shape {shape}",
+                "start_dim <= end_dim, both axes of the features (the batch does not count)",
+            )
+        size = 1
+        for n in shape[first : last + 1]:
+            size *= n
+        return (*shape[:first], size, *shape[last + 1 :])
+
+    def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
+        lead = x.shape[: x.ndim - len(self.input_shape)]
+        return x.reshape((*lead, *self.output_shape))

@@ -1,0 +1,86 @@
+"""Spike and reset: threshold, count, and when the membrane potential is reset.
+
+**Source**: NIR equations of IF, LIF and CubaLIF; the choices are DESIGN's semantics
+version 1, written up in docs/semantics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nirx.discretization import Discretization
+from nirx.dynamics.base import Arrays
+from nirx.ops import Array, Ops
+
+__all__ = ["fire", "single_spike", "spiking_step", "spiking_coefficients"]
+
+
+def single_spike(ops: Ops, rule: Discretization, v: Array, threshold: Array) -> Array:
+    """1 where v is above (or, with `threshold="ge"`, at) the threshold; NaN never spikes."""
+    above = ops.greater_equal if rule.threshold == "ge" else ops.greater
+    return ops.with_surrogate(above(v, threshold), v, threshold)
+
+
+def spiking_coefficients(ops: Ops, rule: Discretization, p: Arrays) -> dict[str, Array]:
+    """The coefficients that `spiking_step` reads."""
+    c = {"v_threshold": p["v_threshold"], "v_reset": p["v_reset"]}
+    if rule.spikes == "multi":
+        c["spikes_per_v"] = ops.div(ops.constant(1.0), p["v_threshold"])
+    return c
+
+
+def fire(ops: Ops, rule: Discretization, c: Arrays, v: Array) -> Array:
+    """The spikes (or number of spikes) that a membrane potential stands for."""
+    threshold = c["v_threshold"]
+    if rule.spikes == "single":
+        return single_spike(ops, rule, v, threshold)
+    return ops.with_surrogate(_count(ops, rule, c, ops.stop_gradient(v)), v, threshold)
+
+
+def _count(ops: Ops, rule: Discretization, c: Arrays, v: Array) -> Array:
+    # The largest integer n >= 0 with mul(n, threshold) <= v. The product with the rounded
+    # reciprocal may miss it by one either way; one correction up and one down finds it.
+    threshold = c["v_threshold"]
+    one = ops.constant(1.0)
+    n = ops.floor(ops.mul(v, c["spikes_per_v"]))
+    more = ops.add(n, one)
+    n = ops.select(ops.greater_equal(v, ops.mul(more, threshold)), more, n)
+    n = ops.select(ops.greater(ops.mul(n, threshold), v), ops.sub(n, one), n)
+    zero = ops.constant(0.0)
+    n = ops.select(ops.greater(n, zero), n, zero)  # also turns NaN into 0
+    if rule.max_spikes is None:
+        return n
+    most = ops.constant(float(rule.max_spikes))
+    return ops.select(ops.greater(n, most), most, n)
+
+
+def _apply_reset(ops: Ops, rule: Discretization, c: Arrays, v: Array, z: Array) -> Array:
+    if ops.detach_reset:
+        z = ops.stop_gradient(z)
+    if rule.reset == "value":
+        return ops.select(z, c["v_reset"], v)
+    return ops.sub(v, ops.mul(z, c["v_threshold"]))
+
+
+def spiking_step(
+    ops: Ops, rule: Discretization, c: Arrays, v_old: Array, integrate: Callable[[Array], Array]
+) -> tuple[Array, Array]:
+    """Integrate, spike and reset, in the order the rule asks for.
+
+    Arguments:
+        v_old: membrane potential [*batch, *features] after the previous step. With
+            `reset_when="next"` it still holds the value that spiked: the reset is due now.
+        integrate: one step of the membrane without spikes.
+
+    Returns: spikes and the new membrane potential.
+    """
+    if rule.reset_when == "next":
+        v = _apply_reset(ops, rule, c, integrate(v_old), fire(ops, rule, c, v_old))
+    elif rule.reset_when == "next-leaked":
+        v = integrate(_apply_reset(ops, rule, c, v_old, fire(ops, rule, c, v_old)))
+    else:
+        v = integrate(v_old)
+    z = fire(ops, rule, c, v_old if rule.output == "old" else v)
+    if rule.reset_when == "same" and rule.reset != "none":
+        v = _apply_reset(ops, rule, c, v, z)
+    return z, v

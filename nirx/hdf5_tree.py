@@ -1,0 +1,106 @@
+"""HDF5 into nested dicts, for files that nobody vouches for.
+
+A file is data: links to other files, foreign filters, references and object arrays are
+refused; a group that is reached twice, nesting without end and arrays far larger than
+the file could hold are refused too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nirx.errors import FileError
+
+__all__ = ["read_tree"]
+
+FILTERS = {
+    h5py.h5z.FILTER_DEFLATE,
+    h5py.h5z.FILTER_SHUFFLE,
+    h5py.h5z.FILTER_FLETCHER32,
+    h5py.h5z.FILTER_SZIP,
+    h5py.h5z.FILTER_NBIT,
+    h5py.h5z.FILTER_SCALEOFFSET,
+    h5py.h5z.FILTER_LZF,
+}
+MOST_DEPTH = 256
+MOST_BYTES_FLOOR = 64 * 2**20
+MOST_EXPANSION = 1200  # gzip packs at best about 1030:1
+
+
+def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dict[str, Any]:
+    """A group as nested dicts; leaves are NumPy arrays, NumPy scalars, str or lists of str.
+
+    Arguments:
+        group: where to start.
+        path: the file, for messages.
+        rename: applied to every name.
+
+    **Raises**: `FileError`.
+    """
+    allowance = max(MOST_BYTES_FLOOR, MOST_EXPANSION * os.path.getsize(path))
+    tree: dict[str, Any] = {}
+    seen = {_address(group)}
+    work: list[tuple[h5py.Group, dict[str, Any], int]] = [(group, tree, 0)]
+    while work:
+        current, into, depth = work.pop()
+        if depth > MOST_DEPTH:
+            raise FileError(f"{path}: groups are nested deeper than {MOST_DEPTH}: {current.name}")
+        for name in current:
+            where = f"{path}: {current.name.rstrip('/')}/{name}"
+            if not isinstance(current.get(name, getlink=True), h5py.HardLink):
+                raise FileError(f"{where} is a soft or external link; nirx does not follow links")
+            item = current[name]
+            if isinstance(item, h5py.Group):
+                if _address(item) in seen:
+                    raise FileError(f"{where} is a group that is linked more than once")
+                seen.add(_address(item))
+                into[rename(name)] = below = {}
+                work.append((item, below, depth + 1))
+            elif isinstance(item, h5py.Dataset):
+                allowance -= item.nbytes if item.dtype.kind != "O" else 0
+                if allowance < 0:
+                    raise FileError(f"{where} claims more data than a file of this size can hold")
+                into[rename(name)] = _read_dataset(item, where)
+            else:
+                raise FileError(f"{where} is neither a group nor a dataset")
+    return tree
+
+
+def _address(group: h5py.Group) -> int:
+    return h5py.h5o.get_info(group.id).addr
+
+
+def _read_dataset(item: h5py.Dataset, where: str) -> Any:
+    if item.is_virtual or item.external:
+        raise FileError(f"{where} keeps its data in another file")
+    properties = item.id.get_create_plist()
+    for index in range(properties.get_nfilters()):
+        if properties.get_filter(index)[0] not in FILTERS:
+            raise FileError(f"{where} uses a filter that nirx does not load")
+    if item.shape is None:
+        raise FileError(f"{where} is empty")
+    if item.dtype.kind == "O" and h5py.check_string_dtype(item.dtype) is None:
+        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
+    if item.dtype.kind not in "fiubSUO":
+        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
+    try:
+        return _plain(item[()])
+    except (OSError, UnicodeError) as error:
+        raise FileError(f"{where} cannot be read: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
+        return _texts(value.tolist())
+    return value
+
+
+def _texts(value: Any) -> Any:
+    return [_texts(v) for v in value] if isinstance(value, list) else _plain(value)

@@ -1,0 +1,123 @@
+"""The NumPy backend: no gradients, no compilation, the one to read first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nirx.assemble import assemble, dtype_name, native_arrays
+from nirx.backend import Prepared
+from nirx.discretization import Discretization
+from nirx.errors import UnsupportedError
+from nirx.execute import Executor
+from nirx.numpy_ops import NumpyOps
+from nirx.runners import ForeignRunner, NativeRunner, Runner
+from nirx.schedule import Schedule
+from nirx.surrogate import resolve_surrogate
+
+__all__ = ["BACKEND", "Net", "NumpyBackend", "from_nir"]
+
+CHUNK = 256
+
+
+class Net:
+    """A network on NumPy. Build it with `nirx.from_nir(graph, backend="numpy")`."""
+
+    def __init__(self, schedule: Schedule, runners: list[Runner], dtype: np.dtype):
+        self.schedule = schedule
+        self.dtype = dtype
+        self._executor = Executor(schedule, NumpyOps(dtype), runners)
+
+    def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
+        """One step.
+
+        Arguments:
+            x: [*batch, *features], or a dict {Input: array}.
+            state: what the step before gave; None starts fresh.
+
+        Returns: outputs (a dict where the graph has several) and the new state.
+
+        **Raises**: `InputError` for a wrong shape or dtype.
+        """
+        with np.errstate(all="ignore"):  # NaN and infinity propagate, they are no accident
+            return self._executor.step(x, state)
+
+    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
+        """Many steps.
+
+        Arguments:
+            xs: [time, *batch, *features], or a dict {Input: array}.
+            state: where to start; None starts fresh.
+            record: paths of nodes and state variables, or "all"; see docs/semantics.md.
+            chunk: steps that are computed together outside feedback; only speed and memory
+                depend on it.
+
+        Returns: outputs and the last state, and recordings [time, *batch, *features] exactly
+        if `record` is given.
+
+        **Raises**: `InputError` for a wrong shape, dtype or record key.
+        """
+        with np.errstate(all="ignore"):
+            return self._executor.run(xs, state, record, chunk)
+
+    def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
+        """The state before the first step; leaves are [*batch, *features]."""
+        with np.errstate(all="ignore"):
+            return self._executor.init_state(batch_shape)
+
+
+def from_nir(
+    graph_or_path: Any,
+    discretization: Discretization | None = None,
+    dtype: Any = "float32",
+    reproducible: bool = False,
+    node_map: Mapping[type, Any] | None = None,
+    surrogate: Any = "superspike",
+    detach_reset: bool = False,
+) -> Net:
+    """Build a NumPy network; see `nirx.from_nir`. Surrogates are checked, but nothing is trained."""
+    name = dtype_name(dtype)
+    resolve_surrogate(surrogate)
+    if reproducible:
+        raise UnsupportedError("reproducible=True: this version has no reproducible mode yet")
+    assembly = assemble(graph_or_path, discretization, node_map)
+    runners: list[Runner] = []
+    for position, (place, node) in enumerate(
+        zip(assembly.schedule.nodes, assembly.nodes, strict=True)
+    ):
+        if position in assembly.custom or place.dynamics is None:
+            module = assembly.custom[position]
+            runners.append(ForeignRunner(place.name, module, module, place.output_shape))
+        else:
+            arrays = native_arrays(type(place.dynamics), node)
+            parameters = {k: v.astype(name) for k, v in arrays.items()}
+            runners.append(NativeRunner(place.dynamics, parameters))
+    return Net(assembly.schedule, runners, np.dtype(name))
+
+
+class NumpyBackend:
+    """The object behind the entry point `nirx.backends: numpy`."""
+
+    name = "numpy"
+
+    def from_nir(self, graph_or_path: Any, **options: Any) -> Net:
+        return from_nir(graph_or_path, **options)
+
+    def prepare(
+        self,
+        graph: Any,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        **options: Any,
+    ) -> Prepared:
+        net = from_nir(graph, discretization, dtype, **options)
+
+        def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
+            return net.run(inputs, state, record)
+
+        return run
+
+
+BACKEND = NumpyBackend()

@@ -1,0 +1,22 @@
+"""Paths of nodes: tuples of names, and their text form.
+
+The text joins the names with "/". A "/" or "~" inside a name is written "~1" or "~0",
+as in JSON pointers (RFC 6901), so that every path has one text and every text one path.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Path", "format_path", "parse_path"]
+
+Path = tuple[str, ...]
+"""Names from the outermost graph to the node; sorting paths sorts by code point."""
+
+
+def format_path(path: Path) -> str:
+    """The text of a path: `("lif1", "a/b")` is `"lif1/a~1b"`."""
+    return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
+
+
+def parse_path(text: str) -> Path:
+    """The path of a text; the inverse of `format_path`."""
+    return tuple(name.replace("~1", "/").replace("~0", "~") for name in text.split("/"))

@@ -1,0 +1,75 @@
+"""What `record=` asks for: names of nodes and of their state variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nirx.errors import InputError, did_you_mean
+from nirx.paths import Path, format_path, parse_path
+from nirx.schedule import Schedule
+
+__all__ = ["Probe", "resolve_record"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One recording: the key asked for, the node's position, a state variable or None (output)."""
+
+    key: Any
+    position: int
+    variable: str | None
+
+
+def resolve_record(schedule: Schedule, record: Any) -> list[Probe]:
+    """The probes for a `record=` argument.
+
+    Arguments:
+        record: `"all"` (every node's output and every neuron's v and i), or an iterable of
+            keys. A text is tried as a node's path first, then as path and state variable,
+            parted by its last "."; a tuple of names is a node's path, or a path and a
+            variable.
+
+    **Raises**: `InputError` for a key that names nothing.
+    """
+    if isinstance(record, str):
+        if record == "all":
+            return list(_everything(schedule))
+        record = [record]
+    if not isinstance(record, Iterable):
+        raise InputError(f'record={record!r}; expected "all" or a list of paths')
+    return [_probe(schedule, key) for key in dict.fromkeys(record)]
+
+
+def _everything(schedule: Schedule) -> Iterable[Probe]:
+    for position, node in enumerate(schedule.nodes):
+        yield Probe(node.name, position, None)
+        if node.neuron and node.dynamics is not None:
+            for variable in node.dynamics.state_shapes():
+                yield Probe(f"{node.name}.{variable}", position, variable)
+
+
+def _probe(schedule: Schedule, key: Any) -> Probe:
+    for path, variable in _readings(key):
+        position = schedule.positions.get(path)
+        if position is None:
+            continue
+        if variable is None:
+            return Probe(key, position, None)
+        dynamics = schedule.nodes[position].dynamics
+        if dynamics is not None and variable in dynamics.state_shapes():
+            return Probe(key, position, variable)
+    text = key if isinstance(key, str) else format_path(tuple(map(str, key)))
+    known = [p.key for p in _everything(schedule)]
+    raise InputError(f"record: nothing is called {text!r}; {did_you_mean(text, known)}")
+
+
+def _readings(key: Any) -> list[tuple[Path, str | None]]:
+    if isinstance(key, tuple) and all(isinstance(k, str) for k in key):
+        return [(key, None), (key[:-1], key[-1] if key else None)]
+    if not isinstance(key, str):
+        raise InputError(f"record: {key!r} is not a text or a tuple of names")
+    node, dot, variable = key.rpartition(".")
+    readings: list[tuple[Path, str | None]] = [(parse_path(key), None)]
+    return [*readings, (parse_path(node), variable)] if dot else readings

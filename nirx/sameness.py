@@ -1,0 +1,56 @@
+"""`nirx.same_graph`: equality of content; nir's own == is identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.node_types import find_type
+
+__all__ = ["same_graph"]
+
+
+def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
+    """Whether two graphs have the same nodes, edges, parameters and metadata.
+
+    The order of nodes and edges does not count, duplicate edges do. Arrays are the same if
+    dtype, shape and every bit are.
+    """
+    if sorted(map(tuple, a.edges)) != sorted(map(tuple, b.edges)):
+        return False
+    if not _same(a.metadata or {}, b.metadata or {}) or set(a.nodes) != set(b.nodes):
+        return False
+    return all(_same_node(a.nodes[name], b.nodes[name]) for name in a.nodes)
+
+
+def _same_node(a: Any, b: Any) -> bool:
+    if isinstance(a, nir.NIRGraph) or isinstance(b, nir.NIRGraph):
+        both = isinstance(a, nir.NIRGraph) and isinstance(b, nir.NIRGraph)
+        return both and same_graph(a, b)
+    if type(a) is not type(b) or not _same(a.metadata or {}, b.metadata or {}):
+        return False
+    entry = find_type(type(a))
+    names = entry.stored if entry else [n for n in vars(a) if not n.endswith("_type")]
+    return all(_same(_stored(a, name), _stored(b, name)) for name in names)
+
+
+def _stored(node: Any, name: str) -> Any:
+    if name in ("shape", "input_type"):
+        declared = node.input_type
+        value = declared.get("input") if isinstance(declared, dict) else declared
+        return None if value is None else tuple(int(n) for n in np.atleast_1d(value))
+    return getattr(node, name, None)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) or isinstance(b, dict):
+        both = isinstance(a, dict) and isinstance(b, dict)
+        return both and set(a) == set(b) and all(_same(a[k], b[k]) for k in a)
+    if a is None or b is None or isinstance(a, str) or isinstance(b, str):
+        return type(a) is type(b) and a == b
+    x, y = np.asarray(a), np.asarray(b)
+    if x.dtype != y.dtype or x.shape != y.shape:
+        return False
+    return x.tolist() == y.tolist() if x.dtype.kind in "OSU" else x.tobytes() == y.tobytes()

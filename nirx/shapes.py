@@ -1,0 +1,129 @@
+"""Shape inference: every node's input and output shape, from the Inputs on."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import nir
+
+from nirx.dynamics.base import Misfit
+from nirx.errors import Fault
+from nirx.flatten import FlatGraph
+from nirx.ops import Shape
+from nirx.paths import format_path
+
+__all__ = ["Shapes", "infer_shapes"]
+
+
+@dataclass
+class Shapes:
+    """Per node of the flat graph; None where it could not be inferred."""
+
+    inputs: list[Shape | None]
+    outputs: list[Shape | None]
+
+
+def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]]:
+    """Infer all shapes in time linear in nodes and edges.
+
+    Shapes flow along the edges. What no Input reaches starts from the shapes that the
+    nodes' own parameters declare.
+
+    Arguments:
+        flat: the graph.
+        skip: nodes whose parameters are faulty already; they stay unknown without a fault.
+    """
+    count = len(flat.nodes)
+    successors: list[list[int]] = [[] for _ in range(count)]
+    for source, target in flat.edges:
+        successors[source].append(target)
+    shapes = Shapes([None] * count, [None] * count)
+    faults: dict[int, Fault] = {}
+    queue: deque[int] = deque()
+
+    def settle(index: int, shape: Shape) -> None:
+        shapes.inputs[index] = shape
+        node = flat.nodes[index]
+        try:
+            shapes.outputs[index] = node.type.infer_shape(node.node, shape)
+        except Misfit as misfit:
+            faults[index] = _fault(flat, index, misfit)
+            shapes.outputs[index] = _declared(flat, index)[1]  # so that one fault stays one
+        queue.append(index)
+
+    def flow() -> None:
+        while queue:
+            index = queue.popleft()
+            shape = shapes.outputs[index]
+            if shape is not None:
+                for target in successors[index]:
+                    if shapes.inputs[target] is None and not skip[target]:
+                        settle(target, shape)
+
+    for index in flat.ports(nir.Input):
+        if skip[index]:
+            continue
+        shape = _declared(flat, index)[0]
+        if shape is None:
+            where = format_path(flat.nodes[index].path)
+            faults[index] = Fault(where, "an Input without a shape", "input_type with a shape")
+        else:
+            settle(index, shape)
+    flow()
+    for index in range(count):  # cycles that no Input reaches
+        if shapes.inputs[index] is None and not skip[index]:
+            shape = _declared(flat, index)[0]
+            if shape is not None:
+                settle(index, shape)
+                flow()
+    found = [faults[i] for i in sorted(faults)]
+    return shapes, found + _edge_faults(flat, shapes, faults, skip)
+
+
+def _declared(flat: FlatGraph, index: int) -> tuple[Shape | None, Shape | None]:
+    entry = flat.nodes[index].type
+    if entry.dynamics is None:
+        return None, None
+    try:
+        return entry.dynamics.declared_shapes(flat.nodes[index].node)
+    except Misfit:
+        return None, None
+
+
+def _fault(flat: FlatGraph, index: int, misfit: Misfit) -> Fault:
+    path = format_path(flat.nodes[index].path)
+    return Fault(path, misfit.found, misfit.expected, misfit.mend)
+
+
+def _edge_faults(
+    flat: FlatGraph, shapes: Shapes, faults: dict[int, Fault], skip: list[bool]
+) -> list[Fault]:
+    found = []
+    for source, target in flat.edges:
+        given, taken = shapes.outputs[source], shapes.inputs[target]
+        if given is not None and taken is not None and given != taken and target not in faults:
+            a, b = (format_path(flat.nodes[i].path) for i in (source, target))
+            others = (s for s, t in flat.edges if t == target and shapes.outputs[s] == taken)
+            other = next(others, source)
+            found.append(
+                Fault(
+                    f"edge {a!r} -> {b!r}",
+                    f"{a!r} gives shape {given}, but {b!r} also gets shape {taken} from "
+                    f"{format_path(flat.nodes[other].path)!r}"
+                    if other != source
+                    else f"{a!r} gives shape {given}, but {b!r} takes shape {taken}",
+                    "one shape for all that flows into a node",
+                )
+            )
+    if faults or found or any(skip):
+        return found
+    return [
+        Fault(
+            format_path(flat.nodes[i].path),
+            "its shape cannot be inferred: no Input reaches it and no parameter gives it",
+            mend="give one node of its cycle parameters of full shape",
+        )
+        for i in range(len(flat.nodes))
+        if shapes.outputs[i] is None
+    ]

@@ -1,0 +1,173 @@
+"""`nirx.write`: a graph into a `.nir` file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+
+from nirx.check import check
+from nirx.discretization import Discretization
+from nirx.errors import FileError
+from nirx.file_names import MARK, MARK_VALUE, encode_name, needs_encoding
+from nirx.flatten import walk_graphs
+from nirx.metadata import DISCRETIZATION_KEY
+from nirx.node_types import NodeType, find_type
+from nirx.paths import format_path
+
+__all__ = ["write"]
+
+
+def write(
+    path: str | os.PathLike[str],
+    graph: nir.NIRGraph,
+    discretization: Discretization | None = None,
+) -> None:
+    """Check a graph and write it as a `.nir` file that nir 1.0.8 reads too.
+
+    Arguments:
+        path: the file; replaced in one step, so that a crash leaves the old one.
+        graph: left as it is.
+        discretization: if given, put into the file's metadata as a hint for readers.
+
+    **Raises**: `GraphError` with all faults, `FileError` for what HDF5 cannot hold.
+
+    **Source**: NIR file format of nir 1.0.8.
+    """
+    check(graph, discretization)
+    text = os.fspath(path)
+    folder = os.path.dirname(os.path.abspath(text))
+    try:
+        handle, temporary = tempfile.mkstemp(".part", f".{os.path.basename(text)}.", folder)
+    except OSError as error:
+        raise FileError(f"{text}: cannot be written: {error.strerror or error}") from error
+    os.close(handle)
+    try:
+        with h5py.File(temporary, "w") as file:
+            _write_file(file, graph, discretization)
+        with open(temporary, "rb") as done:
+            os.fsync(done.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, text)
+    except OSError as error:
+        raise FileError(f"{text}: cannot be written: {error}") from error
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_file(
+    file: h5py.File, graph: nir.NIRGraph, discretization: Discretization | None
+) -> None:
+    graphs = list(walk_graphs(graph))
+    encoded = any(needs_encoding(name) for _, g, _ in graphs for name in _names(g))
+    rename = encode_name if encoded else str
+    if encoded:
+        file.attrs[MARK] = MARK_VALUE
+    file.create_dataset("version", data=nir.version, dtype=h5py.string_dtype())
+    top = file.create_group("node")
+    for path, current, _ in graphs:
+        group = top
+        for name in path:
+            group = group.require_group("nodes").require_group(rename(name))
+        metadata = dict(current.metadata or {})
+        if not path and discretization is not None:
+            metadata[DISCRETIZATION_KEY] = discretization.to_json()
+        _write_graph(group, current, metadata, format_path(path), rename)
+
+
+def _names(graph: nir.NIRGraph) -> list[str]:
+    metadata = [n.metadata for n in (graph, *graph.nodes.values())]
+    return [*graph.nodes, *(k for m in metadata if isinstance(m, dict) for k in _keys(m))]
+
+
+def _keys(metadata: dict[str, Any]) -> list[str]:
+    below = [k for v in metadata.values() if isinstance(v, dict) for k in _keys(v)]
+    return [*(str(k) for k in metadata), *below]
+
+
+def _write_graph(
+    group: h5py.Group,
+    graph: nir.NIRGraph,
+    metadata: dict[str, Any],
+    where: str,
+    rename: Callable[[str], str],
+) -> None:
+    _put(group, "type", "NIRGraph", where)
+    edges = np.array([[rename(a), rename(b)] for a, b in graph.edges], dtype=object)
+    group.create_dataset("edges", data=edges.reshape((-1, 2)), dtype=h5py.string_dtype())
+    _write_metadata(group, metadata, where, rename)
+    nodes = group.require_group("nodes")
+    for name, node in graph.nodes.items():
+        own = nodes.require_group(rename(name))
+        if isinstance(node, nir.NIRGraph):
+            continue
+        entry = find_type(type(node))
+        assert entry is not None, "check lets no unknown type pass"
+        _write_node(own, node, entry, f"{where}/{name}".lstrip("/"), rename)
+
+
+def _write_node(
+    group: h5py.Group, node: Any, entry: NodeType, where: str, rename: Callable[[str], str]
+) -> None:
+    _put(group, "type", entry.name, where)
+    for name in entry.stored:
+        if name == "shape" or name == "input_type":
+            declared = node.input_type
+            value = declared.get("input") if isinstance(declared, dict) else declared
+        else:
+            value = getattr(node, name)
+        if value is not None:
+            _put(group, name, value, where)
+    _write_metadata(group, node.metadata or {}, where, rename)
+
+
+def _write_metadata(
+    group: h5py.Group, metadata: dict[str, Any], where: str, rename: Callable[[str], str]
+) -> None:
+    if not metadata:
+        return
+    below = group.create_group("metadata")
+    for name, value in metadata.items():
+        if isinstance(value, dict):
+            inner = below.create_group(rename(str(name)))
+            for key, item in value.items():
+                _put_or_nest(inner, rename, str(key), item, f"{where} metadata {name!r}")
+        else:
+            _put(below, rename(str(name)), value, f"{where} metadata {name!r}")
+
+
+def _put_or_nest(
+    group: h5py.Group, rename: Callable[[str], str], key: str, value: Any, where: str
+) -> None:
+    if isinstance(value, dict):
+        inner = group.create_group(rename(key))
+        for name, item in value.items():
+            _put_or_nest(inner, rename, str(name), item, where)
+    else:
+        _put(group, rename(key), value, where)
+
+
+def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
+    try:
+        if isinstance(value, str):
+            group.create_dataset(name, data=value, dtype=h5py.string_dtype())
+        elif isinstance(value, np.ndarray) and value.ndim and value.size:
+            group.create_dataset(name, data=value, compression="gzip")
+        else:
+            group.create_dataset(name, data=value)
+    except (TypeError, ValueError, UnicodeError) as error:
+        raise FileError(
+            f"{where}: {name} is a {type(value).__name__} that HDF5 cannot hold: {error}"
+        ) from error
