@@ -2,6 +2,9 @@
 
 from nirx.backend import from_nir as from_nir
 from nirx.check import check as check
+from nirx.compare import Comparison as Comparison
+from nirx.compare import assert_equivalent as assert_equivalent
+from nirx.compare import compare as compare
 from nirx.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.discretization import Discretization as Discretization
 from nirx.errors import Fault as Fault

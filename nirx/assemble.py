@@ -16,9 +16,10 @@ from nirx.dynamics.base import Dynamics, parameter
 from nirx.errors import InputError, UnsupportedError
 from nirx.metadata import resolve_discretization
 from nirx.node_map import find_builder
+from nirx.reading import read
 from nirx.schedule import Schedule, build_schedule
 
-__all__ = ["Assembly", "assemble", "dtype_name", "native_arrays"]
+__all__ = ["Assembly", "assemble", "dtype_name", "load", "native_arrays"]
 
 DTYPES = ("float32", "float64")
 
@@ -44,12 +45,7 @@ def assemble(
 
     **Raises**: `GraphError`, `FileError`, `InputError`.
     """
-    from nirx.reading import read
-
-    is_path = isinstance(graph_or_path, str | os.PathLike)
-    graph = read(graph_or_path) if is_path else graph_or_path
-    if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"expected a nir.NIRGraph or a path, got a {type(graph).__name__}")
+    graph = load(graph_or_path)
     if node_map is not None and not isinstance(node_map, Mapping):
         raise InputError(f"node_map is a {type(node_map).__name__}; expected {{NIR type: builder}}")
     chosen = resolve_discretization(graph, discretization)
@@ -61,6 +57,15 @@ def assemble(
         if builder is not None:
             custom[position] = builder(node)
     return Assembly(schedule, nodes, custom)
+
+
+def load(graph_or_path: Any) -> nir.NIRGraph:
+    """The graph itself, or the one in the file of that path."""
+    is_path = isinstance(graph_or_path, str | os.PathLike)
+    graph = read(graph_or_path) if is_path else graph_or_path
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph or a path, got a {type(graph).__name__}")
+    return graph
 
 
 def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
@@ -75,7 +80,7 @@ def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
 
 
 def dtype_name(dtype: Any) -> str:
-    """`"float32"` or `"float64"` for a name, a NumPy, torch or JAX dtype. **Raises** `UnsupportedError`."""
+    """The name for a name or a NumPy, torch or JAX dtype. **Raises** `UnsupportedError`."""
     name = str(dtype).rpartition(".")[2] if not isinstance(dtype, type) else dtype.__name__
     if name not in DTYPES:
         raise UnsupportedError(f"dtype={dtype!r}; nirx runs in {' or '.join(DTYPES)}")

@@ -34,10 +34,10 @@ def strongly_connected(successors: Sequence[Sequence[int]]) -> list[int]:
                 on_path.append(node)
             else:  # back from the successor before `place`
                 low[node] = min(low[node], low[successors[node][place - 1]])
-            for place in range(place, len(successors[node])):
-                target = successors[node][place]
+            for following in range(place, len(successors[node])):
+                target = successors[node][following]
                 if order[target] < 0:
-                    work += [(node, place + 1), (target, 0)]
+                    work += [(node, following + 1), (target, 0)]
                     break
                 if component[target] < 0:
                     low[node] = min(low[node], order[target])
@@ -85,7 +85,9 @@ def dominator_tree(successors: Sequence[Sequence[int]], roots: Sequence[int]) ->
     return DominatorTree(number[:count], dominator)
 
 
-def _depth_first(succ: Sequence[Sequence[int]], start: int) -> tuple[list[int], list[int], list[int]]:
+def _depth_first(
+    succ: Sequence[Sequence[int]], start: int
+) -> tuple[list[int], list[int], list[int]]:
     number = [-1] * len(succ)
     vertex: list[int] = []
     parent: list[int] = []
@@ -98,10 +100,10 @@ def _depth_first(succ: Sequence[Sequence[int]], start: int) -> tuple[list[int], 
             number[node] = len(vertex)
             vertex.append(node)
             parent.append(above)
-        for place in range(place, len(succ[node])):
-            target = succ[node][place]
+        for following in range(place, len(succ[node])):
+            target = succ[node][following]
             if number[target] < 0:
-                work += [(node, place + 1, -1), (target, 0, number[node])]
+                work += [(node, following + 1, -1), (target, 0, number[node])]
                 break
     return number, vertex, parent
 

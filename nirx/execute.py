@@ -46,7 +46,7 @@ class Executor:
         return _bare(outputs), nest(self.schedule, states, self.foreign)
 
     def run(self, xs: Any, state: Any, record: Any, chunk: int) -> tuple[Any, ...]:
-        """Many steps: xs is [time, *batch, *features]; gives outputs, state and, if asked, recordings."""
+        """Many steps: xs is [time, *batch, *features]; gives outputs, state and recordings."""
         if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
             raise InputError(f"chunk={chunk!r}; expected a whole number of steps, at least 1")
         probes = [] if record is None else resolve_record(self.schedule, record)
@@ -193,7 +193,7 @@ class Executor:
         traces: dict[tuple[int, str], Array],
         length: int,
     ) -> None:
-        """Run a cyclic component step by step over the chunk; adds to `values`, `states`, `traces`."""
+        """Run a cyclic component step by step; adds to `values`, `states` and `traces`."""
         inside = range(segment.start, segment.stop)
         own_coefficients = coefficients[segment.start : segment.stop]
         outside, wanted = self.schedule.borders[segment.start]
@@ -312,9 +312,7 @@ class Executor:
         assert batch is not None, "check lets no graph without Inputs pass"
         return arrays, batch[1:] if time else batch, length
 
-    def _accept_state(
-        self, state: Any, batch: Shape, coefficients: list[Any]
-    ) -> list[NodeState]:
+    def _accept_state(self, state: Any, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
         if state is None:
             return self._initial_states(batch, coefficients)
         accepted: list[NodeState] = []
@@ -322,7 +320,9 @@ class Executor:
             node = self.schedule.nodes[position]
             shapes = self.schedule.node_state_shapes(node)
             if position not in self.foreign:
-                own = {k: self._leaf(f"{node.name}.{k}", v, shapes[k], batch) for k, v in own.items()}
+                own = {
+                    k: self._leaf(f"{node.name}.{k}", v, shapes[k], batch) for k, v in own.items()
+                }
             late = {
                 k: self._leaf(f"{node.name}.feedback[{k!r}]", v, shapes["feedback"][k], batch)
                 for k, v in late.items()

@@ -103,9 +103,7 @@ def _name(path: Path) -> str:
     return format_path(path) if path else "graph"
 
 
-def _add_nodes(
-    flat: FlatGraph, path: Path, graph: nir.NIRGraph, mapped: tuple[type, ...]
-) -> None:
+def _add_nodes(flat: FlatGraph, path: Path, graph: nir.NIRGraph, mapped: tuple[type, ...]) -> None:
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
             found = f"a node is named {name!r}"

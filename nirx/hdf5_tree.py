@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5o
 
 from nirx.errors import FileError
 
@@ -45,13 +46,13 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
     allowance = max(MOST_BYTES_FLOOR, MOST_EXPANSION * os.path.getsize(path))
     tree: dict[str, Any] = {}
     seen = {_address(group)}
-    work: list[tuple[h5py.Group, dict[str, Any], int]] = [(group, tree, 0)]
+    work: list[tuple[h5py.Group, str, dict[str, Any], int]] = [(group, "/node", tree, 0)]
     while work:
-        current, into, depth = work.pop()
+        current, place, into, depth = work.pop()
         if depth > MOST_DEPTH:
-            raise FileError(f"{path}: groups are nested deeper than {MOST_DEPTH}: {current.name}")
-        for name in current:
-            where = f"{path}: {current.name.rstrip('/')}/{name}"
+            raise FileError(f"{path}: groups are nested deeper than {MOST_DEPTH}: {place}")
+        for name in map(str, current):
+            where = f"{path}: {place}/{name}"
             if not isinstance(current.get(name, getlink=True), h5py.HardLink):
                 raise FileError(f"{where} is a soft or external link; nirx does not follow links")
             item = current[name]
@@ -60,7 +61,7 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
                     raise FileError(f"{where} is a group that is linked more than once")
                 seen.add(_address(item))
                 into[rename(name)] = below = {}
-                work.append((item, below, depth + 1))
+                work.append((item, f"{place}/{name}", below, depth + 1))
             elif isinstance(item, h5py.Dataset):
                 allowance -= item.nbytes if item.dtype.kind != "O" else 0
                 if allowance < 0:
@@ -71,8 +72,8 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
     return tree
 
 
-def _address(group: h5py.Group) -> int:
-    return h5py.h5o.get_info(group.id).addr
+def _address(group: Any) -> int:
+    return h5o.get_info(group.id).addr
 
 
 def _read_dataset(item: h5py.Dataset, where: str) -> Any:

@@ -77,7 +77,7 @@ def from_nir(
     surrogate: Any = "superspike",
     detach_reset: bool = False,
 ) -> Net:
-    """Build a NumPy network; see `nirx.from_nir`. Surrogates are checked, but nothing is trained."""
+    """Build a NumPy network; see `nirx.from_nir`. There are no gradients here."""
     name = dtype_name(dtype)
     resolve_surrogate(surrogate)
     if reproducible:

@@ -39,7 +39,7 @@ class ConvGeometry:
 
 
 class Ops(Protocol):
-    """Elementwise operations broadcast as in NumPy; masks and spikes are 0 or 1 in the run's dtype."""
+    """Elementwise operations broadcast as in NumPy; masks are 0 or 1 in the run's dtype."""
 
     detach_reset: bool
     """Whether gradients stop at the reset (see `select`)."""
@@ -121,7 +121,7 @@ class Ops(Protocol):
     def moveaxis(self, x: Array, source: int, destination: int) -> Array: ...
 
     def take_along_time(self, x: Array, index: Any) -> Array:
-        """x[index[t, ..., e], ..., e]: index is a NumPy integer array of x's rank, first axis time."""
+        """x[index[t, ..., e], ..., e]; index: a NumPy integer array of x's rank, time first."""
         ...
 
     def scan(
@@ -142,5 +142,5 @@ class Ops(Protocol):
         length: int,
         chunk: int,
     ) -> tuple[Carry, list[Array]]:
-        """Run `body` over slices of `chunk` steps (the last may be shorter) and join what it puts out."""
+        """Run `body` over slices of `chunk` steps (the last may be shorter) and join its outputs."""
         ...

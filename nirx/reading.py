@@ -59,7 +59,7 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
         if faults:
             raise GraphError(faults)
         root = _wrapped(root)
-    if isinstance(faults, list) and faults:
+    if faults:
         raise GraphError(_all_faults(root, faults))
     examination = examine(root, stored_discretization(root))
     if examination.faults:
@@ -82,10 +82,11 @@ def _open(path: str) -> dict[str, Any]:
     try:
         with h5py.File(path, "r") as file:
             encoded = file.attrs.get(MARK) == MARK_VALUE
-            node = file.get("node", getlink=True)
-            if not isinstance(node, h5py.HardLink) or not isinstance(file["node"], h5py.Group):
+            link = file.get("node", getlink=True)
+            node = file["node"] if isinstance(link, h5py.HardLink) else None
+            if not isinstance(node, h5py.Group):
                 raise FileError(f"{path}: not a NIR file: it has no group 'node'")
-            return read_tree(file["node"], path, decode_name if encoded else str)
+            return read_tree(node, path, decode_name if encoded else str)
     except (OSError, RuntimeError, UnicodeError) as error:
         raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
 
@@ -116,8 +117,7 @@ def _node(path: Path, tree: dict[str, Any], faults: list[Fault]) -> Any:
                 faults.append(Fault(_where(path), f"unknown entry {extra!r} in a graph", mend=mend))
         graph = nir.NIRGraph({}, edges, metadata=tree.get("metadata", {}), type_check=False)
         into[name] = graph
-        for child in reversed(list(nodes)):
-            work.append(((*path, child), nodes[child], graph.nodes, child))
+        work += [((*path, child), nodes[child], graph.nodes, child) for child in nodes]
     root = holder["root"]
     if isinstance(root, nir.NIRGraph):
         _restore_order(root, tree)
@@ -137,7 +137,9 @@ def _edges(path: Path, value: Any, faults: list[Fault]) -> list[tuple[str, str]]
         isinstance(p, list) and len(p) == 2 and all(isinstance(e, str) for e in p) for p in pairs
     )
     if not good or pairs is None:
-        faults.append(Fault(_where(path), "edges are not pairs of names", "an [n, 2] array of text"))
+        faults.append(
+            Fault(_where(path), "edges are not pairs of names", "an [n, 2] array of text")
+        )
         return []
     return [(a, b) for a, b in pairs]
 
@@ -214,7 +216,11 @@ def _wrapped(node: Any) -> nir.NIRGraph:
         where = Fault("node", "a single node of unknown shape", "a graph with an Input")
         raise GraphError([where])
     name = type(node).__name__.lower()
-    nodes = {"input": nir.Input(np.array(takes)), name: node, "output": nir.Output(np.array(gives))}
+    nodes = {
+        "input": nir.Input({"input": np.array(takes, np.int64)}),
+        name: node,
+        "output": nir.Output({"output": np.array(gives, np.int64)}),
+    }
     return nir.NIRGraph(nodes, [("input", name), (name, "output")], type_check=False)
 
 

@@ -74,10 +74,17 @@ class ForeignRunner:
 
     foreign = True
 
-    def __init__(self, name: str, module: Any, call: Callable[..., Any], output_shape: Shape):
+    def __init__(
+        self,
+        name: str,
+        module: Any,
+        call: Callable[..., Any],
+        output_shape: Shape,
+        signature: Callable[..., Any] | None = None,
+    ):
         self.name, self.module, self.call = name, module, call
         self.output_shape = output_shape
-        self.has_memory = takes_state(call)
+        self.has_memory = takes_state(signature or call)
 
     def coefficients(self, ops: Ops) -> Any:
         return None

@@ -23,6 +23,7 @@ from nirx.state import FEEDBACK, nest
 
 __all__ = ["Schedule", "ScheduledNode", "Segment", "Source", "build_schedule", "schedule"]
 
+
 @dataclass(frozen=True)
 class Source:
     """Where an input of a node comes from: a position in `Schedule.nodes`; late for feedback."""
@@ -117,7 +118,7 @@ class Schedule:
 
     @cached_property
     def borders(self) -> dict[int, tuple[list[int], frozenset[int]]]:
-        """Per cyclic component (by its start): positions it reads, and those that are read of it."""
+        """Per cyclic component (by its start): positions it reads, and own ones read elsewhere."""
         owner = {p: s.start for s in self.segments for p in range(s.start, s.stop)}
         reads: dict[int, dict[int, None]] = {s.start: {} for s in self.segments}
         given: dict[int, set[int]] = {s.start: set() for s in self.segments}
@@ -235,7 +236,8 @@ def _order(examination: Examination, discretization: Discretization) -> tuple[Sc
         for index in part:
             own = flat.nodes[index]
             takes, gives = examination.shapes.inputs[index], examination.shapes.outputs[index]
-            assert takes is not None and gives is not None, "check lets no unknown shape pass"
+            assert takes is not None, "check lets no unknown shape pass"
+            assert gives is not None, "check lets no unknown shape pass"
             sources = tuple(Source(position[s], (s, index) in late) for s in incoming[index])
             nodes.append(
                 ScheduledNode(

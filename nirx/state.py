@@ -24,7 +24,9 @@ NodeState = tuple[Any, dict[str, Any]]
 """A node's own state, and the values of feedback edges into it by the source's path."""
 
 
-def nest(schedule: Schedule, states: Sequence[NodeState], foreign: frozenset[int]) -> dict[str, Any]:
+def nest(
+    schedule: Schedule, states: Sequence[NodeState], foreign: frozenset[int]
+) -> dict[str, Any]:
     """One entry per node as a tree; nodes without state are absent.
 
     Arguments:
@@ -82,10 +84,14 @@ def _checked(where: str, own: Any, expected: Mapping[str, Any]) -> dict[str, Any
     if not expected and own is None:
         return {}
     if not isinstance(own, Mapping):
-        raise InputError(f"state of {where!r} is missing; expected {', '.join(map(repr, expected))}")
+        raise InputError(
+            f"state of {where!r} is missing; expected {', '.join(map(repr, expected))}"
+        )
     for name in own:
         if name not in expected:
-            raise InputError(f"state of {where!r} has {name!r}; {did_you_mean(str(name), expected)}")
+            raise InputError(
+                f"state of {where!r} has {name!r}; {did_you_mean(str(name), expected)}"
+            )
     for name in expected:
         if name not in own:
             raise InputError(f"state of {where!r} lacks {name!r}; start from init_state()")

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from nirx.compare import Comparison
     from nirx.schedule import Schedule
 
-__all__ = ["cell", "render", "schedule_table", "shape_text"]
+__all__ = ["cell", "comparison_table", "render", "schedule_table", "shape_text"]
 
 MOST_ROWS = 200
 
@@ -66,3 +67,31 @@ def _rows(schedule: Schedule):
     for segment in schedule.segments:
         for node in schedule.nodes[segment.start : segment.stop]:
             yield node, "step by step" if segment.stepwise else "by chunks"
+
+
+def comparison_table(comparison: Comparison) -> str:
+    """One row per backend against the reference, then the first divergence of each."""
+    table = Table(title=f"against {comparison.reference}", title_justify="left")
+    for heading in ("backend", "agrees", "bit-equal", "max ULP", "spike mismatches", "max error"):
+        table.add_column(heading)
+    for other in comparison.others:
+        error = max((n.max_error for n in other.nodes), default=0.0)
+        table.add_row(
+            cell(other.backend),
+            "yes" if other.first_divergence is None else "NO",
+            "yes" if other.bitwise else "no",
+            f"{other.max_ulp:,.0f}",
+            str(other.spike_mismatches),
+            f"{error:.3g}",
+        )
+    lines = [
+        f"{other.backend} parts first at {other.first_divergence}"
+        for other in comparison.others
+        if other.first_divergence is not None
+    ]
+    if not lines:
+        bound = f"values within {comparison.tolerance:g} of each node's largest magnitude"
+        lines = [
+            "no divergence: all spikes equal, " + (bound if comparison.tolerance else "all bits")
+        ]
+    return "\n".join([render(table), *lines])

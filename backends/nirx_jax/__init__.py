@@ -1,0 +1,17 @@
+"""nirx on JAX: `from_nir` gives an `equinox.Module`."""
+
+try:
+    import equinox as _equinox
+    import jax as _jax
+except ImportError as error:
+    raise ImportError(
+        'nirx_jax needs JAX and Equinox; install them with: pip install "nirx[jax]"'
+    ) from error
+del _equinox, _jax
+
+from nirx_jax.net import Net as Net
+from nirx_jax.nir_to_jax import from_nir as from_nir
+from nirx_jax.node_map import NODE_MAP as NODE_MAP
+from nirx_jax.node_map import NativeNode as NativeNode
+from nirx_jax.ops import JaxOps as JaxOps
+from nirx_jax.state import state_from_numpy as state_from_numpy

@@ -1,0 +1,16 @@
+"""nirx on PyTorch: `from_nir` gives a `torch.nn.Module`."""
+
+try:
+    import torch as _torch
+except ImportError as error:
+    raise ImportError(
+        'nirx_torch needs PyTorch; install it with: pip install "nirx[torch]"'
+    ) from error
+del _torch
+
+from nirx_torch.net import Net as Net
+from nirx_torch.nir_to_torch import from_nir as from_nir
+from nirx_torch.node_map import NODE_MAP as NODE_MAP
+from nirx_torch.node_map import NativeNode as NativeNode
+from nirx_torch.ops import TorchOps as TorchOps
+from nirx_torch.state import state_from_numpy as state_from_numpy

@@ -46,6 +46,8 @@ class Dynamics:
     """Parameters that must be above zero (time constants)."""
     neuron: ClassVar[bool] = False
     """Whether the feedback rule counts the type as a neuron."""
+    spiking: ClassVar[bool] = False
+    """Whether the output is spikes, which are equal or not, rather than values."""
 
     @classmethod
     def check(cls, node: Any) -> None:
@@ -182,4 +184,3 @@ def check_positive(node: Any, names: tuple[str, ...]) -> None:
         array = parameter(node, name)
         if array.size and not (array > 0).all():
             raise Misfit(f"{name} is {float(array.min())!r}", f"{name} > 0")
-

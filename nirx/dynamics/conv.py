@@ -42,7 +42,7 @@ def conv_geometry(node: Any, axes: int) -> ConvGeometry:
 class Convolution(Stateless):
     """x [*lead, C_in, *space] with weight [C_out, C_in/groups, *kernel]; bias [C_out] or None."""
 
-    geometry: ConvGeometry = ConvGeometry((), (), (), 1)
+    geometry: ConvGeometry
     axes: ClassVar[int]
 
     parameters = ("weight", "bias")

@@ -53,3 +53,4 @@ class CurrentBasedIntegrateAndFire(CurrentBasedIntegrator):
     """CubaLIF: puts out spikes."""
 
     parameters = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
+    spiking = True

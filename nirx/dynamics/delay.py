@@ -70,7 +70,7 @@ class Delay(Dynamics):
             return []
         return [
             f"delay {delay[off].flat[0]:g} is {exact[off].flat[0]:g} steps of dt={rule.dt:g}; "
-            f"nirx delays by {steps[off].flat[0]:g} whole steps; choose a dt that divides the delays"
+            f"it is run as {steps[off].flat[0]:g} whole steps; choose a dt that divides the delays"
         ]
 
     @property

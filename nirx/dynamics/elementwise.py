@@ -38,6 +38,7 @@ class Threshold(Elementwise):
     """1 where x > threshold, else 0. **Source**: NIR Threshold."""
 
     parameters = ("threshold",)
+    spiking = True
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         return single_spike(ops, self.rule, x, c["threshold"])

@@ -25,3 +25,4 @@ class IntegrateAndFire(Integrator):
     """IF: puts out spikes."""
 
     parameters = ("r", "v_threshold", "v_reset")
+    spiking = True

@@ -34,3 +34,4 @@ class LeakyIntegrateAndFire(LeakyIntegrator):
     """LIF: puts out spikes."""
 
     parameters = ("tau", "r", "v_leak", "v_threshold", "v_reset")
+    spiking = True

@@ -27,7 +27,7 @@ class Neuron(Dynamics):
     """A membrane potential v driven by a current; subclasses say how both move.
 
     A subclass gives `membrane_coefficients`, `integrate` and, if it has a synapse,
-    `drive`. Whether it spikes follows from its having a `v_threshold`.
+    `drive`. One that is `spiking` has v_threshold and v_reset.
     """
 
     neuron = True
@@ -50,7 +50,7 @@ class Neuron(Dynamics):
     def build(
         cls, node: Any, rule: Discretization, input_shape: Shape, output_shape: Shape
     ) -> Dynamics:
-        if "v_threshold" in cls.parameters and rule.spikes == "multi":
+        if cls.spiking and rule.spikes == "multi":
             theta = parameter(node, "v_threshold")
             if theta.size and not (theta > 0).all():
                 raise Misfit(
@@ -68,13 +68,13 @@ class Neuron(Dynamics):
                 continue
             if rule.integrator == "euler" and rule.dt > tau.min():
                 found.append(
-                    f"dt={rule.dt:g} is larger than {name}={tau.min():g}: forward Euler overshoots; "
-                    'use a smaller dt or integrator="exponential"'
+                    f"dt={rule.dt:g} is larger than {name}={tau.min():g}: forward Euler "
+                    'overshoots; use a smaller dt or integrator="exponential"'
                 )
             if rule.dt / tau.max() < SUSPICIOUSLY_SMALL_RATIO:
                 found.append(
-                    f"dt={rule.dt:g} is under {SUSPICIOUSLY_SMALL_RATIO:g} of {name}={tau.max():g}: "
-                    "do dt and the time constants share a unit?"
+                    f"dt={rule.dt:g} is below {SUSPICIOUSLY_SMALL_RATIO:g} of "
+                    f"{name}={tau.max():g}: do dt and the time constants share a unit?"
                 )
         return found
 
@@ -89,13 +89,9 @@ class Neuron(Dynamics):
             state["v"] = ops.mul(ones, p["v_leak"])
         return state
 
-    @property
-    def _spiking(self) -> bool:
-        return "v_threshold" in self.parameters
-
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         c = self.membrane_coefficients(ops, p)
-        return {**c, **spiking_coefficients(ops, self.rule, p)} if self._spiking else c
+        return {**c, **spiking_coefficients(ops, self.rule, p)} if self.spiking else c
 
     def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         raise NotImplementedError
@@ -110,7 +106,7 @@ class Neuron(Dynamics):
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
         current, synapse = self.drive(ops, c, x, s)
-        if self._spiking:
+        if self.spiking:
             y, v = spiking_step(
                 ops, self.rule, c, s["v"], lambda v: self.integrate(ops, c, v, current)
             )
@@ -118,4 +114,3 @@ class Neuron(Dynamics):
             v = self.integrate(ops, c, s["v"], current)
             y = s["v"] if self.rule.output == "old" else v
         return y, {"v": v, **synapse}
-

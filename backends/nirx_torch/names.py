@@ -1,0 +1,34 @@
+"""Names of child modules: torch allows no dots, no empty names and none of a module's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+__all__ = ["child_names"]
+
+
+def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """A distinct child name for every node name.
+
+    `"some.name"` becomes `"some_name"`, `"forward"` becomes `"forward_"`; names that need no
+    change keep theirs. The result depends on the names alone, not on their order.
+
+    Arguments:
+        reserved: attributes of the parent beyond those of every module.
+    """
+    names = sorted(names)
+    taken = {*dir(torch.nn.Module()), *reserved}
+    plain = {name: name for name in names if "." not in name and name not in taken}
+    taken.update(plain)
+    result = dict(plain)
+    for name in names:
+        if name in result:
+            continue
+        child = name.replace(".", "_")
+        while child in taken:
+            child += "_"
+        taken.add(child)
+        result[name] = child
+    return result

@@ -1,0 +1,120 @@
+"""`Net`: a NIR graph as a `torch.nn.Module`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from nirx.execute import Executor
+from nirx.runners import ForeignRunner, NativeRunner, Runner
+from nirx.schedule import Schedule
+from nirx.surrogate import Surrogate
+from nirx_torch.names import child_names
+from nirx_torch.node_map import NativeNode
+from nirx_torch.ops import TorchOps
+
+__all__ = ["Net"]
+
+CHUNK = 256
+
+
+class Subgraph(torch.nn.Module):
+    """Holds the modules of a nested graph, so that parameter names follow the paths."""
+
+
+class Net(torch.nn.Module):
+    """A network on torch. Build it with `nirx_torch.from_nir`.
+
+    The children follow the graph: node `("lif1", "lif")` is `net.lif1.lif`, its parameters
+    carry NIR's names (`net.lif1.lif.tau`). `modules_by_path` gives the child of every path.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        modules: list[torch.nn.Module],
+        dtype: torch.dtype,
+        surrogate: Surrogate,
+        detach_reset: bool,
+    ):
+        super().__init__()
+        self.schedule = schedule
+        self.surrogate = surrogate
+        self.detach_reset = detach_reset
+        # Carries dtype and device through .to(), .double(), .cuda() even without parameters.
+        self.register_buffer("_anchor", torch.zeros(0, dtype=dtype), persistent=False)
+        self._in_order = list(modules)  # a plain list: registered once only, as children below
+        _adopt(self, [node.path for node in schedule.nodes], modules)
+
+    def forward(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
+        """One step.
+
+        Arguments:
+            x: [*batch, *features], or a dict {Input: tensor}.
+            state: what the step before gave, never changed; None starts fresh.
+
+        Returns: outputs (a dict where the graph has several) and the new state.
+
+        **Raises**: `InputError` for a wrong shape, dtype or device.
+        """
+        return self._executor().step(x, state)
+
+    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
+        """Many steps.
+
+        Arguments:
+            xs: [time, *batch, *features], or a dict {Input: tensor}.
+            state: where to start; None starts fresh.
+            record: paths of nodes and state variables, or "all"; see docs/semantics.md.
+            chunk: steps that are computed together outside feedback; only speed and memory
+                depend on it.
+
+        Returns: outputs and the last state, and recordings [time, *batch, *features] exactly
+        if `record` is given.
+
+        **Raises**: `InputError` for a wrong shape, dtype, device or record key.
+        """
+        return self._executor().run(xs, state, record, chunk)
+
+    def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
+        """The state before the first step; leaves are [*batch, *features]."""
+        return self._executor().init_state(batch_shape)
+
+    @property
+    def modules_by_path(self) -> dict[str, torch.nn.Module]:
+        """The child module of every node's path."""
+        return {n.name: m for n, m in zip(self.schedule.nodes, self._in_order, strict=True)}
+
+    def _executor(self) -> Executor:
+        anchor = self._anchor
+        assert isinstance(anchor, torch.Tensor)
+        ops = TorchOps(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
+        nodes = zip(self.schedule.nodes, self._in_order, strict=True)
+        return Executor(self.schedule, ops, [_runner(node, module) for node, module in nodes])
+
+
+def _runner(node: Any, module: torch.nn.Module) -> Runner:
+    if isinstance(module, NativeNode):
+        return NativeRunner(node.dynamics, module.arrays())
+    return ForeignRunner(node.name, module, module, node.output_shape, module.forward)
+
+
+def _adopt(
+    net: torch.nn.Module, paths: list[tuple[str, ...]], modules: list[torch.nn.Module]
+) -> None:
+    """Register every module as a child, subgraph by subgraph."""
+    below: dict[tuple[str, ...], set[str]] = {}
+    for path in paths:
+        for length in range(len(path)):
+            below.setdefault(path[:length], set()).add(path[length])
+    parents: dict[tuple[str, ...], torch.nn.Module] = {(): net}
+    leaves = dict(zip(paths, modules, strict=True))
+    for path in sorted(below, key=len):
+        parent = parents[path]
+        children = child_names(below[path], dir(parent))
+        for name, child in sorted(children.items()):
+            own = (*path, name)
+            module = leaves[own] if own in leaves else Subgraph()
+            parents[own] = module
+            parent.add_module(child, module)

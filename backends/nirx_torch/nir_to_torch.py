@@ -1,0 +1,66 @@
+"""`from_nir`: a NIR graph into a torch network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from nirx.assemble import assemble, dtype_name
+from nirx.discretization import Discretization
+from nirx.errors import InputError, UnsupportedError
+from nirx.node_map import find_builder
+from nirx.surrogate import resolve_surrogate
+from nirx_torch.net import Net
+from nirx_torch.node_map import NODE_MAP, NativeNode
+
+__all__ = ["from_nir"]
+
+
+def from_nir(
+    graph_or_path: Any,
+    discretization: Discretization | None = None,
+    dtype: Any = "float32",
+    reproducible: bool = False,
+    node_map: Mapping[type, Any] | None = None,
+    surrogate: Any = "superspike",
+    detach_reset: bool = False,
+    device: Any = None,
+) -> Net:
+    """Build a torch network from a NIR graph.
+
+    Arguments:
+        graph_or_path: a `nir.NIRGraph`, left as it is, or the path of a `.nir` file.
+        discretization: None takes the graph's own (metadata), else the default with a warning.
+        dtype: `"float32"`, `"float64"` or the torch dtype.
+        reproducible: the same bits on every backend.
+        node_map: {NIR type: function from a node to a module}, before `NODE_MAP`. A module is
+            x -> y, or (x, state) -> (y, state) if its `forward` has an argument `state`.
+        surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
+        device: where the parameters live.
+
+    Returns: a `torch.nn.Module` with `net(x, state)`, `net.run` and `net.init_state`.
+
+    **Units**: dt shares its unit with the graph's time constants and delays.
+
+    **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
+    """
+    kind = getattr(torch, dtype_name(dtype))
+    chosen = resolve_surrogate(surrogate)
+    if reproducible:
+        raise UnsupportedError("reproducible=True: this version has no reproducible mode yet")
+    assembly = assemble(graph_or_path, discretization, node_map)
+    modules = []
+    for position, node in enumerate(assembly.nodes):
+        if position in assembly.custom:
+            module = assembly.custom[position]
+        else:
+            module = (find_builder(NODE_MAP, type(node)) or NativeNode)(node)
+        if not isinstance(module, torch.nn.Module):
+            name = assembly.schedule.nodes[position].name
+            raise InputError(
+                f"{name!r}: node_map gave a {type(module).__name__}; expected a torch.nn.Module"
+            )
+        modules.append(module)
+    return Net(assembly.schedule, modules, kind, chosen, detach_reset).to(device, kind)
