@@ -10,9 +10,9 @@ import numpy as np
 from nirx.assemble import assemble, dtype_name, native_arrays
 from nirx.backend import Prepared
 from nirx.discretization import Discretization
-from nirx.errors import UnsupportedError
 from nirx.execute import Executor
 from nirx.numpy_ops import NumpyOps
+from nirx.numpy_reproducible import ReproducibleNumpyOps
 from nirx.runners import ForeignRunner, NativeRunner, Runner
 from nirx.schedule import Schedule
 from nirx.surrogate import resolve_surrogate
@@ -25,10 +25,13 @@ CHUNK = 256
 class Net:
     """A network on NumPy. Build it with `nirx.from_nir(graph, backend="numpy")`."""
 
-    def __init__(self, schedule: Schedule, runners: list[Runner], dtype: np.dtype):
+    def __init__(
+        self, schedule: Schedule, runners: list[Runner], dtype: np.dtype, reproducible: bool
+    ):
         self.schedule = schedule
         self.dtype = dtype
-        self._executor = Executor(schedule, NumpyOps(dtype), runners)
+        ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype)
+        self._executor = Executor(schedule, ops, runners)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """One step.
@@ -80,8 +83,6 @@ def from_nir(
     """Build a NumPy network; see `nirx.from_nir`. There are no gradients here."""
     name = dtype_name(dtype)
     resolve_surrogate(surrogate)
-    if reproducible:
-        raise UnsupportedError("reproducible=True: this version has no reproducible mode yet")
     assembly = assemble(graph_or_path, discretization, node_map)
     runners: list[Runner] = []
     for position, (place, node) in enumerate(
@@ -94,7 +95,7 @@ def from_nir(
             arrays = native_arrays(type(place.dynamics), node)
             parameters = {k: v.astype(name) for k, v in arrays.items()}
             runners.append(NativeRunner(place.dynamics, parameters))
-    return Net(assembly.schedule, runners, np.dtype(name))
+    return Net(assembly.schedule, runners, np.dtype(name), reproducible)
 
 
 class NumpyBackend:

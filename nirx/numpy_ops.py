@@ -77,7 +77,7 @@ class NumpyOps:
     def prepare_linear(self, weight: Array) -> Any:
         return weight
 
-    def linear(self, x: Array, prepared: Any) -> Array:
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         if prepared.ndim == 2:
             return np.matmul(x, prepared.T)
         return np.matmul(prepared, x[..., None])[..., 0]
@@ -85,7 +85,7 @@ class NumpyOps:
     def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
         return weight
 
-    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry) -> Array:
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
         axes = len(geometry.stride)
         lead = x.shape[: x.ndim - 1 - axes]
         x = self.pad(x.reshape((-1, *x.shape[len(lead) :])), geometry.padding)

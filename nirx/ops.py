@@ -95,10 +95,11 @@ class Ops(Protocol):
         """What `linear` wants of a weight, derived once per run."""
         ...
 
-    def linear(self, x: Array, prepared: Any) -> Array:
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         """sum_i weight[..., o, i] * x[..., i].
 
         x is [*lead, *batched, in], the weight [*batched, out, in]; gives [*lead, *batched, out].
+        `binary`: x is known to hold nothing but 0 and 1, which a kernel may use.
         """
         ...
 
@@ -106,8 +107,8 @@ class Ops(Protocol):
         """What `conv` wants of a weight, derived once per run."""
         ...
 
-    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry) -> Array:
-        """Cross-correlation: x [*lead, C_in, *space], the weight [C_out, C_in/groups, *kernel]."""
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+        """Cross-correlation: x [*lead, C_in, *space], weight [C_out, C_in/groups, *kernel]."""
         ...
 
     def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
@@ -121,7 +122,7 @@ class Ops(Protocol):
     def moveaxis(self, x: Array, source: int, destination: int) -> Array: ...
 
     def take_along_time(self, x: Array, index: Any) -> Array:
-        """x[index[t, ..., e], ..., e]; index: a NumPy integer array of x's rank, time first."""
+        """x[index[t, ..., e], ..., e]; index: NumPy integers of x's rank, time first."""
         ...
 
     def scan(
@@ -142,5 +143,5 @@ class Ops(Protocol):
         length: int,
         chunk: int,
     ) -> tuple[Carry, list[Array]]:
-        """Run `body` over slices of `chunk` steps (the last may be shorter) and join its outputs."""
+        """Run `body` over slices of `chunk` steps (the last may be shorter), join its outputs."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 
 import nir
 
+from nirx.binary import mark_binary
 from nirx.check import Examination, examine, warn_of
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics
@@ -231,6 +232,7 @@ def _order(examination: Examination, discretization: Discretization) -> tuple[Sc
     for source, target in flat.edges:  # sorted by source path already
         incoming[target].append(source)
     nodes, segments = [], []
+    binary: list[bool] = []
     for part, cyclic in parts:
         segments.append(Segment(len(nodes), len(nodes) + len(part), cyclic))
         for index in part:
@@ -239,11 +241,16 @@ def _order(examination: Examination, discretization: Discretization) -> tuple[Sc
             assert takes is not None, "check lets no unknown shape pass"
             assert gives is not None, "check lets no unknown shape pass"
             sources = tuple(Source(position[s], (s, index) in late) for s in incoming[index])
+            dynamics, spikes = mark_binary(
+                examination.dynamics[index],
+                [(s.position < len(binary) and binary[s.position], s.late) for s in sources],
+            )
+            binary.append(spikes)
             nodes.append(
                 ScheduledNode(
                     path=own.path,
                     type_name=own.type.name,
-                    dynamics=examination.dynamics[index],
+                    dynamics=dynamics,
                     neuron=own.type.neuron,
                     sources=sources,
                     deferred=cyclic and delay[index],

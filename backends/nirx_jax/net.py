@@ -15,6 +15,7 @@ from nirx.state import map_tree
 from nirx.surrogate import Surrogate
 from nirx_jax.node_map import NativeNode
 from nirx_jax.ops import JaxOps
+from nirx_jax.reproducible import ReproducibleJaxOps
 
 __all__ = ["Net"]
 
@@ -34,6 +35,7 @@ class Net(eqx.Module):
     dtype: str = eqx.field(static=True)
     surrogate: Surrogate = eqx.field(static=True)
     detach_reset: bool = eqx.field(static=True)
+    reproducible: bool = eqx.field(static=True)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """One step.
@@ -81,7 +83,8 @@ class Net(eqx.Module):
         return map_tree(check, tree)
 
     def _ops(self) -> JaxOps:
-        return JaxOps(self.dtype, self.surrogate, self.detach_reset)
+        kind = ReproducibleJaxOps if self.reproducible else JaxOps
+        return kind(self.dtype, self.surrogate, self.detach_reset)
 
     def _executor(self) -> Executor:
         runners = [_runner(node, self.nodes[node.name]) for node in self.schedule.nodes]

@@ -51,8 +51,6 @@ def from_nir(
             "first, or build and run inside `with jax.enable_x64(True):`"
         )
     chosen = resolve_surrogate(surrogate)
-    if reproducible:
-        raise UnsupportedError("reproducible=True: this version has no reproducible mode yet")
     assembly = assemble(graph_or_path, discretization, node_map)
     modules = {}
     for position, node in enumerate(assembly.nodes):
@@ -67,4 +65,4 @@ def from_nir(
                 "or another callable"
             )
         modules[name] = cast(module, kind)
-    return Net(modules, assembly.schedule, kind, chosen, detach_reset)
+    return Net(modules, assembly.schedule, kind, chosen, detach_reset, reproducible)

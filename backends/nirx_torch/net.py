@@ -13,6 +13,7 @@ from nirx.surrogate import Surrogate
 from nirx_torch.names import child_names
 from nirx_torch.node_map import NativeNode
 from nirx_torch.ops import TorchOps
+from nirx_torch.reproducible import ReproducibleTorchOps
 
 __all__ = ["Net"]
 
@@ -37,11 +38,13 @@ class Net(torch.nn.Module):
         dtype: torch.dtype,
         surrogate: Surrogate,
         detach_reset: bool,
+        reproducible: bool,
     ):
         super().__init__()
         self.schedule = schedule
         self.surrogate = surrogate
         self.detach_reset = detach_reset
+        self.reproducible = reproducible
         # Carries dtype and device through .to(), .double(), .cuda() even without parameters.
         self.register_buffer("_anchor", torch.zeros(0, dtype=dtype), persistent=False)
         self._in_order = list(modules)  # a plain list: registered once only, as children below
@@ -89,7 +92,8 @@ class Net(torch.nn.Module):
     def _executor(self) -> Executor:
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
-        ops = TorchOps(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
+        kind = ReproducibleTorchOps if self.reproducible else TorchOps
+        ops = kind(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
         nodes = zip(self.schedule.nodes, self._in_order, strict=True)
         return Executor(self.schedule, ops, [_runner(node, module) for node, module in nodes])
 

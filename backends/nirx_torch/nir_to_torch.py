@@ -9,7 +9,7 @@ import torch
 
 from nirx.assemble import assemble, dtype_name
 from nirx.discretization import Discretization
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import InputError
 from nirx.node_map import find_builder
 from nirx.surrogate import resolve_surrogate
 from nirx_torch.net import Net
@@ -48,8 +48,6 @@ def from_nir(
     """
     kind = getattr(torch, dtype_name(dtype))
     chosen = resolve_surrogate(surrogate)
-    if reproducible:
-        raise UnsupportedError("reproducible=True: this version has no reproducible mode yet")
     assembly = assemble(graph_or_path, discretization, node_map)
     modules = []
     for position, node in enumerate(assembly.nodes):
@@ -63,4 +61,5 @@ def from_nir(
                 f"{name!r}: node_map gave a {type(module).__name__}; expected a torch.nn.Module"
             )
         modules.append(module)
-    return Net(assembly.schedule, modules, kind, chosen, detach_reset).to(device, kind)
+    net = Net(assembly.schedule, modules, kind, chosen, detach_reset, reproducible)
+    return net.to(device, kind)

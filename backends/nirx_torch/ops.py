@@ -84,7 +84,7 @@ class TorchOps:
     def prepare_linear(self, weight: Array) -> Any:
         return weight
 
-    def linear(self, x: Array, prepared: Any) -> Array:
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         if prepared.ndim == 2:
             return functional.linear(x, prepared)
         return torch.matmul(prepared, x.unsqueeze(-1)).squeeze(-1)
@@ -92,7 +92,7 @@ class TorchOps:
     def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
         return weight
 
-    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry) -> Array:
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
         axes = len(geometry.stride)
         lead = x.shape[: x.ndim - 1 - axes]
         x = x.reshape((-1, *x.shape[len(lead) :]))

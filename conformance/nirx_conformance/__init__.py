@@ -1,0 +1,1 @@
+"""Evidence that backends agree: oracle, closed forms, random graphs, cases and the demo."""

@@ -43,6 +43,8 @@ class Convolution(Stateless):
     """x [*lead, C_in, *space] with weight [C_out, C_in/groups, *kernel]; bias [C_out] or None."""
 
     geometry: ConvGeometry
+    binary: bool = False
+    """Whether the input is known to be spikes of one neuron layer, 0 or 1."""
     axes: ClassVar[int]
 
     parameters = ("weight", "bias")
@@ -109,7 +111,7 @@ class Convolution(Stateless):
         return c
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
-        y = ops.conv(x, c["weight"], self.geometry)
+        y = ops.conv(x, c["weight"], self.geometry, self.binary)
         return ops.add(y, c["bias"]) if "bias" in c else y
 
 

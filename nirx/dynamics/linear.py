@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from nirx.dynamics.base import (
@@ -16,8 +17,12 @@ from nirx.ops import Array, Ops, Shape
 __all__ = ["Affine", "Linear"]
 
 
+@dataclass(frozen=True)
 class Linear(Stateless):
     """weight [*batched, out, in] acts on the last axis of x [*lead, *batched, in]."""
+
+    binary: bool = False
+    """Whether the input is known to be spikes of one neuron layer, 0 or 1."""
 
     parameters = ("weight",)
 
@@ -52,7 +57,7 @@ class Linear(Stateless):
         return {**p, "weight": ops.prepare_linear(p["weight"])}
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
-        return ops.linear(x, c["weight"])
+        return ops.linear(x, c["weight"], self.binary)
 
 
 class Affine(Linear):
@@ -71,5 +76,5 @@ class Affine(Linear):
             raise Misfit(f"bias has shape {bias}", f"bias of shape {gives}")
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
-        y = ops.linear(x, c["weight"])
+        y = ops.linear(x, c["weight"], self.binary)
         return ops.add(y, c["bias"]) if "bias" in c else y

@@ -1,0 +1,27 @@
+# `make demo` and `make test` are all a fresh machine with Python, make and git needs.
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+BIN := .venv/bin
+
+.PHONY: demo test lint fast
+
+demo: .venv/installed
+	$(BIN)/python -m nirx_conformance.demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+
+fast: .venv/installed
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+# torch first and pinned: an unpinned one, or torchvision, brings several GB of CUDA packages.
+.venv/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "nirx needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@

@@ -1,0 +1,148 @@
+"""JAX's `Ops` in reproducible mode: the same bits as every other backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from nirx.ops import Array, ConvGeometry
+from nirx.reproducible import SMALLEST
+from nirx.sliced import SLICES, Sliced, cut, dot, slice_bits
+from nirx.surrogate import Surrogate
+from nirx_jax.ops import JaxOps
+
+__all__ = ["JaxKernel", "ReproducibleJaxOps"]
+
+
+class JaxKernel:
+    """See `nirx.sliced.SliceKernel`; to be called with x64 on."""
+
+    def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
+        return jnp.max(jnp.abs(x), axis=axes, keepdims=True, initial=0.0)
+
+    def exponent(self, m: Array) -> Array:
+        bits = lax.bitcast_convert_type(m, np.int64)
+        return jnp.where(m > 0, ((bits >> 52) - 1022).astype(np.float64), 0.0)
+
+    def power(self, n: Array) -> Array:
+        bits = (jnp.asarray(n).astype(np.int64) + 1023) << 52
+        return lax.bitcast_convert_type(bits, np.float64)
+
+    def rint(self, x: Array) -> Array:
+        return jnp.rint(x)
+
+    def finite(self, m: Array) -> Array:
+        return jnp.isfinite(m)
+
+    def where(self, mask: Array, a: Any, b: Any) -> Array:
+        return jnp.where(mask, a, b)
+
+
+KERNEL = JaxKernel()
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _sliced_forward(x: Any, weight: Any, value: Any, plain: Callable[[Any, Any], Any]) -> Any:
+    """The sliced result; its gradient is that of the plain kernel."""
+    return value
+
+
+@_sliced_forward.defjvp
+def _sliced_forward_jvp(plain: Callable[[Any, Any], Any], primals: Any, tangents: Any) -> Any:
+    x, weight, value = primals
+    dx, dweight, _ = tangents
+    return value, plain(dx, weight) + plain(x, dweight)
+
+
+class ReproducibleJaxOps(JaxOps):
+    """Every result goes through `keep`; dot products and convolutions are sliced.
+
+    The select in `keep` also stands between any two operations that XLA would otherwise
+    contract to a fused multiply-add or rewrite.
+    """
+
+    def __init__(self, dtype: str, surrogate: Surrogate, detach_reset: bool):
+        super().__init__(dtype, surrogate, detach_reset)
+        self._smallest = SMALLEST[dtype]
+        self._slices = SLICES[dtype]
+
+    def _keep(self, y: Array) -> Array:
+        return jnp.where(jnp.abs(y) < self._smallest, jnp.zeros((), y.dtype), y)
+
+    def constant(self, value: Any) -> jax.Array:
+        return self._keep(super().constant(value))
+
+    def use(self, value: Array) -> Array:
+        return self._keep(value)
+
+    def add(self, a: Array, b: Array) -> Array:
+        return self._keep(jnp.add(a, b))
+
+    def sub(self, a: Array, b: Array) -> Array:
+        return self._keep(jnp.subtract(a, b))
+
+    def mul(self, a: Array, b: Array) -> Array:
+        return self._keep(jnp.multiply(a, b))
+
+    def div(self, a: Array, b: Array) -> Array:
+        return self._keep(jnp.divide(a, b))
+
+    def floor(self, a: Array) -> Array:
+        return self._keep(jnp.floor(a))
+
+    def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
+        length = math.prod(weight.shape[axis] for axis in axes)
+        with jax.enable_x64(True):
+            wide = lax.convert_element_type(lax.stop_gradient(weight), np.float64)
+            return weight, cut(KERNEL, wide, axes, slice_bits(length), self._slices)
+
+    def _dot(
+        self,
+        x: Array,
+        prepared: tuple[Array, Sliced],
+        axes: tuple[int, ...],
+        plain: Callable[[Any, Any], Any],
+        binary: bool,
+    ) -> Array:
+        weight, sliced = prepared
+        with jax.enable_x64(True):
+            wide = lax.convert_element_type(lax.stop_gradient(x), np.float64)
+            total = dot(KERNEL, wide, sliced, axes, plain, binary)
+            # keep in float64 first: a float32 result is then 0 or normal, so rounding is exact.
+            total = jnp.where(jnp.abs(total) < self._smallest, 0.0, total)
+            value = lax.convert_element_type(total, self.dtype)
+        return _sliced_forward(x, weight, value, plain)
+
+    def prepare_linear(self, weight: Array) -> Any:
+        return self._cut(weight, (-1,))
+
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        return self._dot(x, prepared, (-1,), _linear, binary)
+
+    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
+        return self._cut(weight, tuple(range(1, weight.ndim)))
+
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+        plain = super().conv
+        axes = tuple(range(-1 - len(geometry.stride), 0))
+        return self._dot(x, prepared, axes, lambda a, b: plain(a, b, geometry, False), binary)
+
+
+def _linear(x: Array, weight: Array) -> Array:
+    # lax.dot_general rather than jnp.matmul, which under enable_x64 breaks vmap of jit and scan.
+    batch = weight.ndim - 2
+    lead = x.ndim - 1 - batch
+    if batch == 0:
+        return lax.dot_general(x, weight, (((x.ndim - 1,), (1,)), ((), ())))
+    shared = tuple(range(lead, lead + batch))
+    y = lax.dot_general(x, weight, (((x.ndim - 1,), (batch + 1,)), (shared, tuple(range(batch)))))
+    # dot_general puts the batched axes first: [*batched, *lead, out] -> [*lead, *batched, out]
+    order = (*range(batch, batch + lead), *range(batch), y.ndim - 1)
+    return lax.transpose(y, order)

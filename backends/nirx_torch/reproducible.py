@@ -1,0 +1,167 @@
+"""torch's `Ops` in reproducible mode: the same bits as every other backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirx.errors import UnsupportedError
+from nirx.ops import Array, ConvGeometry
+from nirx.reproducible import SMALLEST
+from nirx.sliced import SLICES, Sliced, cut, dot, slice_bits
+from nirx.surrogate import Surrogate
+from nirx_torch.ops import TorchOps
+
+__all__ = ["ReproducibleTorchOps", "TorchKernel"]
+
+
+class TorchKernel:
+    """See `nirx.sliced.SliceKernel`."""
+
+    def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
+        if x.numel() == 0:
+            kept = [1 if i in {a % x.ndim for a in axes} else n for i, n in enumerate(x.shape)]
+            return x.new_zeros(kept)
+        return torch.amax(torch.abs(x), dim=axes, keepdim=True)
+
+    def exponent(self, m: Array) -> Array:
+        bits = m.contiguous().view(torch.int64)
+        return torch.where(m > 0, ((bits >> 52) - 1022).to(torch.float64), 0.0)
+
+    def power(self, n: Array) -> Array:
+        return ((n.to(torch.int64) + 1023) << 52).view(torch.float64)
+
+    def rint(self, x: Array) -> Array:
+        return torch.round(x)  # half to even, as IEEE's roundToIntegralTiesToEven
+
+    def finite(self, m: Array) -> Array:
+        return torch.isfinite(m)
+
+    def where(self, mask: Array, a: Any, b: Any) -> Array:
+        return torch.where(mask, a, b)
+
+
+KERNEL = TorchKernel()
+
+
+class _SlicedForward(torch.autograd.Function):
+    """The sliced result forward; backward that of the plain kernel."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, x: Any, weight: Any, value: Any, plain: Callable[[Any, Any], Any]
+    ) -> Any:
+        ctx.save_for_backward(x, weight)
+        ctx.plain = plain
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
+        with torch.enable_grad():
+            x, weight = (t.detach().requires_grad_() for t in ctx.saved_tensors)
+            gradients = torch.autograd.grad(ctx.plain(x, weight), (x, weight), grad)
+        return *gradients, None, None
+
+
+class ReproducibleTorchOps(TorchOps):
+    """Every result goes through `keep`; dot products and convolutions are sliced.
+
+    Only operations that IEEE 754 defines to the bit: never lerp, addcmul, alpha=, sum or exp.
+    """
+
+    def __init__(
+        self, dtype: torch.dtype, device: torch.device, surrogate: Surrogate, detach_reset: bool
+    ):
+        super().__init__(dtype, device, surrogate, detach_reset)
+        name = str(dtype).rpartition(".")[2]
+        if name not in SMALLEST or device.type not in ("cpu", "cuda", "meta"):
+            raise UnsupportedError(
+                f"reproducible mode runs in {' or '.join(SMALLEST)} on devices with IEEE float64; "
+                f"this network is in {name} on {device}"
+            )
+        self._smallest = SMALLEST[name]
+        # hardshrink keeps what is above its bound: the number before B makes that >= B.
+        kind = np.dtype(name).type
+        self._bound = float(np.nextafter(kind(self._smallest), kind(0)))
+        self._slices = SLICES[name]
+
+    def _keep(self, y: Array) -> Array:
+        return torch.nn.functional.hardshrink(y, self._bound)
+
+    def constant(self, value: Any) -> torch.Tensor:
+        return self._keep(super().constant(value))
+
+    def use(self, value: Array) -> Array:
+        return self._keep(value)
+
+    def add(self, a: Array, b: Array) -> Array:
+        return self._keep(torch.add(a, b))
+
+    def sub(self, a: Array, b: Array) -> Array:
+        return self._keep(torch.sub(a, b))
+
+    def mul(self, a: Array, b: Array) -> Array:
+        return self._keep(torch.mul(a, b))
+
+    def div(self, a: Array, b: Array) -> Array:
+        return self._keep(torch.div(a, b))
+
+    def floor(self, a: Array) -> Array:
+        return self._keep(torch.floor(a))
+
+    def _narrow(self, total: Array) -> Array:
+        # keep in float64 first: a float32 result is then 0 or normal, so rounding is exact.
+        small = torch.abs(total) < self._smallest
+        return torch.where(small, 0.0, total).to(self.dtype)
+
+    def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
+        with torch.no_grad():
+            length = math.prod(weight.shape[axis] for axis in axes)
+            wide = weight.to(torch.float64)
+            return weight, cut(KERNEL, wide, axes, slice_bits(length), self._slices)
+
+    def _dot(
+        self,
+        x: Array,
+        prepared: tuple[Array, Sliced],
+        axes: tuple[int, ...],
+        plain: Callable[[Any, Any], Any],
+        binary: bool,
+    ) -> Array:
+        weight, sliced = prepared
+        with torch.no_grad():
+            binary = binary or self._holds_spikes(x)
+            wide = x.to(torch.float64)
+            value = self._narrow(dot(KERNEL, wide, sliced, axes, plain, binary))
+        if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+            return _SlicedForward.apply(x, weight, value, plain)
+        return value
+
+    def _holds_spikes(self, x: Array) -> bool:
+        # A look at the values would break the graph of torch.compile, and not pay on a GPU.
+        if torch.compiler.is_compiling() or x.device.type != "cpu" or _is_transformed(x):
+            return False
+        return bool(((x == 0) | (x == 1)).all())
+
+    def prepare_linear(self, weight: Array) -> Any:
+        return self._cut(weight, (-1,))
+
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        plain = super().linear
+        return self._dot(x, prepared, (-1,), lambda a, b: plain(a, b, False), binary)
+
+    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
+        return self._cut(weight, tuple(range(1, weight.ndim)))
+
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+        plain = super().conv
+        axes = tuple(range(-1 - len(geometry.stride), 0))
+        return self._dot(x, prepared, axes, lambda a, b: plain(a, b, geometry, False), binary)
+
+
+def _is_transformed(x: Array) -> bool:
+    return torch._C._functorch.is_functorch_wrapped_tensor(x)

@@ -1,0 +1,1 @@
+"""A small recurrent spiking network that reads handwritten digits, run on every backend."""
