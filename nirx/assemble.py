@@ -28,7 +28,7 @@ DTYPES = ("float32", "float64")
 class Assembly:
     """A schedule and, for each position, a copy of the graph's node.
 
-    `custom` holds the modules that the user's `node_map` made, by position.
+    `custom` holds the modules that a node map made, by position; nirx runs the others.
     """
 
     schedule: Schedule
@@ -40,23 +40,46 @@ def assemble(
     graph_or_path: Any,
     discretization: Discretization | None,
     node_map: Mapping[type, Any] | None,
+    default_map: Mapping[type, Any] | None = None,
+    native: Any = None,
 ) -> Assembly:
     """Everything about a network that does not depend on the backend.
+
+    Arguments:
+        node_map: the user's; its entries win.
+        default_map: the adapter's own NODE_MAP.
+        native: the builder in either map that stands for nirx's own dynamics.
 
     **Raises**: `GraphError`, `FileError`, `InputError`.
     """
     graph = load(graph_or_path)
-    if node_map is not None and not isinstance(node_map, Mapping):
-        raise InputError(f"node_map is a {type(node_map).__name__}; expected {{NIR type: builder}}")
+    if node_map is not None and not _is_node_map(node_map):
+        raise InputError(f"node_map is {node_map!r:.80}; expected {{NIR type: builder}}")
     chosen = resolve_discretization(graph, discretization)
-    schedule, nodes = build_schedule(graph, chosen, tuple(node_map or ()))
+
+    def custom_builder(node_type: type) -> Any:
+        builder = find_builder(node_map, node_type) or find_builder(default_map, node_type)
+        return None if builder is native else builder
+
+    schedule, nodes = build_schedule(graph, chosen, lambda t: custom_builder(t) is not None)
     nodes = [copy.deepcopy(node) for node in nodes]  # a builder may keep the arrays it is given
     custom = {}
     for position, node in enumerate(nodes):
-        builder = find_builder(node_map, type(node))
+        builder = custom_builder(type(node))
         if builder is not None:
-            custom[position] = builder(node)
+            custom[position] = module = builder(node)
+            if isinstance(native, type) and isinstance(module, native):
+                raise InputError(
+                    f"{schedule.nodes[position].name!r}: the builder in node_map gave a "
+                    f"{native.__name__}; map the type to {native.__name__} itself"
+                )
     return Assembly(schedule, nodes, custom)
+
+
+def _is_node_map(node_map: Any) -> bool:
+    return isinstance(node_map, Mapping) and all(
+        isinstance(t, type) and callable(b) for t, b in node_map.items()
+    )
 
 
 def load(graph_or_path: Any) -> nir.NIRGraph:
@@ -74,8 +97,9 @@ def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
     for name in dynamics.parameters:
         if getattr(node, name, None) is None:
             continue
-        array = np.array(parameter(node, name))
-        arrays[name] = array if array.dtype.kind == "f" else array.astype(np.float64)
+        array = parameter(node, name)
+        narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+        arrays[name] = array.astype(np.float32 if narrow else np.float64)  # native byte order
     return arrays
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import nir
@@ -10,10 +10,11 @@ import numpy as np
 
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics, Misfit, check_finite, check_positive, parameter
-from nirx.errors import Fault, GraphError, InputError, NirxWarning
+from nirx.dynamics.delay import Delay
+from nirx.errors import Fault, GraphError, InputError, warn_caller
 from nirx.feedback import adjacency, algebraic_loops
-from nirx.flatten import FlatGraph, flatten
-from nirx.metadata import stored_discretization
+from nirx.flatten import FlatGraph, flatten, nothing_custom
+from nirx.metadata import given_or_stored
 from nirx.paths import Path, format_path, parse_path
 from nirx.shapes import Shapes, infer_shapes
 
@@ -50,43 +51,41 @@ def check(graph: nir.NIRGraph, discretization: Discretization | None = None) -> 
 
     **Raises**: `GraphError` with all faults. Warns with `NirxWarning`.
     """
-    examination = examine(graph, discretization or stored_discretization(graph))
+    examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
-    warn_of(examination.warnings, stacklevel=3)
+    warn_of(examination)
 
 
-def warn_of(texts: list[str], stacklevel: int) -> None:
-    """Give each text as a `NirxWarning` of the caller's caller."""
-    for text in texts:
-        python_warnings.warn(text, NirxWarning, stacklevel=stacklevel + 1)
+def warn_of(examination: Examination) -> None:
+    """Give each oddity of a graph as a `NirxWarning` of the caller."""
+    for text in examination.warnings:
+        warn_caller(text)
 
 
 def examine(
     graph: nir.NIRGraph,
     discretization: Discretization | None,
-    mapped: tuple[type, ...] = (),
+    custom: Callable[[type], bool] = nothing_custom,
 ) -> Examination:
     """Flatten, infer shapes and find every fault.
 
     Arguments:
         discretization: None checks what does not depend on it.
-        mapped: node types that a `node_map` runs.
+        custom: whether a node map, rather than nirx, runs nodes of a type.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}")
-    flat = flatten(graph, mapped)
+    flat = flatten(graph, custom)
     faults = list(flat.faults)
     own_faults = [_own_fault(flat, i) for i in range(len(flat.nodes))]
     faults += [f for f in own_faults if f is not None]
     faults += _missing_ends(flat)
     shapes, shape_faults = infer_shapes(flat, [f is not None for f in own_faults])
-    if not flat.broken:
-        faults += shape_faults
+    faults += shape_faults
     result = Examination(flat, shapes, [None] * len(flat.nodes), [False] * len(flat.nodes), faults)
     _build_dynamics(result, discretization, [f is not None for f in own_faults])
-    if not flat.broken:
-        _check_loops(result)
+    _check_loops(result)
     if discretization is not None:
         _check_overrides(result, discretization)
     if not result.faults:
@@ -95,6 +94,7 @@ def examine(
 
 
 def _own_fault(flat: FlatGraph, index: int) -> Fault | None:
+    # Parameters of NIR's types are checked also where a user's module is to run them.
     node, dynamics = flat.nodes[index].node, flat.nodes[index].type.dynamics
     if dynamics is None:
         return None
@@ -154,15 +154,16 @@ def _build_dynamics(
     flat, shapes = result.flat, result.shapes
     odd: dict[str, list[str]] = {}
     for index, node in enumerate(flat.nodes):
-        kind = node.type.dynamics
+        kind = None if node.custom else node.type.dynamics
         takes, gives = shapes.inputs[index], shapes.outputs[index]
-        if kind is None or skip[index] or takes is None or gives is None:
+        if kind is None:
+            continue
+        if skip[index] or takes is None or gives is None:
+            result.delay[index] = kind is Delay  # its own fault is enough, it makes no loop too
             continue
         if discretization is None:
             # Without dt, a Delay counts as whole-step where it delays at all.
-            result.delay[index] = isinstance(node.node, nir.Delay) and bool(
-                (parameter(node.node, "delay") > 0).all()
-            )
+            result.delay[index] = kind is Delay and bool((parameter(node.node, "delay") > 0).all())
             continue
         rule = discretization.at(node.path)
         try:
@@ -170,6 +171,7 @@ def _build_dynamics(
         except Misfit as misfit:
             path = format_path(node.path)
             result.faults.append(Fault(path, misfit.found, misfit.expected, misfit.mend))
+            result.delay[index] = kind is Delay
             continue
         result.dynamics[index] = built
         result.delay[index] = built.whole_step_delay

@@ -15,7 +15,7 @@ from nirx.divergence import Divergence, differing, find_first
 from nirx.errors import InputError
 from nirx.metadata import resolve_discretization
 from nirx.node_types import type_named
-from nirx.recording import resolve_record
+from nirx.recording import Probe, resolve_record
 from nirx.schedule import Schedule, build_schedule
 from nirx.state import state_to_numpy
 from nirx.ulp import same_bits, ulp_distance
@@ -156,7 +156,8 @@ def compare(
     chosen = resolve_discretization(graph, discretization)
     kind = dtype_name(dtype)
     schedule, _ = build_schedule(graph, chosen)
-    keys = [probe.key for probe in resolve_record(schedule, record)]
+    probes = resolve_record(schedule, record)
+    keys = [probe.key for probe in probes]
     options = {"reproducible": True} if reproducible else {}
     recordings: dict[str, dict[str, np.ndarray]] = {}
     for backend in backends:
@@ -172,7 +173,7 @@ def compare(
         recordings[name] = found
     if tolerance is None:
         tolerance = 0.0 if reproducible else TOLERANCE[kind]
-    return _judge(schedule, recordings, tolerance)
+    return _judge(schedule, probes, recordings, tolerance)
 
 
 def assert_equivalent(graph: Any, xs: Any, *args: Any, **options: Any) -> Comparison:
@@ -212,10 +213,17 @@ def _of_callable(
 
 
 def _judge(
-    schedule: Schedule, recordings: dict[str, dict[str, np.ndarray]], tolerance: float
+    schedule: Schedule,
+    probes: list[Probe],
+    recordings: dict[str, dict[str, np.ndarray]],
+    tolerance: float,
 ) -> Comparison:
     (reference, first), *others = recordings.items()
-    spiking = [n.name for n in schedule.nodes if _spikes(n.type_name)]
+    spiking = [
+        str(p.key)
+        for p in probes
+        if p.variable is None and _spikes(schedule.nodes[p.position].type_name)
+    ]
     results = []
     for name, own in others:
         keys = [key for key in first if key in own]

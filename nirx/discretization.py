@@ -122,7 +122,7 @@ class Discretization:
         try:
             values = json.loads(text)
             version = values.pop("semantics")
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"not a discretization: {text!r:.200}; expected JSON") from error
         if version != SEMANTICS_VERSION:
             raise InputError(
@@ -157,7 +157,7 @@ def _nearest(
 def _check_dt(dt: Any) -> None:
     try:
         good = not isinstance(dt, bool | str) and math.isfinite(dt) and dt > 0
-    except TypeError:
+    except (TypeError, OverflowError):
         good = False
     if not good:
         raise InputError(f"Discretization: dt={dt!r}; expected a positive, finite number")
@@ -192,7 +192,9 @@ def _freeze_overrides(overrides: Any) -> Mapping[str, Mapping[str, Any]]:
     allowed = [*(f for f in CHOICES if f not in GLOBAL_ONLY), "max_spikes"]
     frozen = {}
     for path, own in overrides.items():
-        text = path if isinstance(path, str) else format_path(tuple(path))
+        if not isinstance(path, str | tuple):
+            raise InputError(f"Discretization: overrides has the key {path!r}; expected a path")
+        text = format_path(parse_path(path) if isinstance(path, str) else path)
         if not isinstance(own, Mapping):
             raise InputError(f"Discretization: overrides[{text!r}]={own!r}; expected a dict")
         for name in own:

@@ -58,7 +58,7 @@ def find_first(marked: Iterable[tuple[str, np.ndarray, Any, Any]]) -> Divergence
     """
     best: tuple[int, str, np.ndarray, Any, Any] | None = None
     for name, where, a, b in marked:
-        steps = np.flatnonzero(where.reshape((where.shape[0], -1)).any(axis=1))
+        steps = np.flatnonzero(where.any(axis=tuple(range(1, where.ndim))))
         if steps.size and (best is None or steps[0] < best[0]):
             best = int(steps[0]), name, where, a, b
     if best is None:

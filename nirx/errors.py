@@ -6,6 +6,8 @@ Every refusal names the place, what was found, what was expected and the likely 
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ __all__ = [
     "NirxWarning",
     "UnsupportedError",
     "did_you_mean",
+    "warn_caller",
 ]
 
 
@@ -82,6 +85,17 @@ class GraphError(NirxError):
 
     def __reduce__(self):
         return type(self), (self.faults,)
+
+
+OWN_PACKAGES = ("nirx", "nirx_torch", "nirx_jax")
+
+
+def warn_caller(text: str) -> None:
+    """Give a `NirxWarning` that points to the line outside nirx that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in OWN_PACKAGES:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, NirxWarning, stacklevel=level - 1)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nirx.errors import InputError, did_you_mean
@@ -15,6 +16,9 @@ from nirx.state import NodeState, batch_of, nest, unnest
 __all__ = ["Executor"]
 
 Values = dict[int, Array]
+
+SEAL_EVERY = 8
+"""Nodes of a step that a compiler may fuse; more, and compilation outgrows the run."""
 
 
 class Executor:
@@ -32,7 +36,7 @@ class Executor:
 
     def init_state(self, batch: Shape) -> dict[str, Any]:
         """The state tree before the first step; leaves are [*batch, *features]."""
-        batch = (batch,) if isinstance(batch, int) else tuple(batch)
+        batch = tuple(batch) if isinstance(batch, Iterable) else (operator.index(batch),)
         states = self._initial_states(batch, self._coefficients())
         return nest(self.schedule, states, self.foreign)
 
@@ -42,7 +46,8 @@ class Executor:
         coefficients = self._coefficients()
         states = self._accept_state(state, batch, coefficients)
         values, states = self._step(inputs, states, coefficients)
-        outputs = {name: values[p] for name, p in self.schedule.outputs}
+        # Copies: an LI puts out its own v, and callers may write into what they get.
+        outputs = {name: self.ops.copy(values[p]) for name, p in self.schedule.outputs}
         return _bare(outputs), nest(self.schedule, states, self.foreign)
 
     def run(self, xs: Any, state: Any, record: Any, chunk: int) -> tuple[Any, ...]:
@@ -63,7 +68,7 @@ class Executor:
         result = _bare(outputs), nest(self.schedule, states, self.foreign)
         if record is None:
             return result
-        return *result, {p.key: a for p, a in zip(probes, arrays[count:], strict=True)}
+        return *result, dict(zip((p.key for p in probes), arrays[count:], strict=True))
 
     # -- one step ---------------------------------------------------------------------
 
@@ -96,7 +101,8 @@ class Executor:
                 values[p] = self.runners[p].emit(self.ops, own)
                 continue
             x = self._fan_in(nodes[p], values, late)
-            values[p], own = self.runners[p].step(self.ops, coefficients[p - start], x, own)
+            y, own = self.runners[p].step(self.ops, coefficients[p - start], x, own)
+            values[p] = self.ops.seal(y) if p % SEAL_EVERY == SEAL_EVERY - 1 else y
             new[p - start] = own, late
         for p in range(segment.start, segment.stop):
             own, late = new[p - start]

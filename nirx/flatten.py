@@ -6,14 +6,14 @@ keeps its path and every fan-in its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import nir
 
 from nirx.errors import Fault
-from nirx.node_types import NodeType, find_type, known_names, mapped_type
+from nirx.node_types import NodeType, claimed_graph, find_type, known_names, mapped_type
 from nirx.paths import Path, format_path
 from nirx.ports import BadEnd, resolve_end
 
@@ -27,6 +27,8 @@ class FlatNode:
     path: Path
     node: Any
     type: NodeType
+    custom: bool = False
+    """Whether a node map, rather than nirx, runs it."""
 
 
 @dataclass
@@ -52,7 +54,14 @@ class FlatGraph:
         return [i for i in range(len(self.nodes)) if self.is_port(i, kind)]
 
 
-def walk_graphs(graph: nir.NIRGraph) -> Iterator[tuple[Path, nir.NIRGraph, bool]]:
+def nothing_custom(node_type: type) -> bool:
+    """No node map: nirx runs every type."""
+    return False
+
+
+def walk_graphs(
+    graph: nir.NIRGraph, enter: bool = True
+) -> Iterator[tuple[Path, nir.NIRGraph, bool]]:
     """Every graph at any depth with its path; the flag says that it contains itself.
 
     A graph that contains itself is given once more and not entered again.
@@ -61,7 +70,7 @@ def walk_graphs(graph: nir.NIRGraph) -> Iterator[tuple[Path, nir.NIRGraph, bool]
     while stack:
         path, current, above = stack.pop()
         yield path, current, id(current) in above
-        if id(current) in above or not isinstance(current.nodes, Mapping):
+        if id(current) in above or not isinstance(current.nodes, Mapping) or not enter:
             continue
         inside = above | {id(current)}
         for name, node in current.nodes.items():
@@ -69,18 +78,20 @@ def walk_graphs(graph: nir.NIRGraph) -> Iterator[tuple[Path, nir.NIRGraph, bool]
                 stack.append(((*path, name), node, inside))
 
 
-def flatten(graph: nir.NIRGraph, mapped: tuple[type, ...] = ()) -> FlatGraph:
+def flatten(graph: nir.NIRGraph, custom: Callable[[type], bool] = nothing_custom) -> FlatGraph:
     """Inline all subgraphs.
 
     Arguments:
         graph: left as it is.
-        mapped: further node types, which a `node_map` runs.
+        custom: whether a node map, rather than nirx, runs nodes of a type; with one for
+            `nir.NIRGraph`, subgraphs stay whole.
 
     Returns: the flat graph; its order depends on paths alone.
     """
     flat = FlatGraph()
     edges: list[tuple[Path, Path]] = []
-    for path, current, recursive in walk_graphs(graph):
+    whole = custom(nir.NIRGraph)
+    for path, current, recursive in walk_graphs(graph, enter=not whole):
         if recursive:
             flat.faults.append(Fault(format_path(path), "the graph contains itself"))
             flat.broken.append(path)
@@ -89,8 +100,9 @@ def flatten(graph: nir.NIRGraph, mapped: tuple[type, ...] = ()) -> FlatGraph:
             flat.faults.append(Fault(_name(path), found, "a dict of nodes"))
             flat.broken.append(path)
         else:
-            _add_nodes(flat, path, current, mapped)
-            edges += _resolve_edges(flat, path, current)
+            _add_nodes(flat, path, current, custom)
+            resolved = _resolve_edges(flat, path, current)
+            edges += [(a[:1], b[:1]) for a, b in resolved] if whole else resolved
     flat.nodes.sort(key=lambda n: n.path)
     index = {n.path: i for i, n in enumerate(flat.nodes)}
     ends = ((index.get(a), index.get(b)) for a, b in edges)
@@ -103,25 +115,29 @@ def _name(path: Path) -> str:
     return format_path(path) if path else "graph"
 
 
-def _add_nodes(flat: FlatGraph, path: Path, graph: nir.NIRGraph, mapped: tuple[type, ...]) -> None:
+def _add_nodes(
+    flat: FlatGraph, path: Path, graph: nir.NIRGraph, custom: Callable[[type], bool]
+) -> None:
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
             found = f"a node is named {name!r}"
             flat.faults.append(Fault(_name(path), found, "a non-empty string"))
             flat.broken.append(path)
             continue
-        if isinstance(node, nir.NIRGraph):
-            continue
         own = (*path, name)
+        by_map = custom(type(node))
+        if isinstance(node, nir.NIRGraph):
+            if by_map:
+                flat.nodes.append(FlatNode(own, node, claimed_graph(node), True))
+            continue
         entry = find_type(type(node))
-        if entry is None or (entry.dynamics is None and not isinstance(node, mapped)):
-            if isinstance(node, mapped):
-                entry = mapped_type(type(node))
-            else:
-                flat.faults.append(_unknown_type(own, node))
-                flat.broken.append(own)
-                continue
-        flat.nodes.append(FlatNode(own, node, entry))
+        if entry is None and by_map:
+            entry = mapped_type(type(node))
+        if entry is None or (entry.dynamics is None and not by_map):
+            flat.faults.append(_unknown_type(own, node))
+            flat.broken.append(own)
+            continue
+        flat.nodes.append(FlatNode(own, node, entry, by_map))
 
 
 def _unknown_type(path: Path, node: Any) -> Fault:
@@ -146,7 +162,13 @@ def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tup
     resolved = []
     missing: dict[str, list[str]] = {}
     mends: dict[str, str] = {}
-    for edge in graph.edges:
+    edges = graph.edges
+    if not isinstance(edges, Iterable):
+        found = f"edges is a {type(edges).__name__}"
+        flat.faults.append(Fault(_name(path), found, "a list of pairs of node names"))
+        flat.broken.append(path)
+        return []
+    for edge in edges:
         try:
             source, target = edge
             good = isinstance(source, str) and isinstance(target, str)

@@ -28,7 +28,8 @@ FILTERS = {
     h5py.h5z.FILTER_SCALEOFFSET,
     h5py.h5z.FILTER_LZF,
 }
-MOST_DEPTH = 256
+MOST_DEPTH = 600
+"""Groups; a nested graph takes two."""
 MOST_BYTES_FLOOR = 64 * 2**20
 MOST_EXPANSION = 1200  # gzip packs at best about 1030:1
 
@@ -55,6 +56,8 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
             where = f"{path}: {place}/{name}"
             if not isinstance(current.get(name, getlink=True), h5py.HardLink):
                 raise FileError(f"{where} is a soft or external link; nirx does not follow links")
+            if rename(name) in into:
+                raise FileError(f"{where} has a name that stands there already: {rename(name)!r}")
             item = current[name]
             if isinstance(item, h5py.Group):
                 if _address(item) in seen:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import nir
 
 from nirx.discretization import Discretization
-from nirx.errors import Fault, GraphError, InputError, NirxWarning
+from nirx.errors import Fault, GraphError, InputError, warn_caller
 
-__all__ = ["DISCRETIZATION_KEY", "resolve_discretization", "stored_discretization"]
+__all__ = [
+    "DISCRETIZATION_KEY",
+    "given_or_stored",
+    "resolve_discretization",
+    "stored_discretization",
+]
 
 DISCRETIZATION_KEY = "nirx_discretization"
 """`graph.metadata[DISCRETIZATION_KEY]` holds `Discretization.to_json()`: a hint, never a need."""
@@ -32,21 +36,26 @@ def resolve_discretization(
     graph: nir.NIRGraph, discretization: Discretization | None
 ) -> Discretization:
     """The caller's choice, else the graph's own, else the default with a `NirxWarning`."""
-    if discretization is not None:
-        if not isinstance(discretization, Discretization):
-            raise InputError(
-                f"discretization is a {type(discretization).__name__}; expected a "
-                'nirx.Discretization, such as nirx.Discretization(dt=1e-3) or nirx.PRESETS["..."]'
-            )
-        return discretization
-    stored = stored_discretization(graph)
-    if stored is not None:
-        return stored
+    chosen = given_or_stored(graph, discretization)
+    if chosen is not None:
+        return chosen
     default = Discretization()
-    warnings.warn(
+    warn_caller(
         f"no discretization given and none in the graph's metadata: dt={default.dt:g} and forward "
-        "Euler are assumed; pass discretization=nirx.Discretization(dt=...)",
-        NirxWarning,
-        stacklevel=4,
+        "Euler are assumed; pass discretization=nirx.Discretization(dt=...)"
     )
     return default
+
+
+def given_or_stored(
+    graph: nir.NIRGraph, discretization: Discretization | None
+) -> Discretization | None:
+    """The caller's choice, else the graph's own, else None. **Raises** `InputError`."""
+    if discretization is None:
+        return stored_discretization(graph)
+    if not isinstance(discretization, Discretization):
+        raise InputError(
+            f"discretization is a {type(discretization).__name__}; expected a "
+            'nirx.Discretization, such as nirx.Discretization(dt=1e-3) or nirx.PRESETS["..."]'
+        )
+    return discretization

@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.base import Dynamics
+from nirx.dynamics.base import Dynamics, Misfit
 from nirx.dynamics.conv import Conv1d, Conv2d
 from nirx.dynamics.cuba import CurrentBasedIntegrateAndFire, CurrentBasedIntegrator
 from nirx.dynamics.delay import Delay
@@ -143,6 +143,35 @@ def register_type(
 def mapped_type(nir_type: type) -> NodeType:
     """A stand-in for a type that only a `node_map` knows: its nodes declare their own shapes."""
     return NodeType(nir_type, None, _declared_output, (), False)
+
+
+def claimed_graph(graph: nir.NIRGraph) -> NodeType:
+    """The entry of a subgraph that a `node_map` claims whole: one Input, one Output."""
+    neuron = any(_has_neuron(node) for node in graph.nodes.values())
+    return NodeType(nir.NIRGraph, None, _claimed_output, (), neuron)
+
+
+def _has_neuron(node: Any) -> bool:
+    if isinstance(node, nir.NIRGraph):
+        return any(_has_neuron(below) for below in node.nodes.values())
+    entry = find_type(type(node))
+    return entry is not None and entry.neuron
+
+
+def _claimed_output(graph: nir.NIRGraph, input_shape: Shape) -> Shape:
+    shapes = []
+    for port in (nir.Input, nir.Output):
+        ports = [node for node in graph.nodes.values() if isinstance(node, port)]
+        shape = Port.declared_shapes(ports[0])[0] if len(ports) == 1 else None
+        if shape is None:
+            raise Misfit(
+                f"node_map claims a subgraph with {len(ports)} {port.__name__}s",
+                f"one {port.__name__} that declares its shape",
+            )
+        shapes.append(shape)
+    if shapes[0] != input_shape:
+        raise Misfit(f"the input has shape {input_shape}", f"an input of shape {shapes[0]}")
+    return shapes[1]
 
 
 def _same_shape(node: Any, input_shape: Shape) -> Shape:

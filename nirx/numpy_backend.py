@@ -10,16 +10,19 @@ import numpy as np
 from nirx.assemble import assemble, dtype_name, native_arrays
 from nirx.backend import Prepared
 from nirx.discretization import Discretization
+from nirx.errors import InputError
 from nirx.execute import Executor
 from nirx.numpy_ops import NumpyOps
 from nirx.numpy_reproducible import ReproducibleNumpyOps
 from nirx.runners import ForeignRunner, NativeRunner, Runner
 from nirx.schedule import Schedule
+from nirx.state import map_tree
 from nirx.surrogate import resolve_surrogate
 
 __all__ = ["BACKEND", "Net", "NumpyBackend", "from_nir"]
 
 CHUNK = 256
+NUMERIC = (np.ndarray, np.generic)
 
 
 class Net:
@@ -45,7 +48,8 @@ class Net:
         **Raises**: `InputError` for a wrong shape or dtype.
         """
         with np.errstate(all="ignore"):  # NaN and infinity propagate, they are no accident
-            return self._executor.step(x, state)
+            y, state = self._executor.step(x, state)
+            return y, _own(state)
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
         """Many steps.
@@ -63,12 +67,18 @@ class Net:
         **Raises**: `InputError` for a wrong shape, dtype or record key.
         """
         with np.errstate(all="ignore"):
-            return self._executor.run(xs, state, record, chunk)
+            ys, state, *recordings = self._executor.run(xs, state, record, chunk)
+            return ys, _own(state), *recordings
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; leaves are [*batch, *features]."""
         with np.errstate(all="ignore"):
-            return self._executor.init_state(batch_shape)
+            return _own(self._executor.init_state(batch_shape))
+
+
+def _own(state: Any) -> Any:
+    # Arrays, never NumPy scalars, and no two of them on the same memory.
+    return map_tree(lambda leaf: np.array(leaf) if isinstance(leaf, NUMERIC) else leaf, state)
 
 
 def from_nir(
@@ -88,8 +98,11 @@ def from_nir(
     for position, (place, node) in enumerate(
         zip(assembly.schedule.nodes, assembly.nodes, strict=True)
     ):
-        if position in assembly.custom or place.dynamics is None:
+        if place.dynamics is None:
             module = assembly.custom[position]
+            if not callable(module):
+                found = type(module).__name__
+                raise InputError(f"{place.name!r}: node_map gave a {found}; expected a callable")
             runners.append(ForeignRunner(place.name, module, module, place.output_shape))
         else:
             arrays = native_arrays(type(place.dynamics), node)

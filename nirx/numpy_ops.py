@@ -74,6 +74,12 @@ class NumpyOps:
     def stop_gradient(self, a: Array) -> Array:
         return a
 
+    def copy(self, a: Array) -> Array:
+        return np.array(a)
+
+    def seal(self, a: Array) -> Array:
+        return a
+
     def prepare_linear(self, weight: Array) -> Any:
         return weight
 

@@ -91,6 +91,14 @@ class Ops(Protocol):
 
     def stop_gradient(self, a: Array) -> Array: ...
 
+    def copy(self, a: Array) -> Array:
+        """The same values in memory of their own, where arrays can be written to."""
+        ...
+
+    def seal(self, a: Array) -> Array:
+        """The same values, behind a wall that a compiler does not fuse across."""
+        ...
+
     def prepare_linear(self, weight: Array) -> Any:
         """What `linear` wants of a weight, derived once per run."""
         ...

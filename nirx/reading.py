@@ -7,6 +7,7 @@ dropped, and grouped and non-square convolutions get their true shapes.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -15,6 +16,7 @@ import nir
 import numpy as np
 
 from nirx.check import examine, warn_of
+from nirx.dynamics.base import Misfit
 from nirx.errors import Fault, FileError, GraphError, did_you_mean
 from nirx.file_names import MARK, MARK_VALUE, decode_name
 from nirx.flatten import Unreadable, walk_graphs
@@ -33,6 +35,7 @@ OPTIONAL = {
     "input_type": lambda values: None,
     "start_dim": lambda values: np.int64(1),
     "end_dim": lambda values: np.int64(-1),
+    "shape": lambda values: None,
 }
 """What a file may leave out, and what it means then (as in nir 1.0.8)."""
 
@@ -52,9 +55,9 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     **Source**: NIR file format of nir 1.0.8.
     """
     text = os.fspath(path)
-    tree = _open(text)
+    tree, rename = _open(text)
     faults: list[Fault] = []
-    root = _node((), tree, faults)
+    root = _node((), tree, faults, rename)
     if not isinstance(root, nir.NIRGraph):
         if faults:
             raise GraphError(faults)
@@ -64,7 +67,7 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     examination = examine(root, stored_discretization(root))
     if examination.faults:
         raise GraphError(examination.faults)
-    warn_of(examination.warnings, stacklevel=2)
+    warn_of(examination)
     shapes = examination.shapes
     for flat, takes, gives in zip(
         examination.flat.nodes, shapes.inputs, shapes.outputs, strict=True
@@ -76,17 +79,19 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     return root
 
 
-def _open(path: str) -> dict[str, Any]:
+def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
     if not FilePath(path).is_file():
         raise FileError(f"{path}: no such file")
     try:
         with h5py.File(path, "r") as file:
-            encoded = file.attrs.get(MARK) == MARK_VALUE
+            mark = file.attrs.get(MARK)
+            encoded = isinstance(mark, str) and mark == MARK_VALUE
+            rename = decode_name if encoded else str
             link = file.get("node", getlink=True)
             node = file["node"] if isinstance(link, h5py.HardLink) else None
             if not isinstance(node, h5py.Group):
                 raise FileError(f"{path}: not a NIR file: it has no group 'node'")
-            return read_tree(node, path, decode_name if encoded else str)
+            return read_tree(node, path, rename), rename
     except (OSError, RuntimeError, UnicodeError) as error:
         raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
 
@@ -97,17 +102,20 @@ def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:
     return [*(f for f in faults if f not in rest), *rest]
 
 
-def _node(path: Path, tree: dict[str, Any], faults: list[Fault]) -> Any:
+def _node(
+    path: Path, tree: dict[str, Any], faults: list[Fault], rename: Callable[[str], str]
+) -> Any:
     """Build the node of a tree and, without recursion, all that is below it."""
     holder: dict[str, Any] = {}
     work: list[tuple[Path, Any, dict[str, Any], str]] = [(path, tree, holder, "root")]
     while work:
         path, tree, into, name = work.pop()
         kind = tree.get("type") if isinstance(tree, dict) else None
-        if kind != "NIRGraph":
+        if not isinstance(kind, str) or kind != "NIRGraph":
             into[name] = _leaf(path, tree, faults)
             continue
-        nodes, edges = tree.get("nodes", {}), _edges(path, tree.get("edges", []), faults)
+        nodes = tree.get("nodes", {})
+        edges = _edges(path, tree.get("edges", []), faults, rename)
         if not isinstance(nodes, dict):
             faults.append(Fault(_where(path), "nodes is not a group", "a group of nodes"))
             nodes = {}
@@ -129,7 +137,9 @@ def _restore_order(root: nir.NIRGraph, tree: Any) -> None:
         graph.nodes = dict(sorted(graph.nodes.items()))
 
 
-def _edges(path: Path, value: Any, faults: list[Fault]) -> list[tuple[str, str]]:
+def _edges(
+    path: Path, value: Any, faults: list[Fault], rename: Callable[[str], str]
+) -> list[tuple[str, str]]:
     if isinstance(value, np.ndarray) and value.size == 0:
         return []
     pairs = value if isinstance(value, list) else None
@@ -141,7 +151,7 @@ def _edges(path: Path, value: Any, faults: list[Fault]) -> list[tuple[str, str]]
             Fault(_where(path), "edges are not pairs of names", "an [n, 2] array of text")
         )
         return []
-    return [(a, b) for a, b in pairs]
+    return [(rename(a), rename(b)) for a, b in pairs]
 
 
 def _leaf(path: Path, tree: Any, faults: list[Fault]) -> Any:
@@ -209,9 +219,14 @@ PORTS = ("Input", "Output")
 def _wrapped(node: Any) -> nir.NIRGraph:
     """A file that holds a single node, between an Input and an Output."""
     entry = type_named(type(node).__name__)
-    takes, gives = (None, None)
+    takes = gives = None
     if entry is not None and entry.dynamics is not None:
-        takes, gives = entry.dynamics.declared_shapes(node)
+        try:
+            entry.dynamics.check(node)
+            takes, gives = entry.dynamics.declared_shapes(node)
+        except Misfit as misfit:
+            fault = Fault("node", misfit.found, misfit.expected, misfit.mend)
+            raise GraphError([fault]) from misfit
     if takes is None or gives is None:
         where = Fault("node", "a single node of unknown shape", "a graph with an Input")
         raise GraphError([where])

@@ -26,10 +26,10 @@ def resolve_record(schedule: Schedule, record: Any) -> list[Probe]:
     """The probes for a `record=` argument.
 
     Arguments:
-        record: `"all"` (every node's output and every neuron's v and i), or an iterable of
-            keys. A text is tried as a node's path first, then as path and state variable,
-            parted by its last "."; a tuple of names is a node's path, or a path and a
-            variable.
+        record: `"all"` (every node's output and every neuron's v and i, by text; by tuple
+            where a node bears the text as its name), or an iterable of keys. A text is tried
+            as a node's path first, then as path and state variable, parted by its last ".";
+            a tuple of names is a node's path, or a path and a variable.
 
     **Raises**: `InputError` for a key that names nothing.
     """
@@ -47,7 +47,10 @@ def _everything(schedule: Schedule) -> Iterable[Probe]:
         yield Probe(node.name, position, None)
         if node.neuron and node.dynamics is not None:
             for variable in node.dynamics.state_shapes():
-                yield Probe(f"{node.name}.{variable}", position, variable)
+                key = f"{node.name}.{variable}"
+                if parse_path(key) in schedule.positions:  # a node is called so
+                    key = (*node.path, variable)
+                yield Probe(key, position, variable)
 
 
 def _probe(schedule: Schedule, key: Any) -> Probe:

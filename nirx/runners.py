@@ -104,6 +104,11 @@ class ForeignRunner:
                 f"{type(result).__name__}; expected (y, state)"
             )
         y, state = result
+        if not (hasattr(y, "shape") and hasattr(y, "ndim")):
+            raise InputError(
+                f"{self.name!r}: the module of node_map gave a {type(y).__name__}; "
+                "expected an array"
+            )
         batch = x.shape[: x.ndim - len(self.output_shape)]
         if tuple(y.shape[y.ndim - len(self.output_shape) :]) != self.output_shape:
             raise InputError(

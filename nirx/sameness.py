@@ -11,6 +11,8 @@ from nirx.node_types import find_type
 
 __all__ = ["same_graph"]
 
+DERIVED = ("shape", "input_type")
+
 
 def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     """Whether two graphs have the same nodes, edges, parameters and metadata.
@@ -18,26 +20,40 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     The order of nodes and edges does not count, duplicate edges do. Arrays are the same if
     dtype, shape and every bit are.
     """
-    if sorted(map(tuple, a.edges)) != sorted(map(tuple, b.edges)):
-        return False
-    if not _same(a.metadata or {}, b.metadata or {}) or set(a.nodes) != set(b.nodes):
-        return False
-    return all(_same_node(a.nodes[name], b.nodes[name]) for name in a.nodes)
+    work = [(a, b)]
+    while work:  # not recursive: nesting may be deeper than Python's stack
+        one, other = work.pop()
+        if sorted(map(tuple, one.edges)) != sorted(map(tuple, other.edges)):
+            return False
+        if not _same(one.metadata or {}, other.metadata or {}):
+            return False
+        if set(one.nodes) != set(other.nodes):
+            return False
+        for name in one.nodes:
+            x, y = one.nodes[name], other.nodes[name]
+            if isinstance(x, nir.NIRGraph) and isinstance(y, nir.NIRGraph):
+                work.append((x, y))
+            elif not _same_node(x, y):
+                return False
+    return True
 
 
 def _same_node(a: Any, b: Any) -> bool:
-    if isinstance(a, nir.NIRGraph) or isinstance(b, nir.NIRGraph):
-        both = isinstance(a, nir.NIRGraph) and isinstance(b, nir.NIRGraph)
-        return both and same_graph(a, b)
     if type(a) is not type(b) or not _same(a.metadata or {}, b.metadata or {}):
         return False
     entry = find_type(type(a))
     names = entry.stored if entry else [n for n in vars(a) if not n.endswith("_type")]
-    return all(_same(_stored(a, name), _stored(b, name)) for name in names)
+    return all(_same_field(name, _stored(a, name), _stored(b, name)) for name in names)
+
+
+def _same_field(name: str, a: Any, b: Any) -> bool:
+    if name in DERIVED and (a is None or b is None):
+        return True  # nirx.read fills in what it infers
+    return _same(a, b)
 
 
 def _stored(node: Any, name: str) -> Any:
-    if name in ("shape", "input_type"):
+    if name in DERIVED:
         declared = node.input_type
         value = declared.get("input") if isinstance(declared, dict) else declared
         return None if value is None else tuple(int(n) for n in np.atleast_1d(value))

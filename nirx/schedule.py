@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics
 from nirx.errors import GraphError
 from nirx.feedback import late_edges
+from nirx.flatten import nothing_custom
 from nirx.metadata import resolve_discretization
 from nirx.ops import Shape
 from nirx.ordering import ordered_components
@@ -55,11 +56,11 @@ class ScheduledNode:
     deferred: bool
     input_shape: Shape
     output_shape: Shape
+    name: str = field(init=False, repr=False)
+    """The path as text."""
 
-    @cached_property
-    def name(self) -> str:
-        """The path as text."""
-        return format_path(self.path)
+    def __post_init__(self):
+        object.__setattr__(self, "name", format_path(self.path))
 
     @property
     def late_sources(self) -> Iterator[int]:
@@ -94,6 +95,19 @@ class Schedule:
     inputs: tuple[tuple[str, int], ...]
     outputs: tuple[tuple[str, int], ...]
     discretization: Discretization
+    positions: dict[Path, int] = field(init=False, repr=False)
+    """Position of every path."""
+    borders: dict[int, tuple[list[int], frozenset[int]]] = field(init=False, repr=False)
+    """Per cyclic component (by its start): positions it reads, and own ones read elsewhere."""
+    last_uses: list[list[int]] = field(init=False, repr=False)
+    """Per segment: the positions whose values no later segment reads."""
+
+    def __post_init__(self):
+        # Plain attributes: torch.compile cannot trace into a cached_property.
+        places = {node.path: i for i, node in enumerate(self.nodes)}
+        object.__setattr__(self, "positions", places)
+        object.__setattr__(self, "borders", _borders(self.nodes, self.segments))
+        object.__setattr__(self, "last_uses", _last_uses(self.nodes, self.segments))
 
     @cached_property
     def digest(self) -> str:
@@ -111,41 +125,6 @@ class Schedule:
 
     def __hash__(self) -> int:
         return hash(self.digest)
-
-    @cached_property
-    def positions(self) -> dict[Path, int]:
-        """Position of every path."""
-        return {node.path: i for i, node in enumerate(self.nodes)}
-
-    @cached_property
-    def borders(self) -> dict[int, tuple[list[int], frozenset[int]]]:
-        """Per cyclic component (by its start): positions it reads, and own ones read elsewhere."""
-        owner = {p: s.start for s in self.segments for p in range(s.start, s.stop)}
-        reads: dict[int, dict[int, None]] = {s.start: {} for s in self.segments}
-        given: dict[int, set[int]] = {s.start: set() for s in self.segments}
-        for position, node in enumerate(self.nodes):
-            for source in node.sources:
-                if owner[source.position] != owner[position]:
-                    reads[owner[position]][source.position] = None
-                    given[owner[source.position]].add(source.position)
-        return {
-            s.start: (sorted(reads[s.start]), frozenset(given[s.start]))
-            for s in self.segments
-            if s.stepwise
-        }
-
-    @cached_property
-    def last_uses(self) -> list[list[int]]:
-        """Per segment: the positions whose values no later segment reads."""
-        owner = [i for i, s in enumerate(self.segments) for _ in range(s.start, s.stop)]
-        last: dict[int, int] = {}
-        for position, node in enumerate(self.nodes):
-            for source in node.sources:
-                last[source.position] = max(last.get(source.position, -1), owner[position])
-        ends: list[list[int]] = [[] for _ in self.segments]
-        for position in sorted(last):
-            ends[last[position]].append(position)
-        return ends
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -186,6 +165,33 @@ class Schedule:
         return schedule_table(self)
 
 
+def _borders(
+    nodes: Sequence[ScheduledNode], segments: Sequence[Segment]
+) -> dict[int, tuple[list[int], frozenset[int]]]:
+    owner = {p: s.start for s in segments for p in range(s.start, s.stop)}
+    reads: dict[int, dict[int, None]] = {s.start: {} for s in segments}
+    given: dict[int, set[int]] = {s.start: set() for s in segments}
+    for position, node in enumerate(nodes):
+        for source in node.sources:
+            if owner[source.position] != owner[position]:
+                reads[owner[position]][source.position] = None
+                given[owner[source.position]].add(source.position)
+    cyclic = [s.start for s in segments if s.stepwise]
+    return {start: (sorted(reads[start]), frozenset(given[start])) for start in cyclic}
+
+
+def _last_uses(nodes: Sequence[ScheduledNode], segments: Sequence[Segment]) -> list[list[int]]:
+    owner = [i for i, s in enumerate(segments) for _ in range(s.start, s.stop)]
+    last: dict[int, int] = {}
+    for position, node in enumerate(nodes):
+        for source in node.sources:
+            last[source.position] = max(last.get(source.position, -1), owner[position])
+    ends: list[list[int]] = [[] for _ in segments]
+    for position in sorted(last):
+        ends[last[position]].append(position)
+    return ends
+
+
 def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) -> Schedule:
     """Check a graph and put it into order.
 
@@ -203,17 +209,19 @@ def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) 
 
 
 def build_schedule(
-    graph: nir.NIRGraph, discretization: Discretization, mapped: tuple[type, ...] = ()
+    graph: nir.NIRGraph,
+    discretization: Discretization,
+    custom: Callable[[type], bool] = nothing_custom,
 ) -> tuple[Schedule, list[Any]]:
     """The schedule, and the graph's own node for each position.
 
     Arguments:
-        mapped: further node types, which a `node_map` runs.
+        custom: whether a node map, rather than nirx, runs nodes of a type.
     """
-    examination = examine(graph, discretization, mapped)
+    examination = examine(graph, discretization, custom)
     if examination.faults:
         raise GraphError(examination.faults)
-    warn_of(examination.warnings, stacklevel=4)
+    warn_of(examination)
     return _order(examination, discretization)
 
 

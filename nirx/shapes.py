@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -71,12 +72,10 @@ def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]
         else:
             settle(index, shape)
     flow()
-    for index in range(count):  # cycles that no Input reaches
-        if shapes.inputs[index] is None and not skip[index]:
-            shape = _declared(flat, index)[0]
-            if shape is not None:
-                settle(index, shape)
-                flow()
+    for index, shape in _surest_first(flat, shapes, skip):  # cycles that no Input reaches
+        if shapes.inputs[index] is None:
+            settle(index, shape)
+            flow()
     found = [faults[i] for i in sorted(faults)]
     return shapes, found + _edge_faults(flat, shapes, faults, skip)
 
@@ -89,6 +88,19 @@ def _declared(flat: FlatGraph, index: int) -> tuple[Shape | None, Shape | None]:
         return entry.dynamics.declared_shapes(flat.nodes[index].node)
     except Misfit:
         return None, None
+
+
+def _surest_first(flat: FlatGraph, shapes: Shapes, skip: list[bool]) -> list[tuple[int, Shape]]:
+    """Nodes without a shape that declare one: exact ones first, then the largest.
+
+    A parameter of shape (1,) may only broadcast, so it must not decide for its neighbours.
+    """
+    found = []
+    for index, node in enumerate(flat.nodes):
+        shape = _declared(flat, index)[0] if shapes.inputs[index] is None else None
+        if shape is not None and not skip[index] and node.type.dynamics is not None:
+            found.append((not node.type.dynamics.exact_shape, -math.prod(shape), shape, index))
+    return [(index, shape) for _, _, shape, index in sorted(found)]
 
 
 def _fault(flat: FlatGraph, index: int, misfit: Misfit) -> Fault:
@@ -116,8 +128,8 @@ def _edge_faults(
                     "one shape for all that flows into a node",
                 )
             )
-    if faults or found or any(skip):
-        return found
+    if faults or found or flat.broken or any(skip):
+        return found  # what is unknown may follow from what is wrong
     return [
         Fault(
             format_path(flat.nodes[i].path),

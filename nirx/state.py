@@ -40,7 +40,7 @@ def nest(
                 tree.setdefault(LATE_INTO_MODULES, {})[node.name] = late
         elif late:
             own = {**own, FEEDBACK: late}
-        if own is None or (isinstance(own, dict) and not own):
+        if own is None or (position not in foreign and not own):
             continue
         branch = tree
         for name in node.path[:-1]:
@@ -56,7 +56,7 @@ def unnest(schedule: Schedule, tree: Any, foreign: frozenset[int]) -> list[NodeS
     """
     if not isinstance(tree, Mapping):
         raise InputError(f"state is a {type(tree).__name__}; expected the dict of init_state()")
-    into_modules = tree.get(LATE_INTO_MODULES, {})
+    into_modules = _into_modules(schedule, tree, foreign)
     known: dict[Path, bool] = {(LATE_INTO_MODULES,): True}  # path -> is it a node?
     states: list[NodeState] = []
     for position, node in enumerate(schedule.nodes):
@@ -78,6 +78,18 @@ def unnest(schedule: Schedule, tree: Any, foreign: frozenset[int]) -> list[NodeS
             known[node.path] = True
     _refuse_unknown(tree, (), known)
     return states
+
+
+def _into_modules(
+    schedule: Schedule, tree: Mapping[str, Any], foreign: frozenset[int]
+) -> Mapping[str, Any]:
+    late = tree.get(LATE_INTO_MODULES, {})
+    nodes = ((i, schedule.nodes[i]) for i in sorted(foreign))
+    known = [node.name for _, node in nodes if FEEDBACK in schedule.node_state_shapes(node)]
+    if not isinstance(late, Mapping) or any(name not in known for name in late):
+        found = sorted(map(str, late)) if isinstance(late, Mapping) else type(late).__name__
+        raise InputError(f"state has {found} under {LATE_INTO_MODULES!r}; expected {known}")
+    return late
 
 
 def _checked(where: str, own: Any, expected: Mapping[str, Any]) -> dict[str, Any]:

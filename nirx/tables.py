@@ -59,7 +59,7 @@ def schedule_table(schedule: Schedule) -> str:
     text = render(table)
     if len(schedule.nodes) > MOST_ROWS:
         text += f"\n... and {len(schedule.nodes) - MOST_ROWS} more nodes"
-    edges = [f"{a} -> {b}" for a, b in schedule.feedback_edges]
+    edges = [f"{cell(a)} -> {cell(b)}" for a, b in schedule.feedback_edges]
     return text + f"\nfeedback edges (one step late): {', '.join(edges) or 'none'}"
 
 
@@ -85,7 +85,7 @@ def comparison_table(comparison: Comparison) -> str:
             f"{error:.3g}",
         )
     lines = [
-        f"{other.backend} parts first at {other.first_divergence}"
+        f"{cell(other.backend)} parts first at {cell(other.first_divergence)}"
         for other in comparison.others
         if other.first_divergence is not None
     ]

@@ -20,11 +20,11 @@ def ulp_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     if a.dtype != b.dtype or a.shape != b.shape:
         raise ValueError(f"cannot compare {a.dtype}{a.shape} with {b.dtype}{b.shape}")
-    distance = np.abs(_line(a) - _line(b))
+    distance = np.asarray(np.abs(_line(a) - _line(b)))
     nan_a, nan_b = np.isnan(a), np.isnan(b)
     distance[nan_a != nan_b] = np.inf
     distance[nan_a & nan_b] = 0
-    return distance
+    return distance.astype(np.float64)
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:

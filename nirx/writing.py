@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import h5py
 import nir
 import numpy as np
 
-from nirx.check import check
+from nirx.check import examine, warn_of
 from nirx.discretization import Discretization
-from nirx.errors import FileError
+from nirx.errors import FileError, GraphError
 from nirx.file_names import MARK, MARK_VALUE, encode_name, needs_encoding
 from nirx.flatten import walk_graphs
-from nirx.metadata import DISCRETIZATION_KEY
+from nirx.hdf5_tree import MOST_DEPTH
+from nirx.metadata import DISCRETIZATION_KEY, given_or_stored
 from nirx.node_types import NodeType, find_type
-from nirx.paths import format_path
+from nirx.ops import Shape
+from nirx.paths import Path, format_path
 
 __all__ = ["write"]
 
@@ -39,17 +41,22 @@ def write(
 
     **Source**: NIR file format of nir 1.0.8.
     """
-    check(graph, discretization)
+    examination = examine(graph, given_or_stored(graph, discretization))
+    if examination.faults:
+        raise GraphError(examination.faults)
+    warn_of(examination)
+    nodes = zip(examination.flat.nodes, examination.shapes.inputs, strict=True)
+    shapes = {flat.path: shape for flat, shape in nodes}
     text = os.fspath(path)
     folder = os.path.dirname(os.path.abspath(text))
     try:
-        handle, temporary = tempfile.mkstemp(".part", f".{os.path.basename(text)}.", folder)
+        handle, temporary = tempfile.mkstemp(".part", ".nirx-", folder)
     except OSError as error:
         raise FileError(f"{text}: cannot be written: {error.strerror or error}") from error
     os.close(handle)
     try:
         with h5py.File(temporary, "w") as file:
-            _write_file(file, graph, discretization)
+            _write_file(file, graph, discretization, shapes)
         with open(temporary, "rb") as done:
             os.fsync(done.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
@@ -68,7 +75,10 @@ def _umask() -> int:
 
 
 def _write_file(
-    file: h5py.File, graph: nir.NIRGraph, discretization: Discretization | None
+    file: h5py.File,
+    graph: nir.NIRGraph,
+    discretization: Discretization | None,
+    shapes: Mapping[Path, Shape | None],
 ) -> None:
     graphs = list(walk_graphs(graph))
     encoded = any(needs_encoding(name) for _, g, _ in graphs for name in _names(g))
@@ -78,13 +88,15 @@ def _write_file(
     file.create_dataset("version", data=nir.version, dtype=h5py.string_dtype())
     top = file.create_group("node")
     for path, current, _ in graphs:
+        if 2 * len(path) + 4 > MOST_DEPTH:
+            raise FileError(f"{format_path(path)[:60]}...: nested deeper than a file may be")
         group = top
         for name in path:
             group = group.require_group("nodes").require_group(rename(name))
         metadata = dict(current.metadata or {})
         if not path and discretization is not None:
             metadata[DISCRETIZATION_KEY] = discretization.to_json()
-        _write_graph(group, current, metadata, format_path(path), rename)
+        _write_graph(group, current, metadata, path, rename, shapes)
 
 
 def _names(graph: nir.NIRGraph) -> list[str]:
@@ -101,9 +113,11 @@ def _write_graph(
     group: h5py.Group,
     graph: nir.NIRGraph,
     metadata: dict[str, Any],
-    where: str,
+    path: Path,
     rename: Callable[[str], str],
+    shapes: Mapping[Path, Shape | None],
 ) -> None:
+    where = format_path(path)
     _put(group, "type", "NIRGraph", where)
     edges = np.array([[rename(a), rename(b)] for a, b in graph.edges], dtype=object)
     group.create_dataset("edges", data=edges.reshape((-1, 2)), dtype=h5py.string_dtype())
@@ -115,15 +129,23 @@ def _write_graph(
             continue
         entry = find_type(type(node))
         assert entry is not None, "check lets no unknown type pass"
-        _write_node(own, node, entry, f"{where}/{name}".lstrip("/"), rename)
+        _write_node(own, node, entry, (*path, name), rename, shapes[*path, name])
 
 
 def _write_node(
-    group: h5py.Group, node: Any, entry: NodeType, where: str, rename: Callable[[str], str]
+    group: h5py.Group,
+    node: Any,
+    entry: NodeType,
+    path: Path,
+    rename: Callable[[str], str],
+    shape: Shape | None,
 ) -> None:
+    where = format_path(path)
     _put(group, "type", entry.name, where)
     for name in entry.stored:
-        if name == "shape" or name == "input_type":
+        if name == "shape":
+            value = np.array(shape, np.int64)  # as inferred, if the node does not say
+        elif name == "input_type":
             declared = node.input_type
             value = declared.get("input") if isinstance(declared, dict) else declared
         else:
@@ -160,6 +182,14 @@ def _put_or_nest(
 
 
 def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
+    kind = np.asarray(value).dtype.kind
+    if isinstance(value, bytes) or kind not in (
+        "biuf" if not isinstance(value, str | list) else "biufU"
+    ):
+        raise FileError(
+            f"{where}: {name} is a {type(value).__name__} of dtype {np.asarray(value).dtype}; "
+            "expected numbers or text"
+        )
     try:
         if isinstance(value, str):
             group.create_dataset(name, data=value, dtype=h5py.string_dtype())

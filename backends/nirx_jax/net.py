@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
-import numpy as np
 
+from nirx.errors import UnsupportedError
 from nirx.execute import Executor
+from nirx.paths import format_path
+from nirx.recording import resolve_record
 from nirx.runners import ForeignRunner, NativeRunner, Runner
 from nirx.schedule import Schedule, ScheduledNode
-from nirx.state import map_tree
 from nirx.surrogate import Surrogate
 from nirx_jax.node_map import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
+from nirx_jax.x64 import x64_is_on
 
 __all__ = ["Net"]
 
@@ -48,7 +51,7 @@ class Net(eqx.Module):
 
         **Raises**: `InputError` for a wrong shape or dtype.
         """
-        return _step(self, self._arrays(x, "input"), self._arrays(state, "state"))
+        return _step(self, self._inputs(x), self._state(state))
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
         """Many steps.
@@ -65,22 +68,49 @@ class Net(eqx.Module):
 
         **Raises**: `InputError` for a wrong shape, dtype or record key.
         """
-        if record is not None and not isinstance(record, str):
-            record = tuple(record)
-        return _run(self, self._arrays(xs, "input"), self._arrays(state, "state"), record, chunk)
+        probes = None if record is None else resolve_record(self.schedule, record)
+        keys = None if probes is None else tuple(probe.key for probe in probes)
+        outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), keys, chunk)
+        if keys is None:
+            return outputs, state
+        return outputs, state, dict(zip(keys, recordings, strict=True))
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; leaves are [*batch, *features]."""
+        self._require_x64()
         return self._executor().init_state(batch_shape)
 
-    def _arrays(self, tree: Any, what: str) -> Any:
-        # Checked before compilation, which would silently narrow a NumPy float64 to float32.
-        def check(leaf: Any) -> Any:
-            if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "biu":
-                return self._ops().accept(leaf, f"an array of the {what}")
-            return leaf
+    # What comes in is checked before compilation, which would silently narrow a NumPy float64
+    # to float32, and would take a foreign tensor for a constant.
 
-        return map_tree(check, tree)
+    def _inputs(self, x: Any) -> Any:
+        self._require_x64()
+        ops = self._ops()
+        if isinstance(x, Mapping):
+            return {name: ops.accept(leaf, f"input {name!r}") for name, leaf in x.items()}
+        return ops.accept(x, "the input")
+
+    def _state(self, state: Any) -> Any:
+        ops = self._ops()
+        users = {
+            n.path for n in self.schedule.nodes if not isinstance(self.nodes[n.name], NativeNode)
+        }
+
+        def check(tree: Any, path: tuple[str, ...]) -> Any:
+            if path in users:
+                return tree
+            if isinstance(tree, Mapping):
+                return {name: check(below, (*path, name)) for name, below in tree.items()}
+            return ops.accept(tree, f"state {format_path(path)!r}")
+
+        return None if state is None else check(state, ())
+
+    def _require_x64(self) -> None:
+        if self.dtype == "float64" and not x64_is_on():
+            raise UnsupportedError(
+                "this network is in float64 and JAX's x64 mode is off; run it inside "
+                "`with jax.enable_x64(True):`, as it was built"
+            )
 
     def _ops(self) -> JaxOps:
         kind = ReproducibleJaxOps if self.reproducible else JaxOps
@@ -105,7 +135,9 @@ def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
 
 @eqx.filter_jit
 def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int) -> Any:
-    return net._executor().run(xs, state, record, chunk)
+    # Recordings leave as a list: the keys of a pytree's dicts must sort, a caller's may not.
+    outputs, state, *rest = net._executor().run(xs, state, record, chunk)
+    return outputs, state, [rest[0][key] for key in record] if rest else []
 
 
 def cast(module: Any, dtype: str) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 from nirx.assemble import assemble, dtype_name
 from nirx.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
-from nirx.node_map import find_builder
 from nirx.surrogate import resolve_surrogate
 from nirx_jax.net import Net, cast
 from nirx_jax.node_map import NODE_MAP, NativeNode
@@ -51,14 +50,12 @@ def from_nir(
             "first, or build and run inside `with jax.enable_x64(True):`"
         )
     chosen = resolve_surrogate(surrogate)
-    assembly = assemble(graph_or_path, discretization, node_map)
+    assembly = assemble(graph_or_path, discretization, node_map, NODE_MAP, NativeNode)
     modules = {}
     for position, node in enumerate(assembly.nodes):
         name = assembly.schedule.nodes[position].name
-        if position in assembly.custom:
-            module = assembly.custom[position]
-        else:
-            module = (find_builder(NODE_MAP, type(node)) or NativeNode)(node)
+        custom = position in assembly.custom
+        module = assembly.custom[position] if custom else NativeNode(node)
         if not callable(module) and not isinstance(module, NativeNode):
             raise InputError(
                 f"{name!r}: node_map gave a {type(module).__name__}; expected an equinox.Module "

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from nirx.errors import InputError
 from nirx.ops import Array, ConvGeometry, Shape
@@ -26,7 +27,11 @@ class JaxOps:
 
     def accept(self, value: Any, where: str) -> jax.Array:
         if not isinstance(value, jax.Array):
-            value = np.asarray(value)
+            try:
+                value = np.asarray(value)
+            except Exception as error:  # whatever a foreign array type raises
+                found = type(value).__name__
+                raise InputError(f"{where} is a {found}; expected an array") from error
             if value.dtype.kind not in "biuf":
                 raise InputError(f"{where} has dtype {value.dtype}; expected an array of numbers")
         if not np.issubdtype(value.dtype, np.integer) and value.dtype not in (self.dtype, bool):
@@ -74,6 +79,20 @@ class JaxOps:
 
     def stop_gradient(self, a: Array) -> Array:
         return jax.lax.stop_gradient(a)
+
+    def copy(self, a: Array) -> Array:
+        return a
+
+    def seal(self, a: Array) -> Array:
+        # XLA fuses a chain of neurons by repeating each producer in every consumer: 200 of them
+        # in one step took 120 s to compile. It does not look through a conditional, and the
+        # condition (true for every float) is not known before run time. optimization_barrier
+        # did not help: it is expanded before fusion.
+        if a.size == 0:
+            return a
+        first = lax.stop_gradient(a).reshape(-1)[0]
+        always = jnp.isnan(first) | (first <= jnp.inf)
+        return lax.cond(always, lambda y: y, jnp.zeros_like, a)
 
     def prepare_linear(self, weight: Array) -> Any:
         return weight

@@ -20,15 +20,22 @@ def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
     """
     names = sorted(names)
     taken = {*dir(torch.nn.Module()), *reserved}
-    plain = {name: name for name in names if "." not in name and name not in taken}
+    plain = {name: name for name in names if _is_plain(name) and name not in taken}
     taken.update(plain)
     result = dict(plain)
     for name in names:
         if name in result:
             continue
         child = name.replace(".", "_")
+        if child.startswith("__"):
+            child = "node" + child
         while child in taken:
             child += "_"
         taken.add(child)
         result[name] = child
     return result
+
+
+def _is_plain(name: str) -> bool:
+    # Names with two leading underscores are Python's own: a child `__deepcopy__` is found as hook.
+    return "." not in name and not name.startswith("__")

@@ -10,7 +10,6 @@ import torch
 from nirx.assemble import assemble, dtype_name
 from nirx.discretization import Discretization
 from nirx.errors import InputError
-from nirx.node_map import find_builder
 from nirx.surrogate import resolve_surrogate
 from nirx_torch.net import Net
 from nirx_torch.node_map import NODE_MAP, NativeNode
@@ -48,13 +47,11 @@ def from_nir(
     """
     kind = getattr(torch, dtype_name(dtype))
     chosen = resolve_surrogate(surrogate)
-    assembly = assemble(graph_or_path, discretization, node_map)
+    assembly = assemble(graph_or_path, discretization, node_map, NODE_MAP, NativeNode)
     modules = []
     for position, node in enumerate(assembly.nodes):
-        if position in assembly.custom:
-            module = assembly.custom[position]
-        else:
-            module = (find_builder(NODE_MAP, type(node)) or NativeNode)(node)
+        custom = position in assembly.custom
+        module = assembly.custom[position] if custom else NativeNode(node)
         if not isinstance(module, torch.nn.Module):
             name = assembly.schedule.nodes[position].name
             raise InputError(

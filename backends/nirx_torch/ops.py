@@ -81,6 +81,12 @@ class TorchOps:
     def stop_gradient(self, a: Array) -> Array:
         return a.detach()
 
+    def copy(self, a: Array) -> Array:
+        return a.clone()
+
+    def seal(self, a: Array) -> Array:
+        return a
+
     def prepare_linear(self, weight: Array) -> Any:
         return weight
 

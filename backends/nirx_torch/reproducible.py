@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from nirx.errors import UnsupportedError
 from nirx.ops import Array, ConvGeometry
@@ -164,4 +165,4 @@ class ReproducibleTorchOps(TorchOps):
 
 
 def _is_transformed(x: Array) -> bool:
-    return torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return is_functorch_wrapped_tensor(x)

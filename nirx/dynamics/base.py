@@ -46,6 +46,8 @@ class Dynamics:
     """Parameters that must be above zero (time constants)."""
     neuron: ClassVar[bool] = False
     """Whether the feedback rule counts the type as a neuron."""
+    exact_shape: ClassVar[bool] = False
+    """Whether `declared_shapes` is what the input must be, not just what broadcasts to it."""
     spiking: ClassVar[bool] = False
     """Whether the output is spikes, which are equal or not, rather than values."""
 

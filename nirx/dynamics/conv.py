@@ -48,6 +48,7 @@ class Convolution(Stateless):
     axes: ClassVar[int]
 
     parameters = ("weight", "bias")
+    exact_shape = True
 
     @classmethod
     def check(cls, node: Any) -> None:

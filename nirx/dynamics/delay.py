@@ -25,7 +25,7 @@ class Delay(Dynamics):
     """
 
     steps: tuple[int, ...] = field(default=(), repr=False)
-    """One whole number of steps per element, in C order of the features."""
+    """Whole steps: one for all elements, or one per element in C order of the features."""
 
     @classmethod
     def check(cls, node: Any) -> None:
@@ -57,7 +57,10 @@ class Delay(Dynamics):
                 f"at most {MOST_STEPS} steps",
                 "do dt and the delay share a unit?",
             )
-        steps = np.broadcast_to(np.rint(exact).astype(np.int64), input_shape)
+        steps = np.rint(exact).astype(np.int64)
+        if steps.size and steps.min() == steps.max():
+            return cls(rule, input_shape, output_shape, (int(steps.min()),))
+        steps = np.broadcast_to(steps, input_shape)
         return cls(rule, input_shape, output_shape, tuple(steps.reshape(-1).tolist()))
 
     @classmethod

@@ -25,6 +25,7 @@ class Linear(Stateless):
     """Whether the input is known to be spikes of one neuron layer, 0 or 1."""
 
     parameters = ("weight",)
+    exact_shape = True
 
     @classmethod
     def check(cls, node: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from nirx.dynamics.geometry import integers
 from nirx.ops import Array, Ops, Shape
 
 __all__ = ["Flatten", "Port", "declared_port_shape"]
+
+MOST_ELEMENTS = 2**31
+"""Of one sample; a file that claims more has no array to show for it."""
 
 
 def declared_port_shape(node: Any, kind: str) -> Shape | None:
@@ -27,11 +31,15 @@ def declared_port_shape(node: Any, kind: str) -> Shape | None:
         shape, good = (), False
     if not good:
         raise Misfit(f"{kind}_type is {value!r}", "a shape: one integer per axis")
+    if math.prod(max(n, 1) for n in shape) > MOST_ELEMENTS:
+        raise Misfit(f"{kind}_type is {shape}", f"at most {MOST_ELEMENTS} elements")
     return shape
 
 
 class Port(Stateless):
     """Input or Output: the value passes unchanged."""
+
+    exact_shape = True
 
     @classmethod
     def check(cls, node: Any) -> None:
@@ -58,6 +66,8 @@ class Port(Stateless):
 
 class Flatten(Stateless):
     """Joins the feature axes start_dim..end_dim into one; batch axes do not count."""
+
+    exact_shape = True
 
     @classmethod
     def check(cls, node: Any) -> None:

@@ -1,0 +1,25 @@
+"""The leaky membrane that LI, LIF, CubaLI and CubaLIF share: one step, and where it starts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nirx.discretization import Discretization
+from nirx_conformance.oracle.node import Array, Shape
+
+
+def fraction(rule: Discretization, tau: Array) -> Array:
+    """How much of the way to its goal a leaky variable goes in one step."""
+    if rule.integrator == "exponential":
+        return -np.expm1(-rule.dt / tau)
+    return rule.dt / tau
+
+
+def leak(rule: Discretization, tau: Array, r: Array, v_leak: Array, v: Array, x: Array) -> Array:
+    """v + a * ((v_leak - v) + r * x)."""
+    return v + fraction(rule, tau) * ((v_leak - v) + r * x)
+
+
+def first_v(rule: Discretization, v_leak: Array, shape: Shape) -> Array:
+    """The membrane potential before the first step."""
+    return np.array(np.broadcast_to(v_leak if rule.initial_v == "leak" else 0.0, shape), float)

@@ -1,0 +1,186 @@
+"""The time loop: every node once per step, in an order in which no node waits for another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+import nir
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nirx.discretization import Discretization
+from nirx_conformance.oracle.inlining import Path, inline, path_text
+from nirx_conformance.oracle.late_edges import late_edges
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State
+from nirx_conformance.oracle.node_types import KINDS
+from nirx_conformance.oracle.shapes import input_shapes
+from nirx_conformance.oracle.state_tree import state_tree
+
+
+@dataclass(frozen=True)
+class OracleResult:
+    """What a graph computed.
+
+    Arguments:
+        outputs: by Output name, [time, *batch, *features].
+        recordings: by path text, every node's output; by path text + ".v" or ".i", every
+            neuron's state after each step.
+        state: the state tree after the last step.
+        margins: by path text, for every node that decides on spikes: the distance of each
+            element from its nearest decision; below rounding, either answer is right.
+    """
+
+    outputs: dict[str, Array]
+    recordings: dict[str, Array]
+    state: dict[str, Any]
+    margins: dict[str, Array]
+
+
+def run(
+    graph: nir.NIRGraph,
+    discretization: Discretization,
+    inputs: ArrayLike | Mapping[str, ArrayLike],
+) -> OracleResult:
+    """Run a graph from its fresh state.
+
+    Arguments:
+        graph: a valid graph; it is not checked.
+        inputs: [time, *batch, *features], or one such array per outermost Input.
+    """
+    network = Network(graph, discretization)
+    given = network.inputs_by_path(inputs)
+    first = next(iter(given))
+    steps = given[first].shape[0]
+    batch = given[first].shape[1 : given[first].ndim - len(network.shapes[first])]
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity and NaN just propagate
+        return network.run(given, steps, batch)
+
+
+class Network:
+    """A flat graph with its order of steps and its late edges."""
+
+    def __init__(self, graph: nir.NIRGraph, discretization: Discretization):
+        self.discretization = discretization
+        nodes, self.edges = inline(graph)
+        kinds = {path: KINDS[type(node)] for path, node in nodes.items()}
+        self.shapes = input_shapes(nodes, kinds, self.edges)
+        self.nodes: dict[Path, OracleNode] = {
+            path: kinds[path](node, discretization.at(path), self.shapes[path])
+            for path, node in nodes.items()
+        }
+        self.output_shapes = {p: kinds[p].output_shape(nodes[p], self.shapes[p]) for p in nodes}
+        self.inputs = [p for p, n in nodes.items() if len(p) == 1 and isinstance(n, nir.Input)]
+        self.outputs = [p for p, n in nodes.items() if len(p) == 1 and isinstance(n, nir.Output)]
+        self.late = late_edges(
+            self.nodes,
+            self.edges,
+            self.inputs,
+            lambda path: self.nodes[path].neuron,
+            lambda path: self.nodes[path].breaks_cycles,
+            every_neuron=discretization.feedback == "component",
+        )
+        # The order of the sum: by source path, a doubled edge twice.
+        self.sources: dict[Path, list[Path]] = {path: [] for path in nodes}
+        for source, target in sorted(self.edges):
+            self.sources[target].append(source)
+        self.order = self._order()
+
+    def _order(self) -> list[Path]:
+        waits: dict[Path, list[Path]] = {}
+        for path, node in self.nodes.items():
+            needs = [] if node.breaks_cycles else self.sources[path]
+            waits[path] = [a for a in needs if (a, path) not in self.late]
+        return list(TopologicalSorter(waits).static_order())
+
+    def inputs_by_path(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[Path, Array]:
+        """The caller's arrays in float64, by the path of their Input."""
+        if not isinstance(inputs, Mapping):
+            (only,) = self.inputs
+            return {only: np.asarray(inputs, np.float64)}
+        assert {(name,) for name in inputs} == set(self.inputs), "one array per Input"
+        return {(name,): np.asarray(array, np.float64) for name, array in inputs.items()}
+
+    def run(self, given: dict[Path, Array], steps: int, batch: Shape) -> OracleResult:
+        states = {path: node.start(batch) for path, node in self.nodes.items()}
+        carried = self._before_the_first_step(batch)
+        logs: dict[str, list[Array]] = {}
+        margins: dict[str, list[Array]] = {}
+        for t in range(steps):
+            now = {path: array[t] for path, array in given.items()}
+            values = self._step(now, states, carried, margins, batch)
+            for path, value in values.items():
+                logs.setdefault(path_text(path), []).append(value)
+            for path, node in self.nodes.items():
+                for name, value in states[path].items() if node.neuron else ():
+                    logs.setdefault(f"{path_text(path)}.{name}", []).append(value)
+            carried = {(a, b): values[a] for a, b in self.late}
+        recordings = {key: np.stack(log) for key, log in logs.items()}
+        empty = {p: np.zeros((0, *batch, *self.output_shapes[p])) for p in self.outputs}
+        return OracleResult(
+            {p[0]: recordings.get(path_text(p), empty[p]) for p in self.outputs},
+            recordings,
+            state_tree(states, carried),
+            {key: np.stack(log) for key, log in margins.items()},
+        )
+
+    def _step(
+        self,
+        now: dict[Path, Array],
+        states: dict[Path, State],
+        carried: dict[tuple[Path, Path], Array],
+        margins: dict[str, list[Array]],
+        batch: Shape,
+    ) -> dict[Path, Array]:
+        """The output of every node; `states` moves on, `margins` grows."""
+        values: dict[Path, Array] = {}
+
+        def fan_in(path: Path) -> Array:
+            if path in now:
+                return now[path]
+            late = self.late
+            terms = [
+                carried[a, path] if (a, path) in late else values[a] for a in self.sources[path]
+            ]
+            total = terms[0]
+            for term in terms[1:]:
+                total = total + term
+            return total
+
+        for path in self.order:
+            node = self.nodes[path]
+            if node.breaks_cycles:
+                # Its input may not be known yet, and does not matter for its output.
+                nothing = np.zeros((*batch, *self.shapes[path]))
+                values[path] = node.step(nothing, states[path]).y
+            else:
+                values[path], states[path], margin = node.step(fan_in(path), states[path])
+                if margin is not None:
+                    margins.setdefault(path_text(path), []).append(margin)
+        for path, node in self.nodes.items():
+            if node.breaks_cycles:
+                states[path] = node.step(fan_in(path), states[path]).state
+        return values
+
+    def _before_the_first_step(self, batch: Shape) -> dict[tuple[Path, Path], Array]:
+        """What late edges carry at first: the value of their source when all is silent.
+
+        Silent: every neuron, Input and late edge gives zero, every Delay holds zeros (an element
+        of 0 steps still passes its input).
+        """
+        silent: dict[Path, Array] = {}
+        for path in self.order:
+            node = self.nodes[path]
+            zeros = np.zeros((*batch, *self.shapes[path]))
+            if node.neuron or node.breaks_cycles or path in self.inputs:
+                silent[path] = np.zeros((*batch, *self.output_shapes[path]))
+                continue
+            x = zeros
+            for source in self.sources[path]:
+                x = x if (source, path) in self.late else x + silent[source]
+            silent[path] = node.step(x, node.start(batch)).y
+        if self.discretization.feedback_initial == "zero":
+            return {(a, b): np.zeros_like(silent[a]) for a, b in self.late}
+        return {(a, b): silent[a] for a, b in self.late}

@@ -1,0 +1,22 @@
+"""Threshold: 1 where x > threshold, else 0 (>= where the choices say so)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+
+
+class Threshold(OracleNode):
+    """Not a neuron: it has no state, and always gives 0 or 1."""
+
+    @staticmethod
+    def declared_shape(node: Any) -> Shape | None:
+        return agreed_shape(node, "threshold")
+
+    def step(self, x: Array, state: State) -> Step:
+        threshold = self.numbers("threshold")
+        over = x >= threshold if self.rule.threshold == "ge" else x > threshold
+        return Step(over.astype(np.float64), {}, np.abs(x - threshold))

@@ -1,0 +1,155 @@
+"""`nirx info`: what is in a file, and how it would run."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import rich.box
+from rich.table import Table
+
+from nirx.cli.info_tree import node_tree
+from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
+from nirx.cli.parameters import parameter_bytes, parameters_of, settings_of
+from nirx.cli.report import Report, bytes_text
+from nirx.ops import Shape
+from nirx.tables import cell
+
+__all__ = ["describe", "info_command"]
+
+STATE_ITEM = 4
+"""Bytes of a float32."""
+
+MOST_LISTED = 50
+
+
+def info_command(
+    file: File,
+    dt: Dt = None,
+    preset: Preset = None,
+    set_: Sets = None,
+    override: Overrides = None,
+    json: Json = False,
+) -> Report:
+    """Show a file's nodes, shapes, parameters, schedule, feedback edges and sizes."""
+    opened = open_graph(file, dt, preset, set_, override)
+    payload = {"file": str(file), **describe(opened)}
+    if json:
+        return Report(0, payload, as_json=True)
+    sizes = [node["parameter_bytes"] for node in payload["nodes"]]
+    parts = (
+        node_tree(str(file), opened, sizes),
+        "",
+        _schedule_text(opened),
+        _components(opened),
+        "",
+        _summary(opened, payload),
+    )
+    return Report(0, payload, parts)
+
+
+def describe(opened: Opened) -> dict[str, Any]:
+    """Everything about a file as plain data.
+
+    Returns: nodes in the order of execution, ports, feedback edges, cyclic components,
+    discretization and its origin, bytes of the parameters (as stored) and of the state
+    (float32, per sample).
+    """
+    schedule = opened.schedule
+    nodes = []
+    for place, node in zip(schedule.nodes, opened.nodes, strict=True):
+        state = schedule.node_state_shapes(place)
+        nodes.append(
+            {
+                "path": place.name,
+                "type": place.type_name,
+                "input_shape": list(place.input_shape),
+                "output_shape": list(place.output_shape),
+                "sources": [
+                    {"path": schedule.nodes[s.position].name, "late": s.late} for s in place.sources
+                ],
+                "parameters": [_parameter(*item) for item in parameters_of(node)],
+                "settings": {name: _setting(value) for name, value in settings_of(node)},
+                "parameter_bytes": parameter_bytes(node),
+                "state": state,
+                "state_bytes": _state_bytes(state),
+            }
+        )
+    return {
+        "discretization": json.loads(opened.discretization.to_json()),
+        "discretization_origin": opened.origin,
+        "inputs": [name for name, _ in schedule.inputs],
+        "outputs": [name for name, _ in schedule.outputs],
+        "nodes": nodes,
+        "feedback_edges": [list(edge) for edge in schedule.feedback_edges],
+        "components": [list(part) for part in schedule.components],
+        "parameter_bytes": sum(n["parameter_bytes"] for n in nodes),
+        "state_bytes_per_sample": _state_bytes(schedule.state_spec),
+    }
+
+
+def _parameter(name: str, array: np.ndarray) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": name,
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+        "min": array.min().item() if array.size else None,
+        "max": array.max().item() if array.size else None,
+    }
+    return entry | ({"value": array.item()} if array.size == 1 else {})
+
+
+def _setting(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value if isinstance(value, str | int | float | bool) else repr(value)
+
+
+def _state_bytes(state: Any) -> int:
+    if isinstance(state, dict):
+        return sum(map(_state_bytes, state.values()))
+    shape: Shape = state
+    return math.prod(shape) * STATE_ITEM
+
+
+def _schedule_text(opened: Opened) -> str:
+    # The schedule's text ends with the feedback edges; names in it are data, not control codes.
+    return "\n".join(str(cell(line)) for line in str(opened.schedule).rstrip().split("\n"))
+
+
+def _components(opened: Opened) -> str:
+    parts = opened.schedule.components
+    if not parts:
+        return "cyclic components: none"
+    lines = [f"cyclic components (run step by step): {len(parts)}"]
+    for part in parts[:MOST_LISTED]:
+        more = f" and {len(part) - MOST_LISTED} more" if len(part) > MOST_LISTED else ""
+        lines.append(f"  - {cell(', '.join(part[:MOST_LISTED]))}{more}")
+    if len(parts) > MOST_LISTED:
+        lines.append(f"  ... and {len(parts) - MOST_LISTED} more")
+    return "\n".join(lines)
+
+
+def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
+    table = Table(box=rich.box.SIMPLE, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    chosen = payload["discretization"]
+    default = json.loads(type(opened.discretization)().to_json())
+    odd = [
+        f"{k}={v}" for k, v in chosen.items() if v != default[k] and k not in ("dt", "overrides")
+    ]
+    odd += [
+        f"{path}: {name}={value}"
+        for path, own in chosen["overrides"].items()
+        for name, value in own.items()
+    ]
+    table.add_row("discretization from", cell(opened.origin))
+    table.add_row("dt", f"{chosen['dt']:g}")
+    table.add_row("other choices", cell(", ".join(odd) or "all at their defaults"))
+    table.add_row("parameters", f"{bytes_text(payload['parameter_bytes'])} as stored")
+    state = payload["state_bytes_per_sample"]
+    table.add_row("state", f"{bytes_text(state)} per sample in float32")
+    return table

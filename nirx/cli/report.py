@@ -1,0 +1,69 @@
+"""What a command has to say, for people (tables) or for machines (one JSON object)."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+__all__ = ["Report", "bytes_text", "show"]
+
+WIDTH = 120
+"""Columns where the output goes to a file or a pipe."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a command.
+
+    Arguments:
+        status: exit status.
+        payload: for `--json`; numbers that JSON lacks are given as text.
+        parts: rich renderables and plain texts, printed one after the other.
+        as_json: which of the two is wanted.
+    """
+
+    status: int
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Any, ...] = ()
+    as_json: bool = False
+
+
+def show(report: Report) -> None:
+    """Print a report to stdout."""
+    if report.as_json:
+        print(json.dumps(_plain(report.payload), indent=2, allow_nan=False))
+        return
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    for part in report.parts:
+        if isinstance(part, str):
+            print(part, file=sys.stdout)  # laid out already: rich would wrap and colour it
+        else:
+            console.print(part)
+
+
+def bytes_text(count: int) -> str:
+    """`"1.5 kB"`; units of 1000."""
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} GB"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -1,0 +1,190 @@
+"""`nirx run`: one network on one backend, over a file or random spikes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import rich.box
+import typer
+from rich.table import Table
+
+from nirx.assemble import dtype_name
+from nirx.backend import find_backend
+from nirx.cli.archive import check_target, save_arrays
+from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
+from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
+from nirx.cli.pieces import piece_length, run_in_pieces
+from nirx.cli.progress import bars
+from nirx.cli.report import Report
+from nirx.cli.spiking import carries_spikes
+from nirx.cli.state_file import load_state, save_state
+from nirx.errors import InputError
+from nirx.recording import resolve_record
+from nirx.schedule import Schedule
+from nirx.tables import cell, shape_text
+
+__all__ = ["Dtype", "Record", "Reproducible", "record_of", "run_command"]
+
+Dtype = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
+Record = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--record",
+        metavar="KEY|all",
+        help="A node (lif1/lif) or a state variable (lif1/lif.v); repeatable.",
+    ),
+]
+Reproducible = Annotated[
+    bool, typer.Option("--reproducible", help="The same bits on every backend.")
+]
+
+
+def run_command(
+    file: File,
+    backend: Annotated[str, typer.Option("--backend", help="numpy, torch or jax.")] = "numpy",
+    input_: InputFile = None,
+    random: Seed = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    dt: Dt = None,
+    preset: Preset = None,
+    set_: Sets = None,
+    override: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="Y.npz", help="Where outputs and recordings go."),
+    ] = None,
+    record: Record = None,
+    dtype: Dtype = "float32",
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            "--chunk",
+            min=1,
+            metavar="STEPS",
+            help="Steps that are run at a time; only speed and memory depend on it.",
+        ),
+    ] = None,
+    state_in: Annotated[
+        Path | None,
+        typer.Option("--state-in", metavar="S.npz", help="Start from a state of --state-out."),
+    ] = None,
+    state_out: Annotated[
+        Path | None, typer.Option("--state-out", metavar="S.npz", help="Where the state goes.")
+    ] = None,
+    reproducible: Reproducible = False,
+    json: Json = False,
+) -> Report:
+    """Run a network over a file of inputs or random spikes; write outputs and recordings."""
+    _check_files(out, state_out)
+    kind = dtype_name(dtype)
+    opened = open_graph(file, dt, preset, set_, override)
+    schedule = opened.schedule
+    names = [name for name, _ in schedule.outputs]
+    keys = _record_keys(schedule, record)
+    options = {"reproducible": True} if reproducible else {}
+    chosen = find_backend(backend)
+    inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate)
+    state = None if state_in is None else load_state(state_in, schedule, kind)
+    start = time.perf_counter()
+    with bars(inputs.steps) as shown:
+        advance = shown.add(chosen.name)
+        prepared = chosen.prepare(opened.graph, opened.discretization, kind, **options)
+        length = chunk or piece_length(inputs.steps)
+        outputs, state, recordings = run_in_pieces(
+            prepared, inputs, names, state, keys, length, advance
+        )
+    seconds = time.perf_counter() - start
+    if out is not None:
+        save_arrays(out, {**recordings, **outputs})
+    if state_out is not None:
+        save_state(state_out, state)
+    payload = _payload(file, chosen.name, kind, opened, inputs, outputs, seconds)
+    payload |= {"recorded": [str(k) for k in keys], "out": None if out is None else str(out)}
+    return Report(0, payload, (_summary(payload), _outputs(payload)), json)
+
+
+def record_of(record: list[str] | None) -> Any:
+    """The `record=` argument for the values of `--record`; None for none."""
+    return "all" if record and "all" in record else record
+
+
+def _check_files(out: Path | None, state_out: Path | None) -> None:
+    check_target(out, "--out")
+    check_target(state_out, "--state-out")
+    if out is not None and state_out is not None and out.absolute() == state_out.absolute():
+        raise InputError(f"--out and --state-out are both {out}; expected two files")
+
+
+def _record_keys(schedule: Schedule, record: list[str] | None) -> list[Any]:
+    probes = resolve_record(schedule, record_of(record)) if record else []
+    ends = dict(schedule.outputs)
+    for probe in probes:
+        if probe.key in ends and (probe.position, probe.variable) != (ends[probe.key], None):
+            raise InputError(
+                f"--record {probe.key!r}: an Output bears this very name, and both would be "
+                "written under it; record other keys"
+            )
+    return [probe.key for probe in probes]
+
+
+def _payload(
+    file: Path,
+    backend: str,
+    dtype: str,
+    opened: Opened,
+    inputs: Inputs,
+    outputs: dict[str, np.ndarray],
+    seconds: float,
+) -> dict[str, Any]:
+    ends = {}
+    for name, position in opened.schedule.outputs:
+        array = outputs[name]
+        spiking = carries_spikes(opened.schedule, position)
+        ends[name] = {
+            "shape": list(array.shape),
+            "spikes": int(array.sum(dtype=np.float64)) if spiking else None,
+            "min": float(array.min()) if array.size else None,
+            "max": float(array.max()) if array.size else None,
+        }
+    return {
+        "file": str(file),
+        "backend": backend,
+        "dtype": dtype,
+        "dt": opened.discretization.dt,
+        "discretization_origin": opened.origin,
+        "steps": inputs.steps,
+        "batch": list(inputs.batch),
+        "seconds": seconds,
+        "outputs": ends,
+    }
+
+
+def _summary(payload: dict[str, Any]) -> Table:
+    table = Table(box=rich.box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for heading in ("backend", "dtype", "dt", "steps", "batch", "seconds"):
+        table.add_column(heading, justify="left" if heading in ("backend", "dtype") else "right")
+    table.add_row(
+        payload["backend"],
+        payload["dtype"],
+        f"{payload['dt']:g}",
+        f"{payload['steps']:,}",
+        shape_text(tuple(payload["batch"])) if payload["batch"] else "none",
+        f"{payload['seconds']:.2f}",
+    )
+    return table
+
+
+def _outputs(payload: dict[str, Any]) -> Table:
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Output", "shape", "spikes", "smallest", "largest"):
+        table.add_column(heading, justify="left" if heading == "Output" else "right")
+    for name, end in payload["outputs"].items():
+        numbers = ("-" if end[k] is None else f"{end[k]:.6g}" for k in ("min", "max"))
+        spikes = "-" if end["spikes"] is None else f"{end['spikes']:,}"
+        table.add_row(cell(name), shape_text(tuple(end["shape"])), spikes, *numbers)
+    return table

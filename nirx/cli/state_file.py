@@ -1,0 +1,63 @@
+"""States in files: the tree of `net.init_state`, one array per leaf.
+
+A leaf is named by the names on the way to it, joined as a node's path is: the feedback from
+`lif1/w_rec` into `lif1/lif` is `lif1/lif/feedback/lif1~1w_rec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nirx.cli.archive import load_arrays, member_name, save_arrays
+from nirx.cli.inputs import as_dtype
+from nirx.errors import InputError
+from nirx.paths import Path as NodePath
+from nirx.paths import format_path, parse_path
+from nirx.schedule import Schedule
+
+__all__ = ["load_state", "save_state"]
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a state. **Raises** `FileError`."""
+    save_arrays(path, {format_path(p): np.asarray(leaf) for p, leaf in _leaves(state)})
+
+
+def load_state(path: Path, schedule: Schedule, dtype: str) -> dict[str, Any]:
+    """Read what `save_state` wrote; the run checks its shapes.
+
+    Returns: a state tree with arrays in the run's dtype.
+
+    **Raises**: `FileError`, `InputError`.
+    """
+    found = load_arrays(path)
+    if isinstance(found, np.ndarray):
+        raise InputError(f"{path}: a single array; expected an .npz written by --state-out")
+    known = {member_name(format_path(p)): p for p, _ in _leaves(schedule.state_spec)}
+    tree: dict[str, Any] = {}
+    for name, array in found.items():
+        # An unknown name goes into the tree too: the run then says what there is instead.
+        names = known.get(name) or parse_path(name)
+        branch = tree
+        for part in names[:-1]:
+            branch = branch.setdefault(part, {})
+            if not isinstance(branch, dict):
+                raise InputError(f"{path}: {name!r} lies below another array of the state")
+        branch[names[-1]] = as_dtype(array, dtype, f"{path}: state {name!r}")
+    return tree
+
+
+def _leaves(tree: Mapping[str, Any]) -> list[tuple[NodePath, Any]]:
+    leaves = []
+    work: list[tuple[NodePath, Any]] = [((), tree)]
+    while work:
+        path, value = work.pop()
+        if isinstance(value, Mapping):
+            work += [((*path, name), below) for name, below in reversed(list(value.items()))]
+        else:
+            leaves.append((path, value))
+    return leaves

@@ -1,0 +1,130 @@
+"""Damaged files and files that would fill the memory: a graph or a NirxError."""
+
+# nir takes arrays and None where its annotations say dicts and ints.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+import pytest
+
+import nirx
+
+
+def good_file(path: Path) -> Path:
+    one = np.ones(3, np.float32)
+    nodes = {
+        "i": nir.Input(np.array([3])),
+        "n": nir.LIF(one, one, one, one, one, metadata={"a": "text", "b": np.arange(3)}),
+        "o": nir.Output(np.array([3])),
+    }
+    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], metadata={"k": "v"}, type_check=False)
+    nirx.write(path, graph)
+    return path
+
+
+def _replace(file: Any, name: str, **options: Any) -> None:
+    del file[name]
+    file.create_dataset(name, **options)
+
+
+def read_in_little_memory(path: Path) -> str:
+    """What nirx.read says with 2 GB of address space, in a process that may be killed."""
+    code = f"import nirx\ntry: nirx.read({str(path)!r})\nexcept nirx.NirxError: print('refused')\n"
+
+    def bound() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))
+
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command, preexec_fn=bound, capture_output=True, text=True, timeout=15, env=env
+        )
+    except subprocess.TimeoutExpired:
+        return "hangs"
+    return done.stdout.strip() or done.stderr[-500:]
+
+
+def test_a_huge_table_of_texts_is_refused(tmp_path):
+    path = good_file(tmp_path / "g.nir")
+    with h5py.File(path, "r+") as file:
+        kind = h5py.string_dtype()
+        _replace(file, "node/edges", shape=(10**11, 2), dtype=kind, chunks=(1024, 2))
+    assert read_in_little_memory(path) == "refused"
+
+
+def test_a_heap_of_texts_without_end_is_refused(tmp_path):
+    # HDF5 2.0 walks a global heap for ever once an object of index 0 has size 0.
+    path = good_file(tmp_path / "g.nir")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"GCOL") + 16
+    while index := int.from_bytes(data[place : place + 2], "little"):
+        assert index < 100
+        place += 16 + -(-int.from_bytes(data[place + 8 : place + 16], "little") // 8) * 8
+    data[place + 8 : place + 16] = bytes(8)
+    path.write_bytes(data)
+    assert read_in_little_memory(path) == "refused"
+
+
+def test_a_delay_on_a_huge_input_is_refused(tmp_path):
+    shape = np.array([2 * 10**9])
+    nodes = {"i": nir.Input(shape), "o": nir.Output(shape)}
+    graph = nir.NIRGraph(nodes, [("i", "o")], type_check=False)
+    nirx.write(tmp_path / "g.nir", graph, nirx.Discretization())
+    with h5py.File(tmp_path / "g.nir", "r+") as file:
+        file["node/nodes/d/type"] = "Delay"
+        file["node/nodes/d/delay"] = 1e-3
+        edges = [["i", "d"], ["d", "o"]]
+        _replace(file, "node/edges", data=edges, dtype=h5py.string_dtype())
+    assert read_in_little_memory(tmp_path / "g.nir") == "refused"
+
+
+@pytest.mark.parametrize("content", [b"", b"no", b"\x89HDF\r\n\x1a\n", bytes(5000)])
+def test_what_is_not_hdf5_is_a_file_error(content, tmp_path):
+    (tmp_path / "g.nir").write_bytes(content)
+    with pytest.raises(nirx.FileError):
+        nirx.read(tmp_path / "g.nir")
+
+
+@pytest.mark.parametrize("name", ["missing.nir", ".", "a\0b", "x" * 5000])
+def test_what_is_not_a_file_is_a_file_error(name, tmp_path):
+    with pytest.raises(nirx.FileError):
+        nirx.read(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("part", range(1, 20))
+def test_a_truncated_file_is_refused(part, tmp_path):
+    path = good_file(tmp_path / "g.nir")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * part // 20])
+    with pytest.raises((nirx.FileError, nirx.GraphError)):
+        nirx.read(path)
+
+
+@pytest.mark.parametrize("start", range(0, 200, 20))
+@pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
+def test_flipped_bytes_give_a_graph_or_a_nirx_error(start, tmp_path):
+    path = good_file(tmp_path / "g.nir")
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    for seed in range(start, start + 20):
+        rng = np.random.default_rng(seed)
+        count = int(rng.integers(1, 20))
+        broken = data.copy()
+        broken[rng.integers(0, data.size, count)] = rng.integers(0, 256, count)
+        path.write_bytes(broken.tobytes())
+        try:
+            assert isinstance(nirx.read(path), nir.NIRGraph)
+        except nirx.NirxError:
+            pass
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,186 @@
+"""Files that nobody vouches for: every one is a graph or a NirxError, and soon."""
+
+# nir takes arrays and None where its annotations say dicts and ints.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+import pytest
+
+import nirx
+
+
+def good_file(path: Path) -> Path:
+    one = np.ones(3, np.float32)
+    nodes = {
+        "i": nir.Input(np.array([3])),
+        "n": nir.LIF(one, one, one, one, one, metadata={"a": "text", "b": np.arange(3)}),
+        "o": nir.Output(np.array([3])),
+    }
+    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], metadata={"k": "v"}, type_check=False)
+    nirx.write(path, graph)
+    return path
+
+
+Damage = Callable[[Any, Path], None]
+
+
+def _replace(file: Any, name: str, **options: Any) -> None:
+    del file[name]
+    file.create_dataset(name, **options)
+
+
+def external_link(file: Any, folder: Path) -> None:
+    good_file(folder / "other.nir")
+    file["node/nodes/x"] = h5py.ExternalLink("other.nir", "/node/nodes/n")
+
+
+def external_node(file: Any, folder: Path) -> None:
+    good_file(folder / "other.nir")
+    del file["node"]
+    file["node"] = h5py.ExternalLink("other.nir", "/node")
+
+
+def soft_link(file: Any, folder: Path) -> None:
+    file["node/nodes/x"] = h5py.SoftLink("/node/nodes/n")
+
+
+def soft_node(file: Any, folder: Path) -> None:
+    file.move("node", "other")
+    file["node"] = h5py.SoftLink("/other")
+
+
+def dangling_soft_link(file: Any, folder: Path) -> None:
+    file["node/nodes/n/tau2"] = h5py.SoftLink("/nowhere")
+
+
+def hard_link_cycle(file: Any, folder: Path) -> None:
+    file["node/nodes/loop"] = file["node"]
+
+
+def root_cycle(file: Any, folder: Path) -> None:
+    file["node/nodes/loop"] = file["/"]
+
+
+def node_is_root(file: Any, folder: Path) -> None:
+    del file["node"]
+    file["node"] = file["/"]
+
+
+def group_linked_twice(file: Any, folder: Path) -> None:
+    file["node/nodes/again"] = file["node/nodes/n"]
+
+
+def virtual_dataset(file: Any, folder: Path) -> None:
+    layout = h5py.VirtualLayout((3,), "f4")
+    layout[:] = h5py.VirtualSource(good_file(folder / "other.nir"), "node/nodes/n/r", (3,))
+    del file["node/nodes/n/tau"]
+    file.create_virtual_dataset("node/nodes/n/tau", layout)
+
+
+def external_storage(file: Any, folder: Path) -> None:
+    (folder / "raw").write_bytes(bytes(100))
+    _replace(file, "node/nodes/n/tau", shape=(3,), dtype="f4", external=[(folder / "raw", 0, 12)])
+
+
+def vlen_arrays(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", shape=(3,), dtype=h5py.vlen_dtype(np.float32))
+
+
+def references(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", data=file["node"].ref, dtype=h5py.ref_dtype)
+
+
+def compound(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", data=np.zeros(3, [("a", "f4"), ("b", "f4")]))
+
+
+def complex_numbers(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", data=np.ones(3, complex))
+
+
+def opaque(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", data=np.void(b"abc"))
+
+
+def array_type(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", shape=(3,), dtype=np.dtype(("f4", (2,))))
+
+
+def empty_dataset(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", data=h5py.Empty("f4"))
+
+
+def named_type(file: Any, folder: Path) -> None:
+    file["node/nodes/n/kind"] = np.dtype("f4")
+
+
+def huge_numbers(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/tau", shape=(10**12,), dtype="f4", chunks=(1024,))
+
+
+def huge_beyond_int64(file: Any, folder: Path) -> None:
+    shape = (2**32, 2**32, 4)
+    _replace(file, "node/nodes/n/tau", shape=shape, dtype="f4", chunks=(1, 1, 4))
+
+
+def huge_fixed_text(file: Any, folder: Path) -> None:
+    _replace(file, "node/edges", shape=(10**6, 2), dtype="S100000", chunks=(1, 2))
+
+
+def many_large(file: Any, folder: Path) -> None:
+    for k in range(40):
+        file.create_dataset(f"node/nodes/n/x{k}", shape=(2**22,), dtype="f4", chunks=(1024,))
+
+
+def bad_text(file: Any, folder: Path) -> None:
+    _replace(file, "node/nodes/n/type", data=np.bytes_(b"\xff\xfe"))
+
+
+def no_node(file: Any, folder: Path) -> None:
+    del file["node"]
+
+
+def node_is_a_dataset(file: Any, folder: Path) -> None:
+    _replace(file, "node", data=3)
+
+
+def odd_mark(file: Any, folder: Path) -> None:
+    file.attrs["nirx_names"] = ["percent-encoded", "percent-encoded"]
+    del file["node"]
+
+
+def not_utf8_name(file: Any, folder: Path) -> None:
+    file["node/nodes"].create_group(b"\xff\xfe")
+
+
+def deep_nesting(file: Any, folder: Path) -> None:
+    group = file["node/nodes/n"]
+    for _ in range(300):
+        group = group.create_group("nodes").create_group("n")
+        group.create_dataset("type", data="NIRGraph")
+
+
+DAMAGE: list[Damage] = [
+    external_link, external_node, soft_link, soft_node, dangling_soft_link, hard_link_cycle,
+    root_cycle, node_is_root, group_linked_twice, virtual_dataset, external_storage, vlen_arrays,
+    references, compound, complex_numbers, opaque, array_type, empty_dataset, named_type,
+    huge_numbers, huge_beyond_int64, huge_fixed_text, many_large, bad_text, no_node,
+    node_is_a_dataset, odd_mark, not_utf8_name, deep_nesting,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda d: d.__name__)
+def test_hostile_files_are_refused(damage, tmp_path):
+    path = good_file(tmp_path / "g.nir")
+    with h5py.File(path, "r+") as file:
+        damage(file, tmp_path)
+    with pytest.raises((nirx.FileError, nirx.GraphError)):
+        nirx.read(path)

@@ -1,0 +1,112 @@
+"""A run may start on one backend and go on in another."""
+
+# nir's and torch's own annotations are narrower than what both accept and give.
+# pyright: reportArgumentType=false
+
+from __future__ import annotations
+
+import copy
+import itertools
+
+import nir
+import numpy as np
+import pytest
+
+import nirx
+
+RULE = nirx.Discretization(dt=1e-3)
+BACKENDS = ("numpy", "torch", "jax")
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """Neurons with and without a synapse, delays, a loop and a subgraph with a loop of its own."""
+    rng = np.random.default_rng(7)
+
+    def near(value, size=4):
+        return value * (1 + 0.2 * rng.random(size))
+
+    inner = nir.NIRGraph(
+        {
+            "in": nir.Input(np.array([4])),
+            "cuba": nir.CubaLIF(
+                near(5e-3), near(8e-3), near(2), near(0.05), near(0.3), near(0), near(2)
+            ),
+            "back": nir.Linear(rng.normal(size=(4, 4))),
+            "out": nir.Output(np.array([4])),
+        },
+        [("in", "cuba"), ("cuba", "back"), ("back", "cuba"), ("cuba", "out")],
+        type_check=False,
+    )
+    nodes = {
+        "input": nir.Input(np.array([3])),
+        "fc": nir.Affine(rng.normal(size=(4, 3)), rng.normal(size=4)),
+        "lif": nir.LIF(near(6e-3), near(2), near(0), near(0.2), near(-0.1)),
+        "delay": nir.Delay(1e-3 * np.array([0, 1, 3, 6])),
+        "sub": inner,
+        "w": nir.Linear(0.5 * rng.normal(size=(4, 4))),
+        "li": nir.LI(near(1e-2), near(1), near(0.1)),
+        "output": nir.Output(np.array([4])),
+    }
+    edges = [("input", "fc"), ("fc", "lif"), ("lif", "delay"), ("delay", "sub"), ("sub", "w")]
+    edges += [("w", "lif"), ("sub", "li"), ("li", "output")]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@pytest.fixture(scope="module")
+def xs():
+    return np.random.default_rng(8).normal(size=(100, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def whole(graph, xs):
+    """100 steps on NumPy."""
+    return nirx.from_nir(graph, "numpy", RULE, "float64").run(xs, record="all")
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(BACKENDS, repeat=2)))
+def test_fifty_steps_here_and_fifty_there_equal_a_hundred(
+    first, second, graph, xs, whole, agreement
+):
+    ys, end, rec = whole
+    one, middle, rec_one = agreement.Running(first, graph, RULE).run(xs[:50])
+    before = copy.deepcopy(middle)
+    two, state, rec_two = agreement.Running(second, graph, RULE).run(xs[50:], middle)
+    agreement.near(np.concatenate([one, two]), ys, 1e-12, "outputs")
+    agreement.states_close(state, end, 1e-12, f"{first} to {second}")
+    for key, value in rec.items():
+        agreement.near(np.concatenate([rec_one[key], rec_two[key]]), value, 1e-12, key)
+    agreement.states_close(middle, before, 0.0, "the state handed over is unchanged")
+
+
+def test_the_run_has_spikes_on_both_sides_of_the_cut(whole):
+    _, state, rec = whole
+    for key in ("lif", "sub/cuba"):
+        assert rec[key][:50].sum() > 10
+        assert rec[key][50:].sum() > 10
+    assert set(state) == {"lif", "delay", "sub", "li"}
+    assert "feedback" in state["lif"]
+    assert "feedback" in state["sub"]["cuba"]
+
+
+def test_the_first_state_is_the_same_tree_everywhere(backend, graph, agreement):
+    start = nirx.from_nir(graph, "numpy", RULE, "float64").init_state((2,))
+    net = agreement.Running(backend, graph, RULE)
+    _, state, _ = net.run(np.zeros((0, 2, 3)))
+    agreement.states_close(state, start, 1e-12, backend)
+
+
+def test_graph_and_input_are_unchanged(backend, graph, xs, agreement):
+    other, given = copy.deepcopy(graph), xs.copy()
+    agreement.Running(backend, graph, RULE).run(given)
+    assert nirx.same_graph(graph, other)
+    assert np.array_equal(given, xs)
+
+
+def test_copies_to_numpy_do_not_follow_the_network(backend, graph, xs, agreement):
+    net = agreement.Running(backend, graph, RULE)
+    _, state, _ = net.run(xs[:5])
+    kept = copy.deepcopy(state)
+    state["lif"]["v"][:] = 77.0
+    _, again, _ = net.run(xs[:5])
+    agreement.states_close(again, kept, 0.0, backend)

@@ -1,0 +1,109 @@
+"""How often a network is traced: equal networks share one compilation."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+import pytest
+
+import nirx
+import nirx_jax
+
+TRACES: list[str] = []
+
+
+class Counting(eqx.Module):
+    """Notes every trace of its call."""
+
+    weight: jax.Array
+
+    def __init__(self, node):
+        self.weight = jnp.asarray(node.scale, jnp.float32)
+
+    def __call__(self, x):
+        TRACES.append("traced")
+        return self.weight * x
+
+
+@pytest.fixture
+def make(networks):
+    def make(factor=2.0, delay=2e-3, name="s", rule=networks.rule, **options):
+        nodes = {
+            name: nir.Scale(np.full(2, factor, np.float32)),
+            "delay": nir.Delay(np.array([delay, 1e-3])),
+        }
+        graph = networks.chain(nodes, 2, 2)
+        return nirx_jax.from_nir(graph, rule, node_map={nir.Scale: Counting}, **options)
+
+    return make
+
+
+@pytest.fixture
+def traces():
+    """How many traces a call costs."""
+
+    def traces(call):
+        TRACES.clear()
+        call()
+        return len(TRACES)
+
+    jax.clear_caches()
+    return traces
+
+
+def test_a_second_call_is_not_traced(make, traces):
+    net, xs = make(), jnp.ones((4, 2))
+    assert traces(lambda: net.run(xs)) > 0
+    assert traces(lambda: net.run(xs + 1)) == 0
+    assert traces(lambda: net(xs[0])) > 0
+    assert traces(lambda: net(xs[1])) == 0
+
+
+def test_equal_networks_share_one_compilation(make, traces):
+    xs = jnp.ones((4, 2))
+    assert traces(lambda: make().run(xs)) > 0
+    assert traces(lambda: make().run(xs)) == 0
+    assert traces(lambda: make(factor=3.0).run(xs)) == 0, "other numbers, same structure"
+
+
+def test_every_static_difference_is_traced_and_seen(make, traces):
+    xs = jnp.arange(10.0).reshape(5, 2)
+    make().run(xs)
+    assert traces(lambda: make(delay=3e-3).run(xs)) > 0
+    assert traces(lambda: make(name="other").run(xs)) > 0
+    assert traces(lambda: make(rule=nirx.Discretization(dt=5e-4)).run(xs)) > 0
+    assert traces(lambda: make(surrogate="arctan").run(xs)) > 0
+    assert traces(lambda: make().run(xs, record="all")) > 0
+    assert traces(lambda: make().run(xs, chunk=2)) > 0
+    assert make(delay=3e-3).run(xs)[0][:, 0].tolist() == [0, 0, 0, 0, 4]
+    assert make().run(xs)[0][:, 0].tolist() == [0, 0, 0, 4, 8]
+
+
+def test_two_delays_of_two_thousand_that_differ_in_one_place(networks, rule):
+    delays = np.full(2000, 1e-3)
+    other = delays.copy()
+    other[1000] = 0.0
+    nets = [
+        nirx_jax.from_nir(networks.chain({"d": nir.Delay(d)}, 2000, 2000), rule)
+        for d in (delays, other)
+    ]
+    first, second = (net(jnp.ones(2000))[0] for net in nets)
+    assert first.sum() == 0
+    assert second.sum() == second[1000] == 1
+
+
+def test_a_record_given_as_list_or_tuple_is_one(make, traces):
+    net, xs = make(), jnp.ones((4, 2))
+    net.run(xs, record=["s"])
+    assert traces(lambda: net.run(xs, record=("s",))) == 0
+    assert traces(lambda: net.run(xs, record=iter(["s"]))) == 0
+
+
+def test_the_number_of_chunks_does_not_multiply_traces(make, traces):
+    net = make()
+    few = traces(lambda: net.run(jnp.ones((8, 2)), chunk=2))
+    many = traces(lambda: net.run(jnp.ones((80, 2)), chunk=2))
+    assert many == few
