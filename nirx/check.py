@@ -13,7 +13,7 @@ from nirx.dynamics.base import Dynamics, Misfit, check_finite, check_positive, p
 from nirx.dynamics.delay import Delay
 from nirx.errors import Fault, GraphError, InputError, warn_caller
 from nirx.feedback import adjacency, algebraic_loops
-from nirx.flatten import FlatGraph, flatten, nothing_custom
+from nirx.flatten import FlatGraph, flatten, nothing_custom, walk_graphs
 from nirx.metadata import given_or_stored
 from nirx.paths import Path, format_path, parse_path
 from nirx.shapes import Shapes, infer_shapes
@@ -83,6 +83,7 @@ def examine(
     faults += _missing_ends(flat)
     shapes, shape_faults = infer_shapes(flat, [f is not None for f in own_faults])
     faults += shape_faults
+    faults += _metadata_faults(graph, flat)
     result = Examination(flat, shapes, [None] * len(flat.nodes), [False] * len(flat.nodes), faults)
     _build_dynamics(result, discretization, [f is not None for f in own_faults])
     _check_loops(result)
@@ -109,6 +110,17 @@ def _own_fault(flat: FlatGraph, index: int) -> Fault | None:
         path = format_path(flat.nodes[index].path)
         return Fault(path, misfit.found, misfit.expected, misfit.mend)
     return None
+
+
+def _metadata_faults(graph: nir.NIRGraph, flat: FlatGraph) -> list[Fault]:
+    graphs = [(path or ("graph",), g) for path, g, _ in walk_graphs(graph)]
+    owners = [*graphs, *((node.path, node.node) for node in flat.nodes)]
+    found = ((path, getattr(owner, "metadata", None)) for path, owner in owners)
+    return [
+        Fault(format_path(path), f"metadata is a {type(metadata).__name__}", "a dict")
+        for path, metadata in found
+        if metadata is not None and not isinstance(metadata, dict)
+    ]
 
 
 def _has(node: object, name: str) -> bool:

@@ -95,7 +95,7 @@ def warn_caller(text: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in OWN_PACKAGES:
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, NirxWarning, stacklevel=level - 1)
+    warnings.warn(text, NirxWarning, stacklevel=level)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

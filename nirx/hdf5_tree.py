@@ -66,7 +66,8 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
                 into[rename(name)] = below = {}
                 work.append((item, f"{place}/{name}", below, depth + 1))
             elif isinstance(item, h5py.Dataset):
-                allowance -= item.nbytes if item.dtype.kind != "O" else 0
+                # A text in an array takes 16 bytes in the file, its own bytes not counted.
+                allowance -= item.nbytes if item.dtype.kind != "O" else 16 * (item.size or 0)
                 if allowance < 0:
                     raise FileError(f"{where} claims more data than a file of this size can hold")
                 into[rename(name)] = _read_dataset(item, where)

@@ -20,6 +20,7 @@ from nirx.dynamics.base import Misfit
 from nirx.errors import Fault, FileError, GraphError, did_you_mean
 from nirx.file_names import MARK, MARK_VALUE, decode_name
 from nirx.flatten import Unreadable, walk_graphs
+from nirx.hdf5_heap import refuse_endless_heaps
 from nirx.hdf5_tree import read_tree
 from nirx.metadata import stored_discretization
 from nirx.node_types import NodeType, known_names, type_named
@@ -80,9 +81,10 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
 
 
 def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
-    if not FilePath(path).is_file():
-        raise FileError(f"{path}: no such file")
     try:
+        if not FilePath(path).is_file():
+            raise FileError(f"{path}: no such file")
+        refuse_endless_heaps(path)
         with h5py.File(path, "r") as file:
             mark = file.attrs.get(MARK)
             encoded = isinstance(mark, str) and mark == MARK_VALUE
@@ -92,7 +94,8 @@ def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
             if not isinstance(node, h5py.Group):
                 raise FileError(f"{path}: not a NIR file: it has no group 'node'")
             return read_tree(node, path, rename), rename
-    except (OSError, RuntimeError, UnicodeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
+        # h5py lets through what HDF5 says of a damaged file in any of these.
         raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
 
 
@@ -123,7 +126,8 @@ def _node(
             mend = "remove it; Inputs and Outputs stand among the nodes"
             if extra not in ("input_type", "output_type", "version"):
                 faults.append(Fault(_where(path), f"unknown entry {extra!r} in a graph", mend=mend))
-        graph = nir.NIRGraph({}, edges, metadata=tree.get("metadata", {}), type_check=False)
+        graph = nir.NIRGraph({}, edges, type_check=False)
+        graph.metadata = tree.get("metadata", {})  # not through nir, which drops what is no dict
         into[name] = graph
         work += [((*path, child), nodes[child], graph.nodes, child) for child in nodes]
     root = holder["root"]

@@ -39,7 +39,12 @@ def resolve_record(schedule: Schedule, record: Any) -> list[Probe]:
         record = [record]
     if not isinstance(record, Iterable):
         raise InputError(f'record={record!r}; expected "all" or a list of paths')
-    return [_probe(schedule, key) for key in dict.fromkeys(record)]
+    probes: dict[Any, Probe] = {}
+    for key in record:
+        if not isinstance(key, str | tuple):
+            raise InputError(f"record: {key!r} is not a text or a tuple of names")
+        probes.setdefault(key, _probe(schedule, key))
+    return list(probes.values())
 
 
 def _everything(schedule: Schedule) -> Iterable[Probe]:
@@ -64,15 +69,13 @@ def _probe(schedule: Schedule, key: Any) -> Probe:
         if dynamics is not None and variable in dynamics.state_shapes():
             return Probe(key, position, variable)
     text = key if isinstance(key, str) else format_path(tuple(map(str, key)))
-    known = [p.key for p in _everything(schedule)]
+    known = [p.key for p in _everything(schedule) if isinstance(p.key, str)]
     raise InputError(f"record: nothing is called {text!r}; {did_you_mean(text, known)}")
 
 
-def _readings(key: Any) -> list[tuple[Path, str | None]]:
-    if isinstance(key, tuple) and all(isinstance(k, str) for k in key):
+def _readings(key: str | tuple[str, ...]) -> list[tuple[Path, str | None]]:
+    if isinstance(key, tuple):
         return [(key, None), (key[:-1], key[-1] if key else None)]
-    if not isinstance(key, str):
-        raise InputError(f"record: {key!r} is not a text or a tuple of names")
     node, dot, variable = key.rpartition(".")
     readings: list[tuple[Path, str | None]] = [(parse_path(key), None)]
     return [*readings, (parse_path(node), variable)] if dot else readings

@@ -50,7 +50,10 @@ def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]
             shapes.outputs[index] = node.type.infer_shape(node.node, shape)
         except Misfit as misfit:
             faults[index] = _fault(flat, index, misfit)
-            shapes.outputs[index] = _declared(flat, index)[1]  # so that one fault stays one
+            # So that one fault stays one: what a weight gives is sure, what broadcasts is not.
+            dynamics = node.type.dynamics
+            exact = dynamics is not None and dynamics.exact_shape
+            shapes.outputs[index] = _declared(flat, index)[1] if exact else shape
         queue.append(index)
 
     def flow() -> None:
@@ -97,8 +100,10 @@ def _surest_first(flat: FlatGraph, shapes: Shapes, skip: list[bool]) -> list[tup
     """
     found = []
     for index, node in enumerate(flat.nodes):
-        shape = _declared(flat, index)[0] if shapes.inputs[index] is None else None
-        if shape is not None and not skip[index] and node.type.dynamics is not None:
+        if skip[index] or shapes.inputs[index] is not None:
+            continue
+        shape = _declared(flat, index)[0]
+        if shape is not None and node.type.dynamics is not None:
             found.append((not node.type.dynamics.exact_shape, -math.prod(shape), shape, index))
     return [(index, shape) for _, _, shape, index in sorted(found)]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -39,17 +38,16 @@ def _replace(file: Any, name: str, **options: Any) -> None:
 
 def read_in_little_memory(path: Path) -> str:
     """What nirx.read says with 2 GB of address space, in a process that may be killed."""
-    code = f"import nirx\ntry: nirx.read({str(path)!r})\nexcept nirx.NirxError: print('refused')\n"
-
-    def bound() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))
-
+    code = (
+        "import resource, nirx\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))\n"
+        f"try: nirx.read({str(path)!r})\n"
+        "except nirx.NirxError: print('refused')\n"
+    )
     command = [sys.executable, "-W", "ignore", "-c", code]
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(
-            command, preexec_fn=bound, capture_output=True, text=True, timeout=15, env=env
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=env)
     except subprocess.TimeoutExpired:
         return "hangs"
     return done.stdout.strip() or done.stderr[-500:]
@@ -76,7 +74,7 @@ def test_a_heap_of_texts_without_end_is_refused(tmp_path):
     assert read_in_little_memory(path) == "refused"
 
 
-def test_a_delay_on_a_huge_input_is_refused(tmp_path):
+def test_a_scalar_delay_on_a_huge_input_takes_little_memory(tmp_path):
     shape = np.array([2 * 10**9])
     nodes = {"i": nir.Input(shape), "o": nir.Output(shape)}
     graph = nir.NIRGraph(nodes, [("i", "o")], type_check=False)
@@ -86,7 +84,7 @@ def test_a_delay_on_a_huge_input_is_refused(tmp_path):
         file["node/nodes/d/delay"] = 1e-3
         edges = [["i", "d"], ["d", "o"]]
         _replace(file, "node/edges", data=edges, dtype=h5py.string_dtype())
-    assert read_in_little_memory(tmp_path / "g.nir") == "refused"
+    assert read_in_little_memory(tmp_path / "g.nir") == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"no", b"\x89HDF\r\n\x1a\n", bytes(5000)])

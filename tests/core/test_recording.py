@@ -120,7 +120,9 @@ def test_a_node_of_any_name_is_recorded(name):
     assert rec[(name, "v")].tolist() == rec[f"{escaped}.v"].tolist()
 
 
-@pytest.mark.parametrize("keys", [["a"], ("a",), {"a"}, {"a": 1}, "a", iter(["a", "a"])], ids=str)
+@pytest.mark.parametrize(
+    "keys", [["a"], ("a",), {"a"}, {"a": 1}, "a", iter(["a", "a"])], ids=range(6)
+)
 def test_any_iterable_of_keys_will_do(keys):
     assert list(record(chain("a"), keys)) == ["a"]
 

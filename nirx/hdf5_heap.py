@@ -1,0 +1,47 @@
+"""A look at a file's bytes before HDF5 sees them: what would keep its library busy for ever.
+
+HDF5 2.0 walks a "global heap" (where texts are kept) object by object, by the size that each
+one states, and does not notice a size of 0 in the last one. Flipping a few bytes of a
+good file is enough to make such a file.
+
+**Source**: HDF5 file format specification, III.E, "Disk Format: Level 1E - Global Heap".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nirx.errors import FileError
+
+__all__ = ["refuse_endless_heaps"]
+
+SIGNATURE = b"GCOL\x01\x00\x00\x00"
+HEADER = 16
+
+
+def refuse_endless_heaps(path: str) -> None:
+    """Walk every global heap collection of a file. **Raises** `FileError`, `OSError`."""
+    data = Path(path).read_bytes()
+    start = data.find(SIGNATURE)
+    while start >= 0:
+        _walk(path, data, start)
+        start = data.find(SIGNATURE, start + 1)
+
+
+def _walk(path: str, data: bytes, start: int) -> None:
+    end = start + _integer(data, start + 8, 8)
+    place = start + HEADER
+    while place + HEADER <= min(end, len(data)):
+        index = _integer(data, place, 2)
+        size = _integer(data, place + 8, 8)
+        # Object 0 is the free space at the end; its size counts its own header.
+        step = size if index == 0 else HEADER + -(-size // 8) * 8
+        if step < HEADER or place + step > end:
+            raise FileError(f"{path}: damaged: a heap of texts has an object of impossible size")
+        if index == 0:
+            return
+        place += step
+
+
+def _integer(data: bytes, start: int, length: int) -> int:
+    return int.from_bytes(data[start : start + length], "little")
