@@ -1,10 +1,12 @@
 """nirx: one NIR graph, the same on NumPy, PyTorch and JAX/Equinox."""
 
+from nirx.backend import find_backend as find_backend
 from nirx.backend import from_nir as from_nir
 from nirx.check import check as check
 from nirx.compare import Comparison as Comparison
 from nirx.compare import assert_equivalent as assert_equivalent
 from nirx.compare import compare as compare
+from nirx.digest import digest as digest
 from nirx.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.discretization import Discretization as Discretization
 from nirx.errors import Fault as Fault

@@ -13,7 +13,7 @@ import numpy as np
 
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics, parameter
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import Fault, GraphError, InputError, UnsupportedError
 from nirx.metadata import resolve_discretization
 from nirx.node_map import find_builder
 from nirx.reading import read
@@ -40,6 +40,7 @@ def assemble(
     graph_or_path: Any,
     discretization: Discretization | None,
     node_map: Mapping[type, Any] | None,
+    dtype: str,
     default_map: Mapping[type, Any] | None = None,
     native: Any = None,
 ) -> Assembly:
@@ -47,6 +48,7 @@ def assemble(
 
     Arguments:
         node_map: the user's; its entries win.
+        dtype: of the run; every parameter has to fit into it.
         default_map: the adapter's own NODE_MAP.
         native: the builder in either map that stands for nirx's own dynamics.
 
@@ -62,6 +64,7 @@ def assemble(
         return None if builder is native else builder
 
     schedule, nodes = build_schedule(graph, chosen, lambda t: custom_builder(t) is not None)
+    _require_representable(schedule, nodes, dtype)
     nodes = [copy.deepcopy(node) for node in nodes]  # a builder may keep the arrays it is given
     custom = {}
     for position, node in enumerate(nodes):
@@ -74,6 +77,24 @@ def assemble(
                     f"{native.__name__}; map the type to {native.__name__} itself"
                 )
     return Assembly(schedule, nodes, custom)
+
+
+def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> None:
+    """Refuse what is finite and positive in the graph, but infinite or 0 in the run's dtype."""
+    limits = np.finfo(dtype)
+    faults = []
+    for place, node in zip(schedule.nodes, nodes, strict=True):
+        if place.dynamics is None:
+            continue
+        for name, array in native_arrays(type(place.dynamics), node).items():
+            largest = float(np.abs(array).max(initial=0.0))
+            small = name in place.dynamics.positive and array.size and array.min() < limits.tiny
+            if largest > limits.max or small:
+                value = float(array.min()) if small else largest
+                fault = Fault(place.name, f"{name} is {value!r}", f"numbers that {dtype} can hold")
+                faults.append(fault)
+    if faults:
+        raise GraphError(faults)
 
 
 def _is_node_map(node_map: Any) -> bool:

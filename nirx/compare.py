@@ -10,6 +10,7 @@ import numpy as np
 
 from nirx.assemble import dtype_name, load
 from nirx.backend import Prepared, find_backend
+from nirx.digest import digest
 from nirx.discretization import Discretization
 from nirx.divergence import Divergence, differing, find_first
 from nirx.errors import InputError
@@ -87,6 +88,12 @@ class Comparison:
     spiking: tuple[str, ...]
     tolerance: float
     discretization: Discretization
+    reproducible: bool = False
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Per backend the SHA-256 of all its recordings (`nirx.digest`)."""
+        return {name: digest(own) for name, own in self.recordings.items()}
 
     @property
     def agree(self) -> bool:
@@ -173,7 +180,7 @@ def compare(
         recordings[name] = found
     if tolerance is None:
         tolerance = 0.0 if reproducible else TOLERANCE[kind]
-    return _judge(schedule, probes, recordings, tolerance)
+    return _judge(schedule, probes, recordings, tolerance, reproducible)
 
 
 def assert_equivalent(graph: Any, xs: Any, *args: Any, **options: Any) -> Comparison:
@@ -217,6 +224,7 @@ def _judge(
     probes: list[Probe],
     recordings: dict[str, dict[str, np.ndarray]],
     tolerance: float,
+    reproducible: bool,
 ) -> Comparison:
     (reference, first), *others = recordings.items()
     spiking = [
@@ -241,6 +249,7 @@ def _judge(
         tuple(key for key in first if key in spiking),
         tolerance,
         schedule.discretization,
+        reproducible,
     )
 
 

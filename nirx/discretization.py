@@ -167,8 +167,8 @@ def _check_max_spikes(d: Discretization) -> None:
     limit = d.max_spikes
     if limit is None:
         return
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise InputError(f"Discretization: max_spikes={limit!r}; expected None or an int >= 1")
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 2**53:
+        raise InputError(f"Discretization: max_spikes={limit!r}; expected None or 1..2**53")
     if d.spikes == "single":
         raise InputError('Discretization: max_spikes needs spikes="multi"')
 

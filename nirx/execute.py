@@ -36,7 +36,7 @@ class Executor:
 
     def init_state(self, batch: Shape) -> dict[str, Any]:
         """The state tree before the first step; leaves are [*batch, *features]."""
-        batch = tuple(batch) if isinstance(batch, Iterable) else (operator.index(batch),)
+        batch = _batch_shape(batch)
         states = self._initial_states(batch, self._coefficients())
         return nest(self.schedule, states, self.foreign)
 
@@ -348,3 +348,14 @@ class Executor:
 
 def _bare(outputs: dict[str, Array]) -> Any:
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def _batch_shape(batch: Any) -> Shape:
+    try:
+        sizes = batch if isinstance(batch, Iterable) else (batch,)
+        shape = tuple(operator.index(n) for n in sizes)
+    except TypeError:
+        shape = (-1,)
+    if any(n < 0 for n in shape):
+        raise InputError(f"batch_shape is {batch!r}; expected whole numbers, 0 or more")
+    return shape

@@ -93,7 +93,7 @@ def from_nir(
     """Build a NumPy network; see `nirx.from_nir`. There are no gradients here."""
     name = dtype_name(dtype)
     resolve_surrogate(surrogate)
-    assembly = assemble(graph_or_path, discretization, node_map)
+    assembly = assemble(graph_or_path, discretization, node_map, name)
     runners: list[Runner] = []
     for position, (place, node) in enumerate(
         zip(assembly.schedule.nodes, assembly.nodes, strict=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from nirx.check import examine, warn_of
 from nirx.dynamics.base import Misfit
-from nirx.errors import Fault, FileError, GraphError, did_you_mean
+from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
 from nirx.file_names import MARK, MARK_VALUE, decode_name
 from nirx.flatten import Unreadable, walk_graphs
 from nirx.hdf5_heap import refuse_endless_heaps
@@ -55,7 +55,7 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
 
     **Source**: NIR file format of nir 1.0.8.
     """
-    text = os.fspath(path)
+    text = file_path(path)
     tree, rename = _open(text)
     faults: list[Fault] = []
     root = _node((), tree, faults, rename)
@@ -78,6 +78,14 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     for _, graph, _ in reversed(list(walk_graphs(root))):
         graph._update_input_output_types()
     return root
+
+
+def file_path(path: Any) -> str:
+    """A path as text. **Raises** `InputError` for what is none."""
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        raise InputError(f"expected a path, got a {type(path).__name__}") from error
 
 
 def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:

@@ -94,4 +94,6 @@ def comparison_table(comparison: Comparison) -> str:
         lines = [
             "no divergence: all spikes equal, " + (bound if comparison.tolerance else "all bits")
         ]
+    if comparison.reproducible:
+        lines += [f"{cell(name)}: SHA-256 {text}" for name, text in comparison.digests.items()]
     return "\n".join([render(table), *lines])

@@ -21,6 +21,7 @@ from nirx.metadata import DISCRETIZATION_KEY, given_or_stored
 from nirx.node_types import NodeType, find_type
 from nirx.ops import Shape
 from nirx.paths import Path, format_path
+from nirx.reading import file_path
 
 __all__ = ["write"]
 
@@ -47,12 +48,12 @@ def write(
     warn_of(examination)
     nodes = zip(examination.flat.nodes, examination.shapes.inputs, strict=True)
     shapes = {flat.path: shape for flat, shape in nodes}
-    text = os.fspath(path)
+    text = file_path(path)
     folder = os.path.dirname(os.path.abspath(text))
     try:
         handle, temporary = tempfile.mkstemp(".part", ".nirx-", folder)
-    except OSError as error:
-        raise FileError(f"{text}: cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise FileError(f"{text}: cannot be written: {error}") from error
     os.close(handle)
     try:
         with h5py.File(temporary, "w") as file:

@@ -50,7 +50,7 @@ def from_nir(
             "first, or build and run inside `with jax.enable_x64(True):`"
         )
     chosen = resolve_surrogate(surrogate)
-    assembly = assemble(graph_or_path, discretization, node_map, NODE_MAP, NativeNode)
+    assembly = assemble(graph_or_path, discretization, node_map, kind, NODE_MAP, NativeNode)
     modules = {}
     for position, node in enumerate(assembly.nodes):
         name = assembly.schedule.nodes[position].name

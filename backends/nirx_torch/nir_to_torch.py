@@ -45,17 +45,18 @@ def from_nir(
 
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
-    kind = getattr(torch, dtype_name(dtype))
+    name = dtype_name(dtype)
+    kind = getattr(torch, name)
     chosen = resolve_surrogate(surrogate)
-    assembly = assemble(graph_or_path, discretization, node_map, NODE_MAP, NativeNode)
+    assembly = assemble(graph_or_path, discretization, node_map, name, NODE_MAP, NativeNode)
     modules = []
     for position, node in enumerate(assembly.nodes):
         custom = position in assembly.custom
         module = assembly.custom[position] if custom else NativeNode(node)
         if not isinstance(module, torch.nn.Module):
-            name = assembly.schedule.nodes[position].name
+            path = assembly.schedule.nodes[position].name
             raise InputError(
-                f"{name!r}: node_map gave a {type(module).__name__}; expected a torch.nn.Module"
+                f"{path!r}: node_map gave a {type(module).__name__}; expected a torch.nn.Module"
             )
         modules.append(module)
     net = Net(assembly.schedule, modules, kind, chosen, detach_reset, reproducible)

@@ -49,7 +49,7 @@ class Delay(Dynamics):
     def build(
         cls, node: Any, rule: Discretization, input_shape: Shape, output_shape: Shape
     ) -> Dynamics:
-        exact = parameter(node, "delay").astype(np.float64) / rule.dt
+        exact = _exact_steps(node, rule)
         if exact.size and exact.max() > MOST_STEPS:
             raise Misfit(
                 f"delay {float(parameter(node, 'delay').max()):g} is {exact.max():g} steps of "
@@ -66,7 +66,7 @@ class Delay(Dynamics):
     @classmethod
     def warnings(cls, node: Any, rule: Discretization) -> list[str]:
         delay = parameter(node, "delay").astype(np.float64)
-        exact = delay / rule.dt
+        exact = _exact_steps(node, rule)
         steps = np.rint(exact)
         off = (np.abs(exact - steps) > OFF_GRID) | ((delay > 0) & (steps == 0))
         if not off.any():
@@ -127,3 +127,8 @@ class Delay(Dynamics):
         index = self.length + rows - steps
         batch_axes = history.ndim - 1 - steps.ndim
         return ops.take_along_time(history, index.reshape((time, *(1,) * batch_axes, *steps.shape)))
+
+
+def _exact_steps(node: Any, rule: Discretization) -> np.ndarray:
+    with np.errstate(over="ignore"):  # infinitely many steps are refused in words
+        return parameter(node, "delay").astype(np.float64) / rule.dt

@@ -1,0 +1,68 @@
+"""`nirx.digest`: one hash for outputs, states and recordings, the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from nirx.errors import InputError
+from nirx.state import state_to_numpy
+
+__all__ = ["digest"]
+
+HEADER = b"nirx digest 1\n"
+
+
+def digest(tree: Any) -> str:
+    """SHA-256 of a tree of arrays in a canonical form.
+
+    Arguments:
+        tree: an array, or nested dicts, lists and tuples of arrays, of any backend; outputs,
+            states and recordings alike. None and empty dicts count as absent.
+
+    Returns: 64 hexadecimal digits. They do not depend on the order of dicts, on byte order or
+    memory layout, on the sign of a zero or on which NaN it is. They do depend on paths,
+    shapes, dtypes and on every other bit.
+
+    The form, leaf by leaf in the order of their encoded paths: the path (each key as its kind,
+    "k" for text or "i" for a position in a list, its length in bytes and its UTF-8 bytes), a
+    line with NumPy's name of the dtype and the shape, and the little-endian bytes in C order.
+
+    **Raises**: `InputError` for a leaf that is not an array of numbers.
+    """
+    hasher = hashlib.sha256(HEADER)
+    for path, array in sorted(_leaves(state_to_numpy(tree), b""), key=lambda leaf: leaf[0]):
+        hasher.update(path + b"\n" + f"{array.dtype.name} {list(array.shape)}\n".encode())
+        hasher.update(_canonical(array).tobytes())
+    return hasher.hexdigest()
+
+
+def _leaves(tree: Any, path: bytes) -> Iterator[tuple[bytes, np.ndarray]]:
+    if isinstance(tree, Mapping):
+        for key, below in tree.items():
+            keys = key if isinstance(key, tuple) else (key,)
+            yield from _leaves(below, path + b"".join(_encoded("k", k) for k in keys))
+    elif isinstance(tree, list | tuple):
+        for index, below in enumerate(tree):
+            yield from _leaves(below, path + _encoded("i", f"{index:020d}"))
+    elif tree is not None:
+        if tree.dtype.kind not in "biuf":
+            raise InputError(f"digest: a leaf has dtype {tree.dtype}; expected numbers")
+        yield path, tree
+
+
+def _encoded(kind: str, key: Any) -> bytes:
+    if not isinstance(key, str):
+        raise InputError(f"digest: the key {key!r} is not a text")
+    text = key.encode("utf-8", "surrogatepass")
+    return f"{kind}{len(text)}:".encode() + text
+
+
+def _canonical(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "f":
+        array = np.where(array == 0, 0, array).astype(array.dtype)  # -0 is 0
+        array = np.where(np.isnan(array), np.nan, array).astype(array.dtype)  # one NaN
+    return array.astype(array.dtype.newbyteorder("<"))
