@@ -1,0 +1,43 @@
+"""What README shows runs as shown."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import nirx
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_example_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    assert names["ys"].shape == (100, 8, 3)
+    assert names["rec"]["lif.v"].shape == (100, 8, 3)
+    assert 0 < float(names["ys"].mean()) < 1
+    printed = capsys.readouterr().out
+    assert "recurrent -> lif" in printed
+    assert "no divergence" in printed
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/semantics.md"])
+def test_files_that_pages_name_exist(page):
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    paths = re.findall(r"`((?:nirx|backends|tests|conformance|docs)/[\w/.]+)`", text)
+    missing = [p for p in {*paths} if not (ROOT / p).exists()]
+    missing += [p for p in links if not ((ROOT / page).parent / p).exists()]
+    assert missing == []
+
+
+def test_every_choice_is_in_the_semantics():
+    text = (ROOT / "docs/semantics.md").read_text()
+    from nirx.discretization import CHOICES
+
+    for name, values in CHOICES.items():
+        assert f"| `{name}` |" in text
+        for value in values:
+            assert f'`"{value}"`' in text, (name, value)
+    assert f"Semantics version {nirx.SEMANTICS_VERSION}." in text
