@@ -1,0 +1,95 @@
+"""`FixedCase`: one graph, one discretization, one input, and the tools to write them shortly.
+
+Every number comes from PCG64's raw uniforms, sums and products, so that a case is the same
+on every machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import nir
+import numpy as np
+
+import nirx
+
+__all__ = ["FixedCase", "chain", "graph", "neuron", "port_in", "port_out", "spikes", "uniform"]
+
+
+@dataclass(frozen=True)
+class FixedCase:
+    """A case of the digest table.
+
+    Arguments:
+        name: what it shows; the key in the table.
+        graph: a `nir.NIRGraph`.
+        inputs: [time, batch, *features] or a dict of such; bool spikes or float64, which a
+            float32 run rounds.
+        discretization: how it steps.
+    """
+
+    name: str
+    graph: nir.NIRGraph
+    inputs: Any
+    discretization: nirx.Discretization = field(default_factory=nirx.Discretization)
+
+
+def uniform(seed: int, *shape: int, low: float = -1.0, high: float = 1.0) -> np.ndarray:
+    """Float64 numbers in low..high."""
+    return low + (high - low) * np.random.Generator(np.random.PCG64(seed)).random(shape)
+
+
+def spikes(seed: int, *shape: int, rate: float = 0.3) -> np.ndarray:
+    """A bool spike train."""
+    return uniform(seed, *shape, low=0.0) < rate
+
+
+def port_in(*shape: int) -> nir.Input:
+    return nir.Input({"input": np.array(shape, np.int64)})
+
+
+def port_out(*shape: int) -> nir.Output:
+    return nir.Output({"output": np.array(shape, np.int64)})
+
+
+def graph(nodes: Mapping[str, Any], *edges: str) -> nir.NIRGraph:
+    """A graph from edges written as `"a -> b -> c"`."""
+    pairs = []
+    for way in edges:
+        names = way.split(" -> ")
+        pairs += list(itertools.pairwise(names))
+    return nir.NIRGraph(dict(nodes), pairs, type_check=False)
+
+
+def chain(takes: tuple[int, ...], gives: tuple[int, ...], *nodes: Any) -> nir.NIRGraph:
+    """input -> n0 -> n1 -> ... -> output."""
+    named = {f"n{i}": node for i, node in enumerate(nodes)}
+    way = " -> ".join(["input", *named, "output"])
+    return graph({"input": port_in(*takes), **named, "output": port_out(*gives)}, way)
+
+
+RANGES = {
+    "tau": (2e-3, 2e-2),
+    "tau_mem": (2e-3, 2e-2),
+    "tau_syn": (1e-3, 1e-2),
+    "r": (5.0, 15.0),
+    "v_leak": (-0.1, 0.1),
+    "v_threshold": (0.3, 0.8),
+    "v_reset": (-0.2, 0.1),
+    "w_in": (0.5, 1.5),
+}
+
+
+def neuron(kind: type, seed: int, *shape: int, **given: float) -> Any:
+    """A neuron with random parameters of one shape; `given` sets single ones."""
+    names = [n for n in kind.__dataclass_fields__ if n in RANGES]
+    parameters = {}
+    for place, name in enumerate(names):
+        low, high = RANGES[name]
+        parameters[name] = uniform(1000 * seed + place, *shape, low=low, high=high)
+        if name in given:
+            parameters[name] = np.full(shape, given[name])
+    return kind(**parameters)

@@ -1,0 +1,53 @@
+"""Every neuron type, and every choice of how it spikes, resets and puts out."""
+
+from __future__ import annotations
+
+import nir
+
+import nirx
+from nirx_conformance.cases.case import FixedCase, chain, neuron, spikes, uniform
+
+__all__ = ["CASES"]
+
+D = nirx.Discretization(dt=1e-3)
+TYPES = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
+CHOICES = {
+    "exponential": {"integrator": "exponential"},
+    "ge": {"threshold": "ge"},
+    "subtract": {"reset": "subtract"},
+    "no-reset": {"reset": "none"},
+    "reset-next": {"reset": "subtract", "reset_when": "next"},
+    "reset-next-leaked": {"reset": "subtract", "reset_when": "next-leaked", "output": "old"},
+    "multi": {"spikes": "multi", "reset": "subtract", "threshold": "ge"},
+    "multi-3": {"spikes": "multi", "max_spikes": 3},
+    "voltage-first": {"synapse": "voltage-first"},
+    "jump": {"synapse_input": "jump"},
+    "jump-then-decay": {"synapse_input": "jump-then-decay", "integrator": "exponential"},
+    "from-leak": {"initial_v": "leak"},
+}
+
+
+def _gain(kind: type) -> float:
+    return 100.0 if kind in (nir.I, nir.IF) else 6.0
+
+
+CASES = (
+    *(
+        FixedCase(
+            f"neuron {kind.__name__}",
+            chain((5,), (5,), neuron(kind, 1, 5, r=_gain(kind))),
+            uniform(2, 60, 3, 5),
+            D,
+        )
+        for kind in TYPES
+    ),
+    *(
+        FixedCase(
+            f"choice {name}",
+            chain((2, 3), (2, 3), neuron(nir.CubaLIF, 3, 2, 3, r=30.0)),
+            4.0 * spikes(4, 60, 2, 2, 3),
+            nirx.Discretization(dt=1e-3, **choice),  # type: ignore[arg-type]
+        )
+        for name, choice in CHOICES.items()
+    ),
+)

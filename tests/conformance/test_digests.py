@@ -1,0 +1,49 @@
+"""Every backend gives the committed digests, on this machine too."""
+
+import dataclasses
+import re
+
+import pytest
+
+from nirx_conformance import digests
+from nirx_conformance.cases import ALL_CASES
+from nirx_conformance.digests import DTYPES, case_digest, committed, main
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("case", ALL_CASES, ids=[c.name for c in ALL_CASES])
+def test_the_digests_are_as_committed(case, backend):
+    found = {dtype: case_digest(case, backend, dtype) for dtype in DTYPES}
+    assert found == committed()[case.name]
+
+
+def test_the_table_and_the_cases_are_the_same_set():
+    names = [case.name for case in ALL_CASES]
+    assert sorted(names) == sorted(committed())
+    assert len(set(names)) == len(names)
+
+
+def test_the_cases_reach_every_node_type():
+    import nirx
+
+    kinds = set()
+    for case in ALL_CASES:
+        kinds |= {n.type_name for n in nirx.schedule(case.graph, case.discretization).nodes}
+    assert len(kinds) == 18  # all but NIRGraph, which is inlined
+
+
+def test_no_two_cases_share_a_digest_and_one_input_bit_changes_it():
+    table = [text for own in committed().values() for text in own.values()]
+    assert len(set(table)) == len(table)
+    case = next(c for c in ALL_CASES if c.name == "linear")
+    changed = case.inputs.copy()
+    changed[0, 0, 0] += 2.0**-20
+    other = dataclasses.replace(case, inputs=changed)
+    assert case_digest(other, "numpy", "float32") != committed()["linear"]["float32"]
+
+
+def test_a_changed_bit_is_reported(monkeypatch, capsys):
+    monkeypatch.setattr(digests, "ALL_CASES", ALL_CASES[:1])
+    monkeypatch.setattr(digests, "case_digest", lambda *_: "0" * 64)
+    assert main(["--backends", "numpy"]) == 1
+    assert re.search(r"numpy, float32: 'neuron I' differs", capsys.readouterr().out)

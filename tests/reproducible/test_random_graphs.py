@@ -1,0 +1,103 @@
+"""Random graphs: the same bits on every backend, in outputs, states and recordings."""
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+import pytest
+
+from nirx_conformance.strategies import random_case
+
+DTYPES = ("float32", "float64")
+SEEDS = [*range(20), *range(5000, 5080)]
+"""Of the first 20 each runs in one dtype by default; all else is slow."""
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nirx.NirxWarning"),
+    # Random graphs amplify without end, and parameters overflow when they become float32.
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+
+
+def every_case():
+    for seed in SEEDS:
+        for index, dtype in enumerate(DTYPES):
+            default = seed < 20 and seed % 2 == index
+            marks = [] if default else [pytest.mark.slow]
+            yield pytest.param(seed, dtype, id=f"seed{seed}-{dtype}", marks=marks)
+
+
+@pytest.mark.parametrize(("seed", "dtype"), every_case())
+def test_three_backends_give_the_same_bits(seed, dtype, bits):
+    case = random_case(seed)
+    runs = {
+        backend: bits.Running(backend, case.graph, case.discretization, dtype).run(case.inputs)
+        for backend in bits.BACKENDS
+    }
+    for backend in ("torch", "jax"):
+        bits.assert_bits(runs[backend], runs["numpy"], f"seed {seed} {backend}")
+    _, _, recordings = runs["numpy"]
+    assert recordings
+    assert all(leaf.dtype == dtype for leaf in bits.leaves(runs["numpy"]).values())
+
+
+@pytest.mark.parametrize("seed", (1, 5, 12))
+def test_a_loop_of_steps_gives_the_same_bits(seed, backend, bits):
+    case = random_case(seed)
+    net = bits.Running(backend, case.graph, case.discretization)
+    expected, end, _ = net.run(case.inputs)
+    steps = len(next(iter(bits.leaves(case.inputs).values())))
+    state, rows = None, []
+    for t in range(steps):
+        x = case.inputs
+        x = {name: own[t] for name, own in x.items()} if isinstance(x, dict) else x[t]
+        y, state = net.step(x, state)
+        rows.append(y)
+    if isinstance(expected, dict):
+        bits.assert_bits({k: np.stack([y[k] for y in rows]) for k in expected}, expected)
+    else:
+        bits.assert_bits(np.stack(rows), expected)
+    bits.assert_bits(state, end, "state")
+
+
+def everything(graph):
+    for node in graph.nodes.values():
+        yield node
+        if isinstance(node, nir.NIRGraph):
+            yield from everything(node)
+
+
+def test_the_seeds_hold_every_kind_of_node_and_change_with_the_seed():
+    seen = {type(n) for seed in range(20) for n in everything(random_case(seed).graph)}
+    assert {nir.Conv1d, nir.Conv2d, nir.Delay, nir.NIRGraph, nir.Linear, nir.Affine} <= seen
+    assert {nir.LIF, nir.CubaLIF, nir.IF, nir.LI, nir.I, nir.CubaLI} <= seen
+    assert {nir.AvgPool2d, nir.SumPool2d} & seen
+
+
+def test_some_of_the_graphs_spike_feed_back_and_stay_finite(bits):
+    spiking = feedback = finite = 0
+    for seed in range(20):
+        case = random_case(seed)
+        net = bits.Running("numpy", case.graph, case.discretization)
+        ys, state, _ = net.run(case.inputs)
+        feedback += "feedback" in str(state)
+        values = list(bits.leaves(ys).values())
+        spiking += any(set(np.unique(v)) == {0.0, 1.0} for v in values)
+        finite += all(np.isfinite(v).all() for v in values)
+    assert spiking >= 3
+    assert feedback >= 5
+    assert finite >= 15
+
+
+def test_fast_mode_differs_somewhere(bits):
+    """Else equal bits would say nothing about the reproducible mode."""
+    parted = 0
+    for seed in (3, 5):
+        case = random_case(seed)
+        a, b = (
+            bits.Running(n, case.graph, case.discretization, reproducible=False).run(case.inputs)
+            for n in ("numpy", "jax")
+        )
+        for path, value in bits.leaves(b).items():
+            parted += int(bits.differing(bits.leaves(a)[path], value).sum())
+    assert parted > 0
