@@ -1,6 +1,7 @@
 """Every node without memory: dot products, convolutions, pools, elementwise, reshaping."""
 
-# pyright: reportArgumentType=false  # nir annotates ints where it takes pairs, and no None
+# nir annotates ints where it takes pairs, and no None.
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ __all__ = ["CASES"]
 
 D = nirx.Discretization(dt=1e-3)
 
+POWERS = np.array([1e-30, 1e-20, 1e-10, 1.0, 1e10, 1e20])
+
 
 def _silent_after(steps: int, silence: int) -> np.ndarray:
     return np.concatenate([spikes(71, steps, 2, 6), np.zeros((silence, 2, 6), bool)])
@@ -48,7 +50,7 @@ CASES = (
         chain(
             (6,),
             (6,),
-            nir.Scale(np.array([1e-30, 1e-20, 1e-10, 1.0, 1e10, 1e20])),
+            nir.Scale(POWERS),
             neuron(nir.LI, 78, 6),
         ),
         uniform(79, 30, 2, 6) * 1e-8,
