@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -53,6 +54,11 @@ def find_backend(name: str) -> Backend:
 
     **Raises**: `InputError` for an unknown name, `UnsupportedError` where its library is missing.
     """
+    if not isinstance(name, str):
+        raise InputError(
+            f"backend is a {type(name).__name__}; expected a name such as 'torch' "
+            "(a discretization goes into discretization=)"
+        )
     found = [e for e in entry_points(group=ENTRY_POINTS) if e.name == name]
     if not found:
         raise InputError(f"no backend {name!r}; {did_you_mean(str(name), backend_names())}")
@@ -98,7 +104,12 @@ def from_nir(
     **Raises**: `GraphError` with all faults of the graph, `FileError`, `InputError`,
     `UnsupportedError`.
     """
-    return find_backend(backend).from_nir(
+    found = find_backend(backend)
+    own = inspect.signature(found.from_nir).parameters
+    for name in options:
+        if name not in own:
+            raise InputError(f"backend {backend!r} has no option {name!r}")
+    return found.from_nir(
         graph_or_path,
         discretization=discretization,
         dtype=dtype,

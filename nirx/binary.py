@@ -30,7 +30,7 @@ def mark_binary(
         dynamics = replace(dynamics, binary=True)
     if isinstance(dynamics, Port | Flatten):
         return dynamics, binary
-    spikes = dynamics is not None and dynamics.spiking
+    spikes = dynamics is not None and dynamics.binary_output
     return dynamics, spikes and not _counts(dynamics)
 
 

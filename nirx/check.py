@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import nir
 import numpy as np
@@ -41,16 +42,19 @@ class Examination:
     warnings: list[str] = field(default_factory=list)
 
 
-def check(graph: nir.NIRGraph, discretization: Discretization | None = None) -> None:
+def check(graph: Any, discretization: Discretization | None = None) -> None:
     """Check a graph in memory as `nirx.read` checks one in a file.
 
     Arguments:
-        graph: any `nir.NIRGraph`; left as it is.
+        graph: any `nir.NIRGraph`, left as it is. (`nirx.read` checks files.)
         discretization: with it (or with one in the graph's metadata) delays and time
             constants are checked against dt too.
 
-    **Raises**: `GraphError` with all faults. Warns with `NirxWarning`.
+    **Raises**: `GraphError` with all faults, `InputError` for what is no graph or no
+    discretization. Warns with `NirxWarning`.
     """
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}; see nirx.read")
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)

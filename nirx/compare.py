@@ -34,6 +34,7 @@ class NodeComparison:
     Arguments:
         key: path of the node, or path and state variable.
         spikes: whether it holds spikes.
+        elements: how many numbers were compared.
         differing: number of elements that are not the same number.
         max_ulp, max_error: largest distance in ULP and in absolute terms.
     """
@@ -48,7 +49,13 @@ class NodeComparison:
 
 @dataclass(frozen=True)
 class BackendComparison:
-    """One backend against the reference."""
+    """One backend against the reference.
+
+    Arguments:
+        backend: its name.
+        nodes: one entry per recording.
+        first_divergence: where it first leaves the tolerance; None where it never does.
+    """
 
     backend: str
     nodes: tuple[NodeComparison, ...]
@@ -80,6 +87,8 @@ class Comparison:
         recordings: backend -> key -> array [time, *batch, *features].
         spiking: keys that hold spikes.
         tolerance: of a node's largest magnitude; 0 in reproducible mode.
+        discretization: what all of them ran with.
+        reproducible: whether the same bits were asked for.
     """
 
     reference: str
@@ -187,6 +196,10 @@ def assert_equivalent(graph: Any, xs: Any, *args: Any, **options: Any) -> Compar
     """`compare`, and an `AssertionError` with the table and the first divergence if they differ.
 
     Arguments: as in `compare`.
+
+    Returns: the `Comparison`.
+
+    **Raises**: `AssertionError`, and what `compare` raises.
     """
     comparison = compare(graph, xs, *args, **options)
     if not comparison.agree:

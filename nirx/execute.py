@@ -305,7 +305,7 @@ class Executor:
             where = f"input {name!r}"
             array = self.ops.accept(value, where)
             features = self.schedule.nodes[position].input_shape
-            lead = batch_of(where, array.shape, features)
+            lead = batch_of(where, array.shape, features, time)
             if time and not lead:
                 wanted = ", ".join(["time", "*batch", *map(str, features)])
                 raise InputError(

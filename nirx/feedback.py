@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from nirx.components import dominator_tree, strongly_connected
 
-__all__ = ["algebraic_loops", "late_edges"]
+__all__ = ["adjacency", "algebraic_loops", "late_edges"]
 
 Edge = tuple[int, int]
 

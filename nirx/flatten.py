@@ -17,7 +17,7 @@ from nirx.node_types import NodeType, claimed_graph, find_type, known_names, map
 from nirx.paths import Path, format_path
 from nirx.ports import BadEnd, resolve_end
 
-__all__ = ["FlatGraph", "FlatNode", "flatten", "walk_graphs"]
+__all__ = ["FlatGraph", "FlatNode", "Unreadable", "flatten", "nothing_custom", "walk_graphs"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,16 @@ from nirx.dynamics.reshape import Flatten, Port
 from nirx.errors import InputError
 from nirx.ops import Shape
 
-__all__ = ["NodeType", "find_type", "register_type", "type_named"]
+__all__ = [
+    "NATIVE_TYPES",
+    "NodeType",
+    "claimed_graph",
+    "find_type",
+    "known_names",
+    "mapped_type",
+    "register_type",
+    "type_named",
+]
 
 NOT_STORED = ("input_type", "output_type", "metadata")
 
@@ -84,6 +93,10 @@ _TYPES: dict[type, NodeType] = dict(
     ]
 )
 """NIR's own types but NIRGraph, which `nirx.flatten` takes apart."""
+
+
+NATIVE_TYPES = tuple(_TYPES)
+"""NIR's own types that nirx runs by itself."""
 
 
 def find_type(node_class: type) -> NodeType | None:

@@ -71,7 +71,15 @@ class Net:
             return ys, _own(state), *recordings
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
-        """The state before the first step; leaves are [*batch, *features]."""
+        """The state before the first step.
+
+        Arguments:
+            batch_shape: a number or a tuple of them; () for none.
+
+        Returns: nested dicts that follow the graph; leaves are [*batch, *features].
+
+        **Raises**: `InputError` for what is no shape.
+        """
         with np.errstate(all="ignore"):
             return _own(self._executor.init_state(batch_shape))
 
@@ -116,8 +124,7 @@ class NumpyBackend:
 
     name = "numpy"
 
-    def from_nir(self, graph_or_path: Any, **options: Any) -> Net:
-        return from_nir(graph_or_path, **options)
+    from_nir = staticmethod(from_nir)
 
     def prepare(
         self,

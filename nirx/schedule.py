@@ -14,7 +14,7 @@ from nirx.binary import mark_binary
 from nirx.check import Examination, examine, warn_of
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics
-from nirx.errors import GraphError
+from nirx.errors import GraphError, InputError
 from nirx.feedback import late_edges
 from nirx.flatten import nothing_custom
 from nirx.metadata import resolve_discretization
@@ -203,8 +203,10 @@ def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) 
     Returns: order, feedback edges, components, shapes and state spec. Neither the order of
     nodes or edges in the graph nor a hash seed has any influence.
 
-    **Raises**: `GraphError` with all faults.
+    **Raises**: `GraphError` with all faults, `InputError` for what is no graph.
     """
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}; see nirx.read")
     return build_schedule(graph, resolve_discretization(graph, discretization))[0]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nirx.errors import InputError, did_you_mean
 from nirx.ops import Shape
 from nirx.paths import Path, format_path
@@ -137,8 +139,9 @@ def state_to_numpy(state: Any) -> Any:
 
     Arguments:
         state: a tree from any backend; torch tensors may be on a device or carry gradients.
+
+    Returns: the same tree; leaves keep their shapes [*batch, *features] and dtypes.
     """
-    import numpy as np
 
     def convert(leaf: Any) -> np.ndarray:
         if hasattr(leaf, "detach"):  # a torch tensor, known without importing torch
@@ -148,10 +151,11 @@ def state_to_numpy(state: Any) -> Any:
     return map_tree(convert, state)
 
 
-def batch_of(where: str, shape: Shape, features: Shape) -> Shape:
+def batch_of(where: str, shape: Shape, features: Shape, time: bool = False) -> Shape:
     """The leading axes of an array's shape. **Raises** `InputError` if the features differ."""
     split = len(shape) - len(features)
     if split < 0 or tuple(shape[split:]) != tuple(features):
-        wanted = ", ".join(["*batch", *map(str, features)])
+        axes = ["time", "*batch"] if time else ["*batch"]
+        wanted = ", ".join([*axes, *map(str, features)])
         raise InputError(f"{where} has shape {tuple(shape)}; expected [{wanted}]")
     return tuple(shape[:split])

@@ -38,7 +38,8 @@ def write(
         graph: left as it is.
         discretization: if given, put into the file's metadata as a hint for readers.
 
-    **Raises**: `GraphError` with all faults, `FileError` for what HDF5 cannot hold.
+    **Raises**: `GraphError` with all faults, `FileError` for what HDF5 cannot hold and for a
+    path that cannot be written, `InputError` for what is no path.
 
     **Source**: NIR file format of nir 1.0.8.
     """

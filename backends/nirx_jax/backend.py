@@ -9,7 +9,6 @@ import jax
 from nirx.backend import Prepared
 from nirx.discretization import Discretization
 from nirx.state import state_to_numpy
-from nirx_jax.net import Net
 from nirx_jax.nir_to_jax import from_nir
 from nirx_jax.state import state_from_numpy
 from nirx_jax.x64 import x64_is_on
@@ -22,8 +21,7 @@ class JaxBackend:
 
     name = "jax"
 
-    def from_nir(self, graph_or_path: Any, **options: Any) -> Net:
-        return from_nir(graph_or_path, **options)
+    from_nir = staticmethod(from_nir)
 
     def prepare(
         self,

@@ -20,7 +20,7 @@ from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_jax.x64 import x64_is_on
 
-__all__ = ["Net"]
+__all__ = ["Net", "cast"]
 
 CHUNK = 1024
 
@@ -49,7 +49,8 @@ class Net(eqx.Module):
 
         Returns: outputs (a dict where the graph has several) and the new state.
 
-        **Raises**: `InputError` for a wrong shape or dtype.
+        **Raises**: `InputError` for a wrong shape or dtype, `UnsupportedError` for float64
+        without x64.
         """
         return _step(self, self._inputs(x), self._state(state))
 
@@ -66,7 +67,8 @@ class Net(eqx.Module):
         Returns: outputs and the last state, and recordings [time, *batch, *features] exactly
         if `record` is given.
 
-        **Raises**: `InputError` for a wrong shape, dtype or record key.
+        **Raises**: `InputError` for a wrong shape, dtype or record key, `UnsupportedError` for
+        float64 without x64.
         """
         probes = None if record is None else resolve_record(self.schedule, record)
         keys = None if probes is None else tuple(probe.key for probe in probes)
@@ -76,7 +78,15 @@ class Net(eqx.Module):
         return outputs, state, dict(zip(keys, recordings, strict=True))
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
-        """The state before the first step; leaves are [*batch, *features]."""
+        """The state before the first step.
+
+        Arguments:
+            batch_shape: a number or a tuple of them; () for none.
+
+        Returns: nested dicts that follow the graph; leaves are [*batch, *features].
+
+        **Raises**: `InputError` for what is no shape, `UnsupportedError` for float64 without x64.
+        """
         self._require_x64()
         return self._executor().init_state(batch_shape)
 

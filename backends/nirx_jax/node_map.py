@@ -7,12 +7,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import nir
 
 from nirx.assemble import native_arrays
 from nirx.errors import UnsupportedError
 from nirx.node_map import NodeMap
-from nirx.node_types import find_type
+from nirx.node_types import NATIVE_TYPES, find_type
 
 __all__ = ["NODE_MAP", "NativeNode"]
 
@@ -41,9 +40,5 @@ class NativeNode(eqx.Module):
 NODE_MAP = NodeMap()
 """NIR type -> module. `NODE_MAP.register` and `.override` change the default for everybody."""
 
-for _type in (
-    *(nir.Input, nir.Output, nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d),
-    *(nir.SumPool2d, nir.AvgPool2d, nir.Flatten, nir.Delay, nir.Threshold),
-    *(nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF),
-):
+for _type in NATIVE_TYPES:
     NODE_MAP.register(_type, NativeNode)

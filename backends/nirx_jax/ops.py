@@ -31,7 +31,10 @@ class JaxOps:
                 value = np.asarray(value)
             except Exception as error:  # whatever a foreign array type raises
                 found = type(value).__name__
-                raise InputError(f"{where} is a {found}; expected an array") from error
+                raise InputError(
+                    f"{where} is a {found}; expected an array; nirx.state_to_numpy converts trees "
+                    "of any backend"
+                ) from error
             if value.dtype.kind not in "biuf":
                 raise InputError(f"{where} has dtype {value.dtype}; expected an array of numbers")
         if not np.issubdtype(value.dtype, np.integer) and value.dtype not in (self.dtype, bool):

@@ -92,6 +92,12 @@ class ReproducibleJaxOps(JaxOps):
         return self._keep(jnp.multiply(a, b))
 
     def div(self, a: Array, b: Array) -> Array:
+        # XLA turns a division by a constant into a product with its reciprocal, which rounds
+        # twice, and sees constants both before and after it drops the barrier. A divisor that
+        # depends on `a` is no constant (where a is NaN, so is the result), and behind the
+        # barrier neither is `a`. Each of the two alone left wrong bits.
+        a, b = lax.optimization_barrier((jnp.asarray(a), jnp.asarray(b)))
+        b = jnp.where(jnp.isnan(a), jnp.full((), jnp.nan, self.dtype), b)
         return self._keep(jnp.divide(a, b))
 
     def floor(self, a: Array) -> Array:

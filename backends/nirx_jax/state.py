@@ -6,11 +6,18 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from nirx.state import map_tree
+from nirx.state import map_tree, state_to_numpy
 
 __all__ = ["state_from_numpy"]
 
 
 def state_from_numpy(tree: Any) -> Any:
-    """A copy of a state (or any tree) with JAX arrays in the place of NumPy arrays."""
-    return map_tree(jnp.array, tree)
+    """A copy of a state (or any tree of arrays) as JAX arrays.
+
+    Arguments:
+        tree: of `nirx.state_to_numpy`; a tree of another backend is converted on the way.
+
+    Returns: the same tree; leaves keep their shapes [*batch, *features], and their dtypes
+    where JAX's x64 mode allows.
+    """
+    return map_tree(jnp.array, state_to_numpy(tree))

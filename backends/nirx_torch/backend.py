@@ -9,7 +9,6 @@ import torch
 from nirx.backend import Prepared
 from nirx.discretization import Discretization
 from nirx.state import state_to_numpy
-from nirx_torch.net import Net
 from nirx_torch.nir_to_torch import from_nir
 from nirx_torch.state import state_from_numpy
 
@@ -21,8 +20,7 @@ class TorchBackend:
 
     name = "torch"
 
-    def from_nir(self, graph_or_path: Any, **options: Any) -> Net:
-        return from_nir(graph_or_path, **options)
+    from_nir = staticmethod(from_nir)
 
     def prepare(
         self,

@@ -81,7 +81,15 @@ class Net(torch.nn.Module):
         return self._executor().run(xs, state, record, chunk)
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
-        """The state before the first step; leaves are [*batch, *features]."""
+        """The state before the first step.
+
+        Arguments:
+            batch_shape: a number or a tuple of them; () for none.
+
+        Returns: nested dicts that follow the graph; leaves are [*batch, *features].
+
+        **Raises**: `InputError` for what is no shape.
+        """
         return self._executor().init_state(batch_shape)
 
     @property

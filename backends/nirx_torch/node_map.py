@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import nir
 import torch
 
 from nirx.assemble import native_arrays
 from nirx.errors import UnsupportedError
 from nirx.node_map import NodeMap
-from nirx.node_types import find_type
+from nirx.node_types import NATIVE_TYPES, find_type
 
 __all__ = ["NODE_MAP", "NativeNode"]
 
@@ -43,9 +42,5 @@ class NativeNode(torch.nn.Module):
 NODE_MAP = NodeMap()
 """NIR type -> module. `NODE_MAP.register` and `.override` change the default for everybody."""
 
-for _type in (
-    *(nir.Input, nir.Output, nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d),
-    *(nir.SumPool2d, nir.AvgPool2d, nir.Flatten, nir.Delay, nir.Threshold),
-    *(nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF),
-):
+for _type in NATIVE_TYPES:
     NODE_MAP.register(_type, NativeNode)

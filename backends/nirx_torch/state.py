@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
-from nirx.state import map_tree
+from nirx.state import map_tree, state_to_numpy
 
 __all__ = ["state_from_numpy"]
 
 
 def state_from_numpy(tree: Any, device: Any = None) -> Any:
-    """A copy of a state (or any tree) with tensors in the place of NumPy arrays."""
-    return map_tree(lambda leaf: torch.from_numpy(np.array(leaf)).to(device), tree)
+    """A copy of a state (or any tree of arrays) as tensors.
+
+    Arguments:
+        tree: of `nirx.state_to_numpy`; a tree of another backend is converted on the way.
+        device: where the tensors live.
+
+    Returns: the same tree; leaves keep their shapes [*batch, *features] and dtypes.
+    """
+    return map_tree(lambda leaf: torch.from_numpy(leaf).to(device), state_to_numpy(tree))

@@ -11,7 +11,18 @@ import numpy as np
 from nirx.discretization import Discretization
 from nirx.ops import Array, Ops, Shape
 
-__all__ = ["Arrays", "Dynamics", "Misfit", "Stateless", "parameter", "require_broadcast"]
+__all__ = [
+    "Arrays",
+    "Dynamics",
+    "Misfit",
+    "Stateless",
+    "broadcasts_to",
+    "check_finite",
+    "check_positive",
+    "common_shape",
+    "parameter",
+    "require_broadcast",
+]
 
 Arrays = Mapping[str, Array]
 
@@ -50,6 +61,9 @@ class Dynamics:
     """Whether `declared_shapes` is what the input must be, not just what broadcasts to it."""
     spiking: ClassVar[bool] = False
     """Whether the output is spikes, which are equal or not, rather than values."""
+    binary_output: ClassVar[bool] = False
+    """Whether a spike is exactly 0 or 1 (unless the rule counts several); lets the
+    reproducible mode take a shorter way, so it must be true where it is said."""
 
     @classmethod
     def check(cls, node: Any) -> None:

@@ -54,3 +54,4 @@ class CurrentBasedIntegrateAndFire(CurrentBasedIntegrator):
 
     parameters = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
     spiking = True
+    binary_output = True

@@ -39,6 +39,7 @@ class Threshold(Elementwise):
 
     parameters = ("threshold",)
     spiking = True
+    binary_output = True
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         return single_spike(ops, self.rule, x, c["threshold"])

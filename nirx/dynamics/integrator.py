@@ -26,3 +26,4 @@ class IntegrateAndFire(Integrator):
 
     parameters = ("r", "v_threshold", "v_reset")
     spiking = True
+    binary_output = True

@@ -35,3 +35,4 @@ class LeakyIntegrateAndFire(LeakyIntegrator):
 
     parameters = ("tau", "r", "v_leak", "v_threshold", "v_reset")
     spiking = True
+    binary_output = True

@@ -84,9 +84,7 @@ class Neuron(Dynamics):
     def initial_state(self, ops: Ops, p: Arrays, batch: Shape) -> dict[str, Array]:
         state = super().initial_state(ops, p, batch)
         if self.rule.initial_v == "leak" and "v_leak" in p:
-            # Not `state["v"] + v_leak`: a sum is not needed, only the shape.
-            ones = ops.add(state["v"], ops.constant(1.0))
-            state["v"] = ops.mul(ones, p["v_leak"])
+            state["v"] = ops.add(state["v"], p["v_leak"])  # 0 + v_leak: the batch's shape
         return state
 
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
@@ -94,6 +92,7 @@ class Neuron(Dynamics):
         return {**c, **spiking_coefficients(ops, self.rule, p)} if self.spiking else c
 
     def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
+        """What `integrate` and `drive` multiply by, from the parameters."""
         raise NotImplementedError
 
     def integrate(self, ops: Ops, c: Arrays, v: Array, current: Array) -> Array:

@@ -1,7 +1,6 @@
 """Spike and reset: threshold, count, and when the membrane potential is reset.
 
-**Source**: NIR equations of IF, LIF and CubaLIF; the choices are DESIGN's semantics
-version 1, written up in docs/semantics.md.
+**Source**: NIR equations of IF, LIF and CubaLIF; docs/semantics.md for the choices.
 """
 
 from __future__ import annotations

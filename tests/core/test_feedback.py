@@ -106,7 +106,7 @@ def cyclic(count: int, edges: set[Edge]) -> set[Edge]:
 def expected_late(
     count: int, edges: list[Edge], inputs: list[int], neuron: list[bool], delay: list[bool]
 ) -> set[Edge]:
-    """The rule as DESIGN says it, by removing nodes and asking what is still reached."""
+    """The rule as docs/semantics.md says it, by removing nodes and asking what is still reached."""
     whole = nx.DiGraph()
     whole.add_nodes_from(range(count))
     whole.add_edges_from([*edges, *((count, i) for i in inputs)])

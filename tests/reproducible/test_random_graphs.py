@@ -27,7 +27,7 @@ def every_case():
             yield pytest.param(seed, dtype, id=f"seed{seed}-{dtype}", marks=marks)
 
 
-@pytest.mark.parametrize(("seed", "dtype"), every_case())
+@pytest.mark.parametrize(("seed", "dtype"), [*every_case()])
 def test_three_backends_give_the_same_bits(seed, dtype, bits):
     case = random_case(seed)
     runs = {

@@ -1,0 +1,61 @@
+"""`nirx bench`: what the reproducible mode costs, measured on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from nirx.assemble import dtype_name
+from nirx.backend import find_backend
+from nirx.bench import LAYERS, bench
+from nirx.cli.options import Json
+from nirx.cli.progress import bars
+from nirx.cli.report import Report
+from nirx.cli.run import Dtype
+from nirx.errors import InputError
+
+__all__ = ["bench_command"]
+
+
+def bench_command(
+    backends: Annotated[
+        str, typer.Option("--backends", metavar="A,B,...", help="Which to measure.")
+    ] = "numpy,torch,jax",
+    batch: Annotated[
+        list[int] | None, typer.Option("--batch", min=1, help="Batch sizes (default 1 and 128).")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Length of a run.")] = 200,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Median of so many.")] = 5,
+    dtype: Dtype = "float32",
+    json: Json = False,
+) -> Report:
+    """Time a feed-forward LIF network in fast and in reproducible mode.
+
+    After one run that compiles, the median of the next ones counts.
+    """
+    names = [name.strip() for name in backends.split(",") if name.strip()]
+    if not names:
+        raise InputError("--backends is empty; expected names, parted by commas")
+    for name in names:
+        find_backend(name)
+    kind = dtype_name(dtype)
+    batches = batch or [1, 128]
+    with bars(2 * len(names) * len(batches)) as shown:
+        advance = shown.add("measured")
+        timings = []
+        for timing in bench(names, batches, steps, repeats, kind):
+            timings.append(timing)
+            advance(1)
+    layers = "-".join(map(str, LAYERS))
+    table = Table(title=f"{layers} LIF, {steps} steps, {kind}", title_justify="left")
+    for heading in ("backend", "batch", "input", "fast [ms]", "reproducible [ms]", "ratio"):
+        table.add_column(heading)
+    for t in timings:
+        fast, slow = f"{t.fast * 1e3:.1f}", f"{t.reproducible * 1e3:.1f}"
+        table.add_row(t.backend, str(t.batch), t.inputs, fast, slow, f"{t.ratio:.1f}")
+    rows = [{**asdict(t), "ratio": t.ratio} for t in timings]
+    payload = {"layers": list(LAYERS), "steps": steps, "dtype": kind, "timings": rows}
+    return Report(0, payload, (table,), json)

@@ -1,0 +1,149 @@
+"""The sliced dot product: 0 differing bits on the worst operands."""
+
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportArgumentType=false
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+import pytest
+
+import nirx
+
+RULE = nirx.Discretization(dt=1e-3)
+ALL = (1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 127, 128, 129, 1000, 1023, 1024, 1025, 4095, 4096)
+DEFAULT = (1, 2, 17, 128, 1025, 4096)
+LENGTHS = [pytest.param(n, marks=[] if n in DEFAULT else [pytest.mark.slow]) for n in ALL]
+
+
+def ill(rng, shape, axis=-1):
+    """1e8 beside 1e-8; neighbours nearly cancel; a few rows of zeros, a few numbers of -0."""
+    w = rng.normal(size=shape) * 10.0 ** rng.integers(-8, 9, shape)
+    n = shape[axis] // 2
+    even = np.moveaxis(w, axis, 0)
+    even[n : 2 * n] = -even[:n] * (1 + 1e-7 * rng.normal(size=even[:n].shape))
+    w[rng.random(shape) < 0.02] = -0.0
+    if len(w) > 2:
+        w[1] = 0
+    return w
+
+
+def run_all(bits, graph, xs, dtype):
+    runs = {b: bits.Running(b, graph, RULE, dtype).run(xs)[0] for b in bits.BACKENDS}
+    bits.assert_bits(runs["torch"], runs["numpy"], "torch")
+    bits.assert_bits(runs["jax"], runs["numpy"], "jax")
+    return runs["numpy"]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_ill_conditioned_weights(length, dtype, bits):
+    rng = np.random.default_rng(length)
+    graph = bits.chain({"fc": nir.Linear(ill(rng, (6, length)))}, length, 6)
+    xs = np.concatenate([ill(rng, (5, length)), rng.random((2, length)) < 0.3])
+    ys = run_all(bits, graph, xs, dtype)
+    assert (ys[:, 1] == 0).all()
+    assert (ys[:, 0] != 0).any()
+    assert (ys[1] == 0).all()
+
+
+@pytest.mark.parametrize("length", [1, 64])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_gives_nan_in_its_row_alone(length, bad, dtype, bits):
+    rng = np.random.default_rng(length)
+    graph = bits.chain({"fc": nir.Linear(rng.normal(size=(4, length)))}, length, 4)
+    xs = rng.normal(size=(5, 3, length))
+    clean = run_all(bits, graph, xs, dtype)
+    xs[2, 1, length // 2] = bad
+    ys = run_all(bits, graph, xs, dtype)
+    expected = clean.copy()
+    expected[2, 1] = np.nan
+    bits.assert_bits(ys, expected)
+
+
+def test_huge_numbers_overflow_to_infinity_everywhere(dtype, bits):
+    huge = {"float32": 3e38, "float64": 1.7e308}[dtype]
+    graph = bits.chain({"fc": nir.Linear(np.array([[1.0, 1.0], [1.0, -1.0], [2.0, 0.0]]))}, 2, 3)
+    ys = run_all(bits, graph, np.array([[huge, huge], [huge, -huge], [-huge, 0.0]]), dtype)
+    expected = [[np.inf, 0, np.inf], [0, np.inf, np.inf], [-huge, -huge, -np.inf]]
+    bits.assert_bits(ys, np.array(expected, dtype))
+
+
+def test_tiny_numbers_become_plus_zero(dtype, bits):
+    tiny = {"float32": 2.0**-102, "float64": 2.0**-969}[dtype]
+    graph = bits.chain({"fc": nir.Linear(np.array([[1.0], [-0.5], [-1.0], [tiny], [0.25]]))}, 1, 5)
+    ys = run_all(bits, graph, np.array([[tiny], [2 * tiny], [tiny * 0.99], [-0.0]]), dtype)
+    t = tiny
+    expected = [[t, 0, -t, 0, 0], [2 * t, -t, -2 * t, 0, 0], [0] * 5, [0] * 5]
+    bits.assert_bits(ys, np.array(expected, dtype))
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7), (3, 2, 4, 33)])
+def test_batched_weights(shape, dtype, bits):
+    rng = np.random.default_rng(1)
+    *lead, out, into = shape
+    w = np.moveaxis(ill(rng, (out, *lead, into)), 0, -2)
+    graph = bits.chain({"fc": nir.Linear(w)}, (*lead, into), (*lead, out))
+    xs = ill(rng, (4, 2, *lead, into))
+    ys = run_all(bits, graph, xs, dtype)
+    assert np.isfinite(ys).all()
+    # One of the batched products alone gives the same numbers.
+    first = (0,) * len(lead)
+    alone = bits.chain({"fc": nir.Linear(w[first])}, into, out)
+    one = run_all(bits, alone, xs[(slice(None), slice(None), *first)], dtype)
+    bits.assert_bits(ys[(slice(None), slice(None), *first)], one)
+
+
+def conv1d(rng, stride, padding, dilation, groups):
+    w = ill(rng, (4, 4 // groups, 3))
+    return nir.Conv1d(None, w, stride, padding, dilation, groups, np.zeros(4)), (4, 11)
+
+
+def conv2d(rng, stride, padding, dilation, groups):
+    w = ill(rng, (4, 4 // groups, 3, 2))
+    return nir.Conv2d(None, w, stride, padding, dilation, groups, np.zeros(4)), (4, 9, 8)
+
+
+@pytest.mark.parametrize("build", [conv1d, conv2d])
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        (2, 1, 2, 2),
+        pytest.param((1, 0, 1, 1), marks=pytest.mark.slow),
+        pytest.param((1, 2, 2, 2), marks=pytest.mark.slow),
+        pytest.param((1, "same", 1, 4), marks=pytest.mark.slow),
+        pytest.param((3, 3, 2, 2), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_convolutions(build, geometry, dtype, bits):
+    rng = np.random.default_rng(2)
+    node, takes = build(rng, *geometry)
+    graph = nir.NIRGraph(
+        {"input": nir.Input(np.array(takes)), "c": node, "output": nir.Output(None)},
+        [("input", "c"), ("c", "output")],
+        type_check=False,
+    )
+    xs = ill(rng, (4, 3, *takes))
+    clean = run_all(bits, graph, xs, dtype)
+    assert np.isfinite(clean).all()
+    xs[1, 2, 0, 3] = np.inf
+    xs[3, 0, -1, 0] = np.nan
+    ys = run_all(bits, graph, xs, dtype)
+    touched = np.zeros((4, 3), bool)
+    touched[1, 2] = touched[3, 0] = True
+    assert np.isnan(ys[touched]).all()
+    bits.assert_bits(ys[~touched], clean[~touched])
+
+
+def test_a_convolution_as_wide_as_its_input_is_the_dot_product(dtype, bits):
+    rng = np.random.default_rng(3)
+    w = ill(rng, (5, 3, 4, 6))
+    conv = bits.chain({"c": nir.Conv2d(None, w, 1, 0, 1, 1, np.zeros(5))}, (3, 4, 6), (5, 1, 1))
+    linear = bits.chain({"fc": nir.Linear(w.reshape(5, -1))}, 72, 5)
+    xs = ill(rng, (6, 3, 4, 6))
+    one, other = (
+        run_all(bits, conv, xs, dtype),
+        run_all(bits, linear, xs.reshape(6, 72), dtype),
+    )
+    bits.assert_bits(one.reshape(6, 5), other)
