@@ -27,9 +27,11 @@ def digest(tree: Any) -> str:
     memory layout, on the sign of a zero or on which NaN it is. They do depend on paths,
     shapes, dtypes and on every other bit.
 
-    The form, leaf by leaf in the order of their encoded paths: the path (each key as its kind,
-    "k" for text or "i" for a position in a list, its length in bytes and its UTF-8 bytes), a
-    line with NumPy's name of the dtype and the shape, and the little-endian bytes in C order.
+    The form: the line "nirx digest 1", then leaf by leaf in the order of their encoded paths:
+    the path, a line feed, a line with NumPy's name of the dtype and the shape
+    ("float32 [2, 3]"), and the little-endian bytes in C order. A path is its keys one after
+    the other: a text as "k", its length in bytes, ":" and its UTF-8 bytes; a position in a
+    list as "i20:" and twenty decimal digits; a tuple of n texts as "t", n, ":" and the texts.
 
     **Raises**: `InputError` for a leaf that is not an array of numbers.
     """
@@ -43,8 +45,7 @@ def digest(tree: Any) -> str:
 def _leaves(tree: Any, path: bytes) -> Iterator[tuple[bytes, np.ndarray]]:
     if isinstance(tree, Mapping):
         for key, below in tree.items():
-            keys = key if isinstance(key, tuple) else (key,)
-            yield from _leaves(below, path + b"".join(_encoded("k", k) for k in keys))
+            yield from _leaves(below, path + _key(key))
     elif isinstance(tree, list | tuple):
         for index, below in enumerate(tree):
             yield from _leaves(below, path + _encoded("i", f"{index:020d}"))
@@ -52,6 +53,12 @@ def _leaves(tree: Any, path: bytes) -> Iterator[tuple[bytes, np.ndarray]]:
         if tree.dtype.kind not in "biuf":
             raise InputError(f"digest: a leaf has dtype {tree.dtype}; expected numbers")
         yield path, tree
+
+
+def _key(key: Any) -> bytes:
+    if isinstance(key, tuple):
+        return f"t{len(key)}:".encode() + b"".join(_encoded("k", k) for k in key)
+    return _encoded("k", key)
 
 
 def _encoded(kind: str, key: Any) -> bytes:
