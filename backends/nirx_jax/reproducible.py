@@ -48,6 +48,17 @@ class JaxKernel:
 KERNEL = JaxKernel()
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _keep(y: Any, smallest: float) -> Any:
+    """+0 where |y| is below B, else y; its gradient is 1: a v at rest is exactly 0 and has one."""
+    return jnp.where(jnp.abs(y) < smallest, jnp.zeros((), y.dtype), y)
+
+
+@_keep.defjvp
+def _keep_jvp(smallest: float, primals: Any, tangents: Any) -> Any:
+    return _keep(primals[0], smallest), tangents[0]
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _sliced_forward(x: Any, weight: Any, value: Any, plain: Callable[[Any, Any], Any]) -> Any:
     """The sliced result; its gradient is that of the plain kernel."""
@@ -74,7 +85,7 @@ class ReproducibleJaxOps(JaxOps):
         self._slices = SLICES[dtype]
 
     def _keep(self, y: Array) -> Array:
-        return jnp.where(jnp.abs(y) < self._smallest, jnp.zeros((), y.dtype), y)
+        return _keep(y, self._smallest)
 
     def constant(self, value: Any) -> jax.Array:
         return self._keep(super().constant(value))

@@ -49,6 +49,24 @@ class TorchKernel:
 KERNEL = TorchKernel()
 
 
+class _Keep(torch.autograd.Function):
+    """`keep` forward; backward the identity: a v at rest is exactly 0 and has a gradient."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(y: Any, bound: float) -> Any:  # type: ignore[override]
+        return torch.nn.functional.hardshrink(y, bound)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
+        return grad, None
+
+
 class _SlicedForward(torch.autograd.Function):
     """The sliced result forward; backward that of the plain kernel."""
 
@@ -91,6 +109,8 @@ class ReproducibleTorchOps(TorchOps):
         self._slices = SLICES[name]
 
     def _keep(self, y: Array) -> Array:
+        if torch.is_grad_enabled() and y.requires_grad:
+            return _Keep.apply(y, self._bound)
         return torch.nn.functional.hardshrink(y, self._bound)
 
     def constant(self, value: Any) -> torch.Tensor:

@@ -3,11 +3,11 @@
 With D the result before it is narrowed, K the length, p the bits of a slice, and M = max|x|*max|w|:
 
 - two slices: |D - exact| <= 5*K*2**(-2p)*M, which holds the one float64 addition too;
-- three slices: what the slices leave out is S23 + S32 + S33 and the two cut-off tails. With
-  max|x| < 2**ex <= 2*max|x| an operand's slices are at most 2**p, 2**(p-1), 2**(p-1) and the tail
-  2**(-2p-1) of the last, so the loss is below (2*2**-2 + 2**(-p-2) + 2*(1/2)*(1 + 2**-p)) * 2**(-3p)
-  * 2**(ex+ew) * K <= 1.8 * 4 * K * 2**(-3p) * M. On top come five float64 roundings (two
-  sums of slices are exact; the others are of values up to K*M*(1 + 2**-p)): 4 * 2**-53 * 4*K*M.
+- three slices: what the slices leave out is S23 + S32 + S33 and the cut-off tails. With
+  max|x| < 2**ex <= 2*max|x| the slices of an operand are at most 2**p, 2**(p-1) and 2**(p-1),
+  the tail is half a unit of the last. In units of 2**(ex+ew-3p) the loss of one product is below
+  2*2**-2 + 2*2**-1 + a few 2**-p < 2, so of all at most 8*K*2**(-3p)*M. On top come the
+  roundings of float64 sums, all of values up to about 4*K*M: 4 * 2**-53 * 4*K*M.
   In all at most (8*2**(-3p) + 16*2**-53) * K * M.
 """
 

@@ -72,7 +72,12 @@ def delayed(bits):
 GRAPHS = {"lif loop": lif_loop, "cuba multi": cuba_multi, "images": images, "delayed": delayed}
 
 
-@pytest.fixture(params=GRAPHS)
+DEFAULT = ("lif loop",)
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=[] if n in DEFAULT else [pytest.mark.slow]) for n in GRAPHS]
+)
 def problem(request, bits):
     graph, rule, shape = GRAPHS[request.param](bits)
     xs = np.random.default_rng(5).normal(size=(TIME, BATCH, *shape)).astype(np.float32)
@@ -107,7 +112,7 @@ def test_batch_reordered_split_and_without_axes(problem, backend, bits):
     )
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 7, TIME, 1000])
+@pytest.mark.parametrize("chunk", [1, 3, pytest.param(7, marks=pytest.mark.slow), TIME])
 def test_chunks(problem, backend, chunk, bits):
     graph, rule, xs, expected = problem
     bits.assert_bits(bits.Running(backend, graph, rule).run(xs, chunk=chunk), expected)
@@ -143,7 +148,7 @@ def test_jax_transforms(problem, bits):
         "passed": eqx.filter_jit(lambda n, x: n.run(x))(net, given),
         "everything closed over": jax.jit(lambda: net.run(given))(),
         "vmap": jax.vmap(net.run, in_axes=1, out_axes=(1, 0))(given),
-        "vmap of jit": jax.vmap(jax.jit(net.run), in_axes=1, out_axes=(1, 0))(given),
+        "vmap of jit": jax.vmap(jax.jit(lambda x: net.run(x)), in_axes=1, out_axes=(1, 0))(given),
     }
     step = jax.jit(lambda s, x: net(x, s)[::-1])
     state, rows = jax.lax.scan(step, net.init_state((BATCH,)), given)
@@ -151,9 +156,10 @@ def test_jax_transforms(problem, bits):
         bits.assert_bits(nirx.state_to_numpy(result), (ys, end), name)
 
 
+@pytest.mark.slow
 def test_jax_without_jit(problem, bits):
     graph, rule, xs, _ = problem
-    few = xs[:4]
+    few = xs[:2]
     expected = bits.Running("numpy", graph, rule).run(few)
     with jax.disable_jit():
         bits.assert_bits(bits.Running("jax", graph, rule).run(few), expected)

@@ -22,7 +22,7 @@ MULTI = nirx.Discretization(dt=1e-3, spikes="multi", reset="subtract", max_spike
 
 def lif(n, **options):
     one = np.linspace(0.9, 1.1, n)
-    return nir.LIF(5e-3 * one, 2 * one, 0 * one, 0.2 * one, 0 * one)
+    return nir.LIF(5e-3 * one, 2 * one, 0.02 * one, 0.2 * one, -0.05 * one)
 
 
 def graphs(bits):
@@ -123,6 +123,22 @@ def test_close_to_fast_mode(name, library, bits):
         assert found[key].any() or key.endswith("v_reset"), key
 
 
+@pytest.mark.parametrize("library", GRADIENTS)
+def test_a_parameter_that_is_zero_has_its_gradient(library, bits):
+    """Else what starts at zero could never be trained."""
+    one = np.ones(3)
+    nodes = {
+        "fc": nir.Affine(np.diag([0.5, 0.0, -0.5]), 0 * one),
+        "li": nir.LI(5e-3 * one, one, 0 * one),
+    }
+    graph, xs = bits.chain(nodes, 3, 3), signal((3,))
+    found, _ = GRADIENTS[library](graph, RULE, xs, True)
+    expected, _ = GRADIENTS[library](graph, RULE, xs, False)
+    for key in ("fc.weight", "fc.bias", "li.v_leak"):
+        assert (expected[key] != 0).sum() >= 2
+    close(found, expected)
+
+
 @pytest.mark.parametrize("name", ["recurrent", "conv2d", "multi-spike"])
 def test_gradients_leave_the_forward_bits_alone(name, bits):
     graph, rule, shape = graphs(bits)[name]
@@ -132,6 +148,7 @@ def test_gradients_leave_the_forward_bits_alone(name, bits):
     bits.assert_bits(jax_gradients(graph, rule, xs, True)[1], expected, "jax")
 
 
+@pytest.mark.slow
 def test_grad_of_vmap_and_vmap_of_grad(bits):
     graph, rule, shape = graphs(bits)["recurrent"]
     net = nirx_jax.from_nir(graph, rule, reproducible=True)
@@ -149,6 +166,7 @@ def test_grad_of_vmap_and_vmap_of_grad(bits):
         np.testing.assert_allclose(c.sum(0), a, rtol=1e-4, atol=1e-4 * scale)
 
 
+@pytest.mark.slow
 def test_a_training_step_under_jit_and_scan(bits):
     graph, rule, shape = graphs(bits)["recurrent"]
     net = nirx_jax.from_nir(graph, rule, reproducible=True)

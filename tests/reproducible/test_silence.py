@@ -110,5 +110,5 @@ def test_a_short_silence_by_default(bits):
         bits.assert_bits(runs[1], runs[0], name)
         bits.assert_bits(runs[2], runs[0], name)
         v = np.abs(runs[0][1]["n"]["v"][:2])
-        assert (v < SMALLEST["float32"] / 0.2).all()
+        assert (v < 4 * SMALLEST["float32"] / 0.1).all()
         assert ((v == 0) | (v >= SMALLEST["float32"])).all()

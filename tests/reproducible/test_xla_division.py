@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import nir
 import numpy as np
 import pytest
 import torch
 
+import nirx
 from nirx.numpy_reproducible import ReproducibleNumpyOps
 from nirx.surrogate import resolve_surrogate
 from nirx_jax.reproducible import ReproducibleJaxOps
@@ -25,8 +27,8 @@ def problems(dtype):
     made = []
     for size in SIZES:
         x = ops.use(rng.normal(size=size).astype(dtype))
-        for c in (np.asarray(3.0, dtype), rng.uniform(0.1, 3.3, size).astype(dtype)):
-            made.append((x, c, ops.div(x, c)))
+        constants = np.asarray(3.0, dtype), rng.uniform(0.1, 3.3, size).astype(dtype)
+        made += [(x, c, ops.div(x, c)) for c in constants]
     return made
 
 
@@ -70,3 +72,34 @@ def test_torch_divides(dtype, problems, bits):
     for x, c, expected in problems:
         found = ops.div(torch.from_numpy(np.array(x)), torch.from_numpy(np.array(c)))
         bits.assert_bits(found, expected)
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+def test_a_constant_over_a_parameter(closed, dtype, bits):
+    """dt/tau as a network computes it, with the network passed or closed over."""
+    rng = np.random.default_rng(1)
+    step = np.asarray(1e-4, dtype)
+    with bits.precision("jax", dtype):
+        ops = jax_ops(dtype)
+
+        def ratio(tau):
+            return ops.div(ops.constant(step), ops.use(tau))
+
+        for size in SIZES:
+            tau = rng.uniform(1e-3, 1e-1, size).astype(dtype)
+            given = jnp.asarray(tau)
+            own = jax.jit(lambda given=given: ratio(given))() if closed else jax.jit(ratio)(given)
+            bits.assert_bits(own, step / tau, f"dt/tau of {size}")
+
+
+def test_a_network_of_many_time_constants_closed_over(dtype, bits):
+    tau = np.random.default_rng(2).uniform(2e-3, 1e-1, 1000)
+    graph = bits.chain({"li": nir.LI(tau, np.ones(1000), np.zeros(1000))}, 1000, 1000)
+    rule = nirx.Discretization(dt=1e-3)
+    xs = np.random.default_rng(3).normal(size=(5, 1000)).astype(dtype)
+    expected = bits.Running("numpy", graph, rule, dtype).run(xs)[0]
+    with bits.precision("jax", dtype):
+        net, given = bits.Running("jax", graph, rule, dtype).net, jnp.asarray(xs)
+        bits.assert_bits(jax.jit(lambda net, x: net.run(x)[0])(net, given), expected, "passed")
+        bits.assert_bits(jax.jit(lambda x: net.run(x)[0])(given), expected, "closed over")
+        bits.assert_bits(jax.jit(lambda: net.run(given)[0])(), expected, "all closed over")
