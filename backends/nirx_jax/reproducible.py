@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from nirx.ops import Array, ConvGeometry
-from nirx.reproducible import SMALLEST
+from nirx.ops import Array
+from nirx.reproducible import SMALLEST, Reproducible
 from nirx.sliced import SLICES, Sliced, cut, dot, slice_bits
 from nirx.surrogate import Surrogate
 from nirx_jax.ops import JaxOps
@@ -72,8 +72,8 @@ def _sliced_forward_jvp(plain: Callable[[Any, Any], Any], primals: Any, tangents
     return value, plain(dx, weight) + plain(x, dweight)
 
 
-class ReproducibleJaxOps(JaxOps):
-    """Every result goes through `keep`; dot products and convolutions are sliced.
+class ReproducibleJaxOps(Reproducible, JaxOps):
+    """See `nirx.reproducible.Reproducible`.
 
     The select in `keep` also stands between any two operations that XLA would otherwise
     contract to a fused multiply-add or rewrite.
@@ -87,21 +87,6 @@ class ReproducibleJaxOps(JaxOps):
     def _keep(self, y: Array) -> Array:
         return _keep(y, self._smallest)
 
-    def constant(self, value: Any) -> jax.Array:
-        return self._keep(super().constant(value))
-
-    def use(self, value: Array) -> Array:
-        return self._keep(value)
-
-    def add(self, a: Array, b: Array) -> Array:
-        return self._keep(jnp.add(a, b))
-
-    def sub(self, a: Array, b: Array) -> Array:
-        return self._keep(jnp.subtract(a, b))
-
-    def mul(self, a: Array, b: Array) -> Array:
-        return self._keep(jnp.multiply(a, b))
-
     def div(self, a: Array, b: Array) -> Array:
         # XLA turns a division by a constant into a product with its reciprocal, which rounds
         # twice, and sees constants both before and after it drops the barrier. A divisor that
@@ -109,10 +94,7 @@ class ReproducibleJaxOps(JaxOps):
         # barrier neither is `a`. Each of the two alone left wrong bits.
         a, b = lax.optimization_barrier((jnp.asarray(a), jnp.asarray(b)))
         b = jnp.where(jnp.isnan(a), jnp.full((), jnp.nan, self.dtype), b)
-        return self._keep(jnp.divide(a, b))
-
-    def floor(self, a: Array) -> Array:
-        return self._keep(jnp.floor(a))
+        return super().div(a, b)
 
     def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
         length = math.prod(weight.shape[axis] for axis in axes)
@@ -137,19 +119,8 @@ class ReproducibleJaxOps(JaxOps):
             value = lax.convert_element_type(total, self.dtype)
         return _sliced_forward(x, weight, value, plain)
 
-    def prepare_linear(self, weight: Array) -> Any:
-        return self._cut(weight, (-1,))
-
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         return self._dot(x, prepared, (-1,), _linear, binary)
-
-    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        return self._cut(weight, tuple(range(1, weight.ndim)))
-
-    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
-        plain = super().conv
-        axes = tuple(range(-1 - len(geometry.stride), 0))
-        return self._dot(x, prepared, axes, lambda a, b: plain(a, b, geometry, False), binary)
 
 
 def _linear(x: Array, weight: Array) -> Array:

@@ -11,8 +11,8 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from nirx.errors import UnsupportedError
-from nirx.ops import Array, ConvGeometry
-from nirx.reproducible import SMALLEST
+from nirx.ops import Array
+from nirx.reproducible import SMALLEST, Reproducible
 from nirx.sliced import SLICES, Sliced, cut, dot, slice_bits
 from nirx.surrogate import Surrogate
 from nirx_torch.ops import TorchOps
@@ -86,8 +86,8 @@ class _SlicedForward(torch.autograd.Function):
         return *gradients, None, None
 
 
-class ReproducibleTorchOps(TorchOps):
-    """Every result goes through `keep`; dot products and convolutions are sliced.
+class ReproducibleTorchOps(Reproducible, TorchOps):
+    """See `nirx.reproducible.Reproducible`.
 
     Only operations that IEEE 754 defines to the bit: never lerp, addcmul, alpha=, sum or exp.
     """
@@ -113,32 +113,6 @@ class ReproducibleTorchOps(TorchOps):
             return _Keep.apply(y, self._bound)
         return torch.nn.functional.hardshrink(y, self._bound)
 
-    def constant(self, value: Any) -> torch.Tensor:
-        return self._keep(super().constant(value))
-
-    def use(self, value: Array) -> Array:
-        return self._keep(value)
-
-    def add(self, a: Array, b: Array) -> Array:
-        return self._keep(torch.add(a, b))
-
-    def sub(self, a: Array, b: Array) -> Array:
-        return self._keep(torch.sub(a, b))
-
-    def mul(self, a: Array, b: Array) -> Array:
-        return self._keep(torch.mul(a, b))
-
-    def div(self, a: Array, b: Array) -> Array:
-        return self._keep(torch.div(a, b))
-
-    def floor(self, a: Array) -> Array:
-        return self._keep(torch.floor(a))
-
-    def _narrow(self, total: Array) -> Array:
-        # keep in float64 first: a float32 result is then 0 or normal, so rounding is exact.
-        small = torch.abs(total) < self._smallest
-        return torch.where(small, 0.0, total).to(self.dtype)
-
     def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
         with torch.no_grad():
             length = math.prod(weight.shape[axis] for axis in axes)
@@ -157,7 +131,9 @@ class ReproducibleTorchOps(TorchOps):
         with torch.no_grad():
             binary = binary or self._holds_spikes(x)
             wide = x.to(torch.float64)
-            value = self._narrow(dot(KERNEL, wide, sliced, axes, plain, binary))
+            total = dot(KERNEL, wide, sliced, axes, plain, binary)
+            small = torch.abs(total) < self._smallest
+            value = torch.where(small, 0.0, total).to(self.dtype)
         if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
             return _SlicedForward.apply(x, weight, value, plain)
         return value
@@ -167,21 +143,6 @@ class ReproducibleTorchOps(TorchOps):
         if torch.compiler.is_compiling() or x.device.type != "cpu" or _is_transformed(x):
             return False
         return bool(((x == 0) | (x == 1)).all())
-
-    def prepare_linear(self, weight: Array) -> Any:
-        return self._cut(weight, (-1,))
-
-    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
-        plain = super().linear
-        return self._dot(x, prepared, (-1,), lambda a, b: plain(a, b, False), binary)
-
-    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        return self._cut(weight, tuple(range(1, weight.ndim)))
-
-    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
-        plain = super().conv
-        axes = tuple(range(-1 - len(geometry.stride), 0))
-        return self._dot(x, prepared, axes, lambda a, b: plain(a, b, geometry, False), binary)
 
 
 def _is_transformed(x: Array) -> bool:

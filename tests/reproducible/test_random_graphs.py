@@ -41,7 +41,7 @@ def test_three_backends_give_the_same_bits(seed, dtype, bits):
     assert all(leaf.dtype == dtype for leaf in bits.leaves(runs["numpy"]).values())
 
 
-@pytest.mark.parametrize("seed", [1, 5, 12])
+@pytest.mark.parametrize("seed", [12, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 5))])
 def test_a_loop_of_steps_gives_the_same_bits(seed, backend, bits):
     case = random_case(seed)
     net = bits.Running(backend, case.graph, case.discretization)

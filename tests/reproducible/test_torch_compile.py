@@ -45,7 +45,11 @@ class Run(torch.nn.Module):
         return self.net.run(xs)
 
 
-BACKENDS = ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
+BACKENDS = [
+    "aot_eager",
+    pytest.param("eager", marks=pytest.mark.slow),
+    pytest.param("inductor", marks=pytest.mark.slow),
+]
 
 
 def require(backend):

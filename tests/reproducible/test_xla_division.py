@@ -52,7 +52,10 @@ def mapped(ops, x, c):
 PLACES = {"jit": lambda ops, x, c: ops.div(x, c), "scan": scanned, "cond": chosen, "vmap": mapped}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(p, marks=[] if p == "jit" else [pytest.mark.slow]) for p in PLACES],
+)
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
 def test_a_division_by_a_constant(place, closed, dtype, problems, bits):
     with bits.precision("jax", dtype):
