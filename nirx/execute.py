@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nirx.errors import InputError, did_you_mean
+from nirx.accept import accept_batch, accept_inputs, accept_state
+from nirx.errors import InputError
 from nirx.ops import Array, Ops, Shape
 from nirx.recording import Probe, resolve_record
 from nirx.runners import Runner
 from nirx.schedule import Schedule, ScheduledNode, Segment
-from nirx.state import NodeState, batch_of, nest, unnest
+from nirx.state import NodeState, nest
 
 __all__ = ["Executor"]
 
@@ -36,15 +36,15 @@ class Executor:
 
     def init_state(self, batch: Shape) -> dict[str, Any]:
         """The state tree before the first step; leaves are [*batch, *features]."""
-        batch = _batch_shape(batch)
+        batch = accept_batch(batch)
         states = self._initial_states(batch, self._coefficients())
         return nest(self.schedule, states, self.foreign)
 
     def step(self, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
         """One step: x is [*batch, *features] or a dict of such; gives outputs and new state."""
-        inputs, batch, _ = self._accept(x, time=False)
+        inputs, batch, _ = accept_inputs(self.schedule, self.ops, x, time=False)
         coefficients = self._coefficients()
-        states = self._accept_state(state, batch, coefficients)
+        states = self._start(state, batch, coefficients)
         values, states = self._step(inputs, states, coefficients)
         # Copies: an LI puts out its own v, and callers may write into what they get.
         outputs = {name: self.ops.copy(values[p]) for name, p in self.schedule.outputs}
@@ -55,9 +55,9 @@ class Executor:
         if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
             raise InputError(f"chunk={chunk!r}; expected a whole number of steps, at least 1")
         probes = [] if record is None else resolve_record(self.schedule, record)
-        inputs, batch, length = self._accept(xs, time=True)
+        inputs, batch, length = accept_inputs(self.schedule, self.ops, xs, time=True)
         coefficients = self._coefficients()
-        states = self._accept_state(state, batch, coefficients)
+        states = self._start(state, batch, coefficients)
         wanted = [Probe(name, p, None) for name, p in self.schedule.outputs] + probes
         if length == 0:
             arrays = [self._nothing(probe, batch) for probe in wanted]
@@ -230,6 +230,11 @@ class Executor:
             features = node.dynamics.state_shapes()[probe.variable]
         return self.ops.zeros((0, *batch, *features))
 
+    def _start(self, state: Any, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
+        if state is None:
+            return self._initial_states(batch, coefficients)
+        return accept_state(self.schedule, self.ops, state, batch, self.foreign)
+
     # -- before the first step --------------------------------------------------------
 
     def _coefficients(self) -> list[Any]:
@@ -283,79 +288,6 @@ class Executor:
     def _remembers(self, p: int) -> bool:
         return self.runners[p].foreign and self.runners[p].has_memory
 
-    # -- what callers pass in ---------------------------------------------------------
-
-    def _accept(self, x: Any, time: bool) -> tuple[list[Array], Shape, int]:
-        ports = self.schedule.inputs
-        names = [name for name, _ in ports]
-        if isinstance(x, Mapping):
-            for name in x:
-                if name not in names:
-                    raise InputError(f"no Input {name!r}; {did_you_mean(str(name), names)}")
-            for name in names:
-                if name not in x:
-                    raise InputError(f"nothing given for Input {name!r}")
-            given = [x[name] for name in names]
-        elif len(ports) == 1:
-            given = [x]
-        else:
-            raise InputError(f"the graph has Inputs {names}; expected a dict with one array each")
-        arrays, batch, length = [], None, 0
-        for (name, position), value in zip(ports, given, strict=True):
-            where = f"input {name!r}"
-            array = self.ops.accept(value, where)
-            features = self.schedule.nodes[position].input_shape
-            lead = batch_of(where, array.shape, features, time)
-            if time and not lead:
-                wanted = ", ".join(["time", "*batch", *map(str, features)])
-                raise InputError(
-                    f"{where} has shape {tuple(array.shape)}; expected [{wanted}], time first"
-                )
-            if batch is not None and lead != batch:
-                raise InputError(f"{where} has leading axes {lead}, the input before it {batch}")
-            batch, length = lead, lead[0] if time else 1
-            arrays.append(self.ops.use(array))
-        assert batch is not None, "check lets no graph without Inputs pass"
-        return arrays, batch[1:] if time else batch, length
-
-    def _accept_state(self, state: Any, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
-        if state is None:
-            return self._initial_states(batch, coefficients)
-        accepted: list[NodeState] = []
-        for position, (own, late) in enumerate(unnest(self.schedule, state, self.foreign)):
-            node = self.schedule.nodes[position]
-            shapes = self.schedule.node_state_shapes(node)
-            if position not in self.foreign:
-                own = {
-                    k: self._leaf(f"{node.name}.{k}", v, shapes[k], batch) for k, v in own.items()
-                }
-            late = {
-                k: self._leaf(f"{node.name}.feedback[{k!r}]", v, shapes["feedback"][k], batch)
-                for k, v in late.items()
-            }
-            accepted.append((own, late))
-        return accepted
-
-    def _leaf(self, where: str, value: Any, features: Shape, batch: Shape) -> Array:
-        array = self.ops.accept(value, f"state {where!r}")
-        if batch_of(f"state {where!r}", array.shape, features) != batch:
-            raise InputError(
-                f"state {where!r} has shape {tuple(array.shape)}; expected {(*batch, *features)}, "
-                "the batch of the input"
-            )
-        return self.ops.use(array)
-
 
 def _bare(outputs: dict[str, Array]) -> Any:
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
-
-
-def _batch_shape(batch: Any) -> Shape:
-    try:
-        sizes = batch if isinstance(batch, Iterable) else (batch,)
-        shape = tuple(operator.index(n) for n in sizes)
-    except TypeError:
-        shape = (-1,)
-    if any(n < 0 for n in shape):
-        raise InputError(f"batch_shape is {batch!r}; expected whole numbers, 0 or more")
-    return shape
