@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from nirx.ulp import same_bits
 
@@ -35,7 +36,9 @@ class Divergence:
         return f"step {self.step}, {self.node}[{place}]: {self.reference!r} against {self.other!r}"
 
 
-def differing(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+def differing(
+    a: Float[np.ndarray, "time ..."], b: Float[np.ndarray, "time ..."], tolerance: float
+) -> Bool[np.ndarray, "time ..."]:
     """Where two arrays differ by more than `tolerance` times the largest magnitude of a.
 
     With a tolerance of 0: where they are not the same number.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Bool, Float, Float64
 
 __all__ = ["same_bits", "ulp_distance"]
 
 _INTEGERS = {4: np.int32, 8: np.int64}
 
 
-def ulp_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def ulp_distance(
+    a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]
+) -> Float64[np.ndarray, "*shape"]:
     """How many representable numbers lie between a and b, element by element.
 
     Arguments:
@@ -27,7 +30,9 @@ def ulp_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return distance.astype(np.float64)
 
 
-def same_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def same_bits(
+    a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]
+) -> Bool[np.ndarray, "*shape"]:
     """Where a and b are the same number or both NaN, exactly (the zeros count as one)."""
     return (a == b) | (np.isnan(a) & np.isnan(b))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from nirx.errors import UnsupportedError
 
@@ -21,11 +22,13 @@ HELD_OUT = 597
 class Digits:
     """Spikes [time, digit, 64] of 0 and 1, and labels [digit]."""
 
-    spikes: np.ndarray
-    labels: np.ndarray
+    spikes: Bool[np.ndarray, "time digit pixel"]
+    labels: Int[np.ndarray, " digit"]
 
 
-def spike_trains(brightness: np.ndarray) -> np.ndarray:
+def spike_trains(
+    brightness: Float[np.ndarray, "digit pixel"],
+) -> Bool[np.ndarray, "time digit pixel"]:
     """Evenly spaced spikes, the more the brighter; no randomness.
 
     Arguments:
