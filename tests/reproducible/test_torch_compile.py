@@ -15,6 +15,9 @@ import torch
 import nirx
 import nirx_torch
 
+# Inductor itself imports what torch has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
 RULE = nirx.Discretization(dt=1e-3)
 
 
@@ -70,7 +73,7 @@ def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph, bits):
     expected = bits.Running("numpy", graph, RULE).run(xs)[:2]
     net = nirx_torch.from_nir(graph, RULE, reproducible=True)
     with torch.set_grad_enabled(gradients):
-        found = torch.compile(Run(net), backend=compiler)(torch.from_numpy(xs))
+        found = torch.compile(Run(net), backend=compiler, fullgraph=True)(torch.from_numpy(xs))
     bits.assert_bits(nirx.state_to_numpy(found), expected, compiler)
     assert (expected[0] != 0).any()
 
@@ -81,7 +84,7 @@ def test_a_compiled_step_has_the_same_bits(compiler, graph, dtype, bits):
     xs = np.random.default_rng(2).normal(size=(8, 3, 4)).astype(dtype)
     expected = bits.Running("numpy", graph, RULE, dtype).run(xs)[:2]
     net = nirx_torch.from_nir(graph, RULE, dtype, reproducible=True)
-    compiled = torch.compile(net, backend=compiler)
+    compiled = torch.compile(net, backend=compiler, fullgraph=True)
     rows = []
     with torch.no_grad():
         state = net.init_state((3,))
