@@ -54,7 +54,7 @@ class ReproducibleNumpyOps(Reproducible, NumpyOps):
         return np.where(np.abs(y) < self._smallest, np.zeros((), self.dtype), y)
 
     def _cut(self, weight: Array, axes: tuple[int, ...]) -> Sliced:
-        length = math.prod(weight.shape[axis] for axis in axes)
+        length = math.prod([weight.shape[axis] for axis in axes])
         return cut(KERNEL, weight.astype(np.float64), axes, slice_bits(length), self._slices)
 
     def _dot(

@@ -97,7 +97,7 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
         return super().div(a, b)
 
     def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
-        length = math.prod(weight.shape[axis] for axis in axes)
+        length = math.prod([weight.shape[axis] for axis in axes])
         with jax.enable_x64(True):
             wide = lax.convert_element_type(lax.stop_gradient(weight), np.float64)
             return weight, cut(KERNEL, wide, axes, slice_bits(length), self._slices)

@@ -115,7 +115,7 @@ class ReproducibleTorchOps(Reproducible, TorchOps):
 
     def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
         with torch.no_grad():
-            length = math.prod(weight.shape[axis] for axis in axes)
+            length = math.prod([weight.shape[axis] for axis in axes])
             wide = weight.to(torch.float64)
             return weight, cut(KERNEL, wide, axes, slice_bits(length), self._slices)
 
