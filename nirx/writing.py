@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from nirx.node_types import NodeType, find_type
 from nirx.ops import Shape
 from nirx.paths import Path, format_path
 from nirx.reading import file_path
+from nirx.whole_file import whole_file
 
 __all__ = ["write"]
 
@@ -50,30 +50,8 @@ def write(
     nodes = zip(examination.flat.nodes, examination.shapes.inputs, strict=True)
     shapes = {flat.path: shape for flat, shape in nodes}
     text = file_path(path)
-    folder = os.path.dirname(os.path.abspath(text))
-    try:
-        handle, temporary = tempfile.mkstemp(".part", ".nirx-", folder)
-    except (OSError, ValueError) as error:
-        raise FileError(f"{text}: cannot be written: {error}") from error
-    os.close(handle)
-    try:
-        with h5py.File(temporary, "w") as file:
-            _write_file(file, graph, discretization, shapes)
-        with open(temporary, "rb") as done:
-            os.fsync(done.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, text)
-    except OSError as error:
-        raise FileError(f"{text}: cannot be written: {error}") from error
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(text) as temporary, h5py.File(temporary, "w") as file:
+        _write_file(file, graph, discretization, shapes)
 
 
 def _write_file(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from nirx.errors import FileError
 from nirx.file_names import encode_name
+from nirx.whole_file import whole_file
 
 __all__ = ["check_target", "load_arrays", "member_name", "save_arrays", "write_whole"]
 
@@ -105,23 +105,5 @@ def write_whole(path: Path, write: Callable[[Any], None]) -> None:
     **Raises**: `FileError`; the old file, if any, is then as it was.
     """
     check_target(path, "output")
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(".part", ".nirx-", path.absolute().parent)
-        with os.fdopen(handle, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
-        os.replace(temporary, path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(str(path)) as temporary, open(temporary, "wb") as stream:
+        write(stream)

@@ -1,0 +1,44 @@
+"""Files that are there whole or not at all: written beside their place, then put there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nirx.errors import FileError
+
+__all__ = ["whole_file"]
+
+
+@contextmanager
+def whole_file(path: str) -> Iterator[str]:
+    """Give a temporary path to write to; at the end it takes the place of `path` in one step.
+
+    **Raises**: `FileError`; after it, or any error in the body, the old file is as it was.
+    """
+    temporary = ""
+    try:
+        try:
+            folder = os.path.dirname(os.path.abspath(path))
+            handle, temporary = tempfile.mkstemp(".part", ".nirx-", folder)
+        except ValueError as error:  # a NUL in the path
+            raise FileError(f"{path}: cannot be written: {error}") from error
+        os.close(handle)
+        yield temporary
+        with open(temporary, "rb") as done:
+            os.fsync(done.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
