@@ -13,27 +13,45 @@ import numpy as np
 
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics, parameter
-from nirx.errors import Fault, GraphError, InputError, UnsupportedError
-from nirx.metadata import resolve_discretization
-from nirx.node_map import find_builder
+from nirx.errors import Fault, GraphError, InputError, UnsupportedError, warn_caller
+from nirx.flatten import Claim, Unreadable, walk_graphs
+from nirx.metadata import MODULE_KEY, resolve_discretization
+from nirx.origin import Origin, node_at, rebuild_graph
+from nirx.paths import format_path
 from nirx.reading import read
+from nirx.sameness import same_node
 from nirx.schedule import Schedule, build_schedule
+from nirx.type_map import ABSENT, find_handler, require_type_map
 
-__all__ = ["Assembly", "assemble", "dtype_name", "load", "native_arrays"]
+__all__ = ["Assembly", "assemble", "dtype_name", "load", "native_arrays", "no_entry"]
 
 DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A schedule and, for each position, a copy of the graph's node.
+    """A schedule and, for each position, the node of a copy of the graph.
 
-    `custom` holds the modules that a node map made, by position; nirx runs the others.
+    Arguments:
+        origin: the copy, with the discretization resolved; modules read it, nobody changes it.
+        nodes: its nodes, in the order of the schedule; those of `custom` are further copies.
+        custom: the modules that a node map made, by position.
+        native: what holds the parameters of the nodes that nirx runs, by position.
+        shared: for nodes that share a module: the position of the first of them.
     """
 
     schedule: Schedule
+    origin: Origin
     nodes: list[Any]
     custom: dict[int, Any]
+    native: dict[int, Any]
+    shared: dict[int, int]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether modules of a node map do all the arithmetic and hold all the state."""
+        places = [self.schedule.nodes[p].dynamics for p in self.native]
+        return not any(d is None or d.parameters or d.state_shapes() for d in places)
 
 
 def assemble(
@@ -43,45 +61,113 @@ def assemble(
     dtype: str,
     default_map: Mapping[type, Any] | None = None,
     native: Any = None,
+    identity: Any = None,
+    strict: bool = False,
 ) -> Assembly:
     """Everything about a network that does not depend on the backend.
 
     Arguments:
-        node_map: the user's; its entries win.
+        node_map: the user's; its entries win. An entry of None bypasses its nodes.
         dtype: of the run; every parameter has to fit into it.
-        default_map: the adapter's own NODE_MAP.
-        native: the builder in either map that stands for nirx's own dynamics.
+        default_map: the adapter's own NODE_MAP, or what the caller gave in its place.
+        native: the class of the builders in either map that stand for nirx's own dynamics.
+        identity: makes the module that bypassed nodes get.
+        strict: refuse types that neither map has, though nirx knows them.
 
     **Raises**: `GraphError`, `FileError`, `InputError`.
     """
     graph = load(graph_or_path)
-    if node_map is not None and not _is_node_map(node_map):
-        raise InputError(f"node_map is {node_map!r:.80}; expected {{NIR type: builder}}")
-    chosen = resolve_discretization(graph, discretization)
+    form = "NIR type: builder, or None to bypass it"
+    require_type_map(node_map, "node_map", form)
+    require_type_map(default_map, "default_map", form)
 
-    def custom_builder(node_type: type) -> Any:
-        builder = find_builder(node_map, node_type) or find_builder(default_map, node_type)
-        return None if builder is native else builder
+    def is_native(found: Any) -> bool:
+        return isinstance(found, type) and native is not None and issubclass(found, native)
 
-    schedule, nodes = build_schedule(graph, chosen, lambda t: custom_builder(t) is not None)
+    def claim(node_type: type) -> Claim | None:
+        found = find_handler(node_type, node_map, default_map)
+        if found is None:
+            return "bypass"
+        return None if found is ABSENT or is_native(found) else "module"
+
+    if strict:
+        _require_entries(graph, node_map, default_map)
+    chosen = resolve_discretization(graph, discretization, claim)
+    schedule, nodes = build_schedule(graph, chosen, claim)
     _require_representable(schedule, nodes, dtype)
-    nodes = [copy.deepcopy(node) for node in nodes]  # a builder may keep the arrays it is given
-    custom = {}
+    own = rebuild_graph(graph, {})
+    nodes = [node_at(own, place.path) for place in schedule.nodes]
+    shared = _shared(schedule, nodes)
+    result = Assembly(schedule, Origin(own), nodes, {}, {}, shared)
     for position, node in enumerate(nodes):
-        builder = custom_builder(type(node))
-        if builder is not None:
-            custom[position] = module = builder(node)
-            if isinstance(native, type) and isinstance(module, native):
+        if position in shared:
+            continue
+        found = find_handler(type(node), node_map, default_map)
+        if found is None:
+            result.custom[position] = identity()
+        elif found is ABSENT or is_native(found):
+            result.native[position] = native if found is ABSENT else found
+        else:
+            nodes[position] = copy.deepcopy(node)  # a builder may keep the arrays it is given
+            result.custom[position] = module = found(nodes[position])
+            if is_native(type(module)):
                 raise InputError(
                     f"{schedule.nodes[position].name!r}: the builder in node_map gave a "
-                    f"{native.__name__}; map the type to {native.__name__} itself"
+                    f"{type(module).__name__}; map the type to {type(module).__name__} itself"
                 )
-    return Assembly(schedule, nodes, custom)
+    return result
+
+
+def _require_entries(graph: nir.NIRGraph, *maps: Mapping[type, Any] | None) -> None:
+    """Refuse nodes whose type no map has; ports and graphs need no entry."""
+    faults = []
+    whole = find_handler(nir.NIRGraph, *maps) is not ABSENT
+    for path, current, _ in walk_graphs(graph, enter=not whole):
+        nodes = current.nodes if isinstance(current.nodes, Mapping) else {}
+        for name, node in nodes.items():
+            kind = type(node)
+            if isinstance(node, nir.Input | nir.Output | nir.NIRGraph | Unreadable):
+                continue
+            if find_handler(kind, *maps) is ABSENT:
+                faults.append(no_entry(format_path((*path, str(name))), kind))
+    if faults:
+        raise GraphError(faults)
+
+
+def no_entry(where: str, node_type: type) -> Fault:
+    """The fault of a node whose type no map has."""
+    name = node_type.__name__
+    found = f"neither node_map nor default_map has an entry for {name}"
+    return Fault(where, found, mend=f"add one: {{nir.{name}: ...}}")
+
+
+def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
+    """Nodes that came from one module, as their metadata say, and still have one content."""
+    first: dict[tuple[str, str], int] = {}
+    shared = {}
+    by_path = sorted(range(len(nodes)), key=lambda p: schedule.nodes[p].path)
+    for position in by_path:
+        node = nodes[position]
+        name = (getattr(node, "metadata", None) or {}).get(MODULE_KEY)
+        if not isinstance(name, str) or isinstance(node, nir.NIRGraph):
+            continue
+        leader = first.setdefault((type(node).__name__, name), position)
+        if leader == position:
+            continue
+        if same_node(nodes[leader], node):
+            shared[position] = leader
+        else:
+            a, b = (schedule.nodes[p].name for p in (leader, position))
+            warn_caller(
+                f"{a!r} and {b!r} came from one module {name!r}, but their parameters differ "
+                "now; each gets its own"
+            )
+    return shared
 
 
 def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> None:
     """Refuse what is finite and positive in the graph, but infinite or 0 in the run's dtype."""
-    limits = np.finfo(dtype)
+    limits = np.finfo("float32" if dtype == "bfloat16" else dtype)  # of one range
     faults = []
     for place, node in zip(schedule.nodes, nodes, strict=True):
         if place.dynamics is None:
@@ -95,12 +181,6 @@ def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> 
                 faults.append(fault)
     if faults:
         raise GraphError(faults)
-
-
-def _is_node_map(node_map: Any) -> bool:
-    return isinstance(node_map, Mapping) and all(
-        isinstance(t, type) and callable(b) for t, b in node_map.items()
-    )
 
 
 def load(graph_or_path: Any) -> nir.NIRGraph:
@@ -124,9 +204,13 @@ def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def dtype_name(dtype: Any) -> str:
-    """The name for a name or a NumPy, torch or JAX dtype. **Raises** `UnsupportedError`."""
+def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:
+    """The name for a name or a NumPy, torch or JAX dtype. **Raises** `UnsupportedError`.
+
+    Arguments:
+        more: what the backend has beside float32 and float64.
+    """
     name = str(dtype).rpartition(".")[2] if not isinstance(dtype, type) else dtype.__name__
-    if name not in DTYPES:
-        raise UnsupportedError(f"dtype={dtype!r}; nirx runs in {' or '.join(DTYPES)}")
+    if name not in (*DTYPES, *more):
+        raise UnsupportedError(f"dtype={dtype!r}; nirx runs in {' or '.join((*DTYPES, *more))}")
     return name

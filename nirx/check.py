@@ -14,12 +14,12 @@ from nirx.dynamics.base import Dynamics, Misfit, check_finite, check_positive, p
 from nirx.dynamics.delay import Delay
 from nirx.errors import Fault, GraphError, InputError, warn_caller
 from nirx.feedback import adjacency, algebraic_loops
-from nirx.flatten import FlatGraph, flatten, nothing_custom, walk_graphs
+from nirx.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
 from nirx.metadata import given_or_stored
 from nirx.paths import Path, format_path, parse_path
 from nirx.shapes import Shapes, infer_shapes
 
-__all__ = ["Examination", "check", "examine", "warn_of"]
+__all__ = ["Examination", "check", "examine", "node_fault", "warn_of"]
 
 
 @dataclass
@@ -70,13 +70,13 @@ def warn_of(examination: Examination) -> None:
 def examine(
     graph: nir.NIRGraph,
     discretization: Discretization | None,
-    custom: Callable[[type], bool] = nothing_custom,
+    custom: Callable[[type], Claim | None] = nothing_custom,
 ) -> Examination:
     """Flatten, infer shapes and find every fault.
 
     Arguments:
         discretization: None checks what does not depend on it.
-        custom: whether a node map, rather than nirx, runs nodes of a type.
+        custom: how a node map, rather than nirx, runs nodes of a type.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}")
@@ -100,9 +100,14 @@ def examine(
 
 def _own_fault(flat: FlatGraph, index: int) -> Fault | None:
     # Parameters of NIR's types are checked also where a user's module is to run them.
-    node, dynamics = flat.nodes[index].node, flat.nodes[index].type.dynamics
-    if dynamics is None:
+    node = flat.nodes[index]
+    if node.type.dynamics is None:
         return None
+    return node_fault(format_path(node.path), node.node, node.type.dynamics)
+
+
+def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
+    """What is wrong with a node's own parameters, whatever its input is, or None."""
     try:
         names = [n for n in dynamics.parameters if n != "bias" or _has(node, n)]
         for name in names:
@@ -111,8 +116,7 @@ def _own_fault(flat: FlatGraph, index: int) -> Fault | None:
         check_positive(node, dynamics.positive)
         dynamics.check(node)
     except Misfit as misfit:
-        path = format_path(flat.nodes[index].path)
-        return Fault(path, misfit.found, misfit.expected, misfit.mend)
+        return Fault(where, misfit.found, misfit.expected, misfit.mend)
     return None
 
 

@@ -32,7 +32,7 @@ class InputError(NirxError, ValueError):
     """Data, an option or a state has the wrong shape, dtype or value."""
 
 
-class UnsupportedError(NirxError):
+class UnsupportedError(NirxError, ValueError):
     """The request is understood, but this backend or file format cannot do it."""
 
 
@@ -69,7 +69,7 @@ class Fault:
         return text
 
 
-class GraphError(NirxError):
+class GraphError(NirxError, ValueError):
     """A graph is faulty. All its faults are listed together in `faults`."""
 
     faults: tuple[Fault, ...]

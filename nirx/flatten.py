@@ -8,16 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import nir
 
 from nirx.errors import Fault
-from nirx.node_types import NodeType, claimed_graph, find_type, known_names, mapped_type
+from nirx.node_types import (
+    NodeType,
+    bypassed_type,
+    claimed_graph,
+    find_type,
+    known_names,
+    mapped_type,
+)
 from nirx.paths import Path, format_path
 from nirx.ports import BadEnd, resolve_end
 
-__all__ = ["FlatGraph", "FlatNode", "Unreadable", "flatten", "nothing_custom", "walk_graphs"]
+__all__ = [
+    "Claim",
+    "FlatGraph",
+    "FlatNode",
+    "Unreadable",
+    "flatten",
+    "nothing_custom",
+    "walk_graphs",
+]
+
+Claim = Literal["module", "bypass"]
+"""What a node map does with nodes of a type that it has: a module runs them, or none does."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +72,9 @@ class FlatGraph:
         return [i for i in range(len(self.nodes)) if self.is_port(i, kind)]
 
 
-def nothing_custom(node_type: type) -> bool:
+def nothing_custom(node_type: type) -> Claim | None:
     """No node map: nirx runs every type."""
-    return False
+    return None
 
 
 def walk_graphs(
@@ -78,19 +96,21 @@ def walk_graphs(
                 stack.append(((*path, name), node, inside))
 
 
-def flatten(graph: nir.NIRGraph, custom: Callable[[type], bool] = nothing_custom) -> FlatGraph:
+def flatten(
+    graph: nir.NIRGraph, custom: Callable[[type], Claim | None] = nothing_custom
+) -> FlatGraph:
     """Inline all subgraphs.
 
     Arguments:
         graph: left as it is.
-        custom: whether a node map, rather than nirx, runs nodes of a type; with one for
-            `nir.NIRGraph`, subgraphs stay whole.
+        custom: how a node map, rather than nirx, runs nodes of a type; None where nirx does.
+            With a claim on `nir.NIRGraph`, subgraphs stay whole.
 
     Returns: the flat graph; its order depends on paths alone.
     """
     flat = FlatGraph()
     edges: list[tuple[Path, Path]] = []
-    whole = custom(nir.NIRGraph)
+    whole = custom(nir.NIRGraph) is not None
     for path, current, recursive in walk_graphs(graph, enter=not whole):
         if recursive:
             flat.faults.append(Fault(format_path(path), "the graph contains itself"))
@@ -116,7 +136,7 @@ def _name(path: Path) -> str:
 
 
 def _add_nodes(
-    flat: FlatGraph, path: Path, graph: nir.NIRGraph, custom: Callable[[type], bool]
+    flat: FlatGraph, path: Path, graph: nir.NIRGraph, custom: Callable[[type], Claim | None]
 ) -> None:
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
@@ -126,18 +146,21 @@ def _add_nodes(
             continue
         own = (*path, name)
         by_map = custom(type(node))
+        if by_map == "bypass":
+            flat.nodes.append(FlatNode(own, node, bypassed_type(type(node)), True))
+            continue
         if isinstance(node, nir.NIRGraph):
             if by_map:
                 flat.nodes.append(FlatNode(own, node, claimed_graph(node), True))
             continue
         entry = find_type(type(node))
-        if entry is None and by_map:
+        if entry is None and by_map is not None:
             entry = mapped_type(type(node))
-        if entry is None or (entry.dynamics is None and not by_map):
+        if entry is None or (entry.dynamics is None and by_map is None):
             flat.faults.append(_unknown_type(own, node))
             flat.broken.append(own)
             continue
-        flat.nodes.append(FlatNode(own, node, entry, by_map))
+        flat.nodes.append(FlatNode(own, node, entry, by_map is not None))
 
 
 def _unknown_type(path: Path, node: Any) -> Fault:

@@ -1,16 +1,21 @@
-"""The discretization that a graph carries along, under one documented metadata key."""
+"""What nirx keeps in metadata, each under one documented key: discretization, shared modules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import nir
 
 from nirx.discretization import Discretization
 from nirx.errors import Fault, GraphError, InputError, warn_caller
+from nirx.flatten import Claim, nothing_custom, walk_graphs
+from nirx.node_types import find_type
 
 __all__ = [
     "DISCRETIZATION_KEY",
+    "MODULE_KEY",
+    "assumed_discretization",
     "given_or_stored",
     "resolve_discretization",
     "stored_discretization",
@@ -18,6 +23,9 @@ __all__ = [
 
 DISCRETIZATION_KEY = "nirx_discretization"
 """`graph.metadata[DISCRETIZATION_KEY]` holds `Discretization.to_json()`: a hint, never a need."""
+
+MODULE_KEY = "nirx_module"
+"""`node.metadata[MODULE_KEY]` is the path of the module that several nodes share."""
 
 
 def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:
@@ -33,18 +41,38 @@ def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:
 
 
 def resolve_discretization(
-    graph: nir.NIRGraph, discretization: Discretization | None
+    graph: nir.NIRGraph,
+    discretization: Discretization | None,
+    custom: Callable[[type], Claim | None] = nothing_custom,
 ) -> Discretization:
-    """The caller's choice, else the graph's own, else the default with a `NirxWarning`."""
+    """The caller's choice, else the graph's own, else the default.
+
+    A `NirxWarning` says so where nirx itself runs a node for which it makes a difference.
+    """
     chosen = given_or_stored(graph, discretization)
     if chosen is not None:
         return chosen
+    return assumed_discretization() if _matters(graph, custom) else Discretization()
+
+
+def assumed_discretization() -> Discretization:
+    """The default, with a `NirxWarning` that says so."""
     default = Discretization()
     warn_caller(
-        f"no discretization given and none in the graph's metadata: dt={default.dt:g} and forward "
-        "Euler are assumed; pass discretization=nirx.Discretization(dt=...)"
+        f"no discretization given and none in the graph's metadata: dt={default.dt:g} and "
+        "forward Euler are assumed; pass discretization=nirx.Discretization(dt=...)"
     )
     return default
+
+
+def _matters(graph: nir.NIRGraph, custom: Callable[[type], Claim | None]) -> bool:
+    for _, current, _ in walk_graphs(graph, enter=custom(nir.NIRGraph) is None):
+        for node in current.nodes.values() if isinstance(current.nodes, dict) else ():
+            entry = find_type(type(node))
+            native = entry is not None and custom(type(node)) is None
+            if native and entry.dynamics is not None and entry.dynamics.uses_dt:
+                return True
+    return False
 
 
 def given_or_stored(

@@ -25,6 +25,7 @@ from nirx.ops import Shape
 __all__ = [
     "NATIVE_TYPES",
     "NodeType",
+    "bypassed_type",
     "claimed_graph",
     "find_type",
     "known_names",
@@ -156,6 +157,11 @@ def register_type(
 def mapped_type(nir_type: type) -> NodeType:
     """A stand-in for a type that only a `node_map` knows: its nodes declare their own shapes."""
     return NodeType(nir_type, None, _declared_output, (), False)
+
+
+def bypassed_type(nir_type: type) -> NodeType:
+    """A stand-in for a type that a `node_map` bypasses: the value passes unchanged."""
+    return NodeType(nir_type, None, _same_shape, (), False)
 
 
 def claimed_graph(graph: nir.NIRGraph) -> NodeType:

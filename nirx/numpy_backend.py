@@ -101,13 +101,13 @@ def from_nir(
     """Build a NumPy network; see `nirx.from_nir`. There are no gradients here."""
     name = dtype_name(dtype)
     resolve_surrogate(surrogate)
-    assembly = assemble(graph_or_path, discretization, node_map, name)
+    assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
     runners: list[Runner] = []
     for position, (place, node) in enumerate(
         zip(assembly.schedule.nodes, assembly.nodes, strict=True)
     ):
         if place.dynamics is None:
-            module = assembly.custom[position]
+            module = assembly.custom[assembly.shared.get(position, position)]
             if not callable(module):
                 found = type(module).__name__
                 raise InputError(f"{place.name!r}: node_map gave a {found}; expected a callable")
@@ -117,6 +117,10 @@ def from_nir(
             parameters = {k: v.astype(name) for k, v in arrays.items()}
             runners.append(NativeRunner(place.dynamics, parameters))
     return Net(assembly.schedule, runners, np.dtype(name), reproducible)
+
+
+def _identity(x: Any) -> Any:
+    return x
 
 
 class NumpyBackend:

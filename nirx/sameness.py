@@ -7,9 +7,10 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.metadata import DISCRETIZATION_KEY
 from nirx.node_types import find_type
 
-__all__ = ["same_graph"]
+__all__ = ["same_graph", "same_node"]
 
 DERIVED = ("shape", "input_type")
 
@@ -18,14 +19,14 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     """Whether two graphs have the same nodes, edges, parameters and metadata.
 
     The order of nodes and edges does not count, duplicate edges do. Arrays are the same if
-    dtype, shape and every bit are.
+    dtype, shape and every bit are. A discretization is a hint: it counts where both carry one.
     """
     work = [(a, b)]
     while work:  # not recursive: nesting may be deeper than Python's stack
         one, other = work.pop()
         if sorted(map(tuple, one.edges)) != sorted(map(tuple, other.edges)):
             return False
-        if not _same(one.metadata or {}, other.metadata or {}):
+        if not _same(*_without_lone_hint(one.metadata or {}, other.metadata or {})):
             return False
         if set(one.nodes) != set(other.nodes):
             return False
@@ -33,12 +34,21 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
             x, y = one.nodes[name], other.nodes[name]
             if isinstance(x, nir.NIRGraph) and isinstance(y, nir.NIRGraph):
                 work.append((x, y))
-            elif not _same_node(x, y):
+            elif not same_node(x, y):
                 return False
     return True
 
 
-def _same_node(a: Any, b: Any) -> bool:
+def _without_lone_hint(a: Any, b: Any) -> tuple[Any, Any]:
+    if not (isinstance(a, dict) and isinstance(b, dict)):
+        return a, b
+    if DISCRETIZATION_KEY in a and DISCRETIZATION_KEY in b:
+        return a, b
+    return tuple({k: v for k, v in m.items() if k != DISCRETIZATION_KEY} for m in (a, b))
+
+
+def same_node(a: Any, b: Any) -> bool:
+    """Whether two nodes that are no graphs have the same type, parameters and metadata."""
     if type(a) is not type(b) or not _same(a.metadata or {}, b.metadata or {}):
         return False
     entry = find_type(type(a))

@@ -16,7 +16,7 @@ from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics
 from nirx.errors import GraphError, InputError
 from nirx.feedback import late_edges
-from nirx.flatten import nothing_custom
+from nirx.flatten import Claim, nothing_custom
 from nirx.metadata import resolve_discretization
 from nirx.ops import Shape
 from nirx.ordering import ordered_components
@@ -213,12 +213,12 @@ def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) 
 def build_schedule(
     graph: nir.NIRGraph,
     discretization: Discretization,
-    custom: Callable[[type], bool] = nothing_custom,
+    custom: Callable[[type], Claim | None] = nothing_custom,
 ) -> tuple[Schedule, list[Any]]:
     """The schedule, and the graph's own node for each position.
 
     Arguments:
-        custom: whether a node map, rather than nirx, runs nodes of a type.
+        custom: how a node map, rather than nirx, runs nodes of a type.
     """
     examination = examine(graph, discretization, custom)
     if examination.faults:

@@ -8,14 +8,16 @@ from typing import Any
 import equinox as eqx
 import jax
 
+from nirx.assemble import Assembly
 from nirx.errors import UnsupportedError
 from nirx.execute import Executor
+from nirx.origin import Origin
 from nirx.paths import format_path
 from nirx.recording import resolve_record
 from nirx.runners import ForeignRunner, NativeRunner, Runner
 from nirx.schedule import Schedule, ScheduledNode
 from nirx.surrogate import Surrogate
-from nirx_jax.node_map import NativeNode
+from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_jax.x64 import x64_is_on
@@ -34,11 +36,39 @@ class Net(eqx.Module):
     """
 
     nodes: dict[str, Any]
+    """By path; nodes that share a module have it once, under the first of their paths."""
     schedule: Schedule = eqx.field(static=True)
+    origin: Origin = eqx.field(static=True)
+    shared: tuple[tuple[str, str], ...] = eqx.field(static=True)
+    """(path, path of the first node with the same module)."""
     dtype: str = eqx.field(static=True)
     surrogate: Surrogate = eqx.field(static=True)
     detach_reset: bool = eqx.field(static=True)
     reproducible: bool = eqx.field(static=True)
+    any_dtype: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        modules: dict[str, Any],
+        dtype: str,
+        surrogate: Surrogate,
+        detach_reset: bool,
+        reproducible: bool,
+        any_dtype: bool = False,
+    ):
+        names = [node.name for node in assembly.schedule.nodes]
+        self.nodes, self.schedule, self.origin = modules, assembly.schedule, assembly.origin
+        self.shared = tuple((names[a], names[b]) for a, b in sorted(assembly.shared.items()))
+        self.dtype, self.surrogate, self.detach_reset = dtype, surrogate, detach_reset
+        self.reproducible, self.any_dtype = reproducible, any_dtype
+
+    @property
+    def modules_by_path(self) -> dict[str, Any]:
+        """The module of every node's path; nodes that share one have the same."""
+        leaders = dict(self.shared)
+        names = (node.name for node in self.schedule.nodes)
+        return {name: self.nodes[leaders.get(name, name)] for name in names}
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """One step.
@@ -102,9 +132,8 @@ class Net(eqx.Module):
 
     def _state(self, state: Any) -> Any:
         ops = self._ops()
-        users = {
-            n.path for n in self.schedule.nodes if not isinstance(self.nodes[n.name], NativeNode)
-        }
+        modules = self.modules_by_path
+        users = {n.path for n in self.schedule.nodes if not isinstance(modules[n.name], NativeNode)}
 
         def check(tree: Any, path: tuple[str, ...]) -> Any:
             if path in users:
@@ -124,10 +153,13 @@ class Net(eqx.Module):
 
     def _ops(self) -> JaxOps:
         kind = ReproducibleJaxOps if self.reproducible else JaxOps
-        return kind(self.dtype, self.surrogate, self.detach_reset)
+        ops = kind(self.dtype, self.surrogate, self.detach_reset)
+        ops.any_dtype = self.any_dtype
+        return ops
 
     def _executor(self) -> Executor:
-        runners = [_runner(node, self.nodes[node.name]) for node in self.schedule.nodes]
+        modules = self.modules_by_path
+        runners = [_runner(node, modules[node.name]) for node in self.schedule.nodes]
         return Executor(self.schedule, self._ops(), runners)
 
 

@@ -24,6 +24,7 @@ class JaxOps:
     def __init__(self, dtype: str, surrogate: Surrogate, detach_reset: bool):
         self.dtype = np.dtype(dtype)
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> jax.Array:
         if not isinstance(value, jax.Array):
@@ -37,6 +38,8 @@ class JaxOps:
                 ) from error
             if value.dtype.kind not in "biuf":
                 raise InputError(f"{where} has dtype {value.dtype}; expected an array of numbers")
+        if self.any_dtype and jnp.issubdtype(value.dtype, jnp.floating):
+            return jnp.asarray(value)
         if not np.issubdtype(value.dtype, np.integer) and value.dtype not in (self.dtype, bool):
             raise InputError(
                 f"{where} has dtype {value.dtype}, but the network runs in {self.dtype}; "

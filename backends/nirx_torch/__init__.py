@@ -8,9 +8,12 @@ except ImportError as error:
     ) from error
 del _torch
 
+from nirx_torch.module_map import MODULE_MAP as MODULE_MAP
+from nirx_torch.native import NativeNode as NativeNode
 from nirx_torch.net import Net as Net
 from nirx_torch.nir_to_torch import from_nir as from_nir
+from nirx_torch.nir_to_torch import nir_to_torch as nir_to_torch
 from nirx_torch.node_map import NODE_MAP as NODE_MAP
-from nirx_torch.node_map import NativeNode as NativeNode
 from nirx_torch.ops import TorchOps as TorchOps
 from nirx_torch.state import state_from_numpy as state_from_numpy
+from nirx_torch.to_nir import to_nir as to_nir

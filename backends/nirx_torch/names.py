@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable
 
 import torch
@@ -27,8 +28,8 @@ def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
         if name in result:
             continue
         child = name.replace(".", "_")
-        if child.startswith("__"):
-            child = "node" + child
+        if child.startswith("__") or keyword.iskeyword(child):
+            child = "nir_node_" + child  # an IF is often called "if"; nirtorch calls it so
         while child in taken:
             child += "_"
         taken.add(child)
@@ -38,4 +39,4 @@ def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
 
 def _is_plain(name: str) -> bool:
     # Names with two leading underscores are Python's own: a child `__deepcopy__` is found as hook.
-    return "." not in name and not name.startswith("__")
+    return "." not in name and not name.startswith("__") and not keyword.iskeyword(name)

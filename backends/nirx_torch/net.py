@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 
+from nirx.assemble import Assembly
 from nirx.execute import Executor
 from nirx.runners import ForeignRunner, NativeRunner, Runner
-from nirx.schedule import Schedule
+from nirx.schedule import Schedule, ScheduledNode
 from nirx.surrogate import Surrogate
+from nirx_torch.hidden_state import CallGuard
 from nirx_torch.names import child_names
-from nirx_torch.node_map import NativeNode
+from nirx_torch.native import NativeNode
 from nirx_torch.ops import TorchOps
 from nirx_torch.reproducible import ReproducibleTorchOps
 
@@ -33,7 +35,7 @@ class Net(torch.nn.Module):
 
     def __init__(
         self,
-        schedule: Schedule,
+        assembly: Assembly,
         modules: list[torch.nn.Module],
         dtype: torch.dtype,
         surrogate: Surrogate,
@@ -41,14 +43,17 @@ class Net(torch.nn.Module):
         reproducible: bool,
     ):
         super().__init__()
-        self.schedule = schedule
+        self.schedule: Schedule = assembly.schedule
+        self.origin = assembly.origin
+        self.any_dtype = False
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.reproducible = reproducible
         # Carries dtype and device through .to(), .double(), .cuda() even without parameters.
         self.register_buffer("_anchor", torch.zeros(0, dtype=dtype), persistent=False)
         self._in_order = list(modules)  # a plain list: registered once only, as children below
-        _adopt(self, [node.path for node in schedule.nodes], modules)
+        self._calls = _calls(self.schedule, modules)
+        _adopt(self, [node.path for node in self.schedule.nodes], modules)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """One step.
@@ -97,31 +102,54 @@ class Net(torch.nn.Module):
         """The child module of every node's path."""
         return {n.name: m for n, m in zip(self.schedule.nodes, self._in_order, strict=True)}
 
+    @property
+    def modules_in_order(self) -> list[torch.nn.Module]:
+        """The module of every position of the schedule; nodes may share one."""
+        return list(self._in_order)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the network's arithmetic and parameters."""
+        anchor = self._anchor
+        assert isinstance(anchor, torch.Tensor)
+        return anchor.dtype
+
     def _executor(self) -> Executor:
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
         kind = ReproducibleTorchOps if self.reproducible else TorchOps
         ops = kind(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
-        nodes = zip(self.schedule.nodes, self._in_order, strict=True)
-        return Executor(self.schedule, ops, [_runner(node, module) for node, module in nodes])
+        ops.any_dtype = self.any_dtype
+        nodes = zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
+        return Executor(self.schedule, ops, [_runner(*node) for node in nodes])
 
 
-def _runner(node: Any, module: torch.nn.Module) -> Runner:
-    if isinstance(module, NativeNode):
-        return NativeRunner(node.dynamics, module.arrays())
-    return ForeignRunner(node.name, module, module, node.output_shape, module.forward)
+def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard | None]:
+    """How users' modules are called; None for nirx's own."""
+    pairs = zip(schedule.nodes, modules, strict=True)
+    return [None if isinstance(m, NativeNode) else CallGuard(n.name, m) for n, m in pairs]
+
+
+def _runner(node: ScheduledNode, module: torch.nn.Module, call: CallGuard | None) -> Runner:
+    if call is not None:
+        return ForeignRunner(node.name, module, call, node.output_shape, module.forward)
+    assert isinstance(module, NativeNode)
+    assert node.dynamics is not None, "a native node always has dynamics"
+    return NativeRunner(node.dynamics, module.arrays())
 
 
 def _adopt(
     net: torch.nn.Module, paths: list[tuple[str, ...]], modules: list[torch.nn.Module]
 ) -> None:
     """Register every module as a child, subgraph by subgraph."""
+    leaves = {p: m for p, m in zip(paths, modules, strict=True) if not _is_port(m)}
     below: dict[tuple[str, ...], set[str]] = {}
     for path in paths:
+        if path not in leaves:
+            continue
         for length in range(len(path)):
             below.setdefault(path[:length], set()).add(path[length])
     parents: dict[tuple[str, ...], torch.nn.Module] = {(): net}
-    leaves = dict(zip(paths, modules, strict=True))
     for path in sorted(below, key=len):
         parent = parents[path]
         children = child_names(below[path], dir(parent))
@@ -130,3 +158,8 @@ def _adopt(
             module = leaves[own] if own in leaves else Subgraph()
             parents[own] = module
             parent.add_module(child, module)
+
+
+def _is_port(module: torch.nn.Module) -> bool:
+    """Inputs and Outputs hold nothing, so they are no children."""
+    return isinstance(module, NativeNode) and module.type_name in ("Input", "Output")

@@ -25,6 +25,7 @@ class TorchOps:
     ):
         self.dtype, self.device = dtype, device
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> torch.Tensor:
         if not isinstance(value, torch.Tensor):
@@ -33,6 +34,8 @@ class TorchOps:
             except (TypeError, ValueError) as error:
                 found = type(value).__name__
                 raise InputError(f"{where} is a {found}; expected a tensor") from error
+        if self.any_dtype and value.dtype.is_floating_point:
+            return value
         if value.dtype.is_complex or (value.dtype.is_floating_point and value.dtype != self.dtype):
             raise InputError(
                 f"{where} has dtype {value.dtype}, but the network runs in {self.dtype}; "

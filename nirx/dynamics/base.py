@@ -57,6 +57,8 @@ class Dynamics:
     """Parameters that must be above zero (time constants)."""
     neuron: ClassVar[bool] = False
     """Whether the feedback rule counts the type as a neuron."""
+    uses_dt: ClassVar[bool] = True
+    """Whether the discretization makes a difference."""
     exact_shape: ClassVar[bool] = False
     """Whether `declared_shapes` is what the input must be, not just what broadcasts to it."""
     spiking: ClassVar[bool] = False
@@ -73,6 +75,12 @@ class Dynamics:
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
         """Input and output shape as far as the node alone tells; used where no Input reaches."""
         return None, None
+
+    @classmethod
+    def input_rank(cls, node: Any) -> int | None:
+        """How many axes one sample has; None if the node alone does not tell."""
+        shape, _ = cls.declared_shapes(node)
+        return None if shape is None else len(shape)
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
@@ -127,6 +135,8 @@ class Dynamics:
 
 class Stateless(Dynamics):
     """A node without memory: a whole chunk of time is just more batch."""
+
+    uses_dt = False
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         """x is [*lead, *features], with any number of leading axes."""

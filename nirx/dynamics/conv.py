@@ -74,6 +74,10 @@ class Convolution(Stateless):
         return takes, cls._gives(node, takes)
 
     @classmethod
+    def input_rank(cls, node: Any) -> int | None:
+        return cls.axes + 1
+
+    @classmethod
     def _gives(cls, node: Any, input_shape: Shape) -> Shape:
         weight = parameter(node, "weight").shape
         g = conv_geometry(node, cls.axes)

@@ -41,6 +41,10 @@ class SumPool2d(Stateless):
         _geometry(node)
 
     @classmethod
+    def input_rank(cls, node: Any) -> int | None:
+        return 3
+
+    @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
         if len(input_shape) != 3:
             raise Misfit(f"the input has shape {input_shape}", "(channels, height, width)")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.node_map import NodeMap
+from nirx.type_map import TypeMap
 
 D = nirx.Discretization(dt=1.0)
 S = np.array([2])
@@ -227,7 +227,7 @@ def test_a_map_of_another_form_is_an_input_error(node_map):
 
 
 def test_register_adds_and_override_replaces():
-    node_map = NodeMap({nir.LIF: double})
+    node_map = TypeMap({nir.LIF: double})
     with pytest.raises(nirx.InputError, match="use override"):
         node_map.register(nir.LIF, double)
     with pytest.raises(nirx.InputError, match="use register"):

@@ -128,7 +128,7 @@ def test_a_wrong_module_is_refused(make, message, networks, rule):
 def default_map(monkeypatch):
     """NODE_MAP, put back after the test."""
     node_map = nirx_jax.NODE_MAP
-    monkeypatch.setattr(node_map, "_builders", dict(node_map._builders))
+    monkeypatch.setattr(node_map, "_handlers", dict(node_map._handlers))
     return node_map
 
 

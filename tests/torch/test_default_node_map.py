@@ -20,7 +20,7 @@ class Negate(torch.nn.Module):
 def default_map(monkeypatch):
     """NODE_MAP, put back after the test."""
     node_map = nirx_torch.NODE_MAP
-    monkeypatch.setattr(node_map, "_builders", dict(node_map._builders))
+    monkeypatch.setattr(node_map, "_handlers", dict(node_map._handlers))
     return node_map
 
 

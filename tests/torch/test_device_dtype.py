@@ -37,9 +37,14 @@ def test_double_and_float_move_the_whole_network(loop, rule):
         net.run(xs)
 
 
-def test_half_precision_is_refused_at_from_nir(loop, rule):
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_half_precision_runs_in_fast_mode_alone(kind, loop, rule):
+    net = nirx_torch.from_nir(loop, rule, dtype=kind)
+    ys, state = net.run(torch.ones((5, 2, 3), dtype=kind))
+    assert ys.dtype is kind
+    assert {leaf.dtype for leaf in leaves(state)} == {kind}
     with pytest.raises(nirx.UnsupportedError, match="float16"):
-        nirx_torch.from_nir(loop, rule, dtype=torch.float16)
+        nirx_torch.from_nir(loop, rule, dtype=kind, reproducible=True)
 
 
 def test_the_meta_device_gives_shapes_without_numbers(loop, rule):

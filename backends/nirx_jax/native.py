@@ -1,0 +1,62 @@
+"""The module that holds the parameters of a node that nirx runs itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from nirx.assemble import native_arrays
+from nirx.discretization import Discretization
+from nirx.node_types import find_type
+from nirx.origin import Origin
+from nirx.standalone import checked_node, step_alone
+from nirx.surrogate import SURROGATES
+from nirx_jax.ops import JaxOps
+
+__all__ = ["NativeNode"]
+
+
+class NativeNode(eqx.Module):
+    """Holds a node's arrays under NIR's names.
+
+    In a network the executor runs its dynamics; called by itself it does one step:
+    `y = node(x)`, or `y, state = node(x, state)` where the node has memory.
+
+    Arguments:
+        node: a NIR node; its arrays are copied.
+        rule: the discretization of its steps.
+    """
+
+    arrays: dict[str, jax.Array]
+    origin: Origin = eqx.field(static=True)
+    rule: Discretization = eqx.field(static=True)
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        entry = find_type(type(checked_node(node)))
+        assert entry is not None
+        assert entry.dynamics is not None
+        self.origin = Origin(node)
+        self.rule = Discretization() if rule is None else rule
+        own = native_arrays(entry.dynamics, node)
+        self.arrays = {name: jnp.array(array) for name, array in own.items()}
+
+    def __call__(self, x: Any, state: Any = None) -> Any:
+        """One step alone: x is [*batch, *features]; gives y, or (y, state)."""
+        first = next(iter(self.arrays.values()), jnp.asarray(x))
+        kind = first.dtype if jnp.issubdtype(first.dtype, jnp.floating) else jnp.zeros(()).dtype
+        ops = JaxOps(str(kind), SURROGATES["superspike"], False)
+        return step_alone(self.origin.node, self.rule, ops, self.arrays, x, state)
+
+    @property
+    def type_name(self) -> str:
+        """Name of the NIR type."""
+        return type(self.origin.node).__name__
+
+    def __getattr__(self, name: str) -> jax.Array:
+        arrays = self.__dict__.get("arrays", {})
+        if name in arrays:
+            return arrays[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")

@@ -1,0 +1,137 @@
+"""MODULE_MAP: which NIR node each torch module becomes, and which modules are nothing in NIR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+
+from nirx.errors import UnsupportedError
+from nirx.type_map import TypeMap
+from nirx_torch.native import NativeNode
+from nirx_torch.net import Net
+from nirx_torch.to_nir import export_native, export_net
+
+__all__ = ["MODULE_MAP", "array", "conv_node", "flatten_dims", "linear_node", "pool_node"]
+
+MODULE_MAP = TypeMap()
+"""Module type -> function from a module to a NIR node. None bypasses the module."""
+
+
+def array(tensor: torch.Tensor | None) -> np.ndarray | None:
+    """A copy as NumPy array; bfloat16, which NumPy lacks, becomes float32."""
+    if tensor is None:
+        return None
+    tensor = tensor.detach().cpu()
+    return np.array(tensor.float() if tensor.dtype is torch.bfloat16 else tensor)
+
+
+def refuse(module: torch.nn.Module, found: str, mend: str) -> UnsupportedError:
+    """What NIR cannot say of a module of a type that it knows."""
+    return UnsupportedError(f"{type(module).__name__} with {found} has no NIR node; {mend}")
+
+
+def linear_node(weight: Any, bias: Any) -> nir.NIRNode:
+    """Affine, or Linear where there is no bias."""
+    own = array(weight)
+    assert own is not None
+    return nir.Linear(own) if bias is None else nir.Affine(own, array(bias))
+
+
+def conv_node(
+    weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> nir.NIRNode:
+    """Conv1d or Conv2d. Its input_shape is left open: the graph tells it."""
+    own, offset = array(weight), array(bias)
+    assert own is not None
+    if offset is None:  # nir's own writer wants an array
+        offset = np.zeros(own.shape[:1], own.dtype)
+    if own.ndim == 3:
+        stride, dilation = _first(stride), _first(dilation)
+        padding = padding if isinstance(padding, str) else _first(padding)
+        return nir.Conv1d(None, own, stride, padding, dilation, int(groups), offset)
+    stride, dilation = _pair(stride), _pair(dilation)
+    padding = padding if isinstance(padding, str) else _pair(padding)
+    return nir.Conv2d(None, own, stride, padding, dilation, int(groups), offset)
+
+
+def pool_node(kind: type, kernel_size: Any, stride: Any, padding: Any) -> nir.NIRNode:
+    """SumPool2d or AvgPool2d."""
+    stride = kernel_size if stride is None or stride == () else stride
+    return kind(*(np.array(_pair(v)) for v in (kernel_size, stride, padding)))
+
+
+def flatten_dims(start: int, end: int) -> tuple[int, int]:
+    """torch's axes, which count the batch, as NIR's, which do not."""
+    if start == 0 or end == 0:
+        raise UnsupportedError(
+            "flattening from axis 0 would take in the batch, which NIR does not have; flatten "
+            "from axis 1"
+        )
+    return start - (start > 0), end - (end > 0)
+
+
+@MODULE_MAP.register(torch.nn.Linear)
+def _linear(module: torch.nn.Linear) -> nir.NIRNode:
+    return linear_node(module.weight, module.bias)
+
+
+@MODULE_MAP.register(torch.nn.Conv1d)
+@MODULE_MAP.register(torch.nn.Conv2d)
+def _conv(module: Any) -> nir.NIRNode:
+    if module.padding_mode != "zeros":
+        raise refuse(module, f"padding_mode={module.padding_mode!r}", "use zeros")
+    return conv_node(
+        module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups
+    )
+
+
+@MODULE_MAP.register(torch.nn.AvgPool2d)
+def _avg_pool(module: torch.nn.AvgPool2d) -> nir.NIRNode:
+    if module.ceil_mode:
+        raise refuse(module, "ceil_mode=True", "NIR pools in floor mode")
+    if module.divisor_override is not None:
+        raise refuse(module, "divisor_override", "use SumPool2d and a factor")
+    if not module.count_include_pad and any(_pair(module.padding)):
+        raise refuse(module, "count_include_pad=False", "NIR counts the padding")
+    return pool_node(nir.AvgPool2d, module.kernel_size, module.stride, module.padding)
+
+
+@MODULE_MAP.register(torch.nn.LPPool2d)
+def _sum_pool(module: torch.nn.LPPool2d) -> nir.NIRNode:
+    if module.norm_type != 1:
+        raise refuse(module, f"norm_type={module.norm_type}", "norm_type=1 is NIR's SumPool2d")
+    if module.ceil_mode:
+        raise refuse(module, "ceil_mode=True", "NIR pools in floor mode")
+    return pool_node(nir.SumPool2d, module.kernel_size, module.stride, 0)
+
+
+@MODULE_MAP.register(torch.nn.Flatten)
+def _flatten(module: torch.nn.Flatten) -> nir.NIRNode:
+    start, end = flatten_dims(module.start_dim, module.end_dim)
+    return nir.Flatten({"input": None}, start, end)
+
+
+def _dropout(module: Any) -> None:
+    if module.training and module.p > 0:
+        raise UnsupportedError(
+            f"{type(module).__name__} in training mode is random; call eval() before the export"
+        )
+
+
+for _type in (torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d):
+    MODULE_MAP.register(_type, _dropout)
+MODULE_MAP.register(torch.nn.Identity, None)
+MODULE_MAP.register(NativeNode, export_native)
+MODULE_MAP.register(Net, export_net)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    numbers = [int(n) for n in np.asarray(value).reshape(-1)]
+    return (numbers[0], numbers[-1])
+
+
+def _first(value: Any) -> int:
+    return _pair(value)[0]

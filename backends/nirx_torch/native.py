@@ -1,0 +1,148 @@
+"""Modules that hold the parameters of the nodes that nirx runs itself.
+
+Where torch has a class for the same layer, the module is one of its subclasses, so that
+code which looks for `torch.nn.Linear` or `torch.nn.Conv2d` finds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirx.assemble import native_arrays
+from nirx.discretization import Discretization
+from nirx.dynamics.geometry import integer
+from nirx.node_types import find_type
+from nirx.standalone import checked_node, step_alone
+from nirx.surrogate import SURROGATES
+from nirx_torch.ops import TorchOps
+
+__all__ = ["AvgPool2d", "Conv1d", "Conv2d", "Flatten", "Linear", "NativeNode", "SumPool2d"]
+
+
+class NativeNode(torch.nn.Module):
+    """Holds a node's arrays as parameters, under NIR's names.
+
+    In a network the executor runs its dynamics; called by itself it does one step:
+    `y = node(x)`, or `y, state = node(x, state)` where the node has memory.
+
+    Arguments:
+        node: a NIR node; its arrays are copied.
+        rule: the discretization of its steps.
+    """
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        torch.nn.Module.__init__(self)  # not super(): torch's layers want arguments of their own
+        entry = find_type(type(checked_node(node)))
+        assert entry is not None
+        assert entry.dynamics is not None
+        self.type_name = type(node).__name__
+        self.node = node
+        self.rule = Discretization() if rule is None else rule
+        arrays = native_arrays(entry.dynamics, node)
+        for name in entry.dynamics.parameters:
+            array = arrays.get(name)
+            value = None if array is None else torch.nn.Parameter(torch.from_numpy(array))
+            self.register_parameter(name, value)
+
+    def arrays(self) -> dict[str, torch.Tensor]:
+        """The parameters by name; absent ones are left out."""
+        own = ((name, getattr(self, name)) for name in self._parameters)
+        return {name: value for name, value in own if value is not None}
+
+    def forward(self, x: Any, state: Any = None) -> Any:
+        """One step alone: x is [*batch, *features]; gives y, or (y, state)."""
+        arrays = self.arrays()
+        first = next(iter(arrays.values()), None)
+        if first is None:
+            first = x if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.zeros(0)
+        ops = TorchOps(first.dtype, first.device, SURROGATES["superspike"], False)
+        return step_alone(self.node, self.rule, ops, arrays, x, state)
+
+    def extra_repr(self) -> str:
+        shapes = (f"{name}={list(p.shape)}" for name, p in self.named_parameters())
+        return ", ".join([self.type_name, *shapes])
+
+
+class Linear(NativeNode, torch.nn.Linear):
+    """Linear and Affine."""
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        super().__init__(node, rule)
+        self.out_features, self.in_features = self.weight.shape[-2:]
+
+
+class Convolution(NativeNode):
+    """What both convolutions tell of themselves in torch's words."""
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        super().__init__(node, rule)
+        weight: Any = self.weight
+        axes = weight.ndim - 2
+        self.groups = integer(node, "groups", 1)
+        self.out_channels, self.in_channels = weight.shape[0], weight.shape[1] * self.groups
+        self.kernel_size = tuple(weight.shape[2:])
+        self.stride = _numbers(node.stride, axes)
+        self.dilation = _numbers(node.dilation, axes)
+        word = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
+        self.padding = word if isinstance(word, str) else _numbers(word, axes)
+        self.transposed, self.output_padding, self.padding_mode = False, (0,) * axes, "zeros"
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, metadata: Any, strict: bool, missing: Any, *rest: Any
+    ) -> None:
+        # A convolution without bias is exported with one of zeros: nir cannot write None. So a
+        # state_dict that has none still fits.
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *rest)
+        key, bias = prefix + "bias", self._parameters["bias"]
+        if key in missing and bias is not None and not bias.any():
+            missing.remove(key)
+
+
+class Conv1d(Convolution, torch.nn.Conv1d):
+    """Conv1d."""
+
+
+class Conv2d(Convolution, torch.nn.Conv2d):
+    """Conv2d."""
+
+
+class SumPool2d(NativeNode, torch.nn.LPPool2d):
+    """SumPool2d, with padding, which LPPool2d lacks, and a gradient where the sum is 0."""
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        super().__init__(node, rule)
+        self.norm_type, self.ceil_mode = 1, False
+        self.kernel_size = _as_given(node.kernel_size)
+        self.stride, self.padding = _as_given(node.stride), _as_given(node.padding)
+
+
+class AvgPool2d(NativeNode, torch.nn.AvgPool2d):
+    """AvgPool2d."""
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        super().__init__(node, rule)
+        self.ceil_mode, self.count_include_pad, self.divisor_override = False, True, None
+        self.kernel_size = _as_given(node.kernel_size)
+        self.stride, self.padding = _as_given(node.stride), _as_given(node.padding)
+
+
+class Flatten(NativeNode, torch.nn.Flatten):
+    """Flatten; start_dim and end_dim count the axes of one sample, as NIR does."""
+
+    def __init__(self, node: Any, rule: Discretization | None = None):
+        super().__init__(node, rule)
+        self.start_dim = integer(node, "start_dim", -32)
+        self.end_dim = integer(node, "end_dim", -32)
+
+
+def _numbers(value: Any, count: int) -> tuple[int, ...]:
+    numbers = [int(n) for n in np.asarray(value).reshape(-1)]
+    return tuple(numbers * count if len(numbers) == 1 else numbers)
+
+
+def _as_given(value: Any) -> Any:
+    array = np.asarray(value)
+    return int(array) if array.ndim == 0 else tuple(int(n) for n in array)

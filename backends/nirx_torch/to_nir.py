@@ -1,0 +1,85 @@
+"""`to_nir`: a network that came from NIR, back into NIR with the parameters it has now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+
+from nirx.errors import InputError
+from nirx.exporting import export
+from nirx.origin import Cast, rebuild_node
+from nirx.type_map import Handler
+from nirx_torch.native import NativeNode
+from nirx_torch.net import Net
+
+__all__ = ["export_native", "export_net", "to_nir"]
+
+
+def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | None = None) -> Any:
+    """The graph of a network that `from_nir` or `nir_to_torch` built.
+
+    Arguments:
+        net: the network (or the module of a single node); left as it is.
+        module_map: {module type: function from a module to a NIR node}, before `MODULE_MAP`,
+            for modules that a `node_map` put in.
+
+    Returns: a `nir.NIRGraph` equal to the one the network came from (names, nesting, order,
+    metadata, every array) but for the parameters that changed; it shares no memory with the
+    network. Its metadata carry the discretization.
+
+    **Raises**: `UnsupportedError` for a module with parameters that no map knows,
+    `InputError` for what did not come from NIR (see `torch_to_nir`).
+    """
+    if isinstance(net, Net):
+        return export_net(net, module_map)
+    if isinstance(net, NativeNode):
+        return export_native(net)
+    raise InputError(
+        f"to_nir: a {type(net).__name__} did not come from NIR; use torch_to_nir for it"
+    )
+
+
+def export_net(net: Net, module_map: Mapping[type, Handler | None] | None = None) -> nir.NIRGraph:
+    """The graph of a `Net`."""
+    from nirx_torch.module_map import MODULE_MAP  # which names this function
+
+    modules = dict(enumerate(net.modules_in_order))
+    native = {p: m for p, m in modules.items() if isinstance(m, NativeNode)}
+    return export(
+        net.schedule,
+        net.origin,
+        {p: _numbers(m) for p, m in native.items()},
+        {p: m for p, m in modules.items() if p not in native},
+        _cast(net.dtype),
+        module_map,
+        MODULE_MAP,
+        lambda module: any(True for _ in module.parameters()),
+    )
+
+
+def export_native(module: NativeNode) -> Any:
+    """The node of a `NativeNode`."""
+    kind = next((p.dtype for p in module.parameters()), torch.float32)
+    return rebuild_node(module.node, _numbers(module), _cast(kind))
+
+
+def _numbers(module: NativeNode) -> dict[str, np.ndarray]:
+    return {name: _array(value) for name, value in module.arrays().items()}
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+
+
+def _cast(kind: torch.dtype) -> Cast:
+    def cast(array: np.ndarray) -> np.ndarray:
+        narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+        own = torch.from_numpy(array.astype(np.float32 if narrow else np.float64))
+        return _array(own.to(kind))
+
+    return cast

@@ -1,0 +1,135 @@
+"""`TypeMap`: type -> function. NODE_MAP and MODULE_MAP of both adapters are such maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from nirx.errors import InputError
+
+__all__ = ["ABSENT", "Handler", "TypeMap", "find_handler", "require_type_map"]
+
+Handler = Callable[[Any], Any]
+
+ABSENT: Any = object()
+"""What `find_handler` gives where no map has an entry; None is an entry: it bypasses."""
+
+
+class TypeMap(Mapping[type, "Handler | None"]):
+    """Type -> function from an object of the type to its translation, or None to bypass it.
+
+    `register` adds a type and raises if it is there; `override` replaces one and raises if
+    it is not. Both are decorators, or take the function as second argument. A map is looked
+    up along the bases of a type, so a subclass of a mapped class works too.
+
+    `NODE_MAP | {nir.LIF: mine}` and `NODE_MAP.copy()` give a map of your own.
+    """
+
+    def __init__(self, handlers: Mapping[type, Handler | None] | None = None):
+        self._handlers: dict[type, Handler | None] = {}
+        for kind, handler in (handlers or {}).items():
+            self._put(kind, handler)
+
+    def __getitem__(self, kind: type) -> Handler | None:
+        return self._handlers[kind]
+
+    def __iter__(self) -> Iterator[type]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def __or__(self, other: Any) -> TypeMap:
+        """A new map; entries of the right-hand side win."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return TypeMap({**self, **other})
+
+    def __ror__(self, other: Any) -> TypeMap:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return TypeMap({**other, **self})
+
+    def copy(self) -> TypeMap:
+        """A map of its own with the same entries."""
+        return TypeMap(self)
+
+    def register(self, kind: type, handler: Any = ABSENT) -> Any:
+        """Add a type. **Raises** `InputError` if there is an entry already."""
+        return self._decorate(kind, handler, self._require_new)
+
+    def override(self, kind: type, handler: Any = ABSENT) -> Any:
+        """Replace a type's entry. **Raises** `InputError` if there is none."""
+        return self._decorate(kind, handler, self._require_known)
+
+    def register_handlers(
+        self, handlers: Mapping[type, Handler | None] | Iterable[tuple[type, Handler | None]]
+    ) -> None:
+        """Add many types at once. **Raises** `InputError`, and then adds none."""
+        try:
+            pairs = [(k, h) for k, h in dict(handlers).items()]
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"register_handlers: {handlers!r:.80}; expected {{type: f}}"
+            ) from error
+        for kind, handler in pairs:
+            self._require_new(kind)
+            _require_entry(kind, handler)
+        for kind, handler in pairs:
+            self._put(kind, handler)
+
+    def _decorate(self, kind: type, handler: Any, require: Callable[[type], None]) -> Any:
+        require(kind)
+
+        def put(handler: Handler) -> Handler:
+            require(kind)
+            self._put(kind, handler)
+            return handler
+
+        return put if handler is ABSENT else put(handler)
+
+    def _require_new(self, kind: type) -> None:
+        if kind in self._handlers:
+            raise InputError(f"{_name(kind)} has an entry already; use override to replace it")
+
+    def _require_known(self, kind: type) -> None:
+        if kind not in self._handlers:
+            raise InputError(f"{_name(kind)} has no entry; use register to add one")
+
+    def _put(self, kind: type, handler: Handler | None) -> None:
+        _require_entry(kind, handler)
+        self._handlers[kind] = handler
+
+
+def find_handler(kind: type, *maps: Mapping[type, Handler | None] | None) -> Any:
+    """The entry of a type or of its nearest base, from the first map that has one.
+
+    Returns: the function, None for an entry that bypasses, or `ABSENT`.
+    """
+    for entries in maps:
+        if entries:
+            for base in kind.__mro__:
+                if base in entries:
+                    return entries[base]
+    return ABSENT
+
+
+def require_type_map(value: Any, name: str, form: str) -> None:
+    """Raise `InputError` unless `value` is None or {type: function or None}."""
+    if value is None or isinstance(value, TypeMap):
+        return
+    good = isinstance(value, Mapping) and all(
+        isinstance(kind, type) and (handler is None or callable(handler))
+        for kind, handler in value.items()
+    )
+    if not good:
+        raise InputError(f"{name} is {value!r:.80}; expected {{{form}}}")
+
+
+def _require_entry(kind: Any, handler: Any) -> None:
+    if not isinstance(kind, type) or not (handler is None or callable(handler)):
+        raise InputError(f"{kind!r:.80}: {handler!r:.80}; expected a type and a function, or None")
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", repr(kind))
