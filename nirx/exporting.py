@@ -64,7 +64,7 @@ def _array(value: Any) -> Any:
         return {k: _array(v) for k, v in value.items()}
     if hasattr(value, "detach"):  # a torch tensor, known without importing torch
         value = value.detach().cpu()
-        return np.array(value.float() if "bfloat16" in str(value.dtype) else value)
+        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy().copy()
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
         array = np.array(value)
         return array.astype(np.float32) if str(array.dtype) == "bfloat16" else array

@@ -9,7 +9,7 @@ from typing import Any
 from nirx.assemble import no_entry
 from nirx.check import node_fault
 from nirx.discretization import Discretization
-from nirx.dynamics.base import Dynamics, Misfit
+from nirx.dynamics.base import Dynamics, Misfit, Stateless
 from nirx.errors import GraphError, InputError, UnsupportedError
 from nirx.metadata import assumed_discretization
 from nirx.node_types import find_type
@@ -82,7 +82,7 @@ def step_alone(
         x: [*batch, *features]; where the node does not tell its features, all axes count.
         state: what the step before gave, or None.
 
-    Returns: y for a node without memory, else (y, state) with state a dict.
+    Returns: y for a node of a type without memory, else (y, state) with state a dict.
 
     **Raises**: `InputError` for a wrong shape, dtype or state.
     """
@@ -97,7 +97,7 @@ def step_alone(
         state = _accepted(name, ops, state, {k: (*batch, *s) for k, s in shapes.items()})
     y, state = runner.step(ops, runner.coefficients(ops), x, state)
     y = ops.copy(y)
-    return (y, state) if shapes else y
+    return y if issubclass(type(dynamics), Stateless) else (y, state)
 
 
 def _built_for(node: Any, rule: Discretization, shape: Shape) -> tuple[Dynamics, Shape]:

@@ -17,3 +17,4 @@ from nirx_torch.node_map import NODE_MAP as NODE_MAP
 from nirx_torch.ops import TorchOps as TorchOps
 from nirx_torch.state import state_from_numpy as state_from_numpy
 from nirx_torch.to_nir import to_nir as to_nir
+from nirx_torch.torch_to_nir import torch_to_nir as torch_to_nir

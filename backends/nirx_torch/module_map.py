@@ -25,7 +25,7 @@ def array(tensor: torch.Tensor | None) -> np.ndarray | None:
     if tensor is None:
         return None
     tensor = tensor.detach().cpu()
-    return np.array(tensor.float() if tensor.dtype is torch.bfloat16 else tensor)
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy().copy()
 
 
 def refuse(module: torch.nn.Module, found: str, mend: str) -> UnsupportedError:

@@ -13,6 +13,7 @@ import torch
 
 from nirx.assemble import native_arrays
 from nirx.discretization import Discretization
+from nirx.dynamics.base import Stateless
 from nirx.dynamics.geometry import integer
 from nirx.node_types import find_type
 from nirx.standalone import checked_node, step_alone
@@ -52,9 +53,17 @@ class NativeNode(torch.nn.Module):
         own = ((name, getattr(self, name)) for name in self._parameters)
         return {name: value for name, value in own if value is not None}
 
-    def forward(self, x: Any, state: Any = None) -> Any:
-        """One step alone: x is [*batch, *features]; gives y, or (y, state)."""
-        arrays = self.arrays()
+    @property
+    def has_memory(self) -> bool:
+        """Whether a call gives (y, state) rather than y."""
+        entry = find_type(type(self.node))
+        assert entry is not None
+        assert entry.dynamics is not None
+        return not issubclass(entry.dynamics, Stateless)
+
+    def forward(self, input: Any, state: Any = None) -> Any:
+        """One step alone: the input is [*batch, *features]; gives y, or (y, state)."""
+        x, arrays = input, self.arrays()
         first = next(iter(arrays.values()), None)
         if first is None:
             first = x if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.zeros(0)

@@ -1,0 +1,180 @@
+"""Functional forms: which operations on tensors have a NIR node, and which node."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch.nn import functional
+
+from nirx.errors import UnsupportedError
+from nirx.tracing.value import Value
+from nirx_torch.lowering import Call, Constant, Dimension, Shape, zero
+from nirx_torch.module_map import array, conv_node, flatten_dims, linear_node, pool_node
+
+__all__ = ["FUNCTIONS", "METHODS"]
+
+Lowering = Callable[[Call], Any]
+
+FUNCTIONS: dict[Any, Lowering] = {}
+"""Function -> what it does to a draft."""
+
+METHODS: dict[str, Lowering] = {}
+"""Method of a tensor -> the same."""
+
+
+def lowers(*targets: Any) -> Callable[[Lowering], Lowering]:
+    def put(function: Lowering) -> Lowering:
+        for target in targets:
+            (METHODS if isinstance(target, str) else FUNCTIONS)[target] = function
+        return function
+
+    return put
+
+
+@lowers(operator.add, operator.iadd, torch.add, "add", "__add__", "__radd__")
+def _add(call: Call) -> Any:
+    a, b = call.operands("other", alpha=True)
+    if isinstance(a, Constant):
+        a, b = b, a
+    if isinstance(b, Constant):
+        return call.draft.shift(a, array(b.tensor()), call.name, call.place)
+    return call.draft.add(a, b, call.name)
+
+
+@lowers(operator.sub, operator.isub, torch.sub, torch.subtract, "sub", "subtract")
+def _sub(call: Call) -> Any:
+    a, b = call.operands("other", alpha=True)
+    if isinstance(b, Constant):
+        return call.draft.shift(a, -np.asarray(array(b.tensor())), call.name, call.place)
+    minus = call.draft.scale(b, -1.0, call.name)
+    if isinstance(a, Constant):
+        return call.draft.shift(minus, array(a.tensor()), call.name, call.place)
+    return call.draft.add(a, minus, call.name)
+
+
+@lowers(operator.neg, torch.neg, torch.negative, "neg", "negative")
+def _neg(call: Call) -> Any:
+    return call.draft.scale(call.value(0), -1.0, call.name)
+
+
+@lowers(operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "multiply")
+def _mul(call: Call) -> Any:
+    a, b = call.operands("other")
+    if isinstance(a, Constant):
+        a, b = b, a
+    if not isinstance(b, Constant):
+        raise call.refuse("multiplies two values of the network")
+    return call.draft.scale(a, array(b.tensor()), call.name)
+
+
+@lowers(operator.truediv, operator.itruediv, torch.div, torch.divide, "div", "divide")
+def _div(call: Call) -> Any:
+    a, b = call.operands("other")
+    if isinstance(a, Constant) or not isinstance(b, Constant):
+        raise call.refuse("divides by a value of the network")
+    divisor = np.asarray(array(b.tensor()))
+    if not (np.frexp(divisor)[0] == 0.5 * np.sign(divisor)).all() or not divisor.all():
+        raise call.refuse(
+            "divides, and a product with the reciprocal is not quite the same number",
+            "multiply by the reciprocal yourself",
+        )
+    return call.draft.scale(a, 1.0 / divisor, call.name)
+
+
+@lowers(torch.flatten, "flatten")
+def _flatten(call: Call) -> Any:
+    start = call.number("start_dim", 1, 0)
+    end = call.number("end_dim", 2, -1)
+    return _flattened(call, *flatten_dims(start, end))
+
+
+@lowers("view", "reshape", torch.reshape)
+def _reshape(call: Call) -> Any:
+    sizes = call.rest(1)
+    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
+        sizes = tuple(sizes[0])
+    batch = bool(sizes) and isinstance(sizes[0], Dimension) and sizes[0].axis == 0
+    if batch and len(sizes) == 2 and sizes[1] == -1:
+        return _flattened(call, 0, -1)
+    raise call.refuse("reshapes", "flatten with torch.flatten(x, 1)")
+
+
+def _flattened(call: Call, start: int, end: int) -> Value:
+    node = nir.Flatten({"input": None}, start, end)
+    return call.draft.node(call.name, node, call.value(0))
+
+
+@lowers(functional.linear)
+def _linear(call: Call) -> Any:
+    weight, bias = call.constant("weight", 1), call.constant("bias", 2, optional=True)
+    return call.draft.node(call.name, linear_node(weight, bias), call.value(0))
+
+
+@lowers(operator.matmul, torch.matmul, "matmul")
+def _matmul(call: Call) -> Any:
+    a, b = call.operands("other")
+    if isinstance(a, Constant) or not isinstance(b, Constant) or b.tensor().ndim != 2:
+        raise call.refuse("multiplies matrices", "write x @ weight with a weight of 2 axes")
+    return call.draft.node(call.name, linear_node(b.tensor().T, None), a)
+
+
+@lowers(functional.conv1d, functional.conv2d)
+def _conv(call: Call) -> Any:
+    node = conv_node(
+        call.constant("weight", 1),
+        call.constant("bias", 2, optional=True),
+        call.argument("stride", 3, 1),
+        call.argument("padding", 4, 0),
+        call.argument("dilation", 5, 1),
+        call.argument("groups", 6, 1),
+    )
+    return call.draft.node(call.name, node, call.value(0))
+
+
+@lowers(functional.avg_pool2d)
+def _avg_pool(call: Call) -> Any:
+    if call.argument("ceil_mode", 4, False) or call.argument("divisor_override", 6, None):
+        raise call.refuse("pools with ceil_mode or divisor_override")
+    padding = call.argument("padding", 3, 0)
+    if not call.argument("count_include_pad", 5, True) and np.any(padding):
+        raise call.refuse("pools without counting the padding")
+    sizes = call.argument("kernel_size", 1, None), call.argument("stride", 2, None)
+    return call.draft.node(call.name, pool_node(nir.AvgPool2d, *sizes, padding), call.value(0))
+
+
+@lowers(functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d)
+def _dropout(call: Call) -> Any:
+    if call.argument("training", 2, True) and call.argument("p", 1, 0.5):
+        raise call.refuse("is random in training", "pass training=self.training, and call eval()")
+    return call.value(0)
+
+
+@lowers(torch.clone, torch.detach, "clone", "detach", "contiguous")
+def _same(call: Call) -> Any:
+    return call.value(0)
+
+
+@lowers(torch.zeros, torch.zeros_like, "new_zeros")
+def _zeros(call: Call) -> Any:
+    return zero()
+
+
+@lowers("size")
+def _size(call: Call) -> Any:
+    axis = call.argument("dim", 1, None)
+    return Shape() if axis is None else Dimension(axis)
+
+
+@lowers(getattr)
+def _attribute(call: Call) -> Any:
+    name = call.rest(1)[0]
+    if name == "shape":
+        return Shape()
+    if name in ("device", "dtype"):
+        return Constant(getattr(torch.zeros(()), name))
+    raise UnsupportedError(f"attribute {name!r} of a tensor {call.where} has no NIR node")

@@ -1,0 +1,67 @@
+"""The last step of a draft: shapes filled in, the graph checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.check import examine
+from nirx.discretization import Discretization
+from nirx.errors import Fault, GraphError
+from nirx.flatten import walk_graphs
+from nirx.ops import Shape
+from nirx.tracing.timing import claims
+
+__all__ = ["finish"]
+
+
+def finish(
+    nodes: dict[str, Any],
+    edges: list[tuple[str, str]],
+    shapes: dict[str, Shape | None],
+    rule: Discretization,
+    check: bool,
+) -> nir.NIRGraph:
+    """The graph of a draft's nodes, which it takes over.
+
+    **Raises**: `GraphError` for an Input of unknown shape, and with `check` for all faults.
+    """
+    for name, node in nodes.items():
+        if isinstance(node, nir.Input):
+            shape = shapes[name]
+            if shape is None:
+                raise GraphError([_unknown(name)])
+            node.input_type, node.output_type = {"input": _array(shape)}, {"output": _array(shape)}
+    graph = nir.NIRGraph(nodes, edges, type_check=False)
+    examination = examine(graph, rule, claims)
+    if check and examination.faults:
+        raise GraphError(examination.faults)
+    if not examination.faults:
+        inner = zip(
+            examination.flat.nodes,
+            examination.shapes.inputs,
+            examination.shapes.outputs,
+            strict=True,
+        )
+        for flat, takes, gives in inner:
+            if not flat.custom and not isinstance(flat.node, nir.NIRGraph):
+                flat.node.input_type = {"input": _array(takes)}
+                flat.node.output_type = {"output": _array(gives)}
+    for _, below, _ in reversed(list(walk_graphs(graph))):
+        below._update_input_output_types()
+    return graph
+
+
+def _unknown(name: str) -> Fault:
+    return Fault(
+        name,
+        "nothing in the model tells the shape of this input",
+        "a Linear or a node with full parameters behind it",
+        "pass input_shape= (without batch and time)",
+    )
+
+
+def _array(shape: Any) -> Any:
+    return None if shape is None else np.array(shape, np.int64)

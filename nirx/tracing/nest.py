@@ -1,0 +1,109 @@
+"""Nesting: a flat graph whose names are paths, as graphs within graphs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import nir
+
+from nirx.paths import Path
+
+__all__ = ["nest_graph"]
+
+Edge = tuple[Path, Path]
+
+
+def nest_graph(graph: nir.NIRGraph, paths: Mapping[str, Path]) -> nir.NIRGraph:
+    """Put nodes into nested graphs.
+
+    Arguments:
+        graph: without subgraphs that its own edges enter by port names.
+        paths: of the nodes that are to be nested: the names of the graphs around them and
+            their own. Nodes of the same path prefix share a graph.
+
+    Returns: a new graph of the same nodes. What enters a nested graph comes through an Input
+    ("input", or "input_0", ...), what leaves it through an Output; values that the same nodes
+    read share a port, where they are added up.
+    """
+    own = {name: paths.get(name, (name,)) for name in graph.nodes}
+    nodes = {own[name]: node for name, node in graph.nodes.items()}
+    edges = [(own[a], own[b]) for a, b in graph.edges]
+    depth = max((len(path) for path in nodes), default=1)
+    for level in range(depth - 1, 0, -1):
+        for inside in sorted({p[:level] for p in nodes if len(p) > level}):
+            nodes, edges = _gathered(nodes, edges, inside)
+    return nir.NIRGraph(
+        {path[0]: node for path, node in nodes.items()},
+        [(_end(a), _end(b)) for a, b in edges],
+        metadata=dict(graph.metadata or {}),
+        type_check=False,
+    )
+
+
+PORT = ""
+"""Marks the last name of an edge's end as a port of the graph before it."""
+
+
+def _end(path: Path) -> str:
+    return path[0] if len(path) == 1 else f"{path[0]}.{path[2]}"
+
+
+def _gathered(
+    nodes: dict[Path, Any], edges: list[Edge], inside: Path
+) -> tuple[dict[Path, Any], list[Edge]]:
+    """Make one graph of all nodes below a path; it stands in their place."""
+    level = len(inside)
+
+    def is_inside(end: Path) -> bool:
+        return end[:level] == inside and len(end) > level
+
+    within = [(a, b) for a, b in edges if is_inside(a) and is_inside(b)]
+    entering = [(a, b) for a, b in edges if not is_inside(a) and is_inside(b)]
+    leaving = [(a, b) for a, b in edges if is_inside(a) and not is_inside(b)]
+    outside = [(a, b) for a, b in edges if not is_inside(a) and not is_inside(b)]
+    children = {p[level]: n for p, n in nodes.items() if is_inside(p)}
+    inner = [(_end(a[level:]), _end(b[level:])) for a, b in within]
+    for port, crossing, kind in (("input", entering, nir.Input), ("output", leaving, nir.Output)):
+        enters = kind is nir.Input
+        groups = _groups(crossing, enters)
+        for number, (far, near) in enumerate(groups):
+            name = _free(port if len(groups) == 1 else f"{port}_{number}", children)
+            shape = _shape(nodes, far if enters else near)
+            children[name] = kind({port: shape})
+            end = inside if len(groups) == 1 else (*inside, PORT, name)
+            inner += [(name, _end(n[level:])) if enters else (_end(n[level:]), name) for n in near]
+            outside += [(f, end) if enters else (end, f) for f in far]
+    rest = {p: n for p, n in nodes.items() if not is_inside(p)}
+    rest[inside] = nir.NIRGraph(children, inner, type_check=False)
+    return rest, outside
+
+
+def _groups(crossing: list[Edge], enters: bool) -> list[tuple[list[Path], list[Path]]]:
+    """Edges across a border as (ends outside, ends inside); each end outside meets each inside."""
+    far, near = (0, 1) if enters else (1, 0)
+    source = far if enters else near
+    readers: dict[Path, list[Path]] = defaultdict(list)
+    for edge in crossing:
+        readers[edge[source]].append(edge[1 - source])
+    merged: dict[tuple[Path, ...], list[Path]] = defaultdict(list)
+    for own, others in readers.items():
+        merged[tuple(sorted(others))].append(own)
+    pairs = [(sources, list(targets)) for targets, sources in merged.items()]
+    return [(s, t) if enters else (t, s) for s, t in pairs]
+
+
+def _shape(nodes: dict[Path, Any], ends: list[Path]) -> Any:
+    for end in ends:
+        node = nodes.get(end)
+        types = getattr(node, "output_type", None)
+        if isinstance(types, dict) and len(types) == 1:
+            return next(iter(types.values()))
+    return None
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    while name in taken:
+        name += "_"
+    return name

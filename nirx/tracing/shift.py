@@ -1,0 +1,78 @@
+"""Constants that are added: they become part of the bias before them, or are refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import nir
+import numpy as np
+
+from nirx.errors import UnsupportedError
+from nirx.tracing.value import Source, Value
+
+if TYPE_CHECKING:
+    from nirx.tracing.draft import Draft
+
+__all__ = ["fold_shifts"]
+
+
+def fold_shifts(draft: Draft) -> None:
+    """Fold every addition of a constant into the Linear, Affine or Conv whose result it shifts.
+
+    (W x + b) + c becomes W x + (b + c): the same real number, rounded once less.
+
+    **Raises**: `UnsupportedError` where there is no such node, or another one reads it too.
+    """
+    for name, (offset, where) in draft.shifts.items():
+        sources = [s for s, target in draft.edges if target == name]
+        source = sources[0]
+        good = len(sources) == 1 and isinstance(source, str) and _has_bias(draft.nodes.get(source))
+        if not good or _readers(draft, source) != 1:
+            raise UnsupportedError(
+                f"{where} adds a constant, which NIR can only hold as the bias of a Linear or "
+                "convolution that nothing else reads; put it into one"
+            )
+        assert isinstance(source, str)
+        draft.nodes[source] = _shifted(draft.nodes[source], offset, where)
+        draft.edges = [(_moved(s, name, source), t) for s, t in draft.edges if t != name]
+        for loop in draft.loops:
+            if loop.value is not None:
+                moved = tuple(_moved(s, name, source) for s in loop.value.sources)
+                loop.value = Value(moved, loop.value.shape)
+    draft.shifts.clear()
+
+
+def _moved(source: Source, old: str, new: str) -> Source:
+    return new if source == old else source
+
+
+def _has_bias(node: Any) -> bool:
+    return isinstance(node, nir.Linear | nir.Affine | nir.Conv1d | nir.Conv2d)
+
+
+def _readers(draft: Draft, source: Source) -> int:
+    edges = sum(s == source for s, _ in draft.edges)
+    values = [loop.value for loop in draft.loops if loop.value is not None]
+    return edges + sum(v.sources.count(source) for v in values)
+
+
+def _shifted(node: Any, offset: np.ndarray, where: str) -> Any:
+    weight = np.asarray(node.weight)
+    channels = weight.shape[:-1] if isinstance(node, nir.Linear | nir.Affine) else weight.shape[:1]
+    space = weight.ndim - 2 if isinstance(node, nir.Conv1d | nir.Conv2d) else 0
+    if space and offset.ndim:
+        if offset.ndim < space + 1 or any(n != 1 for n in offset.shape[-space:]):
+            raise UnsupportedError(f"{where} adds a constant that differs within a channel")
+        offset = offset.reshape(offset.shape[:-space])
+    bias = getattr(node, "bias", None)
+    before = np.zeros(channels, weight.dtype) if bias is None else np.asarray(bias)
+    try:
+        total = np.broadcast_to(before + offset.astype(before.dtype), channels).copy()
+    except ValueError as error:
+        raise UnsupportedError(
+            f"{where} adds a constant of shape {offset.shape} to {channels} channels"
+        ) from error
+    if isinstance(node, nir.Linear):
+        return nir.Affine(weight, total, metadata=node.metadata)
+    node.bias = total
+    return node
