@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test lint fast
+.PHONY: demo test lint fast libraries
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
@@ -24,4 +24,15 @@ lint: .venv/installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+# Tests against real SNN libraries, in an environment of their own; not a part of `make test`.
+libraries: .venv-libraries/installed
+	.venv-libraries/bin/python -m pytest -p no:xdist tests/libraries
+
+.venv-libraries/installed: pyproject.toml constraints.txt tests/libraries/requirements.txt
+	test -x .venv-libraries/bin/python || $(PYTHON) -m venv .venv-libraries
+	.venv-libraries/bin/pip install --quiet --constraint constraints.txt torch
+	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax]" pytest
+	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --requirement tests/libraries/requirements.txt
 	touch $@

@@ -69,8 +69,9 @@ def _matters(graph: nir.NIRGraph, custom: Callable[[type], Claim | None]) -> boo
     for _, current, _ in walk_graphs(graph, enter=custom(nir.NIRGraph) is None):
         for node in current.nodes.values() if isinstance(current.nodes, dict) else ():
             entry = find_type(type(node))
-            native = entry is not None and custom(type(node)) is None
-            if native and entry.dynamics is not None and entry.dynamics.uses_dt:
+            if entry is None or entry.dynamics is None or custom(type(node)) is not None:
+                continue
+            if entry.dynamics.uses_dt:
                 return True
     return False
 

@@ -24,9 +24,8 @@ PRESETS: Mapping[str, Discretization] = MappingProxyType(
         "nir": Discretization(),
         "norse.LIFBoxCell": Discretization(dt=1e-3, initial_v="leak"),
         "norse.LIBoxCell": Discretization(dt=1e-3),
-        "norse.LIFCell": Discretization(
-            dt=1e-3, synapse="voltage-first", synapse_input="jump", initial_v="leak"
-        ),
+        # Norse keeps i after its decay, nirx before it; v moves with the same current in both.
+        "norse.LIFCell": Discretization(dt=1e-3, synapse_input="jump", initial_v="leak"),
         "norse.IAFCell": Discretization(dt=1.0),
         "snntorch.Leaky": _NEXT_SUBTRACT,
         "snntorch.Leaky(reset_mechanism='zero', reset_delay=False)": Discretization(),

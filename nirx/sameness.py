@@ -44,7 +44,8 @@ def _without_lone_hint(a: Any, b: Any) -> tuple[Any, Any]:
         return a, b
     if DISCRETIZATION_KEY in a and DISCRETIZATION_KEY in b:
         return a, b
-    return tuple({k: v for k, v in m.items() if k != DISCRETIZATION_KEY} for m in (a, b))
+    a, b = ({k: v for k, v in m.items() if k != DISCRETIZATION_KEY} for m in (a, b))
+    return a, b
 
 
 def same_node(a: Any, b: Any) -> bool:

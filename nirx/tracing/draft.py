@@ -23,6 +23,8 @@ from nirx.tracing.value import Loop, Source, Value
 
 __all__ = ["Draft"]
 
+UNKNOWN: Any = {"input": None, "output": None}
+
 MOST_TERMS = 32
 """A longer sum gets a node of its own, so that a chain of residual sums stays linear."""
 
@@ -45,7 +47,7 @@ class Draft:
     def input(self, name: str, shape: Shape | None) -> Value:
         """An Input; without a shape, the first node that reads it has to tell."""
         name = self._fresh(name)
-        self.nodes[name], self.shapes[name] = nir.Input({"input": None}), shape
+        self.nodes[name], self.shapes[name] = nir.Input(UNKNOWN), shape
         return Value((name,), shape)
 
     def node(self, name: str, node: Any, value: Value, module: str | None = None) -> Value:
@@ -124,7 +126,7 @@ class Draft:
         if not value.sources:
             raise UnsupportedError(f"output {name!r} is a constant, which NIR has no node for")
         name = self._fresh(name)
-        self.nodes[name], self.shapes[name] = nir.Output({"output": None}), value.shape
+        self.nodes[name], self.shapes[name] = nir.Output(UNKNOWN), value.shape
         self._connect(value, name)
 
     def rename(self, old: str, new: str) -> None:
@@ -156,8 +158,7 @@ class Draft:
         rule = discretization or Discretization()
         fold_shifts(self)
         forced = force_delays(self, rule)
-        for loop in forced:
-            self._insert_delay(loop, rule.dt)
+        self._insert_delays(forced, rule.dt)
         edges = self.resolved_edges()
         counts = Counter(self.modules.values())
         for name, module in self.modules.items():
@@ -178,14 +179,20 @@ class Draft:
         """The edges with every loop replaced by what it is closed with."""
         return [pair for source, target in self.edges for pair in _expanded(source, target)]
 
-    def _insert_delay(self, loop: Loop, dt: float) -> None:
-        assert loop.value is not None
-        shape = loop.value.shape if loop.value.shape is not None else loop.shape
-        name = self._fresh(f"{loop.name}.delay")
-        self.nodes[name] = nir.Delay(np.full(() if shape is None else shape, dt))
-        self.shapes[name] = shape
-        self.edges = [(name if s is loop else s, t) for s, t in self.edges]
-        self._connect(loop.value, name)
+    def _insert_delays(self, loops: list[Loop], dt: float) -> None:
+        """A Delay for each of the loops, which may read one another."""
+        names: dict[Source, str] = {}
+        for loop in loops:
+            assert loop.value is not None
+            shape = loop.value.shape if loop.value.shape is not None else loop.shape
+            names[loop] = name = self._fresh(f"{loop.name}.delay")
+            self.nodes[name] = nir.Delay(np.full(() if shape is None else shape, dt))
+            self.shapes[name] = shape
+        self.edges = [(names.get(s, s), t) for s, t in self.edges]
+        for loop in loops:
+            assert loop.value is not None
+            sources = tuple(names.get(s, s) for s in loop.value.sources)
+            self._connect(Value(sources, loop.value.shape), names[loop])
 
     # -- details ----------------------------------------------------------------------
 
@@ -283,9 +290,10 @@ def _tell_shape(node: Any, shape: Shape | None) -> None:
         return
     if isinstance(node, nir.Flatten) and _declared(node, "input") is None:
         node.input_type = {"input": np.array(shape)}
-    if isinstance(node, nir.Conv1d | nir.Conv2d) and node.input_shape is None:
-        space = shape[1:]
-        node.input_shape = space[0] if len(space) == 1 else tuple(space)
+    if isinstance(node, nir.Conv1d) and node.input_shape is None:
+        node.input_shape = shape[-1]
+    if isinstance(node, nir.Conv2d) and node.input_shape is None:
+        node.input_shape = shape[-2], shape[-1]
 
 
 def _output_shape(node: Any, shape: Shape | None) -> Shape | None:

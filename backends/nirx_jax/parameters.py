@@ -1,0 +1,72 @@
+"""Parameters of a network by NIR's names: out as NumPy arrays, and in from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nirx.parameters import fitting, parameter_key, place_parameters
+from nirx_jax.native import NativeNode
+from nirx_jax.net import Net
+
+__all__ = ["load_parameters", "parameters_to_numpy"]
+
+
+def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
+    """Copies of the parameters of all nodes that nirx runs.
+
+    Arguments:
+        net: of `from_nir` or `nir_to_jax`.
+
+    Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module have
+    their parameters each. Modules of a `node_map` are not in it.
+    """
+    own = _parameters(net)
+    return {parameter_key(net.schedule, slot): np.array(value) for slot, value in own.items()}
+
+
+def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) -> Net:
+    """A network with other parameters.
+
+    Arguments:
+        net: left as it is.
+        values: what `parameters_to_numpy` of any backend gave, or the state_dict of the torch
+            module that the network's graph was exported from. What it lacks stays as it is.
+        strict: raise for keys that have no place in the network; else they are left out.
+
+    Returns: the new network; it has the same structure, so nothing is compiled again.
+
+    **Raises**: `InputError` that names the keys without a place or with a wrong shape.
+    """
+    own = _parameters(net)
+    placed, _ = place_parameters(net.schedule, net.origin.node, own, values, strict)
+    leaders = dict(net.shared)
+    arrays = {name: dict(m.arrays) for name, m in net.nodes.items() if isinstance(m, NativeNode)}
+    for slot, value in placed.items():
+        key = parameter_key(net.schedule, slot)
+        name = net.schedule.nodes[slot[0]].name
+        array = jnp.asarray(fitting(key, value, own[slot].shape), own[slot].dtype)
+        arrays[leaders.get(name, name)][slot[1]] = array
+    changed = [name for name in arrays if arrays[name]]
+    if not changed:
+        return net
+    return eqx.tree_at(
+        lambda tree: [tree.nodes[name].arrays for name in changed],
+        net,
+        [arrays[name] for name in changed],
+    )
+
+
+def _parameters(net: Net) -> dict[tuple[int, str], jax.Array]:
+    modules = net.modules_by_path
+    found = {}
+    for position, node in enumerate(net.schedule.nodes):
+        module = modules[node.name]
+        if isinstance(module, NativeNode):
+            found |= {(position, name): value for name, value in module.arrays.items()}
+    return found

@@ -1,0 +1,64 @@
+"""Parameters of a network by NIR's names: out as NumPy arrays, and in from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirx.parameters import fitting, parameter_key, place_parameters
+from nirx_torch.module_map import array
+from nirx_torch.net import Net
+
+__all__ = ["load_parameters", "parameters_to_numpy"]
+
+
+def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
+    """Copies of all parameters, as `nirx_jax.load_parameters` (and this one) takes them.
+
+    Arguments:
+        net: of `from_nir` or `nir_to_torch`.
+
+    Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module have
+    their parameters each.
+    """
+    own = _parameters(net)
+    result = {}
+    for slot, parameter in own.items():
+        value = array(parameter)
+        assert value is not None
+        result[parameter_key(net.schedule, slot)] = value
+    return result
+
+
+def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) -> list[str]:
+    """Set parameters, in place.
+
+    Arguments:
+        net: of `from_nir` or `nir_to_torch`.
+        values: what `parameters_to_numpy` of any backend gave, or the state_dict of the module
+            that the network's graph was exported from. What it lacks stays as it is.
+        strict: raise for keys that have no place in the network; else they are returned.
+
+    Returns: the keys without a place.
+
+    **Raises**: `InputError` that names the keys without a place or with a wrong shape; then
+    nothing is changed.
+    """
+    own = _parameters(net)
+    placed, unplaced = place_parameters(net.schedule, net.origin.node, own, values, strict)
+    arrays = {
+        slot: fitting(parameter_key(net.schedule, slot), value, own[slot].shape)
+        for slot, value in placed.items()
+    }
+    with torch.no_grad():
+        for slot, value in arrays.items():
+            own[slot].copy_(torch.from_numpy(np.array(value)))
+    return unplaced
+
+
+def _parameters(net: Net) -> dict[tuple[int, str], torch.nn.Parameter]:
+    modules = enumerate(net.modules_in_order)
+    return {(position, name): p for position, m in modules for name, p in m.named_parameters()}

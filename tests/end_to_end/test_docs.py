@@ -1,0 +1,40 @@
+"""The pages of docs/: their examples run as shown, from top to bottom."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(p.name for p in (ROOT / "docs").glob("*.md"))
+RUN = [p for p in PAGES if "```python" in (ROOT / "docs" / p).read_text()]
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_examples_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / page).read_text()
+    names: dict = {}
+    for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
+        line = text[: block.start()].count("\n") + 1
+        code = compile("\n" * line + block[1], page, "exec")
+        exec(code, names)
+
+
+def test_the_pages_for_translation_have_examples():
+    wanted = {"export-torch.md", "import-torch.md", "export-jax.md", "import-jax.md"}
+    assert wanted | {"node-mapping.md", "from-nirtorch.md"} <= set(RUN)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = (ROOT / "docs" / page).read_text()
+    links = re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", text)
+    for target, anchor in links:
+        path = ROOT / "docs" / target if target else ROOT / "docs" / page
+        assert path.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in heads}
