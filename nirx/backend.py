@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
 from nirx.discretization import Discretization
@@ -25,7 +25,11 @@ class Prepared(Protocol):
 
 
 class Backend(Protocol):
-    """What an entry point of the group `nirx.backends` gives."""
+    """What an entry point of the group `nirx.backends` gives.
+
+    For the conformance suite `name` and `prepare` are enough. A backend says what it does not
+    support by `nirx.UnsupportedError` from `prepare`.
+    """
 
     name: str
 
@@ -52,13 +56,19 @@ def backend_names() -> list[str]:
 def find_backend(name: str) -> Backend:
     """The backend of a name.
 
-    **Raises**: `InputError` for an unknown name, `UnsupportedError` where its library is missing.
+    Arguments:
+        name: of an entry point of the group `nirx.backends`, or `"package.module:object"`.
+
+    **Raises**: `InputError` for an unknown name or an object that is no backend,
+    `UnsupportedError` where its library is missing.
     """
     if not isinstance(name, str):
         raise InputError(
             f"backend is a {type(name).__name__}; expected a name such as 'torch' "
             "(a discretization goes into discretization=)"
         )
+    if ":" in name:
+        return _imported(name)
     found = [e for e in entry_points(group=ENTRY_POINTS) if e.name == name]
     if not found:
         raise InputError(f"no backend {name!r}; {did_you_mean(str(name), backend_names())}")
@@ -68,6 +78,18 @@ def find_backend(name: str) -> Backend:
         extra = EXTRAS.get(name)
         mend = f'; install it with: pip install "nirx[{extra}]"' if extra else ""
         raise UnsupportedError(f"backend {name!r} cannot be imported: {error}{mend}") from error
+
+
+def _imported(name: str) -> Backend:
+    """The object of `"package.module:object"`; a class is called without arguments."""
+    try:
+        found = EntryPoint(name=name, value=name, group=ENTRY_POINTS).load()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"backend {name!r} cannot be imported: {error}") from error
+    found = found() if isinstance(found, type) else found
+    if not callable(getattr(found, "prepare", None)):
+        raise InputError(f"backend {name!r} has no prepare(graph, discretization, dtype)")
+    return found
 
 
 def from_nir(

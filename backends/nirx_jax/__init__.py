@@ -9,11 +9,15 @@ except ImportError as error:
     ) from error
 del _equinox, _jax
 
+from nirx_jax.jax_to_nir import jax_to_nir as jax_to_nir
+from nirx_jax.module_map import MODULE_MAP as MODULE_MAP
 from nirx_jax.native import NativeNode as NativeNode
 from nirx_jax.net import Net as Net
 from nirx_jax.nir_to_jax import from_nir as from_nir
 from nirx_jax.nir_to_jax import nir_to_jax as nir_to_jax
 from nirx_jax.node_map import NODE_MAP as NODE_MAP
 from nirx_jax.ops import JaxOps as JaxOps
+from nirx_jax.parameters import load_parameters as load_parameters
+from nirx_jax.parameters import parameters_to_numpy as parameters_to_numpy
 from nirx_jax.state import state_from_numpy as state_from_numpy
 from nirx_jax.to_nir import to_nir as to_nir

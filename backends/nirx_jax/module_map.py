@@ -2,15 +2,134 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import nir
+import numpy as np
+
+from nirx.errors import UnsupportedError
 from nirx.type_map import TypeMap
+from nirx_jax.lowering import number
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
 from nirx_jax.to_nir import export_native, export_net
 
-__all__ = ["MODULE_MAP"]
+__all__ = ["MODULE_MAP", "conv_node", "linear_node", "node_padding"]
 
 MODULE_MAP = TypeMap()
-"""Module type -> function from a module to a NIR node. None bypasses the module."""
+"""Module type -> function from a module to a NIR node. None bypasses the module.
 
+Containers (eqx.nn.Sequential, Lambda, Shared, MLP) need no entry: they are traced through.
+"""
+
+
+def refuse(module: Any, found: str, mend: str) -> UnsupportedError:
+    """What NIR cannot say of a module of a type that it knows."""
+    return UnsupportedError(f"{type(module).__name__} with {found} has no NIR node; {mend}")
+
+
+def linear_node(weight: Any, bias: Any) -> nir.NIRNode:
+    """Affine, or Linear where there is no bias."""
+    own = number(weight)
+    return nir.Linear(own) if bias is None else nir.Affine(own, number(bias))
+
+
+def conv_node(
+    weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> nir.NIRNode:
+    """Conv1d or Conv2d. Its input_shape is left open: the graph tells it."""
+    own = number(weight)
+    # nir's own writer wants an array; Equinox keeps [channels, 1, ...]
+    offset = np.zeros(own.shape[:1], own.dtype) if bias is None else number(bias).reshape(-1)
+    if own.ndim == 3:
+        padding = padding if isinstance(padding, str) else int(padding[0])
+        return nir.Conv1d(None, own, int(stride[0]), padding, int(dilation[0]), int(groups), offset)
+    stride, dilation = _pair(stride), _pair(dilation)
+    padding = padding if isinstance(padding, str) else _pair(padding)
+    return nir.Conv2d(None, own, stride, padding, dilation, int(groups), offset)
+
+
+def node_padding(
+    padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Any:
+    """NIR's padding for (before, after) of every axis, or None: it pads both sides alike."""
+    if all(before == after for before, after in padding):
+        return tuple(int(before) for before, _ in padding)
+    spans = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    same = tuple((span // 2, span - span // 2) for span in spans)
+    is_same = all(s == 1 for s in stride) and tuple(map(tuple, padding)) == same
+    return "same" if is_same else None
+
+
+@MODULE_MAP.register(eqx.nn.Linear)
+def _linear(module: eqx.nn.Linear) -> nir.NIRNode:
+    for name in ("in_features", "out_features"):
+        if getattr(module, name) == "scalar":
+            raise refuse(module, f"{name}='scalar'", "use 1: NIR's vectors have an axis")
+    return linear_node(module.weight, module.bias)
+
+
+@MODULE_MAP.register(eqx.nn.Conv)
+@MODULE_MAP.register(eqx.nn.Conv1d)
+@MODULE_MAP.register(eqx.nn.Conv2d)
+def _conv(module: Any) -> nir.NIRNode:
+    if module.num_spatial_dims not in (1, 2):
+        found = f"num_spatial_dims={module.num_spatial_dims}"
+        raise refuse(module, found, "NIR has Conv1d and Conv2d")
+    if module.padding_mode != "ZEROS":
+        raise refuse(module, f"padding_mode={module.padding_mode!r}", "use 'ZEROS'")
+    return conv_node(
+        module.weight,
+        module.bias,
+        module.stride,
+        _conv_padding(module),
+        module.dilation,
+        module.groups,
+    )
+
+
+def _conv_padding(module: Any) -> Any:
+    given = module.padding
+    if given == "VALID":
+        return (0,) * module.num_spatial_dims
+    if not isinstance(given, str):
+        found = node_padding(given, module.kernel_size, module.stride, module.dilation)
+        if found is None:
+            raise refuse(module, f"padding={given}", "NIR pads both sides alike")
+        return found
+    if any(n != 1 for n in module.stride):
+        raise refuse(module, f"padding={given!r} and a stride", "give the padding as numbers")
+    spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+    if given == "SAME_LOWER" and any(span % 2 for span in spans):
+        raise refuse(module, f"padding={given!r} of an odd width", "NIR's 'same' is 'SAME'")
+    return "same"
+
+
+@MODULE_MAP.register(eqx.nn.AvgPool2d)
+def _avg_pool(module: eqx.nn.AvgPool2d) -> nir.NIRNode:
+    if module.use_ceil:
+        raise refuse(module, "use_ceil=True", "NIR pools in floor mode")
+    if any(before != after for before, after in module.padding):
+        raise refuse(module, f"padding={module.padding}", "NIR pads both sides alike")
+    padding = [before for before, _ in module.padding]
+    return nir.AvgPool2d(*(np.array(v) for v in (module.kernel_size, module.stride, padding)))
+
+
+@MODULE_MAP.register(eqx.nn.Dropout)
+def _dropout(module: eqx.nn.Dropout) -> None:
+    if not module.inference and module.p != 0:
+        raise UnsupportedError(
+            "Dropout is random in training; use eqx.nn.inference_mode(model) for the export"
+        )
+
+
+MODULE_MAP.register(eqx.nn.Identity, None)
 MODULE_MAP.register(NativeNode, export_native)
 MODULE_MAP.register(Net, export_net)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    numbers = [int(n) for n in np.asarray(value).reshape(-1)]
+    return (numbers[0], numbers[-1])

@@ -11,12 +11,18 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from nirx.errors import UnsupportedError
 from nirx.tracing.value import Value
 from nirx_torch.lowering import Call, Constant, Dimension, Shape, zero
-from nirx_torch.module_map import array, conv_node, flatten_dims, linear_node, pool_node
+from nirx_torch.module_map import (
+    array,
+    conv_node,
+    flatten_dims,
+    flatten_node,
+    linear_node,
+    pool_node,
+)
 
-__all__ = ["FUNCTIONS", "METHODS"]
+__all__ = ["FUNCTIONS", "KEYWORDS", "METHODS"]
 
 Lowering = Callable[[Call], Any]
 
@@ -27,8 +33,13 @@ METHODS: dict[str, Lowering] = {}
 """Method of a tensor -> the same."""
 
 
-def lowers(*targets: Any) -> Callable[[Lowering], Lowering]:
+KEYWORDS: dict[Lowering, frozenset[str]] = {}
+"""Which arguments a lowering knows by name; others would change the result."""
+
+
+def lowers(*targets: Any, keywords: str = "input other") -> Callable[[Lowering], Lowering]:
     def put(function: Lowering) -> Lowering:
+        KEYWORDS[function] = frozenset(keywords.split())
         for target in targets:
             (METHODS if isinstance(target, str) else FUNCTIONS)[target] = function
         return function
@@ -36,7 +47,10 @@ def lowers(*targets: Any) -> Callable[[Lowering], Lowering]:
     return put
 
 
-@lowers(operator.add, operator.iadd, torch.add, "add", "__add__", "__radd__")
+@lowers(
+    *(operator.add, operator.iadd, torch.add, "add", "__add__", "__radd__"),
+    keywords="input other alpha",
+)
 def _add(call: Call) -> Any:
     a, b = call.operands("other", alpha=True)
     if isinstance(a, Constant):
@@ -46,7 +60,10 @@ def _add(call: Call) -> Any:
     return call.draft.add(a, b, call.name)
 
 
-@lowers(operator.sub, operator.isub, torch.sub, torch.subtract, "sub", "subtract")
+@lowers(
+    *(operator.sub, operator.isub, torch.sub, torch.subtract, "sub", "subtract"),
+    keywords="input other alpha",
+)
 def _sub(call: Call) -> Any:
     a, b = call.operands("other", alpha=True)
     if isinstance(b, Constant):
@@ -86,14 +103,14 @@ def _div(call: Call) -> Any:
     return call.draft.scale(a, 1.0 / divisor, call.name)
 
 
-@lowers(torch.flatten, "flatten")
+@lowers(torch.flatten, "flatten", keywords="input start_dim end_dim")
 def _flatten(call: Call) -> Any:
     start = call.number("start_dim", 1, 0)
     end = call.number("end_dim", 2, -1)
     return _flattened(call, *flatten_dims(start, end))
 
 
-@lowers("view", "reshape", torch.reshape)
+@lowers("view", "reshape", torch.reshape, keywords="")
 def _reshape(call: Call) -> Any:
     sizes = call.rest(1)
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
@@ -105,11 +122,10 @@ def _reshape(call: Call) -> Any:
 
 
 def _flattened(call: Call, start: int, end: int) -> Value:
-    node = nir.Flatten({"input": None}, start, end)
-    return call.draft.node(call.name, node, call.value(0))
+    return call.draft.node(call.name, flatten_node(start, end), call.value(0))
 
 
-@lowers(functional.linear)
+@lowers(functional.linear, keywords="input weight bias")
 def _linear(call: Call) -> Any:
     weight, bias = call.constant("weight", 1), call.constant("bias", 2, optional=True)
     return call.draft.node(call.name, linear_node(weight, bias), call.value(0))
@@ -123,7 +139,10 @@ def _matmul(call: Call) -> Any:
     return call.draft.node(call.name, linear_node(b.tensor().T, None), a)
 
 
-@lowers(functional.conv1d, functional.conv2d)
+@lowers(
+    *(functional.conv1d, functional.conv2d),
+    keywords="input weight bias stride padding dilation groups",
+)
 def _conv(call: Call) -> Any:
     node = conv_node(
         call.constant("weight", 1),
@@ -136,7 +155,10 @@ def _conv(call: Call) -> Any:
     return call.draft.node(call.name, node, call.value(0))
 
 
-@lowers(functional.avg_pool2d)
+@lowers(
+    functional.avg_pool2d,
+    keywords="input kernel_size stride padding ceil_mode count_include_pad divisor_override",
+)
 def _avg_pool(call: Call) -> Any:
     if call.argument("ceil_mode", 4, False) or call.argument("divisor_override", 6, None):
         raise call.refuse("pools with ceil_mode or divisor_override")
@@ -147,24 +169,30 @@ def _avg_pool(call: Call) -> Any:
     return call.draft.node(call.name, pool_node(nir.AvgPool2d, *sizes, padding), call.value(0))
 
 
-@lowers(functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d)
+@lowers(
+    *(functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d),
+    keywords="input p training inplace",
+)
 def _dropout(call: Call) -> Any:
     if call.argument("training", 2, True) and call.argument("p", 1, 0.5):
         raise call.refuse("is random in training", "pass training=self.training, and call eval()")
     return call.value(0)
 
 
-@lowers(torch.clone, torch.detach, "clone", "detach", "contiguous")
+@lowers(torch.clone, torch.detach, "clone", "detach", "contiguous", keywords="input memory_format")
 def _same(call: Call) -> Any:
     return call.value(0)
 
 
-@lowers(torch.zeros, torch.zeros_like, "new_zeros")
+@lowers(
+    *(torch.zeros, torch.zeros_like, "new_zeros"),
+    keywords="input size dtype device layout requires_grad memory_format pin_memory",
+)
 def _zeros(call: Call) -> Any:
     return zero()
 
 
-@lowers("size")
+@lowers("size", keywords="dim")
 def _size(call: Call) -> Any:
     axis = call.argument("dim", 1, None)
     return Shape() if axis is None else Dimension(axis)
@@ -177,4 +205,4 @@ def _attribute(call: Call) -> Any:
         return Shape()
     if name in ("device", "dtype"):
         return Constant(getattr(torch.zeros(()), name))
-    raise UnsupportedError(f"attribute {name!r} of a tensor {call.where} has no NIR node")
+    raise call.refuse(f"reads {name!r} of a tensor")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
+from torch.fx._symbolic_trace import _assert_is_none
+from torch.fx.node import map_arg
 
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.exporting import call_exporter
@@ -15,7 +19,7 @@ from nirx.runners import takes_state
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx.type_map import ABSENT, Handler, find_handler
-from nirx_torch.functional import FUNCTIONS, METHODS
+from nirx_torch.functional import FUNCTIONS, KEYWORDS, METHODS
 from nirx_torch.lowering import (
     Call,
     Constant,
@@ -26,8 +30,9 @@ from nirx_torch.lowering import (
     StateIn,
     zero,
 )
+from nirx_torch.mutation import place_of
 from nirx_torch.native import NativeNode
-from nirx_torch.trace import Trace, hidden_state, place_of
+from nirx_torch.trace import Trace, hidden_state
 
 __all__ = ["Exporters", "interpret"]
 
@@ -98,7 +103,7 @@ class _Interpreter:
         self.flows: dict[fx.Node, Any] = {}
         self.inputs: dict[str, Value] = {}
         self.loops: dict[tuple[Any, tuple[Any, ...]], Value] = {}
-        self.last_call: dict[str, LeafResult] = {}
+        self.stateful_calls: list[LeafResult] = []
         self.result = next(n for n in reversed(trace.graph.nodes) if n.op == "output").args[0]
         self.arguments = [n.target for n in trace.graph.nodes if n.op == "placeholder"]
         self.shapes = self._shapes(shapes)
@@ -109,6 +114,7 @@ class _Interpreter:
             if node in live and node.op != "output":
                 self.flows[node] = self._flow(node)
         outputs, new_state = self._split(self._resolved(self.result))
+        self._require_states_returned(new_state)
         self._outputs(outputs)
         self._close(new_state)
         if len(self.inputs) == 1:
@@ -120,7 +126,7 @@ class _Interpreter:
     def _live(self) -> set[fx.Node]:
         """What the result or the hidden state depends on."""
         work: list[fx.Node] = []
-        fx.node.map_arg((self.result, list(self.trace.hidden.values())), work.append)
+        map_arg((self.result, list(self.trace.hidden.values())), work.append)
         live: set[fx.Node] = set()
         while work:
             node = work.pop()
@@ -133,15 +139,17 @@ class _Interpreter:
         if node.op == "placeholder":
             return StateIn(str(node.target))
         if node.op == "get_attr":
-            return Constant(_attribute(self.module, str(node.target)))
+            return Constant(self.trace.constants[str(node.target)])
         if node.op == "call_module":
             return self._leaf(node)
         arguments = self._resolved(node.args)
         keywords = self._resolved(dict(node.kwargs))
         if node.target is hidden_state:
             return StateIn(tuple(a.content for a in arguments))
-        if node.target is fx._symbolic_trace._assert_is_none:
+        if node.target is _assert_is_none:
             return Constant(None)
+        if node.op == "call_function" and _is_record(node.target):
+            return _record(node.target, arguments, keywords)
         flows = [*_flat(arguments), *_flat(keywords)]
         if all(isinstance(a, Constant) for a in flows):
             return self._constant(node, arguments, keywords)
@@ -172,6 +180,9 @@ class _Interpreter:
                 f"{place} has no NIR node; put it into a module of its own and give that an "
                 "entry in module_map"
             )
+        unknown = sorted(set(keywords) - KEYWORDS[lowering])
+        if unknown:
+            raise UnsupportedError(f"{place} has {unknown[0]}=, which has no NIR node")
         call = Call(self.draft, self._name(node), place, arguments, keywords, self._value)
         try:
             return lowering(call)
@@ -205,7 +216,14 @@ class _Interpreter:
         path = str(node.target)
         module = self.module.get_submodule(path)
         exported = self.exporters.export(module, path)
-        first, *others = [*self._resolved(node.args), *self._resolved(dict(node.kwargs)).values()]
+        keywords = self._resolved(dict(node.kwargs))
+        given = [*self._resolved(node.args)]
+        if not given:  # by name, in any order
+            names = [n for n in inspect.signature(module.forward).parameters if n in keywords]
+            given = [keywords.pop(names[0])] if names else given
+        if not given:
+            raise UnsupportedError(f"{path} is called without a value")
+        first, *others = [*given, *keywords.values()]
         value = self._value(first)
         if not isinstance(value, Value):
             raise UnsupportedError(f"{path} works on a constant, which NIR has no node for")
@@ -217,7 +235,8 @@ class _Interpreter:
         if not (others or self.exporters.has_state(module)):
             return value
         result = LeafResult(value, path, state_in)
-        self.last_call[path] = result
+        if exported is not None:
+            self.stateful_calls.append(result)
         return result
 
     def _require_own_state(self, path: str, part: Any) -> None:
@@ -250,10 +269,10 @@ class _Interpreter:
                     f"indexing argument {state.root!r} has no NIR node; forward is to be one time "
                     "step on tensors"
                 )
-            if state.root not in self.inputs:
-                shape = self.shapes.get(state.root)
-                self.inputs[state.root] = self.draft.input(state.root, shape)
-            return self.inputs[state.root]
+            name = str(state.root)
+            if name not in self.inputs:
+                self.inputs[name] = self.draft.input(name, self.shapes.get(name))
+            return self.inputs[name]
         key = state.root, state.path
         if key not in self.loops:
             self.loops[key] = self.draft.late(_loop_name(*key))
@@ -262,7 +281,9 @@ class _Interpreter:
     def _has_state(self) -> bool:
         """Whether the argument `state` is the state: forward then gives (y, state)."""
         pair = isinstance(self.result, tuple | list) and len(self.result) == 2
-        return pair or isinstance(self.flows.get(self.result), LeafResult)
+        return pair or (
+            isinstance(self.result, fx.Node) and isinstance(self.flows.get(self.result), LeafResult)
+        )
 
     # -- the ends ---------------------------------------------------------------------
 
@@ -276,6 +297,34 @@ class _Interpreter:
             self._require_no_values(result[1])
         return result[0], result[1]
 
+    def _require_states_returned(self, new_state: Any) -> None:
+        """Every module has to find the state that it left itself: NIR's nodes do."""
+        hidden = {slot: self._resolved(left) for slot, left in self.trace.hidden.items()}
+        given = takes_state(self.module.forward) and "state" not in self.trace.pinned
+        threads = given and new_state is not None
+        for call in self.stateful_calls:
+            own = [part for part in call.state_in if isinstance(part, StateIn)]
+            module = self.module.get_submodule(call.module)
+            if threads and not own and takes_state(module.forward) and _remembers(module):
+                raise UnsupportedError(
+                    f"{call.module} starts afresh in every step: forward passes it no part of its "
+                    "argument `state`"
+                )
+            for part in own:
+                if isinstance(part.root, tuple):
+                    after = hidden.get(part.root)
+                elif part.root == "state" and threads:
+                    after = new_state
+                else:
+                    continue  # an argument: what comes back as it is the caller's affair
+                found = _after(after, part.path)
+                own_state = isinstance(found, LeafState) and found.result is call
+                if not own_state and found is not call.value:  # its last output may be state too
+                    raise UnsupportedError(
+                        f"{call.module} reads {_loop_name(part.root, part.path)!r}, where forward "
+                        "does not leave the state that it gives back"
+                    )
+
     def _require_no_values(self, state: Any) -> None:
         if any(isinstance(part, Value) and part.sources for part in _flat(state)):
             raise UnsupportedError(
@@ -285,7 +334,8 @@ class _Interpreter:
             )
 
     def _outputs(self, result: Any) -> None:
-        named = [(name, part) for name, part in _named(result) if not _is_state(part)]
+        states = {part.root for call in self.stateful_calls for part in call.state_in}
+        named = [(name, part) for name, part in _named(result) if not _is_state(part, states)]
         if not named:
             raise UnsupportedError(f"{type(self.module).__name__}.forward returns no value")
         for name, part in named:
@@ -310,11 +360,7 @@ class _Interpreter:
 
     def _new(self, after: Any, root: Any, path: tuple[Any, ...]) -> Value:
         """What a step leaves at a place of its state."""
-        found = after
-        for key in path:
-            if isinstance(found, StateIn | LeafState):
-                break
-            found = _at(found, key)
+        found = _after(after, path)
         if found is None or isinstance(found, Dimension | Shape):
             raise UnsupportedError(
                 f"{_loop_name(root, path)}: forward reads it but leaves no value"
@@ -377,13 +423,6 @@ def _shape(value: Any) -> tuple[int, ...]:
         raise InputError(f"input_shape={value!r}; expected whole numbers") from error
 
 
-def _attribute(module: torch.nn.Module, path: str) -> Any:
-    found: Any = module
-    for name in path.split("."):
-        found = getattr(found, name)
-    return found
-
-
 def _is_getitem(node: fx.Node) -> bool:
     return getattr(node.target, "__name__", "") == "getitem"
 
@@ -393,7 +432,8 @@ def _label(node: fx.Node) -> str:
         return f"torch.Tensor.{node.target}"
     name = getattr(node.target, "__name__", str(node.target))
     owner = getattr(node.target, "__module__", None) or "torch"
-    return f"{owner.removeprefix('_').replace('torch._C._nn', 'torch.nn.functional')}.{name}"
+    owner = "operator" if owner == "_operator" else owner
+    return f"{owner.replace('torch._C._nn', 'torch.nn.functional')}.{name}"
 
 
 def _flat(tree: Any) -> list[Any]:
@@ -416,8 +456,11 @@ def _is_nothing(part: Any) -> bool:
     return isinstance(part, Constant) or (isinstance(part, Value) and not part.sources)
 
 
-def _is_state(part: Any) -> bool:
-    return isinstance(part, LeafState | StateIn) or _is_nothing(part)
+def _is_state(part: Any, states: set[Any]) -> bool:
+    """Whether a part of the result is no output: None, or the state of a module."""
+    if isinstance(part, StateIn):
+        return isinstance(part.root, tuple) or part.root in states
+    return isinstance(part, LeafState) or (isinstance(part, Constant) and part.content is None)
 
 
 def _named(result: Any, name: str = "output") -> list[tuple[str, Any]]:
@@ -436,6 +479,27 @@ def _at(tree: Any, key: Any) -> Any:
         )
     except (KeyError, IndexError, TypeError, AttributeError):
         return None
+
+
+def _after(tree: Any, path: tuple[Any, ...]) -> Any:
+    """What stands at the end of a path into a state, or around it."""
+    for key in path:
+        if isinstance(tree, StateIn | LeafState):
+            break
+        tree = _at(tree, key)
+    return tree
+
+
+def _is_record(target: Any) -> bool:
+    return isinstance(target, type) and (hasattr(target, "_fields") or is_dataclass(target))
+
+
+def _record(kind: Any, arguments: Any, keywords: Any) -> Any:
+    """A NamedTuple or a dataclass, which torch.fx takes for a call; as a tuple or a dict."""
+    if issubclass(kind, tuple):
+        return kind(*arguments, **keywords)
+    names = [field.name for field in fields(kind)]
+    return {**dict(zip(names, arguments, strict=False)), **keywords}
 
 
 def _loop_name(root: Any, path: tuple[Any, ...]) -> str:

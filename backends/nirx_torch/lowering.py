@@ -73,6 +73,13 @@ class LeafState:
 _MISSING = object()
 
 
+def _unwrapped(tree: Any) -> Any:
+    """Constants as what they hold, in tuples too; the rest as it is."""
+    if isinstance(tree, Constant):
+        return tree.content
+    return tuple(_unwrapped(part) for part in tree) if isinstance(tree, tuple) else tree
+
+
 @dataclass(frozen=True)
 class Call:
     """One operation of a trace.
@@ -104,7 +111,7 @@ class Call:
             value = self.arguments[position]
         if value is _MISSING:
             value = default
-        return value.content if isinstance(value, Constant) else value
+        return _unwrapped(value)
 
     def number(self, name: str, position: int, default: int) -> int:
         """An argument as an integer."""
@@ -112,7 +119,7 @@ class Call:
 
     def rest(self, start: int) -> tuple[Any, ...]:
         """The positional arguments from `start` on."""
-        return tuple(a.content if isinstance(a, Constant) else a for a in self.arguments[start:])
+        return tuple(_unwrapped(a) for a in self.arguments[start:])
 
     def value(self, position: int) -> Value:
         """A positional argument (or `input`) as a value of the network."""

@@ -8,13 +8,21 @@ import nir
 import numpy as np
 import torch
 
-from nirx.errors import UnsupportedError
+from nirx.errors import InputError, UnsupportedError
 from nirx.type_map import TypeMap
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 from nirx_torch.to_nir import export_native, export_net
 
-__all__ = ["MODULE_MAP", "array", "conv_node", "flatten_dims", "linear_node", "pool_node"]
+__all__ = [
+    "MODULE_MAP",
+    "array",
+    "conv_node",
+    "flatten_dims",
+    "flatten_node",
+    "linear_node",
+    "pool_node",
+]
 
 MODULE_MAP = TypeMap()
 """Module type -> function from a module to a NIR node. None bypasses the module."""
@@ -24,6 +32,8 @@ def array(tensor: torch.Tensor | None) -> np.ndarray | None:
     """A copy as NumPy array; bfloat16, which NumPy lacks, becomes float32."""
     if tensor is None:
         return None
+    if tensor.is_meta or isinstance(tensor, torch.nn.parameter.UninitializedParameter):
+        raise InputError("a parameter has no numbers yet (meta device, or lazy module)")
     tensor = tensor.detach().cpu()
     return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy().copy()
 
@@ -35,9 +45,9 @@ def refuse(module: torch.nn.Module, found: str, mend: str) -> UnsupportedError:
 
 def linear_node(weight: Any, bias: Any) -> nir.NIRNode:
     """Affine, or Linear where there is no bias."""
-    own = array(weight)
+    own, offset = array(weight), array(bias)
     assert own is not None
-    return nir.Linear(own) if bias is None else nir.Affine(own, array(bias))
+    return nir.Linear(own) if offset is None else nir.Affine(own, offset)
 
 
 def conv_node(
@@ -71,6 +81,12 @@ def flatten_dims(start: int, end: int) -> tuple[int, int]:
             "from axis 1"
         )
     return start - (start > 0), end - (end > 0)
+
+
+def flatten_node(start: int, end: int) -> nir.NIRNode:
+    """Flatten in NIR's axes; the graph tells its input_type."""
+    unknown: Any = {"input": None}  # narrower in nir's annotations than in nir
+    return nir.Flatten(unknown, start, end)
 
 
 @MODULE_MAP.register(torch.nn.Linear)
@@ -111,7 +127,7 @@ def _sum_pool(module: torch.nn.LPPool2d) -> nir.NIRNode:
 @MODULE_MAP.register(torch.nn.Flatten)
 def _flatten(module: torch.nn.Flatten) -> nir.NIRNode:
     start, end = flatten_dims(module.start_dim, module.end_dim)
-    return nir.Flatten({"input": None}, start, end)
+    return flatten_node(start, end)
 
 
 def _dropout(module: Any) -> None:

@@ -100,14 +100,29 @@ class Convolution(NativeNode):
         self.transposed, self.output_padding, self.padding_mode = False, (0,) * axes, "zeros"
 
     def _load_from_state_dict(
-        self, state_dict: Any, prefix: str, metadata: Any, strict: bool, missing: Any, *rest: Any
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: Any,
+        unexpected_keys: Any,
+        error_msgs: Any,
     ) -> None:
         # A convolution without bias is exported with one of zeros: nir cannot write None. So a
         # state_dict that has none still fits.
-        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *rest)
+        super()._load_from_state_dict(
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )
         key, bias = prefix + "bias", self._parameters["bias"]
-        if key in missing and bias is not None and not bias.any():
-            missing.remove(key)
+        if key in missing_keys and bias is not None and not bias.any():
+            missing_keys.remove(key)
 
 
 class Conv1d(Convolution, torch.nn.Conv1d):

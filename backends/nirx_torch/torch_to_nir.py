@@ -62,6 +62,9 @@ def torch_to_nir(
     """
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"torch_to_nir: a {type(module).__name__}; expected a torch.nn.Module")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InputError("torch_to_nir: a scripted module; pass the one before torch.jit.script")
+    module = getattr(module, "_orig_mod", module)  # what torch.compile was given
     require_type_map(module_map, "module_map", MODULE_FORM)
     require_type_map(default_dict, "default_dict", MODULE_FORM)
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))

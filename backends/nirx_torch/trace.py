@@ -6,6 +6,7 @@ node, not the twenty operations inside it), keeps their names, and needs no exam
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +14,13 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.fx.node import map_aggregate
+from torch.fx.proxy import TraceError
 
-from nirx.errors import UnsupportedError
+from nirx.errors import InputError, UnsupportedError
+from nirx_torch.mutation import StepProxy, kept_as_it_is, require_no_lost_writes
 
-__all__ = ["Trace", "hidden_state", "place_of", "trace"]
+__all__ = ["Trace", "hidden_state", "trace"]
 
 Slot = tuple[str, str]
 """A module's path, and the attribute in which it keeps state."""
@@ -35,10 +39,12 @@ class Trace:
         graph: what was computed.
         hidden: what the step leaves in attributes of modules, in place of what it found there.
         before: what the attributes hold before the first step.
+        constants: the tensors and other objects that it reads, by the names in the graph.
         pinned: the arguments of forward that were given a value.
     """
 
     graph: fx.Graph
+    constants: dict[str, Any]
     pinned: tuple[str, ...] = ()
     hidden: dict[Slot, Any] = field(default_factory=dict)
     before: dict[Slot, Any] = field(default_factory=dict)
@@ -55,33 +61,74 @@ def trace(
         is_leaf: modules that are one node, whatever is inside them.
         concrete_args: arguments that are no inputs, with their values.
 
-    **Raises**: `UnsupportedError` for control flow that depends on data.
+    **Raises**: `UnsupportedError` for control flow that depends on data, for random numbers
+    and for writes into tensors that the graph would not show; `InputError`.
     """
-    first = _trace(module, is_leaf, concrete_args, {})
+    pinned = _pinned(module, concrete_args)
+    try:
+        first = _trace(module, is_leaf, pinned, {})
+    except UnsupportedError:
+        # Many a forward fills a list of its own where it is given no state (Norse does).
+        if "state" in pinned or not _may_be_none(module, "state"):
+            raise
+        pinned["state"] = None
+        first = _trace(module, is_leaf, pinned, {})
     if not first.hidden:
         return first
     # Only now it is known which attributes hold state; what reads them has to see it.
-    return _trace(module, is_leaf, concrete_args, first.before)
+    return _trace(module, is_leaf, pinned, first.before)
+
+
+def _pinned(module: torch.nn.Module, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the caller pins, and the arguments that are options with a default."""
+    arguments = inspect.signature(module.forward).parameters
+    for name in given or ():
+        if name not in arguments:
+            known = ", ".join(arguments)
+            raise InputError(f"concrete_args has {name!r}; forward takes {known}")
+    options = {k: p.default for k, p in arguments.items() if type(p.default) in OPTIONS}
+    return {**options, **(given or {})}
+
+
+OPTIONS = (bool, int, float, str)
+"""Types of defaults that make an argument an option rather than an input."""
 
 
 def _trace(
     module: torch.nn.Module,
     is_leaf: Callable[[torch.nn.Module], bool],
-    concrete_args: Mapping[str, Any] | None,
+    pinned: dict[str, Any],
     slots: Mapping[Slot, Any],
 ) -> Trace:
     tracer = _Tracer(is_leaf, slots)
-    with _kept_as_it_is(module), _assignments_to(tracer, module):
+    with kept_as_it_is(module), _assignments_to(tracer, module), _factories():
         try:
-            graph = tracer.trace(module, dict(concrete_args) if concrete_args else None)
-        except fx.proxy.TraceError as error:
+            graph = tracer.trace(module, dict(pinned) or None)
+        except (TraceError, TypeError) as error:
+            if not (isinstance(error, TraceError) or "Proxy" in str(error)):
+                raise
             raise UnsupportedError(
                 f"{type(module).__name__}: its forward decides or loops by the values or the "
                 f"length of a tensor ({error}); write one time step as straight code, or pin an "
                 'argument with concrete_args={"state": None}'
             ) from error
-    hidden = {slot: fx.node.map_aggregate(v, _node) for slot, v in tracer.written.items()}
-    return Trace(graph, tuple(concrete_args or ()), hidden, dict(slots) or tracer.found)
+        read = {str(n.target) for n in graph.nodes if n.op == "get_attr"}
+        constants = {name: _attribute(module, name) for name in sorted(read)}
+    hidden = {slot: map_aggregate(v, _node) for slot, v in tracer.written.items()}
+    require_no_lost_writes(graph, hidden, module)
+    return Trace(graph, constants, tuple(pinned), hidden, dict(slots) or tracer.found)
+
+
+def _attribute(module: torch.nn.Module, path: str) -> Any:
+    found: Any = module
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _may_be_none(module: torch.nn.Module, name: str) -> bool:
+    parameter = inspect.signature(module.forward).parameters.get(name)
+    return parameter is not None and parameter.default is None
 
 
 def _node(value: Any) -> Any:
@@ -98,6 +145,9 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
         return self.is_leaf(m) or super().is_leaf_module(m, module_qualified_name)
 
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return StepProxy(node, self)
+
     def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> Any:
         made = super().create_args_for_root(root_fn, is_module, concrete_args)
         for path, name in self.slots:
@@ -108,17 +158,35 @@ class _Tracer(fx.Tracer):
 
 
 @contextmanager
-def _kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
-    """Undo what tracing and the module's own forward leave in its attributes."""
-    kept = [(m, dict(vars(m)), dict(m._buffers)) for m in module.modules()]
+def _factories() -> Iterator[None]:
+    """Let functions that make tensors take sizes that are known at run time alone.
+
+    torch.fx sees no call whose arguments are plain numbers, and so lets these fail.
+    """
+    plain = {name: getattr(torch, name) for name in FACTORIES}
+
+    def seen(function: Callable[..., Any]) -> Callable[..., Any]:
+        def make(*args: Any, **kwargs: Any) -> Any:
+            found: list[fx.Proxy] = []
+            map_aggregate(
+                (args, kwargs), lambda a: found.append(a) if isinstance(a, fx.Proxy) else None
+            )
+            if not found:
+                return function(*args, **kwargs)
+            return found[0].tracer.create_proxy("call_function", function, args, kwargs)
+
+        return make
+
+    for name, function in plain.items():
+        setattr(torch, name, seen(function))
     try:
         yield
     finally:
-        for m, attributes, buffers in kept:
-            vars(m).clear()
-            vars(m).update(attributes)
-            m._buffers.clear()
-            m._buffers.update(buffers)
+        for name, function in plain.items():
+            setattr(torch, name, function)
+
+
+FACTORIES = ("zeros", "ones", "full", "empty", "rand", "randn", "arange", "eye")
 
 
 @contextmanager
@@ -148,12 +216,5 @@ def _assignments_to(tracer: _Tracer, root: torch.nn.Module) -> Iterator[None]:
 
 def _holds_proxy(value: Any) -> bool:
     found = []
-    fx.node.map_aggregate(value, lambda leaf: found.append(isinstance(leaf, fx.Proxy)))
+    map_aggregate(value, lambda leaf: found.append(isinstance(leaf, fx.Proxy)))
     return any(found)
-
-
-def place_of(node: fx.Node, root: torch.nn.Module) -> str:
-    """Where in the model an operation stands, for an error."""
-    stack = node.meta.get("nn_module_stack") or {}
-    path = next(reversed(stack), "")
-    return f"at {path}" if path else f"in {type(root).__name__}.forward"

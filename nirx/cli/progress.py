@@ -43,18 +43,19 @@ class BarAdvance:
 
 
 @contextmanager
-def bars(steps: int) -> Iterator[Bars]:
+def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
     """Bars that appear after a second, if stderr is a terminal, and leave no trace.
 
     Arguments:
         steps: length of each.
+        unit: what is counted.
     """
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("steps"),
+        TextColumn(unit),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,

@@ -157,6 +157,7 @@ class Draft:
         """
         rule = discretization or Discretization()
         fold_shifts(self)
+        self._settle_loops()
         forced = force_delays(self, rule)
         self._insert_delays(forced, rule.dt)
         edges = self.resolved_edges()
@@ -178,6 +179,29 @@ class Draft:
     def resolved_edges(self) -> list[tuple[str, str]]:
         """The edges with every loop replaced by what it is closed with."""
         return [pair for source, target in self.edges for pair in _expanded(source, target)]
+
+    def _settle_loops(self) -> None:
+        """Give loops the shapes of what they carry. **Raises**: `UnsupportedError`."""
+        read = {s for s, _ in self.edges if isinstance(s, Loop)}
+        written: set[Loop] = set()
+        before = -1
+        while before != len(written):  # one may carry another, to any depth
+            before = len(written)
+            for loop in self.loops:
+                if loop in written or loop.value is None:
+                    continue
+                for source in loop.value.sources:
+                    if isinstance(source, str) or source in written:
+                        known = self.shapes[source] if isinstance(source, str) else source.shape
+                        loop.shape = loop.value.shape or loop.shape or known
+                        written.add(loop)
+                if not loop.value.sources:
+                    written.add(loop)
+        for loop in self.loops:
+            if loop in read and loop.value is not None and loop not in written:
+                raise UnsupportedError(
+                    f"{loop.name} is read, but nothing is ever written into it; make it a parameter"
+                )
 
     def _insert_delays(self, loops: list[Loop], dt: float) -> None:
         """A Delay for each of the loops, which may read one another."""

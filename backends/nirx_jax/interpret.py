@@ -1,0 +1,219 @@
+"""Interpret a trace: what flows in and out, the modules, and the states between the steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nirx.errors import UnsupportedError, warn_caller
+from nirx.tracing.draft import Draft
+from nirx.tracing.value import Value
+from nirx_jax.exporters import Exporters
+from nirx_jax.leaf import INPUT, LeafCall, Place, dotted
+from nirx_jax.lowering import Constant, LeafState, StateIn, number
+from nirx_jax.trace import Static, Trace
+from nirx_jax.walk import Walk, live_operations
+
+__all__ = ["interpret"]
+
+
+def interpret(kind: str, trace: Trace, exporters: Exporters) -> Draft:
+    """The draft of a traced module.
+
+    Arguments:
+        kind: the module's type, for errors.
+
+    **Raises**: `UnsupportedError`.
+    """
+    return _Interpreter(kind, trace, exporters).run()
+
+
+class _Interpreter:
+    def __init__(self, kind: str, trace: Trace, exporters: Exporters):
+        self.kind, self.trace, self.exporters = kind, trace, exporters
+        self.draft = Draft()
+        self.inputs: dict[str, Value] = {}
+        self.loops: dict[Place, Value] = {}
+        self.calls: list[tuple[LeafCall, dict[Place, StateIn]]] = []
+
+    def run(self) -> Draft:
+        whole = self.trace.jaxpr
+        arguments = [
+            _Input(name, v.aval.shape) if isinstance(name, str) else StateIn(name, v.aval.shape)
+            for name, v in zip(self.trace.inputs, whole.jaxpr.invars, strict=True)
+        ]
+        walk = Walk(self.kind, self.draft, self._leaf, self._value)
+        results = walk.run(whole.jaxpr, whole.consts, arguments, self._wanted())
+        self._outputs([(path, self._result(part, results)) for path, part in self.trace.values])
+        if self.trace.state is not None:
+            after = {path: self._result(part, results) for path, part in self.trace.state}
+            self._close(after)
+            self._check_states(after)
+        if len(self.inputs) == 1:
+            self.draft.rename(next(iter(self.inputs)), "input")
+        return self.draft
+
+    def _wanted(self) -> list[Any]:
+        """The results that count: values, and what becomes of every state that they depend on."""
+        jaxpr = self.trace.jaxpr.jaxpr
+        before = dict(zip(self.trace.inputs, jaxpr.invars, strict=True))
+        state = [(p, n) for p, n in self.trace.state or () if isinstance(n, int) and p in before]
+        wanted = [jaxpr.outvars[n] for _, n in self.trace.values if isinstance(n, int)]
+        while True:
+            _, used = live_operations(jaxpr, wanted)
+            more = [jaxpr.outvars[n] for p, n in state if id(before[p]) in used]
+            if not more:
+                return wanted
+            wanted += more
+            state = [(p, n) for p, n in state if id(before[p]) not in used]
+
+    def _result(self, part: Any, results: list[Any]) -> tuple[Any, Any]:
+        if isinstance(part, Static):
+            return Constant(part.content), None
+        return results[part], self.trace.jaxpr.out_avals[part].shape
+
+    # -- modules ----------------------------------------------------------------------
+
+    def _leaf(self, call: LeafCall, operands: list[Any], shapes: list[Any]) -> list[Any]:
+        leaf = call.leaf
+        place = leaf._place
+        exported = self.exporters.export(leaf)
+        value, states = None, {}
+        for role, flow, shape in zip(call.roles, operands, shapes, strict=True):
+            if role == INPUT and value is None:
+                value = self._settled(flow, shape, place)
+            elif isinstance(role, tuple):
+                if self._is_own_state(place, leaf, flow):
+                    states[role] = flow
+            elif not isinstance(flow, Constant):
+                raise UnsupportedError(f"{place} takes several values; a NIR node reads one")
+        if not isinstance(value, Value):
+            raise UnsupportedError(f"{place} works on a constant, which NIR has no node for")
+        gives = tuple(call.shapes[0].shape)
+        if exported is not None:
+            value = self.draft.node(place, exported, value, leaf._path)
+            self.calls.append((call, states))
+            if any(part is not None and part not in states for part in call.places):
+                warn_caller(
+                    f"{place} is called without the state of the step before, so it starts afresh "
+                    "in every step of the module; its NIR node keeps its state"
+                )
+        if value.shape not in (None, gives):
+            what = "is bypassed but" if exported is None else "has a node that"
+            raise UnsupportedError(
+                f"{place} {what} gives shape {value.shape}; the module itself gives {gives}"
+            )
+        value = Value(value.sources, gives)
+        return [value if path is None else LeafState(call, path) for path in call.places]
+
+    def _is_own_state(self, place: str, leaf: Any, flow: Any) -> bool:
+        if isinstance(flow, StateIn | Constant):
+            return isinstance(flow, StateIn)
+        if isinstance(flow, LeafState):
+            other = flow.call.leaf
+            same = other._path == leaf._path
+            what = "takes two steps in one" if same else f"takes the state of {other._place}"
+            raise UnsupportedError(f"{place} {what}, which has no NIR node")
+        raise UnsupportedError(f"{place} takes a value as its state, which has no NIR node")
+
+    # -- values -----------------------------------------------------------------------
+
+    def _value(self, flow: Any, where: str) -> Any:
+        """What flows as a value of the network; constants stay constants."""
+        if isinstance(flow, Value | Constant):
+            return flow
+        if isinstance(flow, _Input):
+            if flow.name not in self.inputs:
+                self.inputs[flow.name] = self.draft.input(flow.name, flow.shape)
+            return self.inputs[flow.name]
+        if isinstance(flow, StateIn):
+            if flow.place not in self.loops:
+                self.loops[flow.place] = self.draft.late(_loop_name(flow.place), flow.shape)
+            return self.loops[flow.place]
+        owner = flow.call.leaf._place
+        raise UnsupportedError(f"{where}: the state of {owner} is read as a value")
+
+    def _settled(self, flow: Any, shape: Any, where: str) -> Any:
+        """A value whose shape in the program is the one it has in NIR."""
+        value = self._value(flow, where)
+        if isinstance(value, Value) and value.shape not in (None, shape):
+            raise UnsupportedError(
+                f"{where}: axes of size 1 were added to a value of shape {value.shape}, which "
+                f"now has shape {shape}; NIR has no node for that"
+            )
+        return value
+
+    # -- the ends ---------------------------------------------------------------------
+
+    def _outputs(self, results: list[tuple[Place, tuple[Any, Any]]]) -> None:
+        if not results:
+            raise UnsupportedError(f"{self.kind} returns no value")
+        for path, (flow, shape) in results:
+            name = "output" if len(results) == 1 else _output_name(path)
+            value = self._settled(flow, shape, f"output {name!r}")
+            if not isinstance(value, Value):
+                raise UnsupportedError(f"output {name!r} is a constant, which NIR has no node for")
+            self.draft.output(name, value)
+
+    def _close(self, after: dict[Place, tuple[Any, Any]]) -> None:
+        closed = set()
+        while len(closed) < len(self.loops):  # what closes one may read another
+            for place, late in list(self.loops.items()):
+                if place not in closed:
+                    closed.add(place)
+                    self.draft.close(late, self._new(after.get(place), place))
+                    self._warn_of_start(place)
+
+    def _new(self, left: tuple[Any, Any] | None, place: Place) -> Value:
+        """What a step leaves at a place of its state."""
+        name = _loop_name(place)
+        if left is None or left[0] is None:
+            raise UnsupportedError(f"{name}: the call reads it but leaves no value")
+        value = self._settled(*left, name)
+        if isinstance(value, Value):
+            return value
+        if np.any(number(value.content)):
+            raise UnsupportedError(f"{name}: the call leaves a constant there")
+        return Value(())
+
+    def _warn_of_start(self, place: Place) -> None:
+        start = self.trace.before.get(place)
+        if hasattr(start, "__array__") and np.any(number(start)):
+            warn_caller(
+                f"{_loop_name(place)} does not start at zero; a NIR graph holds no start, pass it "
+                "as state to the network"
+            )
+
+    def _check_states(self, after: dict[Place, tuple[Any, Any]]) -> None:
+        """Every module's new state has to stand where its old one came from."""
+        for call, states in self.calls:
+            own = call.leaf._place
+            for part, old in states.items():
+                left, _ = after.get(old.place, (None, None))
+                name = _loop_name(old.place)
+                if part not in call.places and left != old:
+                    raise UnsupportedError(f"{own} reads {name}, which is not its own state")
+                if left == (LeafState(call, part) if part in call.places else old):
+                    continue
+                found = f"that of {left.call.leaf._place}" if isinstance(left, LeafState) else "not"
+                raise UnsupportedError(
+                    f"{own} takes its state from {name}, but its new state is {found} what the "
+                    "call leaves there; NIR's nodes keep their own"
+                )
+
+
+class _Input:
+    def __init__(self, name: str, shape: Any):
+        self.name, self.shape = name, shape
+
+
+def _output_name(path: Place) -> str:
+    name = "output"
+    for key in path:
+        name = f"{name}_{key.idx}" if hasattr(key, "idx") else dotted((key,))
+    return name
+
+
+def _loop_name(place: Place) -> str:
+    return ".".join(["state", *([dotted(place)] if place else [])])

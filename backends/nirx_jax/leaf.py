@@ -1,0 +1,196 @@
+"""`Leaf`: stands for a mapped module while a step is traced; its call is one opaque operation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from nirx.errors import UnsupportedError
+from nirx.runners import takes_state
+
+__all__ = ["INPUT", "LEAF", "Leaf", "LeafCall", "Place", "dotted", "is_array"]
+
+Place = tuple[Any, ...]
+"""Where an array stands in a nest: JAX's key path."""
+
+INPUT = "input"
+
+LEAF = Primitive("nirx_module")
+"""The call of a mapped module. Its one parameter, `call`, is a `LeafCall`."""
+LEAF.multiple_results = True
+
+
+@dataclass(eq=False)
+class LeafCall:
+    """One call of a mapped module.
+
+    Arguments:
+        leaf: what was called.
+        roles: of every array it was given: `INPUT`, a `Place` in its state, or the name of
+            another argument.
+        places: of every array it gave: None for its value, or a `Place` in its new state.
+        shapes: of what it gave.
+    """
+
+    leaf: Leaf
+    roles: list[Any]
+    places: list[Place | None]
+    shapes: list[Any]
+
+
+class Leaf:
+    """A module whose call is recorded and not looked into. Attributes are the module's own.
+
+    Arguments:
+        module: left as it is.
+        place: where it stands in the model: the name of its node.
+        path: where it stands first, if at several places.
+        refuse: raises the exporter's refusal of the module, if it has one.
+    """
+
+    def __init__(self, module: Any, place: str, path: str, refuse: Callable[[Leaf], Any]):
+        self._module, self._place, self._path = module, place, path
+        self._refuse = refuse
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        """isinstance sees the module's type, as Sequential needs."""
+        return type(self._module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        module = self._module
+        if isinstance(module, eqx.nn.Dropout) and not kwargs.keys() <= {"key"}:
+            return module(*args, **kwargs)  # the call overrides `inference`
+        bound = inspect.signature(module).bind(*args, **kwargs)
+        given, structure = jax.tree_util.tree_flatten_with_path(dict(bound.arguments))
+        arrays = [i for i, (_, part) in enumerate(given) if is_array(part)]
+        operands = [given[i][1] for i in arrays]
+        result: dict[str, Any] = {}
+
+        def call(*values: Any) -> list[Any]:
+            parts = [part for _, part in given]
+            for i, value in zip(arrays, values, strict=True):
+                parts[i] = value
+            bound.arguments.update(structure.unflatten(parts))
+            value, state, result["stateful"] = self._split(module(*bound.args, **bound.kwargs))
+            result["state"], result["structure"] = jax.tree_util.tree_flatten_with_path(state)
+            return [value, *(part for _, part in result["state"] if is_array(part))]
+
+        try:
+            shapes = (jax.ShapeDtypeStruct(x.shape, x.dtype) for x in operands)
+            traced = jax.make_jaxpr(call)(*shapes)
+        except Exception:
+            self._refuse(self)
+            raise
+        first = next(iter(bound.arguments), None)
+        roles = [_role(given[i][0], first) for i in arrays]
+        places = [None, *(path for path, part in result["state"] if is_array(part))]
+        flat = self._recorded(traced, operands, roles, places)
+        if not result["stateful"]:
+            return flat[0]
+        new = iter(flat[1:])
+        state = [next(new) if is_array(part) else part for _, part in result["state"]]
+        return flat[0], result["structure"].unflatten(state)
+
+    def _split(self, result: Any) -> tuple[Any, Any, bool]:
+        stateful = takes_state(self._module) and isinstance(result, tuple) and len(result) == 2
+        value, state = result if stateful else (result, None)
+        if is_array(value):
+            return value, state, stateful
+        also = "" if stateful else ", or (array, state) if its call has an argument `state`"
+        raise UnsupportedError(
+            f"{self._place} gives a {type(value).__name__}; a NIR node gives one array{also}"
+        )
+
+    def _recorded(
+        self, traced: Any, operands: list[Any], roles: list[Any], places: list[Place | None]
+    ) -> list[Any]:
+        """Record the call; what it gives. Arrays in the state that the module hands on unread,
+        such as what belongs to others in an eqx.nn.State, pass it by."""
+        jaxpr = traced.jaxpr
+        read = {id(v) for eqn in jaxpr.eqns for v in eqn.invars} | {id(jaxpr.outvars[0])}
+        handed = {
+            id(v): operand
+            for v, operand, role in zip(jaxpr.invars, operands, roles, strict=True)
+            if isinstance(role, tuple) and id(v) not in read
+        }
+        takes = [n for n, v in enumerate(jaxpr.invars) if id(v) not in handed]
+        gives = [n for n, v in enumerate(jaxpr.outvars) if id(v) not in handed]
+        call = LeafCall(
+            self,
+            [roles[n] for n in takes],
+            [places[n] for n in gives],
+            [traced.out_avals[n] for n in gives],
+        )
+        results = iter(LEAF.bind(*(operands[n] for n in takes), call=call))
+        return [handed[id(v)] if id(v) in handed else next(results) for v in jaxpr.outvars]
+
+
+# Without children, so that code which maps over the model, or jits a method of it, takes it.
+jax.tree_util.register_static(Leaf)
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array, traced or not."""
+    return isinstance(value, jax.Array | np.ndarray)
+
+
+def dotted(path: Place) -> str:
+    """JAX's key path as a name: `layers.0.weight`."""
+    parts = []
+    for key in path:
+        for attribute in ("name", "key", "idx"):
+            if hasattr(key, attribute):
+                parts.append(str(getattr(key, attribute)))
+                break
+        else:
+            parts.append(str(key))
+    return ".".join(parts)
+
+
+def _role(path: Place, first: str | None) -> Any:
+    name = path[0].key
+    if name == first:
+        return INPUT
+    return tuple(path[1:]) if name == "state" else name
+
+
+@LEAF.def_abstract_eval
+def _abstract(*_: Any, call: LeafCall) -> list[Any]:
+    return call.shapes
+
+
+@LEAF.def_impl
+def _impl(*_: Any, call: LeafCall) -> Any:
+    raise UnsupportedError(f"{call.leaf._place} works on constants, which NIR has no node for")
+
+
+def _lowering(_: Any, *operands: Any, call: LeafCall) -> Any:
+    return _impl(*operands, call=call)  # a loop over constants alone, which would be run
+
+
+def _refuse_batching(_: Any, __: Any, *, call: LeafCall) -> Any:
+    raise UnsupportedError(
+        f"{call.leaf._place} is called under jax.vmap, which has no NIR node; the step is to be "
+        "that of one sample, without batch: apply vmap to the whole model"
+    )
+
+
+def _refuse_derivative(_: Any, __: Any, *, call: LeafCall) -> Any:
+    raise UnsupportedError(f"{call.leaf._place} is differentiated, which has no NIR node")
+
+
+batching.primitive_batchers[LEAF] = _refuse_batching
+mlir.register_lowering(LEAF, _lowering)
+ad.primitive_jvps[LEAF] = _refuse_derivative

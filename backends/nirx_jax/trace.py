@@ -1,0 +1,241 @@
+"""Tracing: the jaxpr of one step of an Equinox module, in which mapped modules are opaque."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from nirx.errors import InputError, NirxError, UnsupportedError
+from nirx.runners import takes_state
+from nirx_jax.leaf import Leaf, Place, dotted, is_array
+
+__all__ = ["Static", "Trace", "trace"]
+
+
+@dataclass
+class Trace:
+    """One step.
+
+    Arguments:
+        jaxpr: what was computed, with the constants it used.
+        inputs: of every argument of the jaxpr: the name of an input, or a place in the state.
+        values, state: what it gave, as (place, position among the results of the jaxpr, or the
+            `Static` thing if it is no array); state is None for a module without.
+        before: the arrays in the state before the first step, where they are known.
+    """
+
+    jaxpr: Any
+    inputs: list[Any]
+    values: list[tuple[Place, Any]]
+    state: list[tuple[Place, Any]] | None
+    before: dict[Place, Any]
+    after: Any
+    """The new state with shapes in the place of arrays."""
+
+
+@dataclass(frozen=True)
+class Static:
+    """A part of a result that is no array."""
+
+    content: Any
+
+
+def trace(
+    module: Any,
+    example_input: Any,
+    example_state: Any,
+    is_leaf: Callable[[Any], bool],
+    refuse: Callable[[Leaf], Any],
+) -> Trace:
+    """Trace a module, which is left as it is.
+
+    Arguments:
+        example_input, example_state: see `jax_to_nir`.
+        is_leaf: modules that are one node, whatever is inside them.
+        refuse: raises the exporter's refusal of a leaf whose call fails.
+
+    **Raises**: `UnsupportedError` for control flow that depends on data, `InputError`.
+    """
+    arguments, names = _arguments(module, example_input)
+    own = _with_leaves(module, is_leaf, refuse)
+    kind = type(module).__name__
+    if not _is_stateful(module):
+        if example_state is not None:
+            raise InputError(
+                f"{kind}: its call has no argument `state`; example_state is of no use"
+            )
+        return _step(own, kind, arguments, names)
+    start = example_state
+    init = getattr(module, "init_state", None)
+    if start is None and callable(init):
+        try:
+            start = init(())
+        except TypeError as error:
+            raise InputError(f"{kind}.init_state(()): {error}; pass example_state") from error
+    if not any(part is None for part in jax.tree.leaves(start, is_leaf=lambda x: x is None)):
+        return _step(own, kind, arguments, names, start, stateful=True)
+    # None stands for "start afresh": what a first step gives in its place is the state.
+    try:
+        first = _step(own, kind, arguments, names, start, stateful=True)
+    except NirxError:
+        raise
+    except Exception as error:  # whatever the module does with a state that it does not expect
+        raise InputError(
+            f"{kind}: its state cannot be told by a call with state={start!r:.60} "
+            f"({type(error).__name__}: {error}); pass example_state"
+        ) from error
+    traced = _step(own, kind, arguments, names, first.after, stateful=True)
+    traced.before = first.before
+    return traced
+
+
+def _is_stateful(module: Any) -> bool:
+    if isinstance(module, eqx.nn.StatefulLayer):
+        return module.is_stateful()
+    return takes_state(module)
+
+
+def _step(
+    module: Any, kind: str, arguments: Any, names: Any, state: Any = None, stateful: bool = False
+) -> Trace:
+    given, structure = jax.tree_util.tree_flatten_with_path((arguments, state))
+    arrays = [i for i, (_, part) in enumerate(given) if _has_shape(part)]
+    out: dict[str, Any] = {}
+
+    def step(*traced: Any) -> list[Any]:
+        parts = [part for _, part in given]
+        for i, array in zip(arrays, traced, strict=True):
+            parts[i] = array
+        (args, kwargs), before = structure.unflatten(parts)
+        result = module(*args, **kwargs, state=before) if stateful else module(*args, **kwargs)
+        if stateful and not (isinstance(result, tuple | list) and len(result) == 2):
+            raise InputError(
+                f"{kind} takes a state but gave a {type(result).__name__}; expected (y, state)"
+            )
+        value, after = result if stateful else (result, None)
+        out["value"] = jax.tree_util.tree_flatten_with_path(value)[0]
+        out["state"], out["structure"] = jax.tree_util.tree_flatten_with_path(after)
+        return [part for _, part in (*out["value"], *out["state"]) if is_array(part)]
+
+    try:
+        jaxpr = jax.make_jaxpr(step)(*(_described(given[i][1]) for i in arrays))
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
+        raise UnsupportedError(
+            f"{kind}: its call decides or loops by the values of an array "
+            f"({str(error).splitlines()[0]}); write one time step as straight code"
+        ) from error
+    position = iter(range(len(jaxpr.out_avals)))
+    values, after = (
+        [(path, next(position) if is_array(part) else Static(part)) for path, part in out[key]]
+        for key in ("value", "state")
+    )
+    shapes = jaxpr.out_avals
+    parts = [
+        part.content
+        if isinstance(part, Static)
+        else jax.ShapeDtypeStruct(shapes[part].shape, shapes[part].dtype)
+        for _, part in after
+    ]
+    return Trace(
+        jaxpr,
+        [_origin(given[i][0], names) for i in arrays],
+        values,
+        after if stateful else None,
+        {given[i][0][1:]: given[i][1] for i in arrays if given[i][0][0].idx == 1},
+        out["structure"].unflatten(parts),
+    )
+
+
+def _origin(path: Place, names: Any) -> Any:
+    """The name of an input, or the place in the state."""
+    if path[0].idx == 1:
+        return path[1:]
+    positional, key, *below = path[1].idx == 0, path[2], *path[3:]
+    name = names[key.idx] if positional else str(key.key)
+    return ".".join([name, *([dotted(tuple(below))] if below else [])])
+
+
+def _arguments(module: Any, example: Any) -> tuple[Any, list[str]]:
+    """What the module is called with, (args, kwargs), and the names of args."""
+    if isinstance(example, Mapping):
+        return ((), {str(name): _examples(part) for name, part in example.items()}), []
+    args = tuple(
+        _examples(part) for part in (example if isinstance(example, tuple) else (example,))
+    )
+    try:
+        known = [n for n in inspect.signature(module).parameters if n != "state"]
+    except (TypeError, ValueError):
+        known = []
+    return (args, {}), [known[i] if i < len(known) else f"input_{i}" for i in range(len(args))]
+
+
+def _examples(tree: Any) -> Any:
+    return jax.tree.map(_example, tree, is_leaf=lambda part: part is None)
+
+
+def _example(leaf: Any) -> Any:
+    if isinstance(leaf, int | float) and not isinstance(leaf, bool):
+        return np.asarray(leaf)
+    if not _has_shape(leaf):
+        raise InputError(
+            f"example_input holds a {type(leaf).__name__}; expected an array or a "
+            "jax.ShapeDtypeStruct of one sample, a tuple of arguments or {argument: array}"
+        )
+    return leaf
+
+
+def _has_shape(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _described(array: Any) -> Any:
+    return jax.ShapeDtypeStruct(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
+
+
+def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[Leaf], Any]) -> Any:
+    """A copy of the model in which every leaf is a `Leaf`."""
+    first: dict[Any, str] = {}
+    kept: list[Any] = []  # so that no id is taken twice
+
+    def put(tree: Any, prefix: Place, identity: Callable[[Any], Any]) -> Any:
+        def replace(path: Place, node: Any) -> Any:
+            place = (*prefix, *path)
+            if isinstance(node, eqx.nn.Shared):
+                whole = node()
+                kept.append(whole)
+                return _Tied(put(whole, place, _by_arrays))
+            if is_leaf(node):
+                name = dotted(place)
+                return Leaf(node, name, first.setdefault(identity(node), name), refuse)
+            return node
+
+        def stops(node: Any) -> bool:
+            return node is not module and (isinstance(node, eqx.nn.Shared) or is_leaf(node))
+
+        return jax.tree_util.tree_map_with_path(replace, tree, is_leaf=stops)
+
+    return put(module, (), id)
+
+
+def _by_arrays(module: Any) -> Any:
+    """eqx.nn.Shared hands out copies of a module, which have the very arrays in common."""
+    arrays, rest = eqx.partition(module, is_array)
+    ids = tuple(map(id, jax.tree.leaves(arrays)))
+    return (jax.tree.structure(rest), ids) if ids else id(module)
+
+
+@jax.tree_util.register_static
+class _Tied:
+    """Stands for an eqx.nn.Shared: its call gives what is shared, with leaves."""
+
+    def __init__(self, whole: Any):
+        self.whole = whole
+
+    def __call__(self) -> Any:
+        return self.whole

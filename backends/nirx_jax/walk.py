@@ -1,0 +1,170 @@
+"""Walk through a jaxpr: every operation tells the draft what it is in NIR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jax.extend.core import Literal
+
+from nirx.errors import UnsupportedError
+from nirx.tracing.draft import Draft
+from nirx.tracing.value import Value
+from nirx_jax.functional import OPERATIONS
+from nirx_jax.leaf import LEAF, LeafCall
+from nirx_jax.lowering import Constant, Operation
+from nirx_jax.place import label_of, place_of
+
+__all__ = ["Walk", "live_operations"]
+
+INNER = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vjp_call_jaxpr": "fun_jaxpr",
+    "remat": "jaxpr",
+    "remat2": "jaxpr",
+    "checkpoint": "jaxpr",
+}
+"""Operations that only hold others -> the parameter that has them."""
+
+PASSES = ("stop_gradient", "copy", "copy_p", "device_put", "optimization_barrier")
+"""Operations that give what they are given."""
+
+LOOPS = ("scan", "while", "cond")
+
+
+class Walk:
+    """Follows what flows through a jaxpr and the jaxprs in it.
+
+    Arguments:
+        kind: the module's type, for errors.
+        draft: gets the nodes of the operations.
+        leaf: what flows out of the call of a mapped module, for what flows in and its shapes.
+        value: what flows as a value of the network, else the constant that it is; the second
+            argument is the place of the operation that asks.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        draft: Draft,
+        leaf: Callable[[LeafCall, list[Any], list[Any]], list[Any]],
+        value: Callable[[Any, str], Any],
+    ):
+        self.kind, self.draft, self.leaf, self.value = kind, draft, leaf, value
+
+    def run(
+        self,
+        jaxpr: Any,
+        consts: Any,
+        arguments: list[Any],
+        wanted: list[Any],
+        around: tuple[Any, ...] = (),
+    ) -> list[Any]:
+        """What flows in the results of a jaxpr that are wanted; None in the others.
+
+        Arguments:
+            wanted: variables among the results.
+            around: the calls that led here, outermost first.
+
+        **Raises**: `UnsupportedError`.
+        """
+        flows: dict[Any, Any] = dict(zip(jaxpr.invars, arguments, strict=True))
+        flows.update(zip(jaxpr.constvars, map(Constant, consts), strict=True))
+        for eqn, results in live_operations(jaxpr, wanted)[0]:
+            operands = [_literal(v) if isinstance(v, Literal) else flows.get(v) for v in eqn.invars]
+            found = self._flow(eqn, operands, results, around)
+            flows.update(zip(eqn.outvars, found, strict=True))
+        return [_literal(v) if isinstance(v, Literal) else flows.get(v) for v in jaxpr.outvars]
+
+    def _flow(
+        self, eqn: Any, operands: list[Any], wanted: list[Any], around: tuple[Any, ...]
+    ) -> Any:
+        name = eqn.primitive.name
+        if eqn.primitive is LEAF:
+            shapes = [v.aval.shape for v in eqn.invars]
+            return self.leaf(eqn.params["call"], operands, shapes)
+        if name in INNER:
+            inner, consts = _inner(eqn)
+            below = _results_within(eqn, inner, wanted)
+            return self.run(inner, consts, operands, below, (*around, eqn))
+        constant = all(isinstance(operand, Constant) for operand in operands)
+        if name in PASSES and not constant:
+            return operands  # of state too
+        if constant:
+            given = eqn.primitive.bind(*(c.content for c in operands), **eqn.params)
+            return [Constant(g) for g in (given if eqn.primitive.multiple_results else [given])]
+        return [self._operation(eqn, operands, around)]
+
+    def _operation(self, eqn: Any, operands: list[Any], around: tuple[Any, ...]) -> Value:
+        name = eqn.primitive.name
+        place = f"{label_of(eqn, around)} {place_of(eqn, around, self.kind)}"
+        lowering = OPERATIONS.get(name)
+        if name in LOOPS:
+            raise UnsupportedError(
+                f"{place} works on values of the network, which has no NIR node; the call is to "
+                "be one time step as straight code"
+            )
+        if lowering is None or len(eqn.outvars) != 1:
+            raise UnsupportedError(
+                f"{place} has no NIR node; put it into a module of its own and give that an "
+                "entry in module_map"
+            )
+        result = eqn.outvars[0].aval
+        operation = Operation(
+            self.draft,
+            name,
+            place,
+            [self.value(flow, place) for flow in operands],
+            [v.aval.shape for v in eqn.invars],
+            result.shape,
+            [eqn.invars[0].aval.dtype, result.dtype],
+            eqn.params,
+        )
+        try:
+            return lowering(operation)
+        except UnsupportedError as error:
+            if place in str(error):
+                raise
+            raise UnsupportedError(f"{place}: {error}") from error
+
+
+def _literal(variable: Any) -> Constant:
+    return Constant(np.asarray(variable.val, variable.aval.dtype))
+
+
+def live_operations(jaxpr: Any, wanted: list[Any]) -> tuple[list[Any], set[int]]:
+    """The operations that the wanted results depend on, each with its results that count.
+
+    Returns: them, and the ids of all variables that count, inputs included.
+    """
+    used = {id(v) for v in wanted}
+    live = []
+    for eqn in reversed(jaxpr.eqns):
+        results = [v for v in eqn.outvars if id(v) in used]
+        if not results:
+            continue
+        live.append((eqn, results))
+        below = range(len(eqn.invars))
+        if eqn.primitive.name in INNER:
+            inner, _ = _inner(eqn)
+            _, counts = live_operations(inner, _results_within(eqn, inner, results))
+            below = [n for n in below if id(inner.invars[n]) in counts]
+        used.update(id(eqn.invars[n]) for n in below)
+    return live[::-1], used
+
+
+def _inner(eqn: Any) -> tuple[Any, Any]:
+    """The jaxpr within an operation, and its constants."""
+    inner = eqn.params[INNER[eqn.primitive.name]]
+    return (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, [])
+
+
+def _results_within(eqn: Any, inner: Any, wanted: list[Any]) -> list[Any]:
+    chosen = {id(v) for v in wanted}
+    return [b for a, b in zip(eqn.outvars, inner.outvars, strict=True) if id(a) in chosen]

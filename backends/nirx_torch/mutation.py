@@ -1,0 +1,222 @@
+"""Writes into tensors during a trace: seen, undone, and refused where the graph would lie."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.node import map_arg
+from torch.fx.proxy import TraceError
+
+from nirx.errors import UnsupportedError
+
+__all__ = ["StepProxy", "kept_as_it_is", "place_of", "require_no_lost_writes"]
+
+IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+
+
+def _in_place(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    def write(self: fx.Proxy, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    return write
+
+
+class StepProxy(fx.Proxy):
+    """A value during tracing. torch.fx takes `y += x` for `y = y + x`; this one does not."""
+
+    __iadd__, __isub__, __imul__, __itruediv__ = (_in_place(f) for f in IN_PLACE)
+
+    def __len__(self) -> int:
+        raise TraceError("len() of a tensor")
+
+    def __index__(self) -> int:
+        raise TraceError("a size of a tensor as a Python number")
+
+    def __int__(self) -> int:
+        raise TraceError("int() of a tensor")
+
+    def __float__(self) -> float:
+        raise TraceError("float() of a tensor")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        stack = self.tracer.module_stack  # type: ignore[attr-defined]
+        path = next(reversed(stack), "")
+        raise UnsupportedError(
+            f"{path or 'forward'} assigns to an item of a tensor or of its state, which has no "
+            'NIR node; make a new one, or pin it with concrete_args={"state": None}'
+        )
+
+
+def place_of(node: fx.Node, root: torch.nn.Module) -> str:
+    """Where in the model an operation stands, for an error."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = next(reversed(stack), "")
+    return f"at {path}" if path else f"in {type(root).__name__}.forward"
+
+
+@contextmanager
+def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
+    """Undo what tracing and the module's own forward leave in its attributes.
+
+    **Raises**: `UnsupportedError` if forward changes numbers that the graph holds as constants,
+    or draws random ones.
+    """
+    kept = [(m, dict(vars(m)), dict(m._buffers)) for m in module.modules()]
+    before = {key: (value, _number(value)) for key, value in _numbers(module)}
+    boxes = {key: (box, copy.copy(box)) for key, box in _boxes(module)}
+    random = torch.random.get_rng_state()
+    changed = []
+    try:
+        yield
+        after = dict(_numbers(module))
+        changed = [k for k, (_, v) in before.items() if k in after and _differs(v, after[k])]
+        changed += [k for k, (box, content) in boxes.items() if not _same_items(box, content)]
+    finally:
+        is_random = not torch.equal(random, torch.random.get_rng_state())
+        torch.random.set_rng_state(random)
+        for m, attributes, buffers in kept:
+            vars(m).clear()
+            vars(m).update(attributes)
+            m._buffers.clear()
+            m._buffers.update(buffers)
+        for box, content in boxes.values():
+            if not _same_items(box, content):
+                box.clear()
+                box.extend(content) if isinstance(box, list) else box.update(content)
+        with torch.no_grad():
+            for value, content in before.values():
+                if isinstance(value, torch.Tensor) and _differs(content, value):
+                    value.copy_(content)
+    if changed:
+        raise UnsupportedError(
+            f"{type(module).__name__}.forward changes {', '.join(map(repr, changed[:3]))}, which a "
+            "graph cannot follow; keep state in tensors, give them anew and return them"
+        )
+    if is_random:
+        raise UnsupportedError(
+            f"{type(module).__name__}.forward draws random numbers; a graph would repeat them"
+        )
+
+
+def _numbers(module: torch.nn.Module) -> list[tuple[str, Any]]:
+    """Tensors and numbers in attributes and buffers, by path."""
+    found = []
+    for path, m in module.named_modules():
+        for name, value in {**vars(m), **m._buffers}.items():
+            if isinstance(value, torch.Tensor | bool | int | float) and name != "training":
+                found.append((f"{path}.{name}" if path else name, value))
+    return found
+
+
+def _boxes(module: torch.nn.Module) -> list[tuple[str, Any]]:
+    """Lists, dicts and sets in attributes, by path; torch's own are not the user's."""
+    own = set(vars(torch.nn.Module()))
+    found = []
+    for path, m in module.named_modules():
+        for name, value in vars(m).items():
+            if isinstance(value, list | dict | set) and name not in own:
+                found.append((f"{path}.{name}" if path else name, value))
+    return found
+
+
+def _same_items(a: Any, b: Any) -> bool:
+    if len(a) != len(b):
+        return False
+    if isinstance(a, dict):
+        return all(key in b and a[key] is b[key] for key in a)
+    if isinstance(a, set):
+        return a == b
+    return all(x is y for x, y in zip(a, b, strict=True))
+
+
+def _number(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+def _differs(before: Any, after: Any) -> bool:
+    if isinstance(before, torch.Tensor) and isinstance(after, torch.Tensor):
+        if before.device.type == "meta" or before.shape != after.shape:
+            return before.shape != after.shape
+        after = after.detach()
+        return not ((before == after) | ((before != before) & (after != after))).all()
+    return type(before) is type(after) and before != after
+
+
+def require_no_lost_writes(
+    graph: fx.Graph, hidden: Mapping[Any, Any], root: torch.nn.Module
+) -> None:
+    """Refuse writes into a tensor that something reads afterwards by its old name.
+
+    **Raises**: `UnsupportedError` that names the operation.
+    """
+    nodes = list(graph.nodes)
+    position = {node: i for i, node in enumerate(nodes)}
+    owner: dict[fx.Node, fx.Node] = {}
+    left: list[fx.Node] = []
+    map_arg(tuple(hidden.values()), left.append)
+    for node in nodes:
+        source = node.args[0] if node.args else None
+        same = isinstance(source, fx.Node) and (node.target in IN_PLACE or _shares(node, root))
+        owner[node] = owner[source] if same and isinstance(source, fx.Node) else node
+    for node in nodes:
+        if _writes(node, root):
+            raise UnsupportedError(
+                f"{getattr(node.target, '__name__', node.target)} {place_of(node, root)} writes "
+                "into a tensor, which has no NIR node; use the form that gives a new one"
+            )
+        if node.target not in IN_PLACE or not isinstance(node.args[0], fx.Node):
+            continue
+        mine = _descendants(node, nodes, root)
+        for other in nodes:
+            if owner[other] is not owner[node] or other in mine:
+                continue
+            late = any(position[user] > position[node] for user in other.users)
+            if late or other in left:
+                raise UnsupportedError(
+                    f"{getattr(node.target, '__name__', '')} {place_of(node, root)} writes into a "
+                    "tensor that is read again later; use y = y + x in the place of y += x"
+                )
+
+
+def _descendants(node: fx.Node, nodes: list[fx.Node], root: torch.nn.Module) -> set[fx.Node]:
+    """What holds the tensor after the write."""
+    mine = {node}
+    for other in nodes:
+        source = other.args[0] if other.args else None
+        if source in mine and (other.target in IN_PLACE or _shares(other, root)):
+            mine.add(other)
+    return mine
+
+
+SHARING = ("view", "reshape", "flatten", "detach", "contiguous", "squeeze", "unsqueeze")
+
+
+def _shares(node: fx.Node, root: torch.nn.Module) -> bool:
+    """Whether the result may be the same memory as the first argument."""
+    if node.op == "call_module":
+        module = root.get_submodule(str(node.target))
+        own = torch.nn.Identity, torch.nn.Flatten, torch.nn.modules.dropout._DropoutNd
+        return isinstance(module, own)
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    return node.op in ("call_method", "call_function") and name in (*SHARING, "dropout")
+
+
+def _writes(node: fx.Node, root: torch.nn.Module) -> bool:
+    if node.op == "call_module":
+        module = root.get_submodule(str(node.target))
+        dropout = isinstance(module, torch.nn.modules.dropout._DropoutNd)
+        return bool(getattr(module, "inplace", False)) and not dropout and not node.users
+    if node.op not in ("call_method", "call_function") or node.target in IN_PLACE:
+        return False
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    if name in ("__setitem__", "setitem") or node.kwargs.get("out") is not None:
+        return True
+    if name in ("__iadd__", "__isub__", "__imul__", "__itruediv__"):
+        return True
+    return name.endswith("_") and not name.endswith("__")

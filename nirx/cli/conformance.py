@@ -1,0 +1,93 @@
+"""`nirx conformance`: any backend against the suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nirx.backend import find_backend
+from nirx.cli.options import Json
+from nirx.cli.progress import bars
+from nirx.cli.report import Report
+from nirx.errors import InputError, UnsupportedError
+
+__all__ = ["conformance_command"]
+
+FAILED = 1
+
+
+def conformance_command(
+    backends: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend",
+            metavar="NAME",
+            help='An installed backend, or "package.module:object". May be repeated. '
+            "Default: numpy, torch and jax.",
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", help="core, recurrent, full or reproducible.")
+    ] = "full",
+    cases: Annotated[
+        list[str] | None,
+        typer.Option("--case", metavar="NAME", help="Only cases whose names begin so."),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", help="Instead of each case's own.")
+    ] = None,
+    xfail: Annotated[
+        Path | None,
+        typer.Option("--xfail", metavar="FILE", help="TOML: cases known to fail, with reasons."),
+    ] = None,
+    random: Annotated[int, typer.Option("--random", metavar="N", help="Also N random graphs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the first random graph.")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", help="Processes.")] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="DIR", help="Write results.json and report.html."),
+    ] = None,
+    json: Json = False,
+) -> Report:
+    """Run the conformance suite against backends, yours included.
+
+    Exit status 0 if nothing failed that was not expected to, 1 otherwise, 2 for bad input.
+    """
+    from nirx_conformance.cases import ALL_CASES
+    from nirx_conformance.suite import random_graphs, runner, shrink, table
+    from nirx_conformance.suite.xfail import read_xfail
+
+    names = list(dict.fromkeys(backends or ["numpy", "torch", "jax"]))
+    for name in names:
+        try:
+            find_backend(name)
+        except UnsupportedError:
+            continue  # its library is missing: the report says not-run
+    if dtype not in (None, "float32", "float64"):
+        raise InputError(f"--dtype {dtype}; expected float32 or float64")
+    if jobs < 1 or random < 0:
+        raise InputError("--jobs and --random are counts")
+    chosen = runner.cases_of(level, cases)
+    reasons = read_xfail(xfail, [c.name for c in ALL_CASES]) if xfail else {}
+    bits = level == "reproducible"
+    tasks = [runner.Task(c.name, name, dtype, bits) for name in names for c in chosen]
+    tasks += [
+        runner.Task(random_graphs.name_of(seed + i), name, dtype, False)
+        for name in names
+        for i in range(random)
+    ]
+    with bars(len(tasks), "cases") as shown:
+        advance = shown.add("conformance")
+        results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
+    saved = []
+    if report is not None:
+        from nirx_conformance.suite.report import write_report
+
+        write_report(report, results, level)
+        saved = shrink.shrunk_failures(results, report / "shrunk")
+    payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
+    lines = [f"shrunk: {folder}/show.py" for folder in saved]
+    parts = (*table.tables(results), *lines)
+    return Report(0 if table.good(results) else FAILED, payload, parts, json)

@@ -1,0 +1,222 @@
+"""MODULE_MAP: what each module of Equinox becomes, and that it computes the same."""
+
+# equinox's and nir's own annotations are narrower than what both accept and give.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+import pytest
+
+import nirx
+import nirx_jax
+from nirx_jax import MODULE_MAP, jax_to_nir
+
+RULE = nirx.Discretization(dt=1e-3)
+KEY = jax.random.key(7)
+
+
+class Holds(eqx.Module):
+    module: Any
+
+    def __call__(self, x: jax.Array) -> Any:
+        return self.module(x)
+
+
+def data(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+def conv1(*arguments: Any, **options: Any) -> eqx.nn.Conv1d:
+    return eqx.nn.Conv1d(*arguments, key=KEY, **options)
+
+
+def conv2(*arguments: Any, **options: Any) -> eqx.nn.Conv2d:
+    return eqx.nn.Conv2d(*arguments, key=KEY, **options)
+
+
+MODULES = {
+    "Linear": (eqx.nn.Linear(3, 4, key=KEY), (3,), nir.Affine),
+    "Linear without bias": (eqx.nn.Linear(3, 4, use_bias=False, key=KEY), (3,), nir.Linear),
+    "Conv1d": (conv1(2, 3, 3), (2, 9), nir.Conv1d),
+    "Conv1d all": (conv1(4, 6, 3, 2, 1, 2, 2), (4, 9), nir.Conv1d),
+    "Conv1d same": (conv1(2, 3, 4, padding="SAME"), (2, 9), nir.Conv1d),
+    "Conv1d same as pairs": (conv1(2, 3, 4, padding=((1, 2),)), (2, 9), nir.Conv1d),
+    "Conv1d valid": (conv1(2, 3, 4, padding="VALID", stride=2), (2, 9), nir.Conv1d),
+    "Conv2d": (conv2(2, 3, (2, 3)), (2, 6, 7), nir.Conv2d),
+    "Conv2d all": (conv2(4, 6, (3, 2), (1, 2), (2, 1), (2, 3), 2), (4, 8, 9), nir.Conv2d),
+    "Conv2d pairs": (conv2(2, 3, 3, padding=((1, 1), (2, 2))), (2, 6, 7), nir.Conv2d),
+    "Conv2d same": (conv2(2, 3, (2, 3), padding="SAME", dilation=2), (2, 6, 7), nir.Conv2d),
+    "Conv2d same lower": (conv2(2, 3, 3, padding="SAME_LOWER"), (2, 6, 7), nir.Conv2d),
+    "Conv2d without bias": (conv2(2, 3, 3, use_bias=False), (2, 6, 7), nir.Conv2d),
+    "Conv of one axis": (eqx.nn.Conv(1, 2, 3, 3, key=KEY), (2, 9), nir.Conv1d),
+    "AvgPool2d": (eqx.nn.AvgPool2d(2, 2), (2, 6, 7), nir.AvgPool2d),
+    "AvgPool2d of stride 1": (eqx.nn.AvgPool2d((2, 3)), (2, 6, 7), nir.AvgPool2d),
+    "AvgPool2d padded": (eqx.nn.AvgPool2d(3, 2, (1, 2)), (2, 6, 7), nir.AvgPool2d),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_defaults_compute_the_same(name):
+    module, shape, kind = MODULES[name]
+    x = data(*shape)
+    graph = jax_to_nir(Holds(module), x)
+    assert type(graph.nodes["module"]) is kind
+    nirx.check(graph)
+    for backend in ("numpy", "jax"):
+        y, _ = nirx.from_nir(graph, backend=backend, discretization=RULE)(x)
+        assert y.shape == module(x).shape
+        assert np.allclose(y, module(jnp.asarray(x)), rtol=1e-5, atol=1e-6)
+
+
+def test_equinox_counts_the_padding_of_a_pool():
+    # 3x3 windows around the corner of ones: 4 of 9 places are inside.
+    assert float(eqx.nn.AvgPool2d(3, 1, 1)(jnp.ones((1, 4, 4)))[0, 0, 0]) == pytest.approx(4 / 9)
+
+
+def test_a_convolution_without_bias_has_zeros():
+    node = jax_to_nir(conv2(2, 3, 3, use_bias=False), data(2, 5, 5))
+    assert node.bias.tolist() == [0, 0, 0]
+    assert node.bias.dtype == np.float32
+    assert jax_to_nir(conv2(2, 3, 3), data(2, 5, 5)).bias.shape == (3,)
+
+
+REFUSED = {
+    "scalar in": (eqx.nn.Linear("scalar", 4, key=KEY), (), "in_features='scalar'"),
+    "scalar out": (eqx.nn.Linear(3, "scalar", key=KEY), (3,), "out_features='scalar'"),
+    "padding mode": (
+        conv1(2, 3, 3, padding=1, padding_mode="CIRCULAR"),
+        (2, 9),
+        "padding_mode='CIRCULAR'",
+    ),
+    "uneven": (conv1(2, 3, 3, padding=((1, 0),)), (2, 9), r"padding=\(\(1, 0\),\)"),
+    "same with stride": (conv1(2, 3, 3, 2, padding="SAME"), (2, 9), "padding='SAME' and a stride"),
+    "same lower": (conv1(2, 3, 4, padding="SAME_LOWER"), (2, 9), "of an odd width"),
+    "three axes": (eqx.nn.Conv3d(1, 1, 2, key=KEY), (1, 4, 4, 4), "num_spatial_dims=3"),
+    "ceil": (eqx.nn.AvgPool2d(2, 2, use_ceil=True), (1, 5, 5), "use_ceil=True"),
+    "uneven pool": (
+        eqx.nn.AvgPool2d(2, 2, padding=((1, 0), (0, 0))),
+        (1, 5, 5),
+        "pads both sides alike",
+    ),
+    "dropout": (eqx.nn.Dropout(0.5), (3,), r"random in training; use eqx\.nn\.inference_mode"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_nir_cannot_say_is_refused_at_its_place(name):
+    module, shape, text = REFUSED[name]
+    with pytest.raises(nirx.UnsupportedError, match=rf"^module: .*{text}"):
+        jax_to_nir(Holds(module), jnp.ones(shape))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [eqx.nn.Identity(), eqx.nn.Dropout(0.5, inference=True), eqx.nn.Dropout(0.0)],
+    ids=["Identity", "Dropout in inference", "Dropout of nothing"],
+)
+def test_what_is_nothing_in_inference_is_bypassed(module):
+    fc = eqx.nn.Linear(3, 4, key=KEY)
+    graph = jax_to_nir(eqx.nn.Sequential([module, fc, module]), jnp.ones(3))
+    assert graph.edges == [("input", "layers.1"), ("layers.1", "output")]
+    with pytest.raises(nirx.UnsupportedError, match="bypassed, and nothing else is there"):
+        jax_to_nir(module, jnp.ones(3))
+
+
+def test_a_call_overrides_a_dropouts_mode():
+    class Decides(eqx.Module):
+        dropout: eqx.nn.Dropout
+        inference: bool
+
+        def __call__(self, x):
+            return self.dropout(x, key=KEY, inference=self.inference)
+
+    graph = jax_to_nir(Decides(eqx.nn.Dropout(0.5), True), jnp.ones(3))
+    assert list(graph.nodes) == ["input", "output"]
+    with pytest.raises(nirx.UnsupportedError, match="has no NIR node"):
+        jax_to_nir(Decides(eqx.nn.Dropout(0.5, inference=True), False), jnp.ones(3))
+
+
+def test_inference_mode_of_the_model_makes_it_exportable():
+    model = eqx.nn.Sequential([eqx.nn.Linear(3, 4, key=KEY), eqx.nn.Dropout(0.5)])
+    graph = jax_to_nir(eqx.nn.inference_mode(model), jnp.ones(3))
+    assert list(graph.nodes) == ["input", "layers.0", "output"]
+
+
+def test_sequential_and_lambda_are_traced_through():
+    model = eqx.nn.Sequential(
+        [
+            conv2(1, 2, 3),
+            eqx.nn.AvgPool2d(2, 2),
+            eqx.nn.Lambda(jnp.ravel),
+            eqx.nn.Sequential([eqx.nn.Linear(8, 3, key=KEY), eqx.nn.Identity()]),
+        ]
+    )
+    x = data(1, 6, 6)
+    graph = jax_to_nir(model, x)
+    names = ["input", "layers.0", "layers.1", "flatten", "layers.3.layers.0", "output"]
+    assert list(graph.nodes) == names
+    assert type(graph.nodes["flatten"]) is nir.Flatten
+    y, _ = nirx.from_nir(graph, backend="jax", discretization=RULE)(x)
+    assert np.allclose(y, model(jnp.asarray(x)), rtol=1e-5, atol=1e-6)
+
+
+def test_keys_are_no_data():
+    class Keyed(eqx.Module):
+        fc: eqx.nn.Linear
+        dropout: eqx.nn.Dropout
+
+        def __call__(self, x, *, key=None):
+            a, b = jax.random.split(jax.random.key(0) if key is None else key)
+            return self.dropout(self.fc(x, key=a), key=b)
+
+    model = Keyed(eqx.nn.Linear(3, 4, key=KEY), eqx.nn.Dropout(0.5, inference=True))
+    assert list(jax_to_nir(model, jnp.ones(3)).nodes) == ["input", "fc", "output"]
+
+
+def test_an_mlp_without_activation_is_its_layers():
+    mlp = eqx.nn.MLP(3, 2, 4, 1, activation=lambda x: x, key=KEY)
+    assert list(jax_to_nir(mlp, jnp.ones(3)).nodes) == ["input", "layers.0", "layers.1", "output"]
+
+
+def test_networks_and_nodes_of_nirx(loop, networks):
+    net = nirx_jax.from_nir(loop, RULE)
+    assert jax_to_nir(net, jnp.ones(3)).edges == loop.edges
+
+    class Around(eqx.Module):
+        net: nirx_jax.Net
+        node: nirx_jax.NativeNode
+
+        def __call__(self, x, state):
+            y, inner = self.net(x, state["net"])
+            y, own = self.node(y, state["node"])
+            return y, {"net": inner, "node": own}
+
+    node = nirx_jax.nir_to_jax(networks.lif(), discretization=RULE)
+    state = {"net": net.init_state(), "node": None}
+    model = Around(net, node)
+    graph = jax_to_nir(model, jnp.ones(3), example_state=state, discretization=RULE)
+    assert isinstance(graph.nodes["net"], nir.NIRGraph)
+    again = nirx_jax.from_nir(graph)
+    own = None
+    for x in data(20, 3):
+        y, state = model(jnp.asarray(x), state)
+        found, own = again(jnp.asarray(x), own)
+        assert np.array_equal(found, y)
+
+
+def test_the_map_takes_new_types_and_refuses_known_ones():
+    own = MODULE_MAP.copy()
+    own.register(eqx.nn.LayerNorm, None)
+    with pytest.raises(nirx.InputError, match="Linear has an entry already"):
+        own.register(eqx.nn.Linear, None)
+    model = eqx.nn.Sequential([eqx.nn.LayerNorm(3), eqx.nn.Linear(3, 4, key=KEY)])
+    graph = jax_to_nir(model, jnp.ones(3), default_map=own)
+    assert list(graph.nodes) == ["input", "layers.1", "output"]
+    assert eqx.nn.LayerNorm not in MODULE_MAP
