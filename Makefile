@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test lint fast libraries
+.PHONY: demo test lint fast libraries browser
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
@@ -36,3 +36,8 @@ libraries: .venv-libraries/installed
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax]" pytest
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --requirement tests/libraries/requirements.txt
 	touch $@
+
+# A browser for tests/conformance/test_report_in_browser.py, which skip without (Debian, as root).
+browser:
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends chromium fonts-dejavu-core

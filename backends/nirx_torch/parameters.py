@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from nirx.errors import InputError
 from nirx.parameters import fitting, parameter_key, place_parameters
 from nirx_torch.module_map import array
 from nirx_torch.net import Net
@@ -15,7 +16,7 @@ from nirx_torch.net import Net
 __all__ = ["load_parameters", "parameters_to_numpy"]
 
 
-def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
+def parameters_to_numpy(net: torch.nn.Module) -> dict[str, np.ndarray]:
     """Copies of all parameters, as `nirx_jax.load_parameters` (and this one) takes them.
 
     Arguments:
@@ -24,6 +25,7 @@ def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
     Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module have
     their parameters each.
     """
+    net = _network(net)
     own = _parameters(net)
     result = {}
     for slot, parameter in own.items():
@@ -33,7 +35,9 @@ def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
     return result
 
 
-def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) -> list[str]:
+def load_parameters(
+    net: torch.nn.Module, values: Mapping[str, Any], strict: bool = True
+) -> list[str]:
     """Set parameters, in place.
 
     Arguments:
@@ -47,6 +51,7 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
     **Raises**: `InputError` that names the keys without a place or with a wrong shape; then
     nothing is changed.
     """
+    net = _network(net)
     own = _parameters(net)
     placed, unplaced = place_parameters(net.schedule, net.origin.node, own, values, strict)
     arrays = {
@@ -57,6 +62,12 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
         for slot, value in arrays.items():
             own[slot].copy_(torch.from_numpy(np.array(value)))
     return unplaced
+
+
+def _network(net: torch.nn.Module) -> Net:
+    if not isinstance(net, Net):
+        raise InputError(f"a {type(net).__name__} did not come from NIR; expected a nirx_torch.Net")
+    return net
 
 
 def _parameters(net: Net) -> dict[tuple[int, str], torch.nn.Parameter]:

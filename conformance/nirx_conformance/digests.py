@@ -14,6 +14,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,17 +28,24 @@ TABLE = Path(__file__).with_name("digests.json")
 DTYPES = ("float32", "float64")
 
 
-def case_digest(case: FixedCase, backend: str, dtype: str) -> str:
-    """SHA-256 of (outputs, final state, recordings) of one case in reproducible mode."""
+def case_digest(case: FixedCase, backend: Any, dtype: str) -> str:
+    """SHA-256 of (outputs, final state, recordings) of one case in reproducible mode.
+
+    Arguments:
+        backend: a name, or an object with `prepare`.
+    """
 
     def cast(array: np.ndarray) -> np.ndarray:
         return array.astype(dtype) if array.dtype.kind == "f" else array
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nirx.NirxWarning)  # extremes are the point of some cases
-        prepare = nirx.find_backend(backend).prepare
+        prepare = (nirx.find_backend(backend) if isinstance(backend, str) else backend).prepare
         run = prepare(case.graph, case.discretization, dtype, reproducible=True)
-        return nirx.digest(run(map_tree(cast, case.inputs), None, "all"))
+        state = None
+        if case.warmup is not None:
+            _, state, _ = run(map_tree(cast, case.warmup), None, ())
+        return nirx.digest(run(map_tree(cast, case.inputs), state, "all"))
 
 
 def committed() -> dict[str, dict[str, str]]:

@@ -49,6 +49,10 @@ def conformance_command(
         Path | None,
         typer.Option("--report", metavar="DIR", help="Write results.json and report.html."),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE.md", help="Put the matrix into a Markdown page."),
+    ] = None,
     json: Json = False,
 ) -> Report:
     """Run the conformance suite against backends, yours included.
@@ -57,6 +61,8 @@ def conformance_command(
     """
     from nirx_conformance.cases import ALL_CASES
     from nirx_conformance.suite import random_graphs, runner, shrink, table
+    from nirx_conformance.suite.page import write_section
+    from nirx_conformance.suite.report import check_report, write_report
     from nirx_conformance.suite.xfail import read_xfail
 
     names = list(dict.fromkeys(backends or ["numpy", "torch", "jax"]))
@@ -69,6 +75,8 @@ def conformance_command(
         raise InputError(f"--dtype {dtype}; expected float32 or float64")
     if jobs < 1 or random < 0:
         raise InputError("--jobs and --random are counts")
+    if report is not None:
+        check_report(report)  # before the work, not after it
     chosen = runner.cases_of(level, cases)
     reasons = read_xfail(xfail, [c.name for c in ALL_CASES]) if xfail else {}
     bits = level == "reproducible"
@@ -83,11 +91,14 @@ def conformance_command(
         results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
     saved = []
     if report is not None:
-        from nirx_conformance.suite.report import write_report
-
         write_report(report, results, level)
         saved = shrink.shrunk_failures(results, report / "shrunk")
     payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
     lines = [f"shrunk: {folder}/show.py" for folder in saved]
+    if page is not None:
+        command = " ".join(
+            ["nirx conformance", *(f"--backend {n}" for n in backends or []), f"--level {level}"]
+        )
+        write_section(page, level, table.markdown(results, level, command))
     parts = (*table.tables(results), *lines)
     return Report(0 if table.good(results) else FAILED, payload, parts, json)

@@ -163,9 +163,11 @@ class Draft:
         edges = self.resolved_edges()
         counts = Counter(self.modules.values())
         for name, module in self.modules.items():
-            if counts[module] > 1 and not isinstance(self.nodes[name], nir.NIRGraph):
-                node = self.nodes[name]
-                node.metadata = {**(node.metadata or {}), MODULE_KEY: module}
+            node = self.nodes[name]
+            if isinstance(node, nir.NIRGraph):
+                continue
+            others = {k: v for k, v in (node.metadata or {}).items() if k != MODULE_KEY}
+            node.metadata = {**others, MODULE_KEY: module} if counts[module] > 1 else others
         graph = finish(self.nodes, edges, self.shapes, rule, check)
         if discretization is not None or forced:
             with_discretization(graph, rule)

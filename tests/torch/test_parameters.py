@@ -1,5 +1,8 @@
 """Parameters by name: of a rebuilt module, of an original's state_dict, across backends."""
 
+# nir's and torch's own annotations are narrower than what both accept and give.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import nir

@@ -1,6 +1,26 @@
-"""Fixed cases: what the committed digest table is made of."""
+"""Fixed cases: what the committed digest table and the stored suite are made of."""
 
-from nirx_conformance.cases import connections, neurons, numbers, structure
+from nirx_conformance.cases import (
+    choices,
+    connections,
+    convolutions,
+    delays,
+    extremes,
+    fan_in,
+    feedback,
+    linear,
+    names,
+    nesting,
+    neurons,
+    numbers,
+    parameters,
+    pools,
+    single_precision,
+    sizes,
+    structure,
+    ties,
+    warmups,
+)
 from nirx_conformance.cases.case import FixedCase as FixedCase
 
 ALL_CASES: tuple[FixedCase, ...] = (
@@ -8,4 +28,19 @@ ALL_CASES: tuple[FixedCase, ...] = (
     *connections.CASES,
     *structure.CASES,
     *numbers.CASES,
+    *parameters.CASES,
+    *linear.CASES,
+    *convolutions.CASES,
+    *pools.CASES,
+    *delays.CASES,
+    *fan_in.CASES,
+    *feedback.CASES,
+    *nesting.CASES,
+    *choices.CASES,
+    *ties.CASES,
+    *extremes.CASES,
+    *sizes.CASES,
+    *warmups.CASES,
+    *names.CASES,
+    *single_precision.CASES,
 )

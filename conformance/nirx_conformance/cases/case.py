@@ -7,6 +7,7 @@ on every machine.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,31 +16,94 @@ import nir
 import numpy as np
 
 import nirx
+from nirx.flatten import walk_graphs
 
-__all__ = ["FixedCase", "chain", "graph", "neuron", "port_in", "port_out", "spikes", "uniform"]
+__all__ = [
+    "GAIN",
+    "NEURONS",
+    "FixedCase",
+    "chain",
+    "drive",
+    "graph",
+    "neuron",
+    "port_in",
+    "port_out",
+    "spikes",
+    "uniform",
+]
+
+NEURONS = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
+GAIN = {nir.I: 100.0, nir.IF: 100.0, nir.CubaLIF: 12.0}
+"""A resistance with which a type spikes on `drive`, where `neuron` would draw too low a one."""
+
+
+ROUNDING = "a sum of products may be added up in any order, and rounds differently in each"
 
 
 @dataclass(frozen=True)
 class FixedCase:
-    """A case of the digest table.
+    """A case of the conformance suite and of the digest table.
 
     Arguments:
-        name: what it shows; the key in the table.
+        name: what it shows, beginning with its topic; the key in every table.
         graph: a `nir.NIRGraph`.
         inputs: [time, batch, *features] or a dict of such; bool spikes or float64, which a
             float32 run rounds.
         discretization: how it steps.
+        warmup: inputs that come first: the case starts from the state after them.
+        dtype: of the run.
+        level: `"core"`, `"recurrent"` or `"full"`; empty for core, or recurrent where there is
+            a cycle.
+        tolerance: of values, relative to the largest magnitude that their node shows; spikes
+            have to be equal unless the oracle's v is that close to the threshold.
+        reason: why the tolerance is not 0.
+        source: where the expected behaviour is written.
     """
 
     name: str
     graph: nir.NIRGraph
     inputs: Any
     discretization: nirx.Discretization = field(default_factory=nirx.Discretization)
+    warmup: Any = None
+    dtype: str = "float64"
+    level: str = ""
+    tolerance: float = 1e-11
+    reason: str = ROUNDING
+    source: str = "docs/semantics.md"
+
+    @property
+    def topic(self) -> str:
+        """The first word of the name."""
+        return self.name.split(" ")[0]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Names of the node types in the graph, sorted; ports of any kind left out."""
+        found: set[str] = set()
+        for _, graph, _ in walk_graphs(self.graph):
+            found |= {type(node).__name__ for node in graph.nodes.values()}
+        return tuple(sorted(found - {"Input", "Output"}))
+
+    @property
+    def own_level(self) -> str:
+        """The lowest level that holds the case."""
+        if self.level:
+            return self.level
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", nirx.NirxWarning)
+            cyclic = nirx.schedule(self.graph, self.discretization).components
+        return "recurrent" if cyclic else "core"
 
 
 def uniform(seed: int, *shape: int, low: float = -1.0, high: float = 1.0) -> np.ndarray:
     """Float64 numbers in low..high."""
-    return low + (high - low) * np.random.Generator(np.random.PCG64(seed)).random(shape)
+    numbers = np.random.Generator(np.random.PCG64(seed)).random(shape)
+    return np.asarray(low + (high - low) * numbers)
+
+
+def drive(seed: int, *shape: int) -> np.ndarray:
+    """A signal in -0.5..1.5, which makes the neurons of `neuron` spike now and then."""
+    return uniform(seed, *shape, low=-0.5, high=1.5)
 
 
 def spikes(seed: int, *shape: int, rate: float = 0.3) -> np.ndarray:

@@ -38,12 +38,14 @@ CASES = (
         ),
         _silent_after(30, 3000),
         D,
+        level="full",
     ),
     FixedCase(
         "not a number and infinity",
         chain((4,), (4,), nir.Linear(uniform(75, 4, 4)), neuron(nir.LIF, 76, 4)),
         _with_specials(uniform(77, 30, 2, 4)),
         D,
+        level="full",
     ),
     FixedCase(
         "tiny and huge",
@@ -55,6 +57,7 @@ CASES = (
         ),
         uniform(79, 30, 2, 6) * 1e-8,
         D,
+        level="full",
     ),
     FixedCase(
         "ties at the threshold",

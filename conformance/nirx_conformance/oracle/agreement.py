@@ -74,7 +74,7 @@ def _first_excuse(
 ) -> int | None:
     steps = []
     for key, margin in result.margins.items():
-        close = margin <= tolerance * max(1.0, scales[key])
+        close = (margin <= tolerance * max(1.0, scales[key])) & (tolerance > 0)
         excused = close & (theirs[key] != result.recordings[key])
         steps += [int(index[0]) for index in np.argwhere(excused)[:1]]
     return min(steps, default=None)

@@ -1,0 +1,124 @@
+"""Mutants of the array operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nirx.backend import Prepared
+from nirx.numpy_ops import NumpyOps
+from nirx.ops import Array, ConvGeometry
+from nirx.state import map_tree
+from nirx_conformance.mutants.mutant import Asked, Mutant, on_ops, on_prepare
+
+
+def _in_float32(asked: Asked, back: bool) -> Prepared:
+    wanted, asked.dtype = asked.dtype, "float32"
+    run = asked.run()
+
+    def cast(tree: Any, dtype: str) -> Any:
+        return map_tree(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a, tree)
+
+    def narrow(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
+        found = run(cast(inputs, "float32"), cast(state, "float32"), record)
+        return cast(found, wanted) if back else found
+
+    return narrow
+
+
+@on_prepare
+def float32_for_float64(asked: Asked) -> Prepared:
+    """Everything is float32, the results too."""
+    return _in_float32(asked, back=False)
+
+
+@on_prepare
+def float32_inside(asked: Asked) -> Prepared:
+    """Everything is computed in float32; the results say float64."""
+    return _in_float32(asked, back=True)
+
+
+@on_ops
+class NanSwallowed(NumpyOps):
+    """A sum that is not a number counts as 0."""
+
+    def add(self, a: Array, b: Array) -> Array:
+        y = super().add(a, b)
+        return np.where(np.isnan(y), self.constant(0.0), y)
+
+
+@on_ops
+class NanSpikes(NumpyOps):
+    """A neuron spikes unless v <= v_threshold, so NaN does."""
+
+    def greater(self, a: Array, b: Array) -> Array:
+        return np.logical_not(np.less_equal(a, b)).astype(self.dtype)
+
+
+@on_ops
+class InfinityClipped(NumpyOps):
+    """Infinite sums become the largest finite number."""
+
+    def add(self, a: Array, b: Array) -> Array:
+        largest = np.finfo(self.dtype).max
+        return np.clip(super().add(a, b), -largest, largest)
+
+
+@on_ops
+class MagnitudeClipped(NumpyOps):
+    """Products stay within a million."""
+
+    def mul(self, a: Array, b: Array) -> Array:
+        return np.clip(super().mul(a, b), self.constant(-1e6), self.constant(1e6))
+
+
+@on_ops
+class SmallNumbersFlushed(NumpyOps):
+    """Products below 1e-6 count as 0."""
+
+    def mul(self, a: Array, b: Array) -> Array:
+        y = super().mul(a, b)
+        return np.where(np.abs(y) < 1e-6, self.constant(0.0), y)
+
+
+@on_ops
+class SmallestNumbersKept(NumpyOps):
+    """The reproducible mode does not take the smallest numbers for 0."""
+
+    def _keep(self, y: Array) -> Array:
+        return y
+
+
+@on_ops
+class PlainDotProducts(NumpyOps):
+    """The reproducible mode adds up dot products as the library does."""
+
+    def prepare_linear(self, weight: Array) -> Any:
+        return weight
+
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        return NumpyOps.linear(self, x, prepared, binary)
+
+
+@on_ops
+class PlainConvolutions(NumpyOps):
+    """The reproducible mode adds up convolutions as the library does."""
+
+    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
+        return weight
+
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+        return NumpyOps.conv(self, x, prepared, geometry, binary)
+
+
+@on_ops
+class PaddingRepeatsTheEdge(NumpyOps):
+    """Padding repeats the outermost elements, it should be zeros."""
+
+    def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
+        return np.pad(x, [(0, 0)] * (x.ndim - len(padding)) + list(padding), mode="edge")
+
+
+MUTANTS = tuple(value for value in list(vars().values()) if isinstance(value, Mutant))

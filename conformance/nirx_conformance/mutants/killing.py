@@ -1,0 +1,108 @@
+"""Which case kills which mutant, by its values or by its bits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from nirx.errors import InputError
+from nirx.numpy_backend import BACKEND
+from nirx_conformance.cases import ALL_CASES, FixedCase
+from nirx_conformance.digests import committed
+from nirx_conformance.suite.expected import Expected, expect
+from nirx_conformance.suite.judge import judge, judge_bits
+from nirx_conformance.suite.outcome import Outcome, Result
+
+__all__ = ["KILLED", "Kill", "Kills", "kill_table", "named", "try_case"]
+
+Mode = Literal["values", "bits"]
+
+KILLED = frozenset({Outcome.FAIL, Outcome.ERROR})
+"""Outcomes that a sound backend never has."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A case, and whether its values (`judge`) or its digest (`judge_bits`) show the fault."""
+
+    case: str
+    by: Mode = "values"
+
+
+@dataclass(frozen=True)
+class Kills:
+    """What became of one mutant.
+
+    Arguments:
+        name, sentence: the mutant's.
+        values, bits: names of the cases that kill it, in the order of `ALL_CASES`.
+    """
+
+    name: str
+    sentence: str
+    values: tuple[str, ...]
+    bits: tuple[str, ...]
+
+
+def named(name: str) -> FixedCase:
+    """The fixed case of a name."""
+    return next(case for case in ALL_CASES if case.name == name)
+
+
+def try_case(
+    backend: Any, case: FixedCase, by: Mode = "values", expected: Expected | None = None
+) -> Result:
+    """Run one case. The case and `expected` stay as they are, whatever the backend writes to."""
+    own = copy.deepcopy(case)
+    if by == "bits":
+        return judge_bits(own, backend)
+    expected = expected or expect(case)
+    return judge(own, backend, expected=replace(expected, start=copy.deepcopy(expected.start)))
+
+
+def kill_table(
+    cases: Sequence[FixedCase] = ALL_CASES,
+    mutants: Iterable[Any] | None = None,
+    advance: Callable[[str], Any] = lambda case: None,
+) -> dict[str, Kills]:
+    """Run every mutant on every case in both modes.
+
+    Arguments:
+        mutants: backends; None for all of `MUTANTS`.
+        advance: called with the name of each case that is done.
+
+    **Raises**: `InputError` for a case that the unmutated backend does not pass: it would kill
+    all mutants for no fault of theirs.
+    """
+    if mutants is None:
+        from nirx_conformance.mutants import MUTANTS
+
+        mutants = MUTANTS.values()
+    mutants = list(mutants)
+    values: Mapping[str, list[str]] = {m.name: [] for m in mutants}
+    bits: Mapping[str, list[str]] = {m.name: [] for m in mutants}
+    digests = committed()
+    for case in cases:
+        expected = expect(case)
+        _require_pass(case, "values", expected)
+        if case.name in digests:
+            _require_pass(case, "bits", expected)
+        for mutant in mutants:
+            if try_case(mutant, case, "values", expected).outcome in KILLED:
+                values[mutant.name].append(case.name)
+            if case.name in digests and try_case(mutant, case, "bits").outcome in KILLED:
+                bits[mutant.name].append(case.name)
+        advance(case.name)
+    return {
+        m.name: Kills(m.name, m.sentence, tuple(values[m.name]), tuple(bits[m.name]))
+        for m in mutants
+    }
+
+
+def _require_pass(case: FixedCase, by: Mode, expected: Expected) -> None:
+    found = try_case(BACKEND, case, by, expected)
+    if found.outcome is not Outcome.PASS:
+        text = f"{case.name!r} by its {by}: {found.outcome}, {found.message}"
+        raise InputError(f"the unmutated backend does not pass {text}")

@@ -1,0 +1,1 @@
+"""The conformance suite: cases, outcomes, the judge, the runner and the report."""

@@ -1,0 +1,99 @@
+"""What a case has to give: the oracle's outputs, recordings and states."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.flatten import walk_graphs
+from nirx.origin import rebuild_graph
+from nirx.state import map_tree
+from nirx_conformance import oracle
+from nirx_conformance.cases import FixedCase
+
+__all__ = ["Expected", "case_graph", "case_inputs", "expect"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The oracle's answer.
+
+    Arguments:
+        start: the state before the first step; None for a fresh one.
+        result: outputs, recordings, last state and margins, all float64.
+    """
+
+    start: Any
+    result: oracle.OracleResult
+
+
+def case_inputs(case: FixedCase, dtype: str) -> Any:
+    """The inputs in the dtype of a run; spikes stay bool."""
+    return map_tree(partial(_cast, dtype=dtype), case.inputs)
+
+
+def case_graph(case: FixedCase, dtype: str) -> nir.NIRGraph:
+    """The graph, its floating-point parameters rounded to the run's dtype.
+
+    So that what the oracle computes in float64 and a backend in float32 is the same network.
+    """
+    if dtype == "float64":
+        return case.graph
+    nodes = {
+        (*path, name): _rounded(node, dtype)
+        for path, graph, _ in walk_graphs(case.graph)
+        for name, node in graph.nodes.items()
+        if not isinstance(node, nir.NIRGraph)
+    }
+    return rebuild_graph(case.graph, nodes)
+
+
+def expect(case: FixedCase, dtype: str | None = None) -> Expected:
+    """Run the oracle.
+
+    Arguments:
+        dtype: None takes the case's own.
+    """
+    kind = dtype or case.dtype
+    graph = case_graph(case, kind)
+    inputs = case_inputs(case, kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if case.warmup is None:
+            return Expected(None, oracle.run(graph, case.discretization, inputs))
+        warmup = map_tree(partial(_cast, dtype=kind), case.warmup)
+        before = oracle.run(graph, case.discretization, warmup)
+        whole = oracle.run(graph, case.discretization, _joined(warmup, inputs))
+    steps = len(next(iter(warmup.values())) if isinstance(warmup, dict) else warmup)
+    after = oracle.OracleResult(
+        {k: v[steps:] for k, v in whole.outputs.items()},
+        {k: v[steps:] for k, v in whole.recordings.items()},
+        whole.state,
+        {k: v[steps:] for k, v in whole.margins.items()},
+    )
+    return Expected(map_tree(lambda leaf: leaf.astype(kind), before.state), after)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, dict):
+        return {name: np.concatenate([first[name], second[name]]) for name in first}
+    return np.concatenate([first, second])
+
+
+def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
+    return array.astype(dtype) if array.dtype.kind == "f" else array
+
+
+def _rounded(node: Any, dtype: str) -> Any:
+    import copy
+
+    new = copy.copy(node)
+    for name, value in vars(node).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            setattr(new, name, value.astype(dtype))
+    return new

@@ -1,0 +1,104 @@
+"""The runner: many cases on many backends, on one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from typing import Any
+
+import nirx
+from nirx.errors import InputError, did_you_mean
+from nirx_conformance.cases import ALL_CASES, FixedCase
+from nirx_conformance.suite.judge import judge, judge_bits
+from nirx_conformance.suite.outcome import LEVELS, Outcome, Result
+from nirx_conformance.suite.random_graphs import case_named
+
+__all__ = ["Task", "cases_of", "run_task", "run_tasks"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One case on one backend, by their names."""
+
+    case: str
+    backend: str
+    dtype: str | None = None
+    bits: bool = False
+
+
+def cases_of(level: str, wanted: Sequence[str] | None = None) -> list[FixedCase]:
+    """The cases of a level and of those below it.
+
+    Arguments:
+        level: one of `LEVELS`.
+        wanted: beginnings of names; None for all.
+
+    **Raises**: `InputError`.
+    """
+    if level not in LEVELS:
+        raise InputError(f"level {level!r}; {did_you_mean(level, LEVELS)}")
+    allowed = LEVELS[: LEVELS.index(level) + 1]
+    cases = [c for c in ALL_CASES if c.own_level in allowed]
+    if wanted is None:
+        return cases
+    for start in wanted:
+        if not any(c.name.startswith(start) for c in ALL_CASES):
+            names = [c.name for c in ALL_CASES]
+            raise InputError(f"no case begins with {start!r}; {did_you_mean(start, names)}")
+    return [c for c in cases if c.name.startswith(tuple(wanted))]
+
+
+def run_task(task: Task) -> Result:
+    """Run one task here."""
+    case = case_named(task.case)
+    try:
+        backend = nirx.find_backend(task.backend)
+    except nirx.UnsupportedError as error:  # its library is not installed
+        return Result(case.name, task.backend, Outcome.NOT_RUN, case.types, 0.0, str(error))
+    found = (judge_bits if task.bits else judge)(case, backend, task.dtype)
+    return replace(found, backend=task.backend)
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    jobs: int = 1,
+    xfail: dict[str, str] | None = None,
+    advance: Callable[[Result], Any] = lambda result: None,
+) -> list[Result]:
+    """Run all tasks.
+
+    Arguments:
+        jobs: processes; with 1 everything runs here.
+        xfail: case name -> reason.
+        advance: called with each result as it comes.
+
+    Returns: the results in the order of the tasks, whatever the number of jobs.
+    """
+    results: dict[int, Result] = {}
+    for index, result in _results(tasks, jobs):
+        results[index] = result.expected_to_fail((xfail or {}).get(result.case))
+        advance(results[index])
+    return [results[index] for index in range(len(tasks))]
+
+
+def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
+    if jobs <= 1:
+        for index, task in enumerate(tasks):
+            yield index, run_task(task)
+        return
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
+    context = multiprocessing.get_context("spawn")  # torch and JAX do not survive a fork
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        waiting = {pool.submit(run_task, task): i for i, task in enumerate(tasks)}
+        for future in as_completed(waiting):
+            index = waiting[future]
+            try:
+                yield index, future.result()
+            except BrokenProcessPool:
+                task = tasks[index]
+                text = "the process died (this case, or one that ran beside it)"
+                yield index, Result(task.case, task.backend, Outcome.ERROR, message=text)

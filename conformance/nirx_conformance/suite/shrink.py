@@ -1,0 +1,125 @@
+"""Shrinking: the smallest network that Hypothesis finds on which a backend still fails."""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nirx
+from nirx.errors import UnsupportedError
+from nirx.whole_file import whole_file
+from nirx_conformance.cases import FixedCase
+from nirx_conformance.suite.judge import judge
+from nirx_conformance.suite.outcome import Outcome, Result
+from nirx_conformance.suite.random_graphs import case_named
+
+__all__ = ["save_case", "shrink", "shrunk_failures"]
+
+EXAMPLES = 400
+BAD = (Outcome.FAIL, Outcome.ERROR)
+
+SCRIPT = '''"""Shows again how {backend!r} fails: python show.py"""
+
+from pathlib import Path
+
+import numpy as np
+
+import nirx
+from nirx_conformance.cases import FixedCase
+from nirx_conformance.suite.judge import judge
+
+here = Path(__file__).parent
+graph = nirx.read(here / "graph.nir")
+arrays = dict(np.load(here / "input.npz"))
+inputs = arrays if len(arrays) > 1 else next(iter(arrays.values()))
+discretization = nirx.Discretization.from_json({discretization!r})
+case = FixedCase({name!r}, graph, inputs, discretization, dtype={dtype!r})
+result = judge(case, nirx.find_backend({backend!r}))
+print(result.outcome, result.message)
+'''
+
+
+def shrink(case: FixedCase, backend: Any, seed: int = 0) -> FixedCase:
+    """A small case on which the backend fails as well.
+
+    Arguments:
+        case: a random one that fails; it is given back if nothing smaller is found.
+        backend: has `name` and `prepare`.
+        seed: of the search.
+
+    **Raises**: `UnsupportedError` where Hypothesis is not installed.
+    """
+    try:
+        from hypothesis import HealthCheck, Phase, errors, find, settings
+
+        from nirx_conformance.strategies import cases
+    except ImportError as error:
+        raise UnsupportedError(f"shrinking needs hypothesis: {error}") from error
+
+    def fixed(drawn: Any) -> FixedCase:
+        return FixedCase(
+            f"{case.name} shrunk",
+            drawn.graph,
+            drawn.inputs,
+            drawn.discretization,
+            dtype=case.dtype,
+            level="full",
+            source=case.source,
+        )
+
+    def fails(drawn: Any) -> bool:
+        return judge(fixed(drawn), backend).outcome in BAD
+
+    calm = settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck.__members__.values()),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return fixed(find(cases(), fails, settings=calm, random=random.Random(seed)))
+        except errors.NoSuchExample:
+            return case
+
+
+def save_case(directory: Path, case: FixedCase, backend: str) -> Path:
+    """Write graph.nir, input.npz and show.py into a folder of the case's name.
+
+    Returns: the folder.
+    """
+    folder = directory / re.sub(r"[^\w-]+", "-", f"{case.name}-{backend}").strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nirx.NirxWarning)  # random graphs are odd
+        nirx.write(folder / "graph.nir", case.graph, case.discretization)
+    inputs = case.inputs if isinstance(case.inputs, dict) else {"input": case.inputs}
+    with whole_file(str(folder / "input.npz")) as path, open(path, "wb") as stream:
+        np.savez_compressed(stream, **inputs)
+    script = SCRIPT.format(
+        backend=backend,
+        name=case.name,
+        dtype=case.dtype,
+        discretization=case.discretization.to_json(),
+    )
+    with whole_file(str(folder / "show.py")) as path:
+        Path(path).write_text(script)
+    return folder
+
+
+def shrunk_failures(results: Sequence[Result], directory: Path, limit: int = 3) -> list[Path]:
+    """Shrink and save the first failing random graphs. Returns: the folders."""
+    failed = [r for r in results if r.outcome in BAD and r.case.startswith("random ")]
+    folders = []
+    for result in failed[:limit]:
+        case = shrink(case_named(result.case), nirx.find_backend(result.backend))
+        folders.append(save_case(directory, case, result.backend))
+    return folders
