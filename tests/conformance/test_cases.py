@@ -146,7 +146,8 @@ def test_numpy_passes(dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("backend", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("backend", "dtype"), [("torch", "float64"), ("torch", "float32"), ("jax", "float64")]
+)
 def test_the_other_backends_pass(backend, dtype, chunk):
     assert failures(ALL_CASES[chunk::CHUNKS], backend, dtype) == []

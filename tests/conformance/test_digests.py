@@ -9,8 +9,10 @@ from nirx_conformance import digests
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.digests import DTYPES, case_digest, committed, main
 
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "jax")]
 
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+
+@pytest.mark.parametrize("backend", ["numpy", *SLOW])
 @pytest.mark.parametrize("case", ALL_CASES, ids=[c.name for c in ALL_CASES])
 def test_the_digests_are_as_committed(case, backend):
     found = {dtype: case_digest(case, backend, dtype) for dtype in DTYPES}
@@ -23,6 +25,7 @@ def test_the_table_and_the_cases_are_the_same_set():
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_the_cases_reach_every_node_type():
     import nirx
 

@@ -249,7 +249,6 @@ def test_a_spike_at_the_threshold_is_rounding():
     assert (first.step, first.node, first.margin, first.cause) == (1, "n0", 0.0, "rounding")
 
 
-@pytest.mark.xfail(strict=True, reason="explanation: v is reset by a spike at a tie, see report")
 def test_a_reset_that_follows_a_spike_at_the_threshold_is_rounding_too():
     net = chain((1,), (1,), nir.IF(np.array([1000.0]), np.array([1.0]), np.array([0.0])))
     xs = 0.5 * np.ones((3, 1, 1))

@@ -130,16 +130,3 @@ def test_a_fused_product_is_rounded_once(dtype):
     half = [Fraction(float(s)) / 2 for s in np.spacing(np.abs(once))]
     assert all(e <= h for e, h in zip(error(once), half, strict=True))
     assert any(e > h for e, h in zip(error(a * b + c), half, strict=True))
-
-
-@pytest.mark.slow
-def test_the_whole_table_has_no_survivor():
-    backend = types.SimpleNamespace(name="numpy", sentence="", prepare=BACKEND.prepare)
-    killers = {kill.case for kill in KILLERS}
-    cases = [case for case in ALL_CASES if case.topic not in LONG or case.name in killers]
-    table = kill_table(cases, [backend, *MUTANTS.values()])
-    sound = table.pop("numpy")
-    assert (sound.values, sound.bits) == ((), ())
-    assert [k.name for k in table.values() if not (k.values or k.bits)] == []
-    for name, kill in KILLED_BY.items():
-        assert kill.case in getattr(table[name], kill.by), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -86,12 +87,10 @@ def _joined(first: Any, second: Any) -> Any:
 
 
 def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
-    return array.astype(dtype) if array.dtype.kind == "f" else array
+    return array.astype(dtype) if array.dtype.kind == "f" else array.copy()
 
 
 def _rounded(node: Any, dtype: str) -> Any:
-    import copy
-
     new = copy.copy(node)
     for name, value in vars(node).items():
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":

@@ -82,7 +82,12 @@ class Explanation:
     spike_mismatches: int
     excused_at: int | None
     first: Departure | None
-    beyond: Departure | None
+    beyond: Departure | None = None
+
+    @property
+    def worst(self) -> Departure | None:
+        """What to show of a failure: where it leaves the tolerance, else where it departs."""
+        return self.beyond or self.first
 
 
 def explain(
@@ -99,9 +104,13 @@ def explain(
         found: `record="all"`, keyed by text, in the shapes of the expected ones.
         dtype: of the run; expected numbers are rounded to it.
         schedule: of the graph; of one step, the node that comes first in it departs first.
+        excused_at: as in `Explanation`.
+        tolerance: of values, relative to the largest magnitude that their node shows.
     """
     counts = np.zeros(len(BINS), np.int64)
-    mismatches, first, beyond = 0, None, None
+    mismatches = 0
+    first: Any = None
+    beyond: Any = None
     for key in _in_order(expected.recordings, expected.margins, schedule):
         ours = expected.recordings[key].astype(dtype)
         theirs = np.asarray(found[key]).astype(dtype)
@@ -122,8 +131,8 @@ def explain(
         tuple(int(n) for n in counts),
         mismatches,
         excused_at,
-        None if first is None else _departure(*first, expected, found, schedule),
-        None if beyond is None else _departure(*beyond, expected, found, schedule),
+        _departure(first, expected, found, schedule),
+        _departure(beyond, expected, found, schedule),
     )
 
 
@@ -156,14 +165,14 @@ def _in_order(keys: Iterable[str], spiking: Iterable[str], schedule: nirx.Schedu
 
 
 def _departure(
-    key: str,
-    index: tuple[int, ...],
-    ours: np.ndarray,
-    theirs: np.ndarray,
+    place: tuple[str, tuple[int, ...], np.ndarray, np.ndarray] | None,
     expected: oracle.OracleResult,
     found: Mapping[str, Any],
     schedule: nirx.Schedule,
-) -> Departure:
+) -> Departure | None:
+    if place is None:
+        return None
+    key, index, ours, theirs = place
     margins = expected.margins.get(key)
     margin = None if margins is None else float(margins[index])
     a, b = float(ours[index]), float(theirs[index])

@@ -177,7 +177,7 @@ def _numbers(graph: Any) -> Any:
 
 
 def _around(explanation: Explanation | None, expected: Expected, recordings: Any) -> Any:
-    first = (explanation.beyond or explanation.first) if explanation else None
+    first = explanation.worst if explanation else None
     if first is None:
         return None
     steps = slice(max(0, first.step - AROUND), first.step + AROUND)

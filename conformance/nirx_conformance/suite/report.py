@@ -218,7 +218,7 @@ def _rows(results: Sequence[Result], anchors: Mapping[int, str]) -> list[dict[st
 
 def _failure(result: Result, anchor: str) -> dict[str, Any]:
     explanation = result.explanation
-    first = explanation.first if explanation else None
+    first = explanation.worst if explanation else None
     return {
         "result": result,
         "anchor": anchor,
