@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
@@ -82,6 +84,8 @@ def find_backend(name: str) -> Backend:
 
 def _imported(name: str) -> Backend:
     """The object of `"package.module:object"`; a class is called without arguments."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as for `python -m`: a file in the current folder counts
     try:
         found = EntryPoint(name=name, value=name, group=ENTRY_POINTS).load()
     except (ImportError, AttributeError, ValueError) as error:

@@ -33,7 +33,15 @@ def call_exporter(exporter: Any, module: Any, where: str) -> Any:
 
     **Raises**: `InputError` if the exporter gives something else.
     """
-    node = exporter(module)
+    try:
+        node = exporter(module)
+    except Exception as error:
+        kind = type(module).__name__
+        error.add_note(
+            f"(the exporter of {kind} raised this for {where}; NIR's parameters are arrays of "
+            "equal shapes)"
+        )
+        raise
     if node is None:
         return None
     if not isinstance(node, nir.NIRNode):

@@ -17,6 +17,7 @@ __all__ = [
     "MODULE_KEY",
     "assumed_discretization",
     "given_or_stored",
+    "require_discretization",
     "resolve_discretization",
     "stored_discretization",
 ]
@@ -80,8 +81,13 @@ def given_or_stored(
     graph: nir.NIRGraph, discretization: Discretization | None
 ) -> Discretization | None:
     """The caller's choice, else the graph's own, else None. **Raises** `InputError`."""
+    return require_discretization(discretization) or stored_discretization(graph)
+
+
+def require_discretization(discretization: Any) -> Discretization | None:
+    """The caller's choice, or None. **Raises** `InputError` for anything else."""
     if discretization is None:
-        return stored_discretization(graph)
+        return None
     if not isinstance(discretization, Discretization):
         raise InputError(
             f"discretization is a {type(discretization).__name__}; expected a "

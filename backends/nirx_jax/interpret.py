@@ -108,8 +108,16 @@ class _Interpreter:
         return [value if path is None else LeafState(call, path) for path in call.places]
 
     def _is_own_state(self, place: str, leaf: Any, flow: Any) -> bool:
-        if isinstance(flow, StateIn | Constant):
-            return isinstance(flow, StateIn)
+        if isinstance(flow, StateIn):
+            return True
+        if isinstance(flow, Constant):
+            start = np.asarray(flow.content)
+            if start.dtype.kind == "f" and start.any():
+                raise UnsupportedError(
+                    f"{place} starts every step from a state that is not zero, which has no NIR "
+                    "node"
+                )
+            return False
         if isinstance(flow, LeafState):
             other = flow.call.leaf
             same = other._path == leaf._path

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nirx.errors import InputError
 from nirx.parameters import fitting, parameter_key, place_parameters
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
@@ -26,7 +27,7 @@ def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
     Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module have
     their parameters each. Modules of a `node_map` are not in it.
     """
-    own = _parameters(net)
+    own = _parameters(_network(net))
     return {parameter_key(net.schedule, slot): np.array(value) for slot, value in own.items()}
 
 
@@ -43,7 +44,7 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
 
     **Raises**: `InputError` that names the keys without a place or with a wrong shape.
     """
-    own = _parameters(net)
+    own = _parameters(_network(net))
     placed, _ = place_parameters(net.schedule, net.origin.node, own, values, strict)
     leaders = dict(net.shared)
     arrays = {name: dict(m.arrays) for name, m in net.nodes.items() if isinstance(m, NativeNode)}
@@ -60,6 +61,12 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
         net,
         [arrays[name] for name in changed],
     )
+
+
+def _network(net: Any) -> Net:
+    if not isinstance(net, Net):
+        raise InputError(f"a {type(net).__name__} did not come from NIR; expected a nirx_jax.Net")
+    return net
 
 
 def _parameters(net: Net) -> dict[tuple[int, str], jax.Array]:

@@ -53,13 +53,15 @@ class StateIn:
     path: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LeafResult:
     """What a stateful module gives: (value, state)."""
 
     value: Value
     module: str
     state_in: Any
+    unpacked: bool = False
+    """Whether forward takes it apart, so that it does see the state."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from nirx.errors import InputError, UnsupportedError
 from nirx.exporting import MODULE_FORM
 from nirx.tracing.nest import nest_graph
 from nirx.type_map import ABSENT, Handler, find_handler, require_type_map
-from nirx_torch.interpret import Exporters, interpret
+from nirx_torch.exporters import Exporters
+from nirx_torch.interpret import interpret
 from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.trace import trace
 

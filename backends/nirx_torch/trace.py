@@ -109,8 +109,8 @@ def _trace(
                 raise
             raise UnsupportedError(
                 f"{type(module).__name__}: its forward decides or loops by the values or the "
-                f"length of a tensor ({error}); write one time step as straight code, or pin an "
-                'argument with concrete_args={"state": None}'
+                f"length of a tensor ({str(error).splitlines()[0]:.80}); forward is to be one time "
+                "step as straight code: call a loop over time outside" + _pin(module)
             ) from error
         read = {str(n.target) for n in graph.nodes if n.op == "get_attr"}
         constants = {name: _attribute(module, name) for name in sorted(read)}
@@ -124,6 +124,12 @@ def _attribute(module: torch.nn.Module, path: str) -> Any:
     for name in path.split("."):
         found = getattr(found, name)
     return found
+
+
+def _pin(module: torch.nn.Module) -> str:
+    """The hint to pin an argument, where one may be None."""
+    names = [n for n in inspect.signature(module.forward).parameters if _may_be_none(module, n)]
+    return f'; or pin an argument with concrete_args={{"{names[0]}": None}}' if names else ""
 
 
 def _may_be_none(module: torch.nn.Module, name: str) -> bool:

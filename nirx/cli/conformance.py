@@ -95,6 +95,7 @@ def conformance_command(
         saved = shrink.shrunk_failures(results, report / "shrunk")
     payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
     lines = [f"shrunk: {folder}/show.py" for folder in saved]
+    lines += [] if report is None else [f"report: {report}/report.html"]
     if page is not None:
         command = " ".join(
             ["nirx conformance", *(f"--backend {n}" for n in backends or []), f"--level {level}"]

@@ -13,7 +13,7 @@ from nirx.discretization import Discretization
 from nirx.dynamics.base import Misfit, broadcasts_to
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.exporting import with_discretization
-from nirx.metadata import MODULE_KEY
+from nirx.metadata import MODULE_KEY, require_discretization
 from nirx.node_types import find_type
 from nirx.ops import Shape
 from nirx.tracing.finish import finish
@@ -155,7 +155,7 @@ class Draft:
 
         **Raises**: `UnsupportedError` for what NIR cannot say, `GraphError` for its faults.
         """
-        rule = discretization or Discretization()
+        rule = require_discretization(discretization) or Discretization()
         fold_shifts(self)
         self._settle_loops()
         forced = force_delays(self, rule)

@@ -220,3 +220,30 @@ def test_the_map_takes_new_types_and_refuses_known_ones():
     graph = jax_to_nir(model, jnp.ones(3), default_map=own)
     assert list(graph.nodes) == ["input", "layers.1", "output"]
     assert eqx.nn.LayerNorm not in MODULE_MAP
+
+
+class FromHalf(eqx.Module):
+    """Starts every step from the same state, which is not zero."""
+
+    lif: Any
+
+    def __call__(self, x):
+        return self.lif(x, jnp.full(2, 0.5))[0]
+
+
+class Leaky(eqx.Module):
+    def __call__(self, x, state):
+        v = 0.5 * state + x
+        return v, v
+
+
+def test_a_constant_state_is_refused():
+    one = np.ones(2)
+    exporters = {Leaky: lambda m: nir.LI(one, one, 0 * one)}
+    with pytest.raises(nirx.UnsupportedError, match="starts every step from a state"):
+        nirx_jax.jax_to_nir(FromHalf(Leaky()), jnp.ones(2), exporters)
+
+
+def test_parameters_of_what_is_no_network_are_refused():
+    with pytest.raises(nirx.InputError, match="a Leaky did not come from NIR"):
+        nirx_jax.parameters_to_numpy(Leaky())  # type: ignore[arg-type]

@@ -770,8 +770,9 @@ def test_an_exporters_own_error_passes():
     def export(module):
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
         torch_to_nir(sequential(nn.Linear(3, 3)), {nn.Linear: export})
+    assert "the exporter of Linear raised this for 0" in caught.value.__notes__[0]
 
 
 def subgraph(module: nn.Linear) -> nir.NIRGraph:

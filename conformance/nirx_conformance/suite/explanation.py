@@ -96,7 +96,7 @@ def explain(
     dtype: str,
     schedule: nirx.Schedule,
     excused_at: int | None = None,
-    tolerance: float = 0.0,
+    tolerance: float = 1e-11,
 ) -> Explanation:
     """Compare recordings with the oracle's, number by number.
 
@@ -131,8 +131,8 @@ def explain(
         tuple(int(n) for n in counts),
         mismatches,
         excused_at,
-        _departure(first, expected, found, schedule),
-        _departure(beyond, expected, found, schedule),
+        _departure(first, expected, found, schedule, tolerance == 0),
+        _departure(beyond, expected, found, schedule, tolerance == 0),
     )
 
 
@@ -169,6 +169,7 @@ def _departure(
     expected: oracle.OracleResult,
     found: Mapping[str, Any],
     schedule: nirx.Schedule,
+    exact: bool,
 ) -> Departure | None:
     if place is None:
         return None
@@ -179,6 +180,8 @@ def _departure(
     scale = np.max(np.abs(ours), initial=0.0, where=np.isfinite(ours))
     limit = NEAR * float(np.spacing(np.asarray(scale, ours.dtype)))
     near = abs(a - b) <= limit if margin is None else margin <= limit
+    if exact and margin == 0:
+        near = False  # numbers that are exact in binary: v is at the threshold on both sides
     cause: Cause = "rounding" if near else "meaning"
     before = _input(key, index[0], expected.recordings, schedule)
     after = _input(key, index[0], found, schedule)

@@ -39,6 +39,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     backends = session.config.getoption("--nirx-backend")
     if not backends:
         return
+    from nirx.backend import find_backend
     from nirx.errors import NirxError
     from nirx_conformance.cases import ALL_CASES
     from nirx_conformance.suite.runner import Task, cases_of
@@ -47,6 +48,8 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     level: Any = session.config.getoption("--nirx-level")
     path: Any = session.config.getoption("--nirx-xfail")
     try:
+        for backend in backends:
+            find_backend(backend)  # once, rather than one failure per case
         cases = cases_of(level)
         reasons = read_xfail(path, [c.name for c in ALL_CASES]) if path else {}
     except NirxError as error:

@@ -81,7 +81,11 @@ def shrink(case: FixedCase, backend: Any, seed: int = 0) -> FixedCase:
         deadline=None,
         database=None,
         phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck.__members__.values()),
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.filter_too_much,
+            HealthCheck.data_too_large,
+        ],
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

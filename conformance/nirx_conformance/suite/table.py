@@ -43,12 +43,12 @@ def matrix(results: Sequence[Result]) -> tuple[list[str], list[str], dict[tuple[
 def tables(results: Sequence[Result]) -> tuple[Any, ...]:
     """What the terminal shows."""
     types, backends, cells = matrix(results)
-    nodes = Table("node", *backends, title="passed / cases, and the worst outcome")
+    nodes = Table("node", *backends, title="passed of all cases: the worst outcome")
     for kind in types:
         row = []
         for backend in backends:
             outcome, passed, run = cells[kind, backend]
-            row.append(f"{passed}/{run} {outcome}" if run else "")
+            row.append(f"{passed} of {run}: {outcome}" if run else "")
         nodes.add_row(kind, *row)
     counts = Table("outcome", *backends)
     for outcome in Outcome:
@@ -61,7 +61,12 @@ def tables(results: Sequence[Result]) -> tuple[Any, ...]:
     lines = [f"{r.outcome}: {r.backend}, {r.case!r}: {r.message}" for r in bad[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"... and {len(bad) - SHOWN} more; --report DIR writes all")
-    return nodes, counts, *lines
+    reasons = Counter(r.message for r in results if r.outcome is Outcome.UNSUPPORTED)
+    lines += [f"unsupported ({n} cases): {text}" for text, n in reasons.most_common(SHOWN)]
+    verdict = "nothing failed that was not expected to" if good(results) else "FAILED"
+    unsupported = sum(reasons.values())
+    end = f"; {unsupported} of {len(results)} are unsupported" if unsupported else ""
+    return nodes, counts, *lines, verdict + end
 
 
 def markdown(results: Sequence[Result], level: str, command: str) -> str:
