@@ -22,6 +22,13 @@ def test_the_example_runs(capsys):
     assert "no divergence" in printed
 
 
+def test_pages_name_the_number_of_cases():
+    from nirx_conformance.cases import ALL_CASES
+
+    assert f"against {len(ALL_CASES)} cases" in (ROOT / "README.md").read_text()
+    assert f"| {len(ALL_CASES)}/{len(ALL_CASES)} |" in (ROOT / "docs/conformance.md").read_text()
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/semantics.md"])
 def test_files_that_pages_name_exist(page):
     text = (ROOT / page).read_text()
