@@ -23,7 +23,18 @@ from nirx.sameness import same_node
 from nirx.schedule import Schedule, build_schedule
 from nirx.type_map import ABSENT, find_handler, require_type_map
 
-__all__ = ["Assembly", "assemble", "dtype_name", "load", "native_arrays", "no_entry"]
+__all__ = [
+    "NODE_FORM",
+    "Assembly",
+    "assemble",
+    "dtype_name",
+    "floating",
+    "load",
+    "native_arrays",
+    "no_entry",
+]
+
+NODE_FORM = "NIR type: builder, or None to bypass it"
 
 DTYPES = ("float32", "float64")
 
@@ -77,9 +88,8 @@ def assemble(
     **Raises**: `GraphError`, `FileError`, `InputError`.
     """
     graph = load(graph_or_path)
-    form = "NIR type: builder, or None to bypass it"
-    require_type_map(node_map, "node_map", form)
-    require_type_map(default_map, "default_map", form)
+    require_type_map(node_map, "node_map", NODE_FORM)
+    require_type_map(default_map, "default_map", NODE_FORM)
 
     def is_native(found: Any) -> bool:
         return isinstance(found, type) and native is not None and issubclass(found, native)
@@ -198,10 +208,14 @@ def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
     for name in dynamics.parameters:
         if getattr(node, name, None) is None:
             continue
-        array = parameter(node, name)
-        narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
-        arrays[name] = array.astype(np.float32 if narrow else np.float64)  # native byte order
+        arrays[name] = floating(parameter(node, name))
     return arrays
+
+
+def floating(array: np.ndarray) -> np.ndarray:
+    """A copy as float32 if it is a float no wider than that, else as float64."""
+    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    return array.astype(np.float32 if narrow else np.float64)  # native byte order
 
 
 def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from nirx.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
 from nirx.flatten import walk_graphs
+from nirx.foreign_arrays import to_numpy
 from nirx.metadata import DISCRETIZATION_KEY
 from nirx.origin import Cast, Origin, node_at, rebuild_graph, rebuild_node
 from nirx.paths import Path
@@ -70,12 +71,8 @@ def _owned(node: Any) -> Any:
 def _array(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _array(v) for k, v in value.items()}
-    if hasattr(value, "detach"):  # a torch tensor, known without importing torch
-        value = value.detach().cpu()
-        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy().copy()
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
-        array = np.array(value)
-        return array.astype(np.float32) if str(array.dtype) == "bfloat16" else array
+        return to_numpy(value)
     return copy.deepcopy(value)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import InputError, did_you_mean
+from nirx.foreign_arrays import to_numpy
 from nirx.metadata import MODULE_KEY
 from nirx.origin import node_at
 from nirx.schedule import Schedule
@@ -62,10 +63,7 @@ def place_parameters(
 
 def fitting(key: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A value as an array of a parameter's shape. **Raises** `InputError`."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if "bfloat16" in str(value.dtype) else value
-    array = np.asarray(value)
+    array = to_numpy(value)
     if array.dtype.kind not in "fiub" or array.shape != tuple(shape):
         found = f"has shape {array.shape} and dtype {array.dtype}"
         raise InputError(f"parameter {key!r} {found}; expected numbers of shape {tuple(shape)}")

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nirx.assemble import no_entry
+from nirx.assemble import NODE_FORM, no_entry
 from nirx.check import node_fault
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics, Misfit, Stateless
@@ -39,9 +39,8 @@ def build_single(
 
     **Raises**: `GraphError` for a type without entry or a faulty node.
     """
-    form = "NIR type: builder, or None to bypass it"
-    require_type_map(node_map, "node_map", form)
-    require_type_map(default_map, "default_map", form)
+    require_type_map(node_map, "node_map", NODE_FORM)
+    require_type_map(default_map, "default_map", NODE_FORM)
     kind = type(node)
     entry = find_type(kind)
     handler = find_handler(kind, node_map, default_map)

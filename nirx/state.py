@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nirx.errors import InputError, did_you_mean
+from nirx.foreign_arrays import to_numpy
 from nirx.ops import Shape
 from nirx.paths import Path, format_path
 
@@ -140,15 +139,10 @@ def state_to_numpy(state: Any) -> Any:
     Arguments:
         state: a tree from any backend; torch tensors may be on a device or carry gradients.
 
-    Returns: the same tree; leaves keep their shapes [*batch, *features] and dtypes.
+    Returns: the same tree; leaves keep their shapes [*batch, *features] and dtypes
+    (but bfloat16, which NumPy lacks, becomes float32).
     """
-
-    def convert(leaf: Any) -> np.ndarray:
-        if hasattr(leaf, "detach"):  # a torch tensor, known without importing torch
-            leaf = leaf.detach().cpu().numpy()
-        return np.array(leaf)
-
-    return map_tree(convert, state)
+    return map_tree(to_numpy, state)
 
 
 def batch_of(where: str, shape: Shape, features: Shape, time: bool = False) -> Shape:

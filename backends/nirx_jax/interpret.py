@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import UnsupportedError, warn_caller
+from nirx.foreign_arrays import to_numpy
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx_jax.exporters import Exporters
 from nirx_jax.leaf import INPUT, LeafCall, Place, dotted
-from nirx_jax.lowering import Constant, LeafState, StateIn, number
+from nirx_jax.lowering import Constant, LeafState, StateIn
 from nirx_jax.trace import Static, Trace
 from nirx_jax.walk import Walk, live_operations
 
@@ -181,13 +182,13 @@ class _Interpreter:
         value = self._settled(*left, name)
         if isinstance(value, Value):
             return value
-        if np.any(number(value.content)):
+        if np.any(to_numpy(value.content)):
             raise UnsupportedError(f"{name}: the call leaves a constant there")
         return Value(())
 
     def _warn_of_start(self, place: Place) -> None:
         start = self.trace.before.get(place)
-        if hasattr(start, "__array__") and np.any(number(start)):
+        if hasattr(start, "__array__") and np.any(to_numpy(start)):
             warn_caller(
                 f"{_loop_name(place)} does not start at zero; a NIR graph holds no start, pass it "
                 "as state to the network"

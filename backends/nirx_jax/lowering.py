@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import UnsupportedError
+from nirx.foreign_arrays import to_numpy
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx_jax.leaf import LeafCall, Place
 
-__all__ = ["Constant", "LeafState", "Operation", "StateIn", "number"]
-
-
-def number(content: Any) -> np.ndarray:
-    """A copy as NumPy array; bfloat16, which NumPy lacks, becomes float32."""
-    array = np.array(content)
-    return array.astype(np.float32) if str(array.dtype) == "bfloat16" else array
+__all__ = ["Constant", "LeafState", "Operation", "StateIn"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ class Operation:
     def constant(self, position: int) -> np.ndarray | None:
         """An operand as an array, or None if it is a value of the network."""
         found = self.operands[position]
-        return number(found.content) if isinstance(found, Constant) else None
+        return to_numpy(found.content) if isinstance(found, Constant) else None
 
     def beside(self, constant: np.ndarray, value: Value) -> np.ndarray:
         """A constant in the axes that a value has in NIR."""

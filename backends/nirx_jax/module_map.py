@@ -10,8 +10,8 @@ import nir
 import numpy as np
 
 from nirx.errors import UnsupportedError
+from nirx.foreign_arrays import to_numpy
 from nirx.type_map import TypeMap
-from nirx_jax.lowering import number
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
 from nirx_jax.to_nir import export_native, export_net
@@ -32,17 +32,17 @@ def refuse(module: Any, found: str, mend: str) -> UnsupportedError:
 
 def linear_node(weight: Any, bias: Any) -> nir.NIRNode:
     """Affine, or Linear where there is no bias."""
-    own = number(weight)
-    return nir.Linear(own) if bias is None else nir.Affine(own, number(bias))
+    own = to_numpy(weight)
+    return nir.Linear(own) if bias is None else nir.Affine(own, to_numpy(bias))
 
 
 def conv_node(
     weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> nir.NIRNode:
     """Conv1d or Conv2d. Its input_shape is left open: the graph tells it."""
-    own = number(weight)
+    own = to_numpy(weight)
     # nir's own writer wants an array; Equinox keeps [channels, 1, ...]
-    offset = np.zeros(own.shape[:1], own.dtype) if bias is None else number(bias).reshape(-1)
+    offset = np.zeros(own.shape[:1], own.dtype) if bias is None else to_numpy(bias).reshape(-1)
     if own.ndim == 3:
         padding = padding if isinstance(padding, str) else int(padding[0])
         return nir.Conv1d(None, own, int(stride[0]), padding, int(dilation[0]), int(groups), offset)

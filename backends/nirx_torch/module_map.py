@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nirx.errors import InputError, UnsupportedError
+from nirx.foreign_arrays import to_numpy
 from nirx.type_map import TypeMap
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
@@ -34,8 +35,7 @@ def array(tensor: torch.Tensor | None) -> np.ndarray | None:
         return None
     if tensor.is_meta or isinstance(tensor, torch.nn.parameter.UninitializedParameter):
         raise InputError("a parameter has no numbers yet (meta device, or lazy module)")
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy().copy()
+    return to_numpy(tensor)
 
 
 def refuse(module: torch.nn.Module, found: str, mend: str) -> UnsupportedError:

@@ -9,8 +9,10 @@ import nir
 import numpy as np
 import torch
 
+from nirx.assemble import floating
 from nirx.errors import InputError
 from nirx.exporting import export
+from nirx.foreign_arrays import to_numpy
 from nirx.origin import Cast, rebuild_node
 from nirx.type_map import Handler
 from nirx_torch.native import NativeNode
@@ -68,18 +70,11 @@ def export_native(module: NativeNode) -> Any:
 
 
 def _numbers(module: NativeNode) -> dict[str, np.ndarray]:
-    return {name: _array(value) for name, value in module.arrays().items()}
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+    return {name: to_numpy(value) for name, value in module.arrays().items()}
 
 
 def _cast(kind: torch.dtype) -> Cast:
     def cast(array: np.ndarray) -> np.ndarray:
-        narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
-        own = torch.from_numpy(array.astype(np.float32 if narrow else np.float64))
-        return _array(own.to(kind))
+        return to_numpy(torch.from_numpy(floating(array)).to(kind))
 
     return cast

@@ -47,7 +47,7 @@ class Draft:
     def input(self, name: str, shape: Shape | None) -> Value:
         """An Input; without a shape, the first node that reads it has to tell."""
         name = self._fresh(name)
-        self.nodes[name], self.shapes[name] = nir.Input(UNKNOWN), shape
+        self.nodes[name], self.shapes[name] = nir.Input(dict(UNKNOWN)), shape
         return Value((name,), shape)
 
     def node(self, name: str, node: Any, value: Value, module: str | None = None) -> Value:
@@ -60,8 +60,7 @@ class Draft:
 
         Returns: what the node gives.
 
-        **Raises**: `UnsupportedError` for a subgraph with several Inputs or Outputs, or a node
-        that reads nothing.
+        **Raises**: `UnsupportedError` for a node that reads nothing.
         """
         if not value.sources:
             raise UnsupportedError(f"{name}: it reads nothing but zeros, which NIR has no node for")
@@ -126,7 +125,7 @@ class Draft:
         if not value.sources:
             raise UnsupportedError(f"output {name!r} is a constant, which NIR has no node for")
         name = self._fresh(name)
-        self.nodes[name], self.shapes[name] = nir.Output(UNKNOWN), value.shape
+        self.nodes[name], self.shapes[name] = nir.Output(dict(UNKNOWN)), value.shape
         self._connect(value, name)
 
     def rename(self, old: str, new: str) -> None:

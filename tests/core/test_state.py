@@ -190,3 +190,11 @@ def test_state_to_numpy_copies():
     assert shapes(copied) == shapes(state)
     copied["l~"]["v"] += 1
     assert not state["l~"]["v"].any()
+
+
+def test_a_bfloat16_state_becomes_float32():
+    torch = pytest.importorskip("torch")
+    leaf = torch.tensor([1.5, -2.0], dtype=torch.bfloat16, requires_grad=True)
+    found = nirx.state_to_numpy({"lif": {"v": leaf}})["lif"]["v"]
+    assert found.dtype == np.float32
+    assert found.tolist() == [1.5, -2.0]
