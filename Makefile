@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test lint fast libraries browser
+.PHONY: demo test lint fast libraries libraries-page browser
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
@@ -28,13 +28,18 @@ lint: .venv/installed
 
 # Tests against real SNN libraries, in an environment of their own; not a part of `make test`.
 libraries: .venv-libraries/installed
-	.venv-libraries/bin/python -m pytest -p no:xdist tests/libraries
+	.venv-libraries/bin/python -m pytest -n 2 tests/libraries
 
-.venv-libraries/installed: pyproject.toml constraints.txt tests/libraries/requirements.txt
+# The equivalence matrix again, where a library (or a bridge) has changed what it computes.
+libraries-page: .venv-libraries/installed
+	.venv-libraries/bin/python -m nirx_conformance.libraries --page docs/libraries.md
+
+.venv-libraries/installed: pyproject.toml constraints.txt tests/libraries/requirements.txt tests/libraries/requirements-no-deps.txt
 	test -x .venv-libraries/bin/python || $(PYTHON) -m venv .venv-libraries
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt torch
-	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax]" pytest
+	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax]" pytest pytest-xdist
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --requirement tests/libraries/requirements.txt
+	.venv-libraries/bin/pip install --quiet --no-deps --requirement tests/libraries/requirements-no-deps.txt
 	touch $@
 
 # A browser for tests/conformance/test_report_in_browser.py, which skip without (Debian, as root).

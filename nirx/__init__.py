@@ -2,10 +2,13 @@
 
 from nirx.backend import find_backend as find_backend
 from nirx.backend import from_nir as from_nir
+from nirx.bridging.refusal import NotRepresentable as NotRepresentable
 from nirx.check import check as check
 from nirx.compare import Comparison as Comparison
 from nirx.compare import assert_equivalent as assert_equivalent
 from nirx.compare import compare as compare
+from nirx.diagnose import diagnose as diagnose
+from nirx.diagnosis.result import Diagnosis as Diagnosis
 from nirx.digest import digest as digest
 from nirx.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.discretization import Discretization as Discretization
@@ -16,6 +19,8 @@ from nirx.errors import InputError as InputError
 from nirx.errors import NirxError as NirxError
 from nirx.errors import NirxWarning as NirxWarning
 from nirx.errors import UnsupportedError as UnsupportedError
+from nirx.move import Move as Move
+from nirx.move import move as move
 from nirx.node_types import register_type as register_type
 from nirx.presets import PRESETS as PRESETS
 from nirx.reading import read as read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.bridging.refusal import NotRepresentable
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics, parameter
 from nirx.errors import Fault, GraphError, InputError, UnsupportedError, warn_caller
@@ -27,6 +29,7 @@ __all__ = [
     "NODE_FORM",
     "Assembly",
     "assemble",
+    "call_builder",
     "dtype_name",
     "floating",
     "load",
@@ -100,9 +103,13 @@ def assemble(
             return "bypass"
         return None if found is ABSENT or is_native(found) else "module"
 
+    def blind(node_type: type) -> Claim | None:
+        found = find_handler(node_type, node_map, default_map)
+        return None if "rule" in _asked(found) else claim(node_type)
+
     if strict:
         _require_entries(graph, node_map, default_map)
-    chosen = resolve_discretization(graph, discretization, claim)
+    chosen = resolve_discretization(graph, discretization, blind)
     schedule, nodes = build_schedule(graph, chosen, claim)
     _require_representable(schedule, nodes, dtype)
     own = rebuild_graph(graph, {})
@@ -119,13 +126,42 @@ def assemble(
             result.native[position] = native if found is ABSENT else found
         else:
             nodes[position] = copy.deepcopy(node)  # a builder may keep the arrays it is given
-            result.custom[position] = module = found(nodes[position])
+            place = schedule.nodes[position]
+            rule = chosen.at(place.path)
+            module = call_builder(found, nodes[position], rule, dtype, place.name)
+            result.custom[position] = module
             if is_native(type(module)):
                 raise InputError(
-                    f"{schedule.nodes[position].name!r}: the builder in node_map gave a "
+                    f"{place.name!r}: the builder in node_map gave a "
                     f"{type(module).__name__}; map the type to {type(module).__name__} itself"
                 )
     return result
+
+
+def call_builder(builder: Any, node: Any, rule: Discretization, dtype: str, where: str) -> Any:
+    """What a builder of a node map makes of a node.
+
+    Arguments:
+        builder: gets the node, and by keyword what it names among its arguments: `rule`, the
+            node's own discretization, and `dtype`, the run's.
+        where: the node's path.
+
+    **Raises**: `NotRepresentable` with the path, and what the builder raises.
+    """
+    names = _asked(builder)
+    options = {k: v for k, v in (("rule", rule), ("dtype", dtype)) if k in names}
+    try:
+        return builder(node, **options)
+    except NotRepresentable as error:
+        raise error.at(where) from error
+
+
+def _asked(builder: Any) -> Mapping[str, Any]:
+    """The arguments that a builder names."""
+    try:
+        return inspect.signature(builder).parameters if callable(builder) else {}
+    except (TypeError, ValueError):
+        return {}
 
 
 def _require_entries(graph: nir.NIRGraph, *maps: Mapping[type, Any] | None) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from nirx.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
+from nirx.importing import import_object
 
 __all__ = ["Backend", "Prepared", "backend_names", "find_backend", "from_nir"]
 
@@ -84,12 +83,7 @@ def find_backend(name: str) -> Backend:
 
 def _imported(name: str) -> Backend:
     """The object of `"package.module:object"`; a class is called without arguments."""
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as for `python -m`: a file in the current folder counts
-    try:
-        found = EntryPoint(name=name, value=name, group=ENTRY_POINTS).load()
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"backend {name!r} cannot be imported: {error}") from error
+    found = import_object(name, "backend")
     found = found() if isinstance(found, type) else found
     if not callable(getattr(found, "prepare", None)):
         raise InputError(f"backend {name!r} has no prepare(graph, discretization, dtype)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,16 @@ from nirx.schedule import Schedule, build_schedule
 from nirx.state import state_to_numpy
 from nirx.ulp import same_bits, ulp_distance
 
-__all__ = ["BackendComparison", "Comparison", "NodeComparison", "assert_equivalent", "compare"]
+__all__ = [
+    "BackendComparison",
+    "Comparison",
+    "Fidelity",
+    "NodeComparison",
+    "assert_equivalent",
+    "compare",
+]
+
+Fidelity = Literal["exact", "rounding", "different"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """Of a node's largest magnitude: what fast kernels may differ by in the order of their sums."""
@@ -37,6 +46,7 @@ class NodeComparison:
         elements: how many numbers were compared.
         differing: number of elements that are not the same number.
         max_ulp, max_error: largest distance in ULP and in absolute terms.
+        first_divergence: where it first leaves the tolerance; None where it never does.
     """
 
     key: str
@@ -45,6 +55,15 @@ class NodeComparison:
     differing: int
     max_ulp: float
     max_error: float
+    first_divergence: Divergence | None = None
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """`"exact"`: the same numbers; `"rounding"`: spikes equal, values within the tolerance;
+        else `"different"`."""
+        if self.first_divergence is not None:
+            return "different"
+        return "rounding" if self.differing else "exact"
 
 
 @dataclass(frozen=True)
@@ -249,12 +268,10 @@ def _judge(
     for name, own in others:
         keys = [key for key in first if key in own]
         pairs = [(key, first[key], _like(name, key, own[key], first[key])) for key in keys]
-        nodes = tuple(_node(key, a, b, key in spiking) for key, a, b in pairs)
-        marked = (
-            (key, differing(a, b, 0.0 if key in spiking else tolerance), a, b)
-            for key, a, b in pairs
-        )
-        results.append(BackendComparison(name, nodes, find_first(marked)))
+        nodes = tuple(_node(key, a, b, key in spiking, tolerance) for key, a, b in pairs)
+        parted = [node.first_divergence for node in nodes if node.first_divergence]
+        first_of_all = min(parted, key=lambda d: d.step, default=None)  # of one step, the first
+        results.append(BackendComparison(name, nodes, first_of_all))
     return Comparison(
         reference,
         tuple(results),
@@ -279,7 +296,8 @@ def _like(name: str, key: str, own: np.ndarray, reference: np.ndarray) -> np.nda
     return own.astype(reference.dtype)
 
 
-def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool) -> NodeComparison:
+def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool, tolerance: float) -> NodeComparison:
+    marked = differing(a, b, 0.0 if spikes else tolerance)
     with np.errstate(invalid="ignore"):
         error = np.where(same_bits(a, b), 0.0, np.abs(a.astype(np.float64) - b))
     unequal = int((~same_bits(a, b)).sum())
@@ -290,4 +308,5 @@ def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool) -> NodeCompariso
         unequal,
         float(ulp_distance(a, b).max(initial=0)) if unequal else 0.0,
         float(np.nan_to_num(error, nan=np.inf).max(initial=0)),
+        find_first([(key, marked, a, b)]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,10 @@ import numpy as np
 from nirx.errors import InputError
 from nirx.state import state_to_numpy
 
-__all__ = ["digest"]
+__all__ = ["Stream", "digest", "streamed_digest"]
+
+Stream = tuple[Any, tuple[int, ...], Callable[[], Iterable[np.ndarray]]]
+"""An array in pieces: its dtype, its shape, and what gives the pieces one after the other."""
 
 HEADER = b"nirx digest 1\n"
 
@@ -35,10 +38,28 @@ def digest(tree: Any) -> str:
 
     **Raises**: `InputError` for a leaf that is not an array of numbers.
     """
+    leaves = dict(_leaves(state_to_numpy(tree), b""))
+    return _digest({p: (a.dtype, a.shape, lambda a=a: [a]) for p, a in leaves.items()})
+
+
+def streamed_digest(leaves: Mapping[str | None, Stream]) -> str:
+    """`digest` of arrays that are not in memory at once.
+
+    Arguments:
+        leaves: name -> dtype, shape, and a function that gives the array piece by piece along
+            its first axis. The name None stands for a single array without a dict around it.
+
+    Returns: what `digest({name: array})` gives, or `digest(array)`.
+    """
+    return _digest({b"" if name is None else _key(name): own for name, own in leaves.items()})
+
+
+def _digest(leaves: Mapping[bytes, Stream]) -> str:
     hasher = hashlib.sha256(HEADER)
-    for path, array in sorted(_leaves(state_to_numpy(tree), b""), key=lambda leaf: leaf[0]):
-        hasher.update(path + b"\n" + f"{array.dtype.name} {list(array.shape)}\n".encode())
-        hasher.update(_canonical(array).tobytes())
+    for path, (dtype, shape, pieces) in sorted(leaves.items(), key=lambda leaf: leaf[0]):
+        hasher.update(path + b"\n" + f"{np.dtype(dtype).name} {list(shape)}\n".encode())
+        for piece in pieces():
+            hasher.update(_canonical(piece).tobytes())
     return hasher.hexdigest()
 
 

@@ -13,13 +13,14 @@ from nirx.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
 from nirx.flatten import walk_graphs
 from nirx.foreign_arrays import to_numpy
-from nirx.metadata import DISCRETIZATION_KEY
+from nirx.metadata import DISCRETIZATION_KEY, require_discretization
 from nirx.origin import Cast, Origin, node_at, rebuild_graph, rebuild_node
 from nirx.paths import Path
+from nirx.rules import gather_rules, take_rules
 from nirx.schedule import Schedule
 from nirx.type_map import ABSENT, find_handler, require_type_map
 
-__all__ = ["MODULE_FORM", "call_exporter", "export", "with_discretization"]
+__all__ = ["MODULE_FORM", "call_exporter", "export", "settled", "with_discretization"]
 
 MODULE_FORM = "module type: exporter, or None to bypass it"
 
@@ -117,9 +118,20 @@ def export(
         new = None if exporter is None else call_exporter(exporter, module, repr(place.name))
         if new is not None:
             old = node_at(origin.node, place.path)
+            take_rules({place.path[-1]: new})  # the schedule says how it steps
             new.metadata = new.metadata or copy.deepcopy(old.metadata)
             nodes[place.path] = new
     return with_discretization(rebuild_graph(origin.node, nodes), schedule.discretization)
+
+
+def settled(node: Any, discretization: Discretization | None) -> Any:
+    """What an exporter gave for a whole model: a graph gets its discretization as a hint."""
+    chosen = require_discretization(discretization)
+    if not isinstance(node, nir.NIRGraph):
+        return node
+    rules = take_rules(node.nodes)
+    chosen = chosen or gather_rules(rules)
+    return node if chosen is None else with_discretization(node, chosen)
 
 
 def with_discretization(graph: nir.NIRGraph, d: Discretization) -> nir.NIRGraph:

@@ -15,6 +15,7 @@ from nirx.node_types import find_type
 __all__ = [
     "DISCRETIZATION_KEY",
     "MODULE_KEY",
+    "RULE_KEY",
     "assumed_discretization",
     "given_or_stored",
     "require_discretization",
@@ -27,6 +28,10 @@ DISCRETIZATION_KEY = "nirx_discretization"
 
 MODULE_KEY = "nirx_module"
 """`node.metadata[MODULE_KEY]` is the path of the module that several nodes share."""
+
+RULE_KEY = "nirx_rule"
+"""`node.metadata[RULE_KEY]`: how the module steps that an exporter met, as
+`Discretization.to_json()`; the graph around the node gathers them into its own hint."""
 
 
 def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nirx.assemble import NODE_FORM, no_entry
+from nirx.assemble import NODE_FORM, call_builder, no_entry
 from nirx.check import node_fault
 from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics, Misfit, Stateless
@@ -28,6 +28,7 @@ def build_single(
     native: Any,
     identity: Callable[[], Any],
     discretization: Discretization | None,
+    dtype: str = "float32",
 ) -> Any:
     """The module of a node that stands in no graph.
 
@@ -36,6 +37,7 @@ def build_single(
         node_map, default_map: as for a graph; the first entry wins, None bypasses.
         own_map: the adapter's NODE_MAP. If it is the default, types with dynamics need no entry.
         native, identity: as in `nirx.assemble.assemble`.
+        dtype: of the run, for builders that ask.
 
     **Raises**: `GraphError` for a type without entry or a faulty node.
     """
@@ -52,7 +54,8 @@ def build_single(
         return identity()
     own = copy.deepcopy(node)
     if not (isinstance(handler, type) and issubclass(handler, native)):
-        return handler(own)
+        rule = discretization or Discretization()
+        return call_builder(handler, own, rule, dtype, kind.__name__)
     checked_node(own)
     if discretization is None and entry is not None and entry.dynamics and entry.dynamics.uses_dt:
         discretization = assumed_discretization()

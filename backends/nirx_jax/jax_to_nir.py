@@ -9,7 +9,7 @@ import equinox as eqx
 
 from nirx.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
-from nirx.exporting import MODULE_FORM
+from nirx.exporting import MODULE_FORM, settled
 from nirx.tracing.nest import nest_graph
 from nirx.type_map import Handler, require_type_map
 from nirx_jax.exporters import Exporters
@@ -40,7 +40,8 @@ def jax_to_nir(
     with the same timing.
 
     Arguments:
-        module: a callable `eqx.Module`, left as it is; the graph shares no memory with it.
+        module: a callable `eqx.Module`, left as it is; the graph shares no memory with it. One
+            that a map knows as a whole may be of any type.
         example_input: an array or a `jax.ShapeDtypeStruct` of one sample, without batch and
             time; only its shape and dtype count. Several inputs are a tuple of positional
             arguments, or a dict of keyword arguments. (One argument that is itself a tuple or
@@ -63,18 +64,18 @@ def jax_to_nir(
     **Raises**: `UnsupportedError` that names the place for what NIR cannot say, `InputError`,
     `GraphError`.
     """
-    if not isinstance(module, eqx.Module) or not callable(module):
-        found = type(module).__name__
-        raise InputError(f"jax_to_nir: a {found}; expected an equinox.Module with a __call__")
     require_type_map(module_map, "module_map", MODULE_FORM)
     require_type_map(default_map, "default_map", MODULE_FORM)
     exporters = Exporters(module_map, default_map)
     kind = type(module).__name__
+    is_traceable = isinstance(module, eqx.Module) and callable(module)
+    if not is_traceable and not exporters.is_mapped(module):
+        raise InputError(f"jax_to_nir: a {kind}; expected an equinox.Module with a __call__")
     if exporters.is_leaf(module):
         node = exporters.node_of(module, kind)
         if node is None:
             raise UnsupportedError(f"{kind} is bypassed, and nothing else is there")
-        return node
+        return settled(node, discretization)
     traced = trace(module, example_input, example_state, exporters.is_leaf, exporters.export)
     draft = interpret(kind, traced, exporters)
     graph = draft.build(discretization, type_check)

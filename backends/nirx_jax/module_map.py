@@ -12,6 +12,7 @@ import numpy as np
 from nirx.errors import UnsupportedError
 from nirx.foreign_arrays import to_numpy
 from nirx.type_map import TypeMap
+from nirx_jax.bridges.neuron import LibraryNeuron
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
 from nirx_jax.to_nir import export_native, export_net
@@ -128,6 +129,7 @@ def _dropout(module: eqx.nn.Dropout) -> None:
 MODULE_MAP.register(eqx.nn.Identity, None)
 MODULE_MAP.register(NativeNode, export_native)
 MODULE_MAP.register(Net, export_net)
+MODULE_MAP.register(LibraryNeuron, LibraryNeuron.to_node)
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import torch
 from nirx.errors import InputError, UnsupportedError
 from nirx.foreign_arrays import to_numpy
 from nirx.type_map import TypeMap
+from nirx_torch.bridges.neuron import LibraryNeuron
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 from nirx_torch.to_nir import export_native, export_net
@@ -142,6 +143,7 @@ for _type in (torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn
 MODULE_MAP.register(torch.nn.Identity, None)
 MODULE_MAP.register(NativeNode, export_native)
 MODULE_MAP.register(Net, export_net)
+MODULE_MAP.register(LibraryNeuron, LibraryNeuron.to_node)
 
 
 def _pair(value: Any) -> tuple[int, int]:

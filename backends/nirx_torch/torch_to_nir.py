@@ -9,7 +9,7 @@ import torch
 
 from nirx.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
-from nirx.exporting import MODULE_FORM
+from nirx.exporting import MODULE_FORM, settled
 from nirx.tracing.nest import nest_graph
 from nirx.type_map import ABSENT, Handler, find_handler, require_type_map
 from nirx_torch.exporters import Exporters
@@ -75,7 +75,7 @@ def torch_to_nir(
             raise UnsupportedError(
                 f"{type(module).__name__} is bypassed, and nothing else is there"
             )
-        return node
+        return settled(node, discretization)
     traced = trace(module, exporters.is_leaf, concrete_args)
     draft = interpret(module, traced, exporters, input_shape)
     graph = draft.build(discretization, type_check)

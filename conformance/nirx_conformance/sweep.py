@@ -1,7 +1,8 @@
-"""Random graphs by the thousand: every backend against the oracle, or bit against bit.
+"""Random graphs by the thousand: every backend against the oracle, bit against bit, or diagnosed.
 
     python -m nirx_conformance.sweep oracle --graphs 500 --jobs 2
     python -m nirx_conformance.sweep bits --graphs 2000 --jobs 2
+    python -m nirx_conformance.sweep diagnose --graphs 200 --seed 1000
 
 Prints each disagreement with the seed that makes it again, and exits with 1 if there is one.
 """
@@ -15,6 +16,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 import nirx
 from nirx.state import map_tree
 from nirx_conformance import oracle
+from nirx_conformance.planted import planted_case, recover
 from nirx_conformance.strategies import Case, random_case
 
 __all__ = ["against_oracle", "bit_by_bit", "main"]
@@ -67,8 +70,25 @@ def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
 
 CHECKS = {"oracle": against_oracle, "bits": bit_by_bit}
 
+Outcome = tuple[int, list[str], list[str], dict[str, int]]
+"""Seed, what is wrong, types of nodes, and counts worth adding up."""
 
-def _one(seed: int, check: str) -> tuple[int, list[str], list[str]]:
+
+def _one(seed: int, check: str) -> Outcome:
+    return _diagnosed(seed) if check == "diagnose" else _checked(seed, check)
+
+
+def _diagnosed(seed: int) -> Outcome:
+    case = planted_case(seed)
+    if case is None:
+        return seed, [], [], {"graphs without spikes (left out)": 1}
+    recovery, _ = recover(case)
+    kinds = ["spiking nodes"] * recovery.nodes
+    counts = {f.name: getattr(recovery, f.name) for f in fields(recovery) if f.name != "faults"}
+    return seed, list(recovery.faults), kinds, {"graphs diagnosed": 1, **counts}
+
+
+def _checked(seed: int, check: str) -> Outcome:
     case = random_case(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nirx.NirxWarning)
@@ -76,13 +96,13 @@ def _one(seed: int, check: str) -> tuple[int, list[str], list[str]]:
         kinds = [node.type_name for node in nirx.schedule(case.graph, case.discretization).nodes]
     if "jax" in sys.modules and seed % 16 == 0:
         sys.modules["jax"].clear_caches()  # thousands of programs, none of them used again
-    return seed, found, kinds
+    return seed, found, kinds, {}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the sweep. Returns: 0 if nothing disagrees, else 1."""
     parser = argparse.ArgumentParser(prog="nirx_conformance.sweep", description=__doc__)
-    parser.add_argument("check", choices=list(CHECKS))
+    parser.add_argument("check", choices=[*CHECKS, "diagnose"])
     parser.add_argument("--graphs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0, help="of the first graph")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -91,12 +111,15 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.monotonic()
     seeds = range(options.seed, options.seed + options.graphs)
     kinds: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     done = wrong = 0
     context: Any = multiprocessing.get_context("spawn")
     with context.Pool(options.jobs) as pool:
-        for seed, found, types in pool.imap_unordered(partial(_one, check=options.check), seeds):
+        check = partial(_one, check=options.check)
+        for seed, found, types, counts in pool.imap_unordered(check, seeds):
             done += 1
             kinds.update(types)
+            totals.update(counts)
             wrong += bool(found)
             for line in found:
                 print(f"seed {seed}: {line}", flush=True)
@@ -107,6 +130,8 @@ def main(arguments: list[str] | None = None) -> int:
         f"{done} graphs, {wrong} disagree; {time.monotonic() - start:.0f} s; seeds from {seeds[0]}"
     )
     print(", ".join(f"{name} {count}" for name, count in kinds.most_common()))
+    if totals:
+        print(", ".join(f"{name} {count}" for name, count in totals.items()))
     return 1 if wrong else 0
 
 

@@ -14,8 +14,10 @@ import nirx
 from nirx.cli.bench import bench_command
 from nirx.cli.compare import compare_command
 from nirx.cli.conformance import conformance_command
+from nirx.cli.diagnose import diagnose_command
 from nirx.cli.info import info_command
 from nirx.cli.messages import print_error, warnings_as_lines
+from nirx.cli.move import move_command
 from nirx.cli.report import Report, show
 from nirx.cli.run import run_command
 from nirx.errors import NirxError
@@ -34,8 +36,10 @@ app = typer.Typer(
 app.command("info")(info_command)
 app.command("run")(run_command)
 app.command("compare")(compare_command)
+app.command("diagnose")(diagnose_command)
 app.command("bench")(bench_command)
 app.command("conformance")(conformance_command)
+app.command("move")(move_command)
 
 # Typer 0.29 brings its own copy of click, older ones import it: found by way of a class that
 # every version exports.

@@ -78,6 +78,8 @@ def comparison_payload(comparison: Comparison) -> dict[str, Any]:
                         "differing": node.differing,
                         "max_ulp": node.max_ulp,
                         "max_error": node.max_error,
+                        "fidelity": node.fidelity,
+                        "first_divergence": _divergence(node.first_divergence),
                     }
                     for node in other.nodes
                 ],

@@ -9,10 +9,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from nirx.cli.archive import load_arrays, member_name
+from nirx.archive import load_arrays, member_name
 from nirx.cli.messages import warn
 from nirx.errors import InputError, did_you_mean
 from nirx.ops import Shape
+from nirx.random_spikes import random_spikes
 from nirx.schedule import Schedule
 from nirx.state import batch_of
 
@@ -93,15 +94,7 @@ def make_inputs(
     rate = 0.3 if rate is None else rate
     if not 0 <= rate <= 1:
         raise InputError(f"--rate {rate}; expected a probability between 0 and 1")
-    generator = np.random.default_rng(seed)
-    arrays = {}
-    for name, position in schedule.inputs:  # sorted by name, which fixes what each one draws
-        features = schedule.nodes[position].input_shape
-        shape = (steps, batch, *features)
-        try:
-            arrays[name] = (generator.random(shape) < rate).astype(dtype)
-        except (MemoryError, ValueError) as error:  # ValueError: more than there are addresses
-            raise InputError(f"not enough memory for {name!r} of shape {shape}") from error
+    arrays = random_spikes(schedule, steps, (batch,), rate, seed, dtype)
     return Inputs(arrays, steps, (batch,))
 
 

@@ -18,7 +18,7 @@ from nirx.presets import PRESETS
 from nirx.reading import read
 from nirx.schedule import Schedule, build_schedule
 
-__all__ = ["Dt", "File", "Json", "Opened", "Overrides", "Preset", "Sets", "open_graph"]
+__all__ = ["Dt", "File", "Json", "Opened", "Overrides", "Preset", "Sets", "open_graph", "settle"]
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The .nir file.")]
 _PANEL = "Discretization (default: the file's own, else dt=1e-4, Euler)"
@@ -92,12 +92,26 @@ def open_graph(
 
     **Raises**: `FileError`, `GraphError`, `InputError`.
     """
-    changes = _changes(dt, sets)
-    base = None if preset is None else _preset(preset)
     with warnings.catch_warnings():
         # They depend on the discretization; scheduling gives those of the one in use.
         warnings.simplefilter("ignore", NirxWarning)
         graph = read(file)
+    return settle(graph, dt, preset, sets, overrides)
+
+
+def settle(
+    graph: nir.NIRGraph,
+    dt: float | None,
+    preset: str | None,
+    sets: list[str] | None,
+    overrides: list[str] | None,
+) -> Opened:
+    """`open_graph` for a graph that is there already.
+
+    **Raises**: `GraphError`, `InputError`.
+    """
+    changes = _changes(dt, sets)
+    base = None if preset is None else _preset(preset)
     origins = [f"preset {preset}"]
     if base is None:
         base, origins = stored_discretization(graph), ["file metadata"]

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from nirx.assemble import dtype_name
 from nirx.backend import find_backend
-from nirx.cli.archive import check_target, save_arrays
+from nirx.archive import check_target, save_arrays
 from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
 from nirx.cli.pieces import piece_length, run_in_pieces

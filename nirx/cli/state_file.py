@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.cli.archive import load_arrays, member_name, save_arrays
+from nirx.archive import load_arrays, member_name, save_arrays
 from nirx.cli.inputs import as_dtype
 from nirx.errors import InputError
 from nirx.paths import Path as NodePath

@@ -16,6 +16,7 @@ from nirx.exporting import with_discretization
 from nirx.metadata import MODULE_KEY, require_discretization
 from nirx.node_types import find_type
 from nirx.ops import Shape
+from nirx.rules import gather_rules, take_rules
 from nirx.tracing.finish import finish
 from nirx.tracing.shift import fold_shifts
 from nirx.tracing.timing import force_delays
@@ -148,13 +149,16 @@ class Draft:
         """The graph.
 
         Arguments:
-            discretization: gives Delays their unit, and goes into the metadata. None takes the
-                default, which goes into the metadata only where a Delay depends on it.
+            discretization: gives Delays their unit, and goes into the metadata. None takes what
+                exporters said of their modules (`nirx.rules`), else the default, which goes
+                into the metadata only where a Delay depends on it.
             check: whether to refuse what `nirx.check` refuses.
 
         **Raises**: `UnsupportedError` for what NIR cannot say, `GraphError` for its faults.
         """
-        rule = require_discretization(discretization) or Discretization()
+        rules = take_rules(self.nodes)
+        discretization = require_discretization(discretization) or gather_rules(rules)
+        rule = discretization or Discretization()
         fold_shifts(self)
         self._settle_loops()
         forced = force_delays(self, rule)

@@ -11,6 +11,7 @@ from nirx.check import examine
 from nirx.discretization import Discretization
 from nirx.errors import Fault, GraphError
 from nirx.flatten import walk_graphs
+from nirx.node_types import find_type
 from nirx.ops import Shape
 from nirx.tracing.timing import claims
 
@@ -47,11 +48,23 @@ def finish(
         )
         for flat, takes, gives in inner:
             if not flat.custom and not isinstance(flat.node, nir.NIRGraph):
+                _spread(flat.node, takes)
                 flat.node.input_type = {"input": _array(takes)}
                 flat.node.output_type = {"output": _array(gives)}
     for _, below, _ in reversed(list(walk_graphs(graph))):
         below._update_input_output_types()
     return graph
+
+
+def _spread(node: Any, shape: Shape | None) -> None:
+    """Give a neuron of scalar parameters the full shape, from which other readers tell it."""
+    entry = find_type(type(node))
+    if shape is None or entry is None or entry.dynamics is None or not entry.neuron:
+        return
+    own = {name: np.asarray(getattr(node, name)) for name in entry.dynamics.parameters}
+    if not any(array.ndim for array in own.values()):
+        for name, array in own.items():
+            setattr(node, name, np.full(shape, array))
 
 
 def _unknown(name: str) -> Fault:

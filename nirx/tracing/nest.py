@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import nir
 
-from nirx.paths import Path
+from nirx.discretization import Discretization
+from nirx.metadata import DISCRETIZATION_KEY
+from nirx.paths import Path, format_path, parse_path
 
 __all__ = ["nest_graph"]
 
@@ -37,9 +40,22 @@ def nest_graph(graph: nir.NIRGraph, paths: Mapping[str, Path]) -> nir.NIRGraph:
     return nir.NIRGraph(
         {path[0]: node for path, node in nodes.items()},
         [(_end(a), _end(b)) for a, b in edges],
-        metadata=dict(graph.metadata or {}),
+        metadata=_renamed(dict(graph.metadata or {}), own),
         type_check=False,
     )
+
+
+def _renamed(metadata: dict[str, Any], paths: Mapping[str, Path]) -> dict[str, Any]:
+    """The metadata with the paths of overrides as they are in the nested graph."""
+    text = metadata.get(DISCRETIZATION_KEY)
+    if text is None:
+        return metadata
+    flat = Discretization.from_json(text)
+    overrides = {}
+    for path, own in flat.overrides.items():
+        first, *rest = parse_path(path)
+        overrides[format_path((*paths[first], *rest))] = own
+    return {**metadata, DISCRETIZATION_KEY: replace(flat, overrides=overrides).to_json()}
 
 
 PORT = ""

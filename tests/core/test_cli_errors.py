@@ -13,7 +13,7 @@ import pytest
 
 import nirx
 from nirx.cli import app, main, messages
-from nirx.cli.archive import save_arrays
+from nirx.archive import save_arrays
 
 
 def graph() -> nir.NIRGraph:

@@ -12,7 +12,7 @@ import pytest
 
 import nirx
 from nirx.cli import main
-from nirx.cli.archive import load_arrays, save_arrays
+from nirx.archive import load_arrays, save_arrays
 from nirx.cli.pieces import piece_length
 
 D = nirx.Discretization(dt=1e-3)

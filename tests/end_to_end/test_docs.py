@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p.name for p in (ROOT / "docs").glob("*.md"))
-RUN = [p for p in PAGES if "```python" in (ROOT / "docs" / p).read_text()]
+ELSEWHERE = "<!-- runs in: make libraries -->"
+TEXTS = {p: (ROOT / "docs" / p).read_text() for p in PAGES}
+RUN = [p for p, text in TEXTS.items() if "```python" in text and ELSEWHERE not in text]
 
 
 @pytest.mark.parametrize("page", RUN)
@@ -26,6 +28,12 @@ def test_the_examples_run(page, tmp_path, monkeypatch):
 def test_the_pages_for_translation_have_examples():
     wanted = {"export-torch.md", "import-torch.md", "export-jax.md", "import-jax.md"}
     assert wanted | {"node-mapping.md", "from-nirtorch.md"} <= set(RUN)
+
+
+def test_pages_that_run_elsewhere_are_found_there():
+    tutorials = {p for p in PAGES if p.startswith("tutorial-")}
+    assert tutorials
+    assert {p for p, text in TEXTS.items() if ELSEWHERE in text} == tutorials
 
 
 @pytest.mark.parametrize("page", PAGES)

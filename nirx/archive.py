@@ -17,8 +17,11 @@ from nirx.whole_file import whole_file
 __all__ = ["check_target", "load_arrays", "member_name", "save_arrays", "write_whole"]
 
 
-def load_arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
     """The array of an `.npy` file, or all arrays of an `.npz` file by name.
+
+    Arguments:
+        only: of an `.npz` file, read this one alone.
 
     **Raises**: `FileError` for anything else; pickles are never loaded.
     """
@@ -30,7 +33,7 @@ def load_arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:
             if isinstance(found, np.ndarray):
                 return found
             # By member, not by key: an array may itself be called "x.npy".
-            members = found.zip.namelist()
+            members = found.zip.namelist() if only is None else [f"{only}.npy"]
             arrays = {m.removesuffix(".npy"): found[m] for m in members}
             found.close()
     except MemoryError:

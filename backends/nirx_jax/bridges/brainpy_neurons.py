@@ -1,0 +1,169 @@
+"""NIR neurons as brainpy.state's LIF and CubaLIF.
+
+Its integrator is exact for a constant input, so a step keeps exp(-dt/tau) of v whatever the
+rule's own integrator: tau is chosen for that. A spike is taken back at the beginning of the
+next step, which nobody sees but who reads v.
+
+**Source**: brainpy 2.8.2 (brainpy_state 0.1.0), brainpy.state; held to it by tests/libraries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainpy
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+
+from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.threshold import threshold_for
+from nirx.discretization import Discretization
+from nirx.type_map import TypeMap
+from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
+from nirx_jax.bridges.thresholds import threshold_from
+
+__all__ = ["NODE_MAP", "BrainPyNeuron"]
+
+SPIKING = {"spikes": ("single",), "output": ("new",), "reset_when": ("same",)}
+RESET = {**SPIKING, "reset": ("value", "subtract")}
+SYNAPSE = {"synapse": ("current-first",)}
+LIF = Limits("brainpy.state.LIF", (RESET,))
+CUBA = Limits("brainpy.state.CubaLIF", ({**RESET, **SYNAPSE},))
+SILENT = Limits("brainpy.state.LIF", ({"output": ("new",)},))
+SILENT_CUBA = Limits("brainpy.state.CubaLIF", ({"output": ("new",), **SYNAPSE},))
+
+NEVER = 1e30
+"""A threshold that nothing reaches; an infinite one would be multiplied by 0."""
+
+NO_LEAK = 1e20
+"""Time constants, in steps, of a neuron that does not leak: v is nothing beside R*I."""
+
+
+class BrainPyNeuron(LibraryNeuron):
+    """LIF with the state (V,), or CubaLIF with (V, g)."""
+
+    def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
+        with brainstate.environ.context(dt=self.rule.dt * u.second):
+            cell = self.cell(x.shape[-1:])
+            cell.V = brainstate.HiddenState(state[0] * u.mV)
+            if len(state) == 1:
+                spikes = cell.update(x * u.mA)
+                new = (cell.V.value.to_decimal(u.mV),)
+            else:
+                cell.g = brainstate.HiddenState(state[1] * u.mA)
+                cell.add_delta_input("nirx", x * u.mA)
+                spikes = cell.update()
+                new = (cell.V.value.to_decimal(u.mV), cell.g.value.to_decimal(u.mA))
+        return (spikes if self.spiking else new[0]), new
+
+    def cell(self, shape: tuple[int, ...]) -> Any:
+        """The library's own."""
+        own = self.arrays
+        threshold = own.get("V_th", jnp.asarray(NEVER))
+        soft = self.spiking and self.rule.reset == "subtract"
+        reset = own.get("V_reset", 0.0)
+        if soft and self.rule.threshold == "gt":
+            # What is subtracted is V_th - V_reset: the threshold, and not the number above it.
+            reset = jax.lax.stop_gradient(threshold - jnp.nextafter(threshold, -jnp.inf))
+        synapse = {"tau_syn": own["tau_syn"] * u.second} if "tau_syn" in own else {}
+        return getattr(brainpy.state, self.kind)(
+            shape,
+            R=own["R"] * u.ohm,
+            tau=own["tau"] * u.second,
+            V_th=threshold * u.mV,
+            V_reset=reset * u.mV,
+            V_rest=own["V_rest"] * u.mV,
+            spk_reset="soft" if soft else "hard",
+            **synapse,
+        )
+
+    def membrane(self) -> Membrane:
+        own = self.arrays
+        keep, a = kept(own["tau"], self.rule.dt)
+        threshold = threshold_from(own.get("V_th", np.inf), self.rule, "ge")
+        reset, rest = numbers(own.get("V_reset", 0.0)), numbers(own["V_rest"])
+        start = numbers(self.start[0])
+        return Membrane(keep, a * numbers(own["R"]), a * rest, threshold, reset, start)
+
+    def synapse(self) -> Synapse | None:
+        if "tau_syn" not in self.arrays:
+            return None
+        keep, _ = kept(self.arrays["tau_syn"], self.rule.dt)
+        return Synapse(keep, np.ones_like(keep))
+
+
+def kept(tau: Any, dt: float) -> tuple[np.ndarray, np.ndarray]:
+    """What exponential Euler keeps of v in a step, and the rest."""
+    exponent = -dt / numbers(tau)
+    return np.exp(exponent), -np.expm1(exponent)
+
+
+NODE_MAP = TypeMap()
+"""NIR's neurons as brainpy's; those that do not spike are read at their membrane."""
+
+
+@NODE_MAP.register(nir.IF)
+@NODE_MAP.register(nir.I)
+@NODE_MAP.register(nir.LIF)
+@NODE_MAP.register(nir.LI)
+def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = hasattr(node, "v_threshold")
+    (LIF if spiking else SILENT).require(same_step(rule, node))
+    own = membrane_of(node, rule)
+    leaks = hasattr(node, "tau")
+    if leaks:
+        arrays = _leaky("LIF", node, "tau", own, rule)
+    else:
+        tau = np.full_like(own.keep, NO_LEAK * rule.dt)
+        arrays = {"tau": tau, "R": own.gain * NO_LEAK, "V_rest": np.zeros_like(tau)}
+    if spiking:
+        arrays |= _ends("LIF", node, own, rule, dtype)
+    return BrainPyNeuron(node, rule, arrays, [own.start], kind="LIF")
+
+
+@NODE_MAP.register(nir.CubaLIF)
+@NODE_MAP.register(nir.CubaLI)
+def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = isinstance(node, nir.CubaLIF)
+    (CUBA if spiking else SILENT_CUBA).require(same_step(rule, node))
+    own, synapse = membrane_of(node, rule), synapse_of(node, rule)
+    arrays = _leaky("CubaLIF", node, "tau_mem", own, rule)
+    arrays["tau_syn"] = _time_constant("CubaLIF", node, "tau_syn", synapse.keep, rule)
+    if spiking:
+        arrays |= _ends("CubaLIF", node, own, rule, dtype)
+    start = [own.start, np.zeros_like(own.start)]
+    return BrainPyNeuron(node, rule, arrays, start, synapse.jump, kind="CubaLIF")
+
+
+def _leaky(kind: str, node: Any, name: str, own: Membrane, rule: Discretization) -> dict[str, Any]:
+    tau = _time_constant(kind, node, name, own.keep, rule)
+    return {"tau": tau, "R": numbers(node.r), "V_rest": numbers(node.v_leak)}
+
+
+def _time_constant(
+    kind: str, node: Any, name: str, keep: np.ndarray, rule: Discretization
+) -> np.ndarray:
+    text = f"keeps something of its state in every step: {name} > dt"
+    nearest = np.nextafter(rule.dt, np.inf)
+    require_values(f"brainpy.state.{kind}", node, name, keep > 0, nearest, text)
+    with np.errstate(divide="ignore"):
+        return -rule.dt / np.log(keep)
+
+
+def _ends(
+    kind: str, node: Any, own: Membrane, rule: Discretization, dtype: str
+) -> dict[str, np.ndarray]:
+    if rule.reset_when == "same":
+        require_start(f"brainpy.state.{kind}", node, rule)
+    low = own.reset if rule.reset == "value" else np.zeros_like(own.reset)
+    text = "divides by what a reset takes away, which has to be above 0"
+    nearest = np.nextafter(low, np.inf)
+    good = own.threshold > low
+    require_values(f"brainpy.state.{kind}", node, "v_threshold", good, nearest, text)
+    ends = {"V_th": threshold_for(own.threshold, rule, "ge", dtype)}
+    return ends | ({"V_reset": own.reset} if rule.reset == "value" else {})

@@ -1,0 +1,47 @@
+"""Units: brainpy's quantities as plain numbers, and back.
+
+NIR's numbers have no units. Here a time is in seconds, a voltage in millivolts, a current in
+milliamperes and a resistance in ohms, so that R*I is a voltage; numbers without units stay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from nirx.errors import UnsupportedError
+
+__all__ = ["plain", "unit_of"]
+
+BASE = (u.second, u.mvolt, u.mamp, u.ohm)
+
+
+def unit_of(value: Any) -> Any:
+    """The unit that a value is counted in, or None for a plain number.
+
+    **Raises**: `UnsupportedError` for a dimension that NIR has nothing for.
+    """
+    if not isinstance(value, u.Quantity) or value.dim.is_dimensionless:
+        return None
+    for unit in BASE:
+        if value.dim == unit.dim:
+            return unit
+    raise UnsupportedError(
+        f"a quantity in {value.unit}; expected a time, a voltage, a current, a resistance, or a "
+        "number without unit"
+    )
+
+
+def plain(value: Any) -> Any:
+    """The number of a quantity in the unit of `unit_of`."""
+    unit = unit_of(value)
+    if unit is not None:
+        return value.to_decimal(unit)
+    return value.to_decimal() if isinstance(value, u.Quantity) else value
+
+
+def plain_numbers(value: Any) -> np.ndarray:
+    """The same, float64."""
+    return np.array(plain(value), np.float64)

@@ -1,0 +1,65 @@
+"""A JAX model of a library into NIR."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import nir
+import numpy as np
+
+from nirx.errors import InputError
+from nirx.exporting import settled
+from nirx.tracing.draft import Draft
+from nirx.type_map import TypeMap
+from nirx_jax.exporters import Exporters
+from nirx_jax.jax_to_nir import jax_to_nir
+from nirx_jax.net import Net
+from nirx_jax.to_nir import to_nir
+
+__all__ = ["chain_graph", "export_with"]
+
+Named = Iterable[tuple[str, Any]]
+"""Layers or nodes in the order of their calls, by the names that they shall have."""
+
+
+def export_with(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.NIRGraph:
+    """The graph of a model, its discretization (as far as its modules say it) in the metadata.
+
+    Arguments:
+        module_map: of the library.
+        model: a `Net`, an `equinox.Module` (one step of one sample), or what the map knows.
+        input_shape: of one sample, without batch and time; Equinox modules need it.
+    """
+    if isinstance(model, Net):
+        return to_nir(model, module_map)
+    kind = type(model).__name__
+    exporters = Exporters(module_map, None)
+    if not exporters.is_mapped(model):
+        if isinstance(model, eqx.Module) and input_shape is None:
+            raise InputError(f"{kind}: pass input_shape= (of one sample, without batch and time)")
+        shape = () if input_shape is None else tuple(np.atleast_1d(input_shape))
+        example = jax.ShapeDtypeStruct(tuple(map(int, shape)), jax.numpy.zeros(()).dtype)
+        return jax_to_nir(model, example, module_map, None)
+    node = exporters.node_of(model, kind)
+    if isinstance(node, nir.NIRGraph):
+        return settled(node, None)
+    return chain_graph([(kind.lower(), node)], input_shape)
+
+
+def chain_graph(nodes: Named, input_shape: Any = None) -> nir.NIRGraph:
+    """The graph of nodes that read one another in turn; None in the place of a node is passed by.
+
+    **Raises**: `UnsupportedError`, `GraphError` for what NIR cannot say.
+    """
+    draft = Draft()
+    shape = None if input_shape is None else tuple(int(n) for n in np.atleast_1d(input_shape))
+    value = draft.input("input", shape)
+    for name, node in nodes:
+        if node is not None:
+            value = draft.node(name, copy.deepcopy(node), value)
+    draft.output("output", value)
+    return draft.build(None)

@@ -1,0 +1,90 @@
+"""flax.nnx's layers as NIR nodes.
+
+**Source**: flax 0.12, flax.nnx: kernels are [in, out] and [height, width, in, out], data have
+their channels last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+from flax import nnx
+
+from nirx.errors import UnsupportedError
+from nirx.foreign_arrays import to_numpy
+from nirx.type_map import TypeMap
+from nirx_jax.module_map import conv_node, linear_node, node_padding
+
+__all__ = ["LAYERS", "conv_of", "refuse"]
+
+LAYERS = TypeMap()
+"""Layer type -> function from a layer to a NIR node."""
+
+
+def refuse(layer: Any, found: str, mend: str) -> UnsupportedError:
+    """What NIR cannot say of a layer of a type that it knows."""
+    return UnsupportedError(f"{type(layer).__name__} with {found} has no NIR node; {mend}")
+
+
+@LAYERS.register(nnx.Linear)
+def _linear(layer: nnx.Linear) -> nir.NIRNode:
+    bias = getattr(layer, "bias", None)
+    return linear_node(to_numpy(layer.kernel[...]).T, None if bias is None else bias[...])
+
+
+@LAYERS.register(nnx.Conv)
+def _conv(layer: nnx.Conv) -> nir.NIRNode:
+    bias = getattr(layer, "bias", None)
+    if getattr(layer, "mask", None) is not None:
+        raise refuse(layer, "a mask", "multiply the kernel by it")
+    return conv_of(layer, layer.kernel[...], None if bias is None else bias[...])
+
+
+def conv_of(layer: Any, kernel: Any, bias: Any) -> nir.NIRNode:
+    """Conv1d or Conv2d of a layer with flax's options, linen's or nnx's.
+
+    Arguments:
+        kernel: [*space, in, out].
+    """
+    own = to_numpy(kernel)
+    space = own.ndim - 2
+    if space not in (1, 2):
+        raise refuse(layer, f"{space} axes of space", "NIR has Conv1d and Conv2d")
+    if any(n != 1 for n in _each(layer.input_dilation, space)):
+        raise refuse(layer, f"input_dilation={layer.input_dilation}", "leave it at 1")
+    stride, dilation = _each(layer.strides, space), _each(layer.kernel_dilation, space)
+    padding = _padding(layer, own.shape[:space], stride, dilation)
+    weight = np.moveaxis(own, (-1, -2), (0, 1))
+    return conv_node(weight, bias, stride, padding, dilation, layer.feature_group_count)
+
+
+def _padding(layer: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
+    given = layer.padding
+    if given == "VALID":
+        return (0,) * len(kernel)
+    if given == "SAME":
+        if any(n != 1 for n in stride):
+            raise refuse(layer, "padding='SAME' and a stride", "give the padding as numbers")
+        return "same"
+    if isinstance(given, str):
+        raise refuse(layer, f"padding={given!r}", "use 'SAME', 'VALID' or numbers")
+    sides = [(n, n) if np.ndim(n) == 0 else tuple(n) for n in _each(given, len(kernel))]
+    found = node_padding(sides, kernel, stride, dilation)
+    if found is None:
+        raise refuse(layer, f"padding={given}", "NIR pads both sides alike")
+    return found
+
+
+@LAYERS.register(nnx.Dropout)
+def _dropout(layer: nnx.Dropout) -> None:
+    if not layer.deterministic and layer.rate != 0:
+        raise UnsupportedError("Dropout is random in training; call model.eval() for the export")
+
+
+def _each(value: Any, axes: int) -> tuple[Any, ...]:
+    """One value per axis; a number or None stands for all."""
+    if value is None or np.ndim(value) == 0:
+        return (1 if value is None else value,) * axes
+    return tuple(value)

@@ -1,0 +1,166 @@
+"""NIR neurons as Rockpool's LIFJax.
+
+One step is isyn = (isyn + x)*beta, vmem = alpha*vmem + isyn + bias, floor(vmem/threshold) spikes
+(at most max_spikes_per_dt) and as many thresholds taken away.
+
+**Source**: rockpool 3.1.0, rockpool.nn.modules.jax.lif_jax; held to it by tests/libraries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+from rockpool.nn.modules import LIFJax
+
+from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.threshold import threshold_for
+from nirx.discretization import Discretization
+from nirx.type_map import TypeMap
+from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
+from nirx_jax.bridges.thresholds import threshold_from
+
+__all__ = ["NODE_MAP", "RockpoolNeuron", "kept", "quiet"]
+
+SPIKING = {"reset": ("subtract",), "output": ("new",), "reset_when": ("same",)}
+SINGLE = {**SPIKING, "spikes": ("single",)}
+# Several spikes are counted with ties, whatever `threshold` says.
+MULTI = {**SPIKING, "spikes": ("multi",)}
+SYNAPSE = {"synapse": ("current-first",)}
+LIF = Limits("rockpool.LIFJax", (SINGLE, MULTI))
+CUBA = Limits("rockpool.LIFJax", (SINGLE | SYNAPSE, MULTI | SYNAPSE))
+SILENT = Limits("rockpool.LIFJax", ({"output": ("new",)},))
+SILENT_CUBA = Limits("rockpool.LIFJax", ({"output": ("new",), **SYNAPSE},))
+
+NEVER = 1e30
+"""A threshold that nothing reaches; an infinite one would be multiplied by 0."""
+
+NO_SYNAPSE = 1 / 40
+"""Time constant, in steps, of a synapse that forgets: exp(-40) is below float64's rounding."""
+
+
+class RockpoolNeuron(LibraryNeuron):
+    """LIFJax with the state (vmem, isyn); LI and I are read at vmem.
+
+    Its kind is "LIF" or "CubaLIF": whether the synapse is NIR's.
+    """
+
+    def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
+        def alone(x: jax.Array, vmem: jax.Array, isyn: jax.Array) -> Any:
+            """One sample: LIFJax holds the state of one, for all of a batch."""
+            y, _, record = self.cell(vmem, isyn).evolve(x[None, None], record=True)
+            return y[0, 0], record["vmem"][0, 0], record["isyn"][0, 0, :, 0]
+
+        if self.kind == "LIF":  # undoes the decay of its synapse, bit for bit but one rounding
+            x = x / jnp.exp(-self.rule.dt / self.arrays["tau_syn"])
+        flat = (part.reshape(-1, x.shape[-1]) for part in (x, *state))
+        y, *new = (part.reshape(x.shape) for part in jax.vmap(alone)(*flat))
+        return (y if self.spiking else new[0]), tuple(new)
+
+    def cell(self, vmem: jax.Array, isyn: jax.Array) -> LIFJax:
+        """The library's own."""
+        size = vmem.shape[-1]
+        most = self.rule.max_spikes if self.rule.spikes == "multi" else 1
+        with quiet(), jax.ensure_compile_time_eval():  # its constructor looks at the numbers of its shape
+            cell = LIFJax(
+                size,
+                dt=self.rule.dt,
+                max_spikes_per_dt=float("inf") if most is None else float(most),
+                rng_key=jax.random.PRNGKey(0),
+            )
+        own = {name: jnp.broadcast_to(value, (size,)) for name, value in self.arrays.items()}
+        own["tau_syn"] = own["tau_syn"][:, None]
+        own.setdefault("threshold", jnp.full(size, NEVER, vmem.dtype))
+        return cell.set_attributes({**own, "vmem": vmem, "isyn": isyn[..., None]})
+
+    def membrane(self) -> Membrane:
+        own = self.arrays
+        keep = kept(own["tau_mem"], self.rule.dt)
+        library = "ge" if self.rule.spikes == "single" else self.rule.threshold
+        threshold = threshold_from(own.get("threshold", np.inf), self.rule, library)
+        zero = np.zeros_like(keep)
+        return Membrane(keep, zero + 1, numbers(own["bias"]), threshold, zero, numbers(self.start[0]))
+
+    def synapse(self) -> Synapse | None:
+        if self.kind == "LIF":
+            return None
+        keep = kept(self.arrays["tau_syn"], self.rule.dt)
+        return Synapse(keep, keep)  # the input decays with what is there
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """LIFJax measures a tuple by jnp.size, which JAX deprecates."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(size|shape) requires ndarray", DeprecationWarning)
+        yield
+
+
+def kept(tau: Any, dt: float) -> np.ndarray:
+    """What is left after a step."""
+    return np.exp(-dt / numbers(tau))
+
+
+NODE_MAP = TypeMap()
+"""NIR's neurons as Rockpool's. One without a synapse gets one that forgets within a step."""
+
+
+@NODE_MAP.register(nir.IF)
+@NODE_MAP.register(nir.I)
+@NODE_MAP.register(nir.LIF)
+@NODE_MAP.register(nir.LI)
+def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    (LIF if hasattr(node, "v_threshold") else SILENT).require(same_step(rule, node))
+    own = membrane_of(node, rule)
+    tau = np.full_like(own.keep, NO_SYNAPSE * rule.dt)
+    arrays = _arrays(node, "tau", own, tau, rule, dtype)
+    start = [own.start, np.zeros_like(own.start)]
+    return RockpoolNeuron(node, rule, arrays, start, own.gain, kind="LIF")
+
+
+@NODE_MAP.register(nir.CubaLIF)
+@NODE_MAP.register(nir.CubaLI)
+def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = isinstance(node, nir.CubaLIF)
+    (CUBA if spiking else SILENT_CUBA).require(same_step(rule, node))
+    own, synapse = membrane_of(node, rule), synapse_of(node, rule)
+    tau = _time_constant(node, "tau_syn", synapse.keep, rule)
+    arrays = _arrays(node, "tau_mem", own, tau, rule, dtype)
+    start = [own.start, np.zeros_like(own.start)]
+    gain = synapse.jump * own.gain / synapse.keep  # isyn here is what flows into vmem
+    return RockpoolNeuron(node, rule, arrays, start, gain, kind="CubaLIF")
+
+
+def _arrays(
+    node: Any, name: str, own: Membrane, tau_syn: np.ndarray, rule: Discretization, dtype: str
+) -> dict[str, Any]:
+    arrays = {
+        "tau_mem": _time_constant(node, name, own.keep, rule),
+        "tau_syn": tau_syn,
+        "bias": own.offset,
+    }
+    if not hasattr(node, "v_threshold"):
+        return arrays
+    if rule.reset_when != "same":
+        require_start("rockpool.LIFJax", node, rule)
+    text = "divides by its threshold: v_threshold > 0"
+    tiny = float(np.finfo(dtype).tiny)
+    require_values("rockpool.LIFJax", node, "v_threshold", own.threshold > 0, tiny, text)
+    single = rule.spikes == "single"
+    threshold = threshold_for(own.threshold, rule, "ge" if single else rule.threshold, dtype)
+    return {**arrays, "threshold": threshold}
+
+
+def _time_constant(node: Any, name: str, keep: np.ndarray, rule: Discretization) -> np.ndarray:
+    text = f"keeps something of its state in every step: {name} > dt"
+    nearest = np.nextafter(rule.dt, np.inf)
+    require_values("rockpool.LIFJax", node, name, keep > 0, nearest, text)
+    with np.errstate(divide="ignore"):
+        return -rule.dt / np.log(keep)

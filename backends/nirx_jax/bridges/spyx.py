@@ -1,0 +1,193 @@
+"""spyx: its neurons and Sequential as NIR, and its models run as its users run them.
+
+One step of LIF is z = V > threshold, V = beta*V + x - z*threshold: the spikes are those of the
+step before. Shapes given to nirx and taken from it are NIR's, [channels, height, width]; spyx
+itself has the channels last.
+
+**Source**: spyx 1.0.0, spyx.nn; held to it by tests/libraries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+from flax import nnx
+from spyx import nn as spyx
+
+from nirx.bridging.bridge import Bridge
+from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.errors import InputError, UnsupportedError
+from nirx.presets import PRESETS
+from nirx.rules import with_rule
+from nirx.type_map import TypeMap
+from nirx_jax.bridges.axes import channels_first
+from nirx_jax.bridges.flax_layers import LAYERS, refuse
+from nirx_jax.bridges.neuron import numbers
+from nirx_jax.bridges.spyx_neurons import NODE_MAP
+from nirx_jax.bridges.spyx_sequential import layers_of, run_layers, sequential_graph
+from nirx_jax.module_map import MODULE_MAP as JAX
+from nirx_jax.net import Net
+from nirx_jax.to_nir import to_nir
+
+__all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
+
+MODULE_MAP = TypeMap(JAX) | LAYERS
+"""flax's layers, and spyx's neurons as NIR nodes that say how they step.
+
+A decay has no unit: tau comes out in steps, dt=1 as spyx's own exporter has it.
+"""
+
+
+@MODULE_MAP.register(spyx.IF)
+@MODULE_MAP.register(spyx.LIF)
+@MODULE_MAP.register(spyx.PSU_LIF)
+@MODULE_MAP.register(spyx.CuBaLIF)
+@MODULE_MAP.register(spyx.LI)
+def _neuron(cell: Any) -> nir.NIRNode:
+    kind = next(k.__name__ for k in type(cell).__mro__ if f"spyx.{k.__name__}" in PRESETS)
+    rule = PRESETS[f"spyx.{kind}"]
+    spiking = hasattr(cell, "spike")
+    if spiking:
+        _require_step(cell)
+    shape = tuple(np.atleast_1d(cell.hidden_shape if spiking else cell.layer_shape))
+    keep = _decay(cell, "beta", shape)
+    zero = np.zeros_like(keep)
+    threshold = _shaped(cell.threshold, shape) if spiking else zero + np.inf
+    own = Membrane(keep, zero + 1, zero, threshold, zero, zero)
+    synapse = None
+    if hasattr(cell, "alpha"):
+        alpha = _decay(cell, "alpha", shape)
+        synapse = Synapse(alpha, np.ones_like(alpha))
+    return with_rule(neuron_node(own, rule, spiking, synapse), rule)
+
+
+@MODULE_MAP.register(spyx.RIF)
+@MODULE_MAP.register(spyx.RLIF)
+@MODULE_MAP.register(spyx.RCuBaLIF)
+def _recurrent(cell: Any) -> nir.NIRGraph:
+    node = _neuron(cell)
+    if len(cell.hidden_shape) != 1:
+        raise refuse(cell, f"hidden_shape={cell.hidden_shape}", "its feedback needs one axis")
+    if (node.v_threshold < 0).any():
+        raise refuse(cell, "a threshold below 0", "it spikes before the first step")
+    (size,) = cell.hidden_shape
+    dt = PRESETS["spyx.RLIF"].dt
+    # What feeds back is this step's output, which NIR's is too where the neuron puts out at
+    # once and its feedback is a step late; only what leaves the layer is to come late.
+    return nir.NIRGraph(
+        {
+            "input": nir.Input(np.array([size])),
+            "neuron": node,
+            "recurrent": nir.Linear(numbers(cell.recurrent_w[...]).T),
+            "delay": nir.Delay(np.full(size, dt)),
+            "output": nir.Output(np.array([size])),
+        },
+        [
+            ("input", "neuron"),
+            ("neuron", "recurrent"),
+            ("recurrent", "neuron"),
+            ("neuron", "delay"),
+            ("delay", "output"),
+        ],
+        type_check=False,
+    )
+
+
+@MODULE_MAP.register(spyx.ALIF)
+def _adaptive(cell: spyx.ALIF) -> nir.NIRNode:
+    raise UnsupportedError(
+        "ALIF adapts its threshold, which no NIR node does; the nearest is a LIF with its threshold"
+    )
+
+
+@MODULE_MAP.register(spyx.SumPool)
+def _sum_pool(layer: spyx.SumPool) -> nir.NIRNode:
+    if layer.padding != "VALID":
+        raise refuse(layer, f"padding={layer.padding!r}", "use 'VALID'; NIR pads both sides alike")
+    if layer.channel_axis not in (-1, 3):
+        raise refuse(layer, f"channel_axis={layer.channel_axis}", "put the channels last")
+    sizes = [np.array(np.broadcast_to(n, 2)) for n in (layer.window_shape, layer.strides)]
+    return nir.SumPool2d(*sizes, np.zeros(2, int))
+
+
+@MODULE_MAP.register(spyx.Flatten)
+def _flatten(layer: spyx.Flatten) -> nir.NIRNode:
+    unknown: Any = {"input": None}
+    return nir.Flatten(unknown, 0, -1)
+
+
+MODULE_MAP.register(spyx.ActivityRegularization, None)
+
+
+@MODULE_MAP.register(spyx.Sequential)
+@MODULE_MAP.register(nnx.Sequential)
+def _sequential(model: nnx.Sequential) -> nir.NIRGraph:
+    return sequential_graph(MODULE_MAP, layers_of(model))
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A parameter for each neuron, the channels first."""
+    return channels_first(np.broadcast_to(numbers(value), shape), len(shape)).copy()
+
+
+def _decay(cell: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    own = getattr(cell, name)[...] if hasattr(cell, name) else 1.0
+    return _shaped(np.clip(numbers(own), 0, 1), shape)
+
+
+def _require_step(cell: Any) -> None:
+    """Its activation is any function: only a spike above 0 is NIR's."""
+    given = jnp.array([-2.0, -1e-3, 0.0, 1e-3, 2.0])
+    if not (np.asarray(cell.spike(given)) == (np.asarray(given) > 0)).all():
+        raise refuse(cell, "an activation that is no step at 0", "use one of spyx.axn")
+
+
+def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
+    """A Sequential or one layer of spyx or flax; input_shape is NIR's, the channels first."""
+    if isinstance(model, Net):
+        return to_nir(model, MODULE_MAP)
+    return sequential_graph(MODULE_MAP, layers_of(_known(model)), input_shape)
+
+
+def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
+    with jax.enable_x64(dtype == "float64"):
+        own = nnx.merge(*_cast(nnx.split(_known(model)), dtype))
+        return run_layers(own, np.array(xs, dtype))
+
+
+def _cast(parts: Any, dtype: str) -> Any:
+    graph, state = parts
+
+    def convert(leaf: Any) -> Any:
+        is_float = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+        return leaf.astype(dtype) if is_float else leaf
+
+    return graph, jax.tree.map(convert, state)
+
+
+def _known(model: Any) -> Any:
+    if not isinstance(model, nnx.Module):
+        raise InputError(f"the model is a {type(model).__name__}; expected a flax.nnx.Module")
+    known = any(base in MODULE_MAP for base in type(model).__mro__)
+    if not known:
+        raise UnsupportedError(
+            f"{type(model).__name__}: the order of its layers is known to its own code alone; "
+            "make it a spyx.nn.Sequential"
+        )
+    return model
+
+
+BRIDGE = Bridge(
+    name="spyx",
+    library="spyx",
+    backend="jax",
+    node_map=NODE_MAP,
+    module_map=MODULE_MAP,
+    export=_export,
+    run=_run,
+    presets=tuple(name for name in PRESETS if name.startswith("spyx.")),
+)

@@ -1,0 +1,133 @@
+"""NIR neurons as spyx's: its classes, called with the parameters that an array leaf holds.
+
+**Source**: spyx 1.0.0, spyx.nn; held to it by tests/libraries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+from flax import nnx
+from spyx import nn as spyx
+
+from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.threshold import threshold_for
+from nirx.discretization import Discretization
+from nirx.type_map import TypeMap
+from nirx_jax.bridges.neuron import LibraryNeuron, numbers
+from nirx_jax.bridges.thresholds import threshold_from
+
+__all__ = ["NODE_MAP", "SpyxNeuron"]
+
+SINGLE = {"spikes": ("single",)}
+LATE = {**SINGLE, "reset": ("subtract",), "output": ("old",)}
+LIF = Limits("spyx.LIF", ({**LATE, "reset_when": ("next",)},))
+IF = Limits("spyx.IF", ({**LATE, "reset_when": ("next", "next-leaked")},))
+CUBA = Limits(
+    "spyx.CuBaLIF", ({**LATE, "reset_when": ("next-leaked",), "synapse": ("current-first",)},)
+)
+# What does not reset is another class, and not near to what does: it has limits of its own.
+PSU = Limits("spyx.PSU_LIF", ({**SINGLE, "reset": ("none",), "output": ("new",)},))
+LI = Limits("spyx.LI", ({"output": ("new",)},))
+
+
+class SpyxNeuron(LibraryNeuron):
+    """IF, LIF, PSU_LIF or LI with the state (V,), or CuBaLIF with (V, I).
+
+    CuBaLIF has no bias, and what would pull v to v_leak has to come by its current: that is
+    the wanted one plus `lift`, which the input keeps up.
+    """
+
+    def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
+        cell, own = self.cell(x.shape[-1:]), self.arrays
+        if len(state) == 1:
+            y, new = cell(x, *state)
+            return y, (new,)
+        lift = (1 - jnp.clip(own["alpha"], 0, 1)) * own["lift"]
+        v, i = state
+        packed = jnp.concatenate([v, i + own["lift"]], axis=-1)
+        y, packed = cell(x + lift, packed)
+        v, i = jnp.split(packed, 2, -1)
+        return y, (v, i - own["lift"])
+
+    def cell(self, shape: tuple[int, ...]) -> Any:
+        """The library's own."""
+        own = self.arrays
+        if self.kind == "IF":
+            return spyx.IF(shape, own["threshold"])
+        ends = {"threshold": own["threshold"]} if "threshold" in own else {}
+        given = {"alpha": 0.0} if self.kind == "CuBaLIF" else {}
+        cell = getattr(spyx, self.kind)(shape, beta=0.0, **given, **ends, rngs=None)
+        for name in ("alpha", "beta"):
+            if name in own:
+                setattr(cell, name, nnx.Param(own[name]))  # its constructor takes one number
+        return cell
+
+    def membrane(self) -> Membrane:
+        own = self.arrays
+        keep = np.clip(numbers(own.get("beta", 1.0)), 0, 1)
+        zero = np.zeros_like(keep)
+        threshold = threshold_from(own.get("threshold", np.inf), self.rule, "gt")
+        lift = numbers(own.get("lift", 0.0))
+        return Membrane(keep, zero + 1, lift, threshold, zero, numbers(self.start[0]))
+
+    def synapse(self) -> Synapse | None:
+        if "alpha" not in self.arrays:
+            return None
+        keep = np.clip(numbers(self.arrays["alpha"]), 0, 1)
+        return Synapse(keep, np.ones_like(keep))
+
+
+NODE_MAP = TypeMap()
+"""NIR's neurons as spyx's. CubaLI has none, nirx runs it."""
+
+
+@NODE_MAP.register(nir.IF)
+@NODE_MAP.register(nir.LIF)
+def _spiking(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    leaks = isinstance(node, nir.LIF)
+    resets = rule.reset != "none"
+    ((LIF if leaks else IF) if resets else PSU).require(rule)
+    own = membrane_of(node, rule)
+    kind = ("LIF" if leaks else "IF") if resets else "PSU_LIF"
+    arrays = {"threshold": threshold_for(own.threshold, rule, "gt", dtype)}
+    if kind != "IF":
+        _require_decay(kind, node, "tau", own.keep, rule)
+        arrays["beta"] = own.keep
+    return SpyxNeuron(node, rule, arrays, [own.start], own.gain, own.offset, kind)
+
+
+@NODE_MAP.register(nir.I)
+@NODE_MAP.register(nir.LI)
+def _silent(node: Any, rule: Discretization) -> LibraryNeuron:
+    LI.require(rule)
+    own = membrane_of(node, rule)
+    _require_decay("LI", node, "tau", own.keep, rule)
+    return SpyxNeuron(node, rule, {"beta": own.keep}, [own.start], own.gain, own.offset, "LI")
+
+
+@NODE_MAP.register(nir.CubaLIF)
+def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> LibraryNeuron:
+    CUBA.require(rule)
+    own, synapse = membrane_of(node, rule), synapse_of(node, rule)
+    _require_decay("CuBaLIF", node, "tau_mem", own.keep, rule)
+    _require_decay("CuBaLIF", node, "tau_syn", synapse.keep, rule)
+    arrays = {
+        "threshold": threshold_for(own.threshold, rule, "gt", dtype),
+        "alpha": synapse.keep,
+        "beta": own.keep,
+        "lift": own.offset,
+    }
+    gain = synapse.jump * own.gain  # I here is what flows into V: a*r*i
+    return SpyxNeuron(node, rule, arrays, [own.start, 0.0 * own.start], gain, kind="CuBaLIF")
+
+
+def _require_decay(kind: str, node: Any, name: str, keep: np.ndarray, rule: Discretization) -> None:
+    """spyx clips its decays to 0..1; forward Euler with tau < dt has a negative one."""
+    text = f"keeps between 0 and 1 of its state in a step: {name} >= dt"
+    require_values(f"spyx.{kind}", node, name, (keep >= 0) & (keep <= 1), rule.dt, text)

@@ -1,0 +1,95 @@
+"""Tracing one step of a library's model whose layers are intercepted as they are called.
+
+Libraries whose models are not Equinox modules call their layers in ways of their own. Their
+bridge gives a step that calls every mapped layer through a `Call`; the rest is nirx's tracer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import nir
+
+from nirx.errors import UnsupportedError
+from nirx.type_map import TypeMap
+from nirx_jax.exporters import Exporters
+from nirx_jax.interpret import interpret
+from nirx_jax.leaf import Leaf
+from nirx_jax.trace import trace
+
+__all__ = ["Call", "StatefulCall", "refused", "traced_graph"]
+
+Step = Callable[[Callable[..., Any], Any, Any], tuple[Any, Any]]
+
+
+class Call:
+    """A layer as nirx's tracer calls it: x -> y.
+
+    Arguments:
+        module: what the module map has an entry for.
+        run: does what the layer does.
+    """
+
+    def __init__(self, module: Any, run: Callable[..., Any]):
+        self.module, self.run = module, run
+
+    def __call__(self, x: Any) -> Any:
+        return self.run(x)
+
+
+class StatefulCall(Call):
+    """The same for a layer with state: (x, state) -> (y, state)."""
+
+    def __call__(self, x: Any, state: Any) -> Any:  # type: ignore[override]
+        return self.run(x, state)
+
+
+class _Exporters(Exporters):
+    """The maps ask for the layer that a call stands for."""
+
+    def node_of(self, module: Any, where: str) -> Any:
+        own = module.module if isinstance(module, Call) else module
+        return super().node_of(own, where)
+
+
+class _Whole:
+    """A model as a callable with an argument `state`, as the tracer wants it."""
+
+    def __init__(self, step: Step, exporters: Exporters):
+        self.step, self.exporters = step, exporters
+
+    def __call__(self, x: Any, state: Any) -> Any:
+        def call(name: str, layer: Call, *args: Any) -> Any:
+            return Leaf(layer, name, name, self.exporters.export)(*args)
+
+        return self.step(call, x, state)
+
+
+jax.tree_util.register_static(_Whole)
+
+
+def traced_graph(
+    module_map: TypeMap, kind: str, step: Step, state: Any, input_shape: tuple[int, ...]
+) -> nir.NIRGraph:
+    """The graph of a model.
+
+    Arguments:
+        kind: what the model is called in errors.
+        step: (call, x, state) -> (y, state), of one sample; it calls mapped layers by
+            call(name, `Call`, x) and call(name, `StatefulCall`, x, state).
+        state: an example.
+        input_shape: of one sample.
+    """
+    exporters = _Exporters(module_map, None)
+    example = jax.ShapeDtypeStruct(tuple(input_shape), jnp.zeros(()).dtype)
+    whole = _Whole(step, exporters)
+    found = trace(whole, example, state, lambda part: False, exporters.export)
+    return interpret(kind, found, exporters).build(None)
+
+
+def refused(kind: str, found: str, mend: str) -> UnsupportedError:
+    """What NIR cannot say of a layer."""
+    return UnsupportedError(f"{kind} with {found} has no NIR node; {mend}")

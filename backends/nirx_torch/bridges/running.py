@@ -1,0 +1,153 @@
+"""Running a torch model as its library runs it, with what every mapped module gave."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirx.errors import InputError
+from nirx.foreign_arrays import to_numpy
+
+__all__ = ["OUTPUT", "run_steps", "run_whole"]
+
+OUTPUT = "output"
+"""Under this key stands what the model itself gave: the name of a graph's only Output."""
+
+Prepare = Callable[[torch.nn.Module], Any]
+
+
+def run_steps(
+    model: torch.nn.Module, xs: np.ndarray, dtype: str, reset: Prepare | None = None
+) -> dict[str, np.ndarray]:
+    """Call a model once per step: x -> y, (x, state) -> (y, state), or (x, a, b) -> (y, a, b).
+
+    States are None before the first step.
+
+    Arguments:
+        xs: [time, *batch, *features].
+        dtype: the model's copy is cast to it.
+        reset: puts the copy into its fresh state, where the library keeps state in modules.
+
+    Returns: [time, *batch, *features] for the model and each of its modules that gave one
+    tensor (or a tensor first) in every step.
+    """
+    own = _copy(model, dtype)
+    if reset is not None:
+        reset(own)
+    rows: dict[str, list[torch.Tensor]] = {}
+    names = _state_arguments(own)
+    states: tuple[Any, ...] = (None,) * len(names)
+    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)):
+        for x in torch.from_numpy(np.array(xs, dtype)):
+            result = own(x, **dict(zip(names, states, strict=True)))
+            if names:
+                if not (isinstance(result, tuple) and len(result) == 1 + len(names)):
+                    raise InputError(
+                        f"the model takes {', '.join(names)} but does not give one output and "
+                        "the new value of each; run it yourself and use nirx.compare"
+                    )
+                result, *states = result
+            _put(rows, OUTPUT, result)
+    steps = len(xs)
+    return {k: to_numpy(torch.stack(v)) for k, v in rows.items() if len(v) == steps}
+
+
+def run_whole(
+    model: torch.nn.Module,
+    xs: np.ndarray,
+    dtype: str,
+    reset: Prepare | None = None,
+    time_axis: int = 0,
+) -> dict[str, np.ndarray]:
+    """Call a model once with all steps.
+
+    Arguments:
+        xs: [time, batch, *features].
+        time_axis: where the library has its time; 1 for [batch, time, *features].
+    """
+    own = _copy(model, dtype)
+    if reset is not None:
+        reset(own)
+    rows: dict[str, list[torch.Tensor]] = {}
+    given = torch.from_numpy(np.array(xs, dtype)).movedim(0, time_axis)
+    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)):
+        _put(rows, OUTPUT, own(given))
+    steps, batch = xs.shape[:2]
+    return {
+        k: to_numpy(_unfolded(v[0], steps, batch, time_axis).movedim(time_axis, 0))
+        for k, v in rows.items()
+        if len(v) == 1
+    }
+
+
+def _state_arguments(model: torch.nn.Module) -> list[str]:
+    """What forward takes beside its input: `state`, or arguments that have no default."""
+    arguments = list(inspect.signature(model.forward).parameters.values())[1:]
+    if any(a.name == "state" for a in arguments):
+        return ["state"]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [a.name for a in arguments if a.default is a.empty and a.kind in kinds]
+
+
+def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
+    own = copy.deepcopy(model).to(getattr(torch, dtype))
+    return own.eval()
+
+
+def _unfolded(y: torch.Tensor, steps: int, batch: int, time_axis: int) -> torch.Tensor:
+    """Layers that fold batch and time into one axis give that one back."""
+    if y.shape[0] == steps * batch and (y.ndim < 2 or (steps * batch) not in (steps, batch)):
+        lead = (batch, steps) if time_axis == 1 else (steps, batch)
+        return y.reshape(*lead, *y.shape[1:])
+    return y
+
+
+def _put(rows: dict[str, list[torch.Tensor]], key: str, result: Any) -> None:
+    first = result[0] if isinstance(result, tuple | list) and result else result
+    if isinstance(first, torch.Tensor):
+        rows.setdefault(key, []).append(first.detach().clone())
+
+
+class _Taps:
+    """Forward hooks on all modules, for as long as it is entered: they keep what each gives."""
+
+    def __init__(
+        self, model: torch.nn.Module, rows: dict[str, list[torch.Tensor]], dtype: torch.dtype
+    ):
+        self.model, self.rows, self.dtype, self.hooks = model, rows, dtype, []
+
+    def __enter__(self) -> _Taps:
+        for name, part in self.model.named_modules():
+            if name:
+                self.hooks.append(part.register_forward_pre_hook(self._accept))
+                self.hooks.append(part.register_forward_hook(self._tap(name)))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def _accept(self, module: Any, given: Any) -> Any:
+        # Some libraries make spikes in float32 whatever runs, which the next layer would refuse.
+        return _cast(given, self.dtype)
+
+    def _tap(self, name: str) -> Callable[..., Any]:
+        def tap(module: Any, given: Any, result: Any) -> Any:
+            result = _cast(result, self.dtype)
+            _put(self.rows, name, result)
+            return result
+
+        return tap
+
+
+def _cast(result: Any, dtype: torch.dtype) -> Any:
+    if isinstance(result, torch.Tensor) and result.is_floating_point():
+        return result.to(dtype)
+    if type(result) is tuple and result and isinstance(result[0], torch.Tensor):
+        return (_cast(result[0], dtype), *result[1:])
+    return result

@@ -1,0 +1,243 @@
+"""snnTorch: Leaky, Synaptic and their recurrent forms as NIR nodes, and NIR neurons as them.
+
+One step of Leaky is mem = beta*mem + x, of Synaptic syn = alpha*syn + x, mem = beta*mem + syn.
+Resets go to zero or subtract the threshold, by default one step after the spike; where the
+reset is delayed, Leaky resets to zero before the decay and the others after it.
+
+**Source**: snntorch 1.0.0, snntorch._neurons; held to it by tests/libraries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import nir
+import numpy as np
+import snntorch
+import torch
+
+from nirx.bridging.bridge import Bridge
+from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
+from nirx.bridging.threshold import threshold_for
+from nirx.discretization import Discretization
+from nirx.errors import UnsupportedError, warn_caller
+from nirx.presets import PRESETS
+from nirx.rules import with_rule
+from nirx.type_map import TypeMap
+from nirx_torch.bridges.exporting import export_with
+from nirx_torch.bridges.neuron import LibraryNeuron, numbers
+from nirx_torch.bridges.running import run_steps
+from nirx_torch.module_map import MODULE_MAP as TORCH
+
+__all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
+
+SPIKING = {"spikes": ("single",), "output": ("new",)}
+SUBTRACT = {**SPIKING, "reset": ("subtract",), "reset_when": ("next",)}
+NONE = {**SPIKING, "reset": ("none",)}
+ZERO = {**SPIKING, "reset": ("value",)}
+SYNAPSE = {"synapse": ("current-first",)}
+LEAKY = Limits("snntorch.Leaky", ({**ZERO, "reset_when": ("same", "next-leaked")}, SUBTRACT, NONE))
+SYNAPTIC = Limits(
+    "snntorch.Synaptic",
+    ({**ZERO, "reset_when": ("same", "next"), **SYNAPSE}, SUBTRACT | SYNAPSE, NONE | SYNAPSE),
+)
+SILENT_LEAKY = Limits("snntorch.Leaky", ({"output": ("new",)},))
+SILENT_SYNAPTIC = Limits("snntorch.Synaptic", ({"output": ("new",), **SYNAPSE},))
+
+MECHANISM = {"value": "zero", "subtract": "subtract", "none": "none"}
+
+
+class SnnTorchNeuron(LibraryNeuron):
+    """Leaky, with the state (mem,), or Synaptic, with (syn, mem)."""
+
+    def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        spikes, *new = self.cell(x, *state)
+        # The cell keeps its last state and reset for itself; here the state is an argument.
+        for name in ("syn", "mem")[-len(new) :]:
+            setattr(self.cell, name, x.new_zeros(0))
+        self.cell.reset = None
+        return (spikes if self.spiking else new[-1]), tuple(new)
+
+    def membrane(self) -> Membrane:
+        return membrane(self.cell)
+
+    def synapse(self) -> Synapse | None:
+        return synapse(self.cell)
+
+
+NODE_MAP = TypeMap()
+"""NIR's neurons as snnTorch's; those that do not spike are read at their membrane."""
+
+
+@NODE_MAP.register(nir.IF)
+@NODE_MAP.register(nir.I)
+@NODE_MAP.register(nir.LIF)
+@NODE_MAP.register(nir.LI)
+def _leaky(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = hasattr(node, "v_threshold")
+    (LEAKY if spiking else SILENT_LEAKY).require(rule)
+    by = _reset(node, rule) if spiking and rule.reset == "value" else 0.0
+    own = membrane_of(node, rule).shifted(np.asarray(by))
+    cell = snntorch.Leaky(beta=_cast(own.keep, dtype), **_options(own, rule, spiking, dtype))
+    return SnnTorchNeuron(
+        cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], shift=by
+    )
+
+
+@NODE_MAP.register(nir.CubaLIF)
+@NODE_MAP.register(nir.CubaLI)
+def _synaptic(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = isinstance(node, nir.CubaLIF)
+    (SYNAPTIC if spiking else SILENT_SYNAPTIC).require(rule)
+    if spiking and rule.reset == "value":
+        _reset(node, rule)
+        good = np.equal(node.v_reset, node.v_leak)
+        text = "resets to where it rests: v_reset is v_leak"
+        require_values("snntorch.Synaptic", node, "v_reset", good, node.v_leak, text)
+    if spiking and rule.reset == "subtract":
+        text = "rests at 0 where it subtracts the threshold: v_leak is 0"
+        require_values("snntorch.Synaptic", node, "v_leak", np.equal(node.v_leak, 0), 0.0, text)
+    leak = numbers(node.v_leak)
+    own, synapse = membrane_of(node, rule).shifted(leak), synapse_of(node, rule)
+    cell = snntorch.Synaptic(
+        alpha=_cast(synapse.keep, dtype),
+        beta=_cast(own.keep, dtype),
+        **_options(own, rule, spiking, dtype),
+    )
+    gain = synapse.jump * own.gain  # syn here is what flows into mem: a*r*i
+    return SnnTorchNeuron(cell, node, rule, gain=gain, start=[0.0, own.start], shift=leak)
+
+
+def _reset(node: Any, rule: Discretization) -> np.ndarray:
+    """v_reset, which snnTorch's zero stands for."""
+    reset = numbers(node.v_reset)
+    good = numbers(node.v_threshold) >= reset
+    text = "takes a threshold below the reset for a spike in every step: v_threshold >= v_reset"
+    require_values("snntorch", node, "v_threshold", good, reset, text)
+    return reset
+
+
+def _options(own: Membrane, rule: Discretization, spiking: bool, dtype: str) -> dict[str, Any]:
+    if not spiking:
+        return {"reset_mechanism": "none"}
+    return {
+        "threshold": torch.from_numpy(threshold_for(own.threshold, rule, "gt", dtype)),
+        "reset_mechanism": MECHANISM[rule.reset],
+        "reset_delay": rule.reset_when != "same",
+    }
+
+
+def _cast(value: np.ndarray, dtype: str) -> torch.Tensor:
+    return torch.from_numpy(np.array(value, dtype))
+
+
+MODULE_MAP = TypeMap(TORCH)
+"""torch's layers, and snnTorch's neurons as NIR nodes that say how they step.
+
+A decay has no unit: tau comes out in units where a step is that of the presets (1e-4, as
+snnTorch's own exporter has it); pass `discretization=` with another dt and only it changes.
+"""
+
+
+def membrane(cell: Any) -> Membrane:
+    """The numbers of a neuron of snnTorch."""
+    keep = np.clip(numbers(cell.beta), 0, 1)
+    zero = np.zeros_like(keep)
+    return Membrane(keep, zero + 1, zero, numbers(cell.threshold), zero, zero)
+
+
+def synapse(cell: Any) -> Synapse | None:
+    """The same of its synapse."""
+    if not hasattr(cell, "alpha"):
+        return None
+    keep = np.clip(numbers(cell.alpha), 0, 1)
+    return Synapse(keep, np.ones_like(keep))
+
+
+def _rule(cell: Any) -> Discretization:
+    kind = "Synaptic" if hasattr(cell, "alpha") else "Leaky"
+    base = PRESETS[f"snntorch.{kind}"]
+    for name, plain in (("inhibition", False), ("state_quant", False), ("graded_spikes_factor", 1)):
+        if bool(np.any(numbers(getattr(cell, name)) != plain)):
+            raise UnsupportedError(f"{name} has no NIR node; leave it at {plain}")
+    if cell.reset_mechanism == "none":
+        return replace(base, reset="none", reset_when="same")
+    if cell.reset_mechanism == "subtract":
+        if cell.reset_delay:
+            return base
+        warn_caller(
+            "snntorch subtracts the threshold of a spike at once only from a membrane below "
+            "twice the threshold; above, its next step subtracts once more than NIR's"
+        )
+        return replace(base, reset_when="same")
+    late = "next-leaked" if type(cell) is snntorch.Leaky else "next"
+    return replace(base, reset="value", reset_when=late if cell.reset_delay else "same")
+
+
+@MODULE_MAP.register(snntorch.Leaky)
+@MODULE_MAP.register(snntorch.Synaptic)
+def _neuron(cell: Any) -> nir.NIRNode:
+    rule = _rule(cell)
+    return with_rule(neuron_node(membrane(cell), rule, True, synapse(cell)), rule)
+
+
+@MODULE_MAP.register(snntorch.RLeaky)
+@MODULE_MAP.register(snntorch.RSynaptic)
+def _recurrent(cell: Any) -> nir.NIRGraph:
+    if isinstance(cell, snntorch.RSynaptic) and not cell.reset_delay:
+        raise UnsupportedError("an RSynaptic with reset_delay=False cannot run in snntorch itself")
+    node = _neuron(cell)
+    back = _feedback(cell)
+    size = back.output_type["output"] if isinstance(back, nir.Scale) else back.weight.shape[:1]
+    for name, value in vars(node).items():
+        if isinstance(value, np.ndarray):
+            setattr(node, name, np.broadcast_to(value, tuple(size)).copy())
+    return nir.NIRGraph(
+        {
+            "input": nir.Input(np.array(size)),
+            "lif": node,
+            "recurrent": back,
+            "output": nir.Output(np.array(size)),
+        },
+        [("input", "lif"), ("lif", "recurrent"), ("recurrent", "lif"), ("lif", "output")],
+        type_check=False,
+    )
+
+
+def _feedback(cell: Any) -> Any:
+    if isinstance(cell.recurrent, torch.nn.Linear):
+        return TORCH[torch.nn.Linear](cell.recurrent)
+    if isinstance(cell.recurrent, torch.nn.Conv2d):
+        raise UnsupportedError("a convolution as recurrent layer does not tell its shape")
+    own = np.atleast_1d(numbers(cell.recurrent.V))
+    if own.size == 1:
+        raise UnsupportedError("a scalar V does not tell the size of the layer; give it a vector")
+    return nir.Scale(own)
+
+
+def _fresh(model: torch.nn.Module) -> None:
+    for part in model.modules():
+        if isinstance(part, snntorch.SpikingNeuron):
+            part.reset_mem()  # type: ignore[operator]
+
+
+BRIDGE = Bridge(
+    name="snntorch",
+    library="snntorch",
+    backend="torch",
+    node_map=NODE_MAP,
+    module_map=MODULE_MAP,
+    export=partial(export_with, MODULE_MAP),
+    run=partial(run_steps, reset=_fresh),
+    presets=(
+        "snntorch.Leaky",
+        "snntorch.Leaky(reset_mechanism='zero')",
+        "snntorch.Leaky(reset_mechanism='zero', reset_delay=False)",
+        "snntorch.Synaptic",
+        "snntorch.Synaptic(reset_mechanism='zero')",
+        "snntorch.Synaptic(reset_mechanism='zero', reset_delay=False)",
+    ),
+)

@@ -1,0 +1,31 @@
+"""A threshold for a library that treats v at the threshold the other way."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nirx.discretization import Discretization
+
+__all__ = ["threshold_for"]
+
+
+def threshold_for(
+    threshold: np.ndarray, rule: Discretization, library: str, dtype: str
+) -> np.ndarray:
+    """The threshold to give to a library so that it spikes exactly where the rule does.
+
+    Of two neighbouring numbers, v > a is the same as v >= b. So a library that spikes at the
+    threshold gets the next number above it, one that does not the next below.
+
+    Arguments:
+        threshold: of the membrane in the library's coordinates.
+        library: `"gt"` or `"ge"`: what it does at the threshold.
+        dtype: of the run; in any other the two differ for values between the neighbours.
+
+    Returns: an array of `dtype`.
+    """
+    own = np.asarray(threshold, dtype)
+    if rule.threshold == library:
+        return own
+    towards = np.inf if library == "ge" else -np.inf
+    return np.nextafter(own, np.asarray(towards, dtype))

@@ -1,0 +1,146 @@
+"""`nirx move`: a model from one library to another, with what that changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import nir
+import typer
+
+from nirx.assemble import dtype_name
+from nirx.bridging.bridge import find_bridge, guess_bridge
+from nirx.archive import check_target
+from nirx.cli.compare_table import comparison_payload
+from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
+from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_graph, settle
+from nirx.cli.report import Report
+from nirx.errors import InputError
+from nirx.importing import import_object
+from nirx.move import SEED, Move, move
+from nirx.move_table import fidelity_table, remarks
+from nirx.tables import cell
+from nirx.writing import write
+
+__all__ = ["move_command"]
+
+DIFFERENT = 1
+
+
+def move_command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A .nir file, or module:object: a model, or a function that makes one.",
+        ),
+    ],
+    to: Annotated[str, typer.Option("--to", metavar="LIBRARY", help="Where it moves to.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="LIBRARY", help="Default: by the model's own types."),
+    ] = None,
+    input_: InputFile = None,
+    random: Seed = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    input_shape: Annotated[
+        str | None,
+        typer.Option(
+            "--input-shape",
+            metavar="N,N,...",
+            help="Of one sample, where no layer of the model tells it.",
+        ),
+    ] = None,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt", help="Take the nearest that the target can represent, and say what changed."
+        ),
+    ] = False,
+    dt: Dt = None,
+    preset: Preset = None,
+    set_: Sets = None,
+    override: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="OUT.nir", help="The graph, with its discretization."),
+    ] = None,
+    json: Json = False,
+) -> Report:
+    """Move a model to another library; run source, exact executor and target on one input.
+
+    Exit status 0 if no spike differs, 1 if the target (or the source) does something else,
+    2 for bad input or a model that the target cannot represent.
+    """
+    check_target(out, "--out")
+    find_bridge(to)
+    found, origin = _found(model, source, input_shape is not None)
+    if origin is None:
+        choices = (dt, preset, set_, override)
+        opened = open_graph(found, *choices) if isinstance(found, Path) else settle(found, *choices)
+        subject = opened.graph
+    else:
+        shape = None if input_shape is None else _shape(input_shape)
+        graph = find_bridge(origin).export(found, shape)
+        opened = settle(graph, dt, preset, set_, override)
+        subject = found
+    seed = SEED if random is None and input_ is None else random
+    inputs = make_inputs(opened.schedule, dtype_name("float32"), input_, seed, steps, batch, rate)
+    moved = move(
+        subject,
+        to,
+        source=origin,
+        xs=inputs.arrays,
+        input_shape=None if input_shape is None else _shape(input_shape),
+        discretization=opened.discretization,
+        adapt=adapt,
+    )
+    if out is not None:
+        write(out, moved.graph)
+    parts: list[Any] = [fidelity_table(moved), "\n".join(remarks(moved))]
+    if out is not None:
+        parts.append(f"graph: {cell(out)}")
+    return Report(
+        DIFFERENT if moved.fidelity == "different" else 0,
+        _payload(model, opened, moved, out),
+        tuple(parts),
+        json,
+    )
+
+
+def _found(model: str, source: str | None, shaped: bool) -> tuple[Any, str | None]:
+    """The model (or graph, or path of one), and the name of its library if it is a model."""
+    if Path(model).exists() or ":" not in model:
+        if source is not None or shaped:
+            raise InputError("--from and --input-shape are for models; a .nir file needs neither")
+        return Path(model), None
+    found = import_object(model, "model")
+    if isinstance(found, type) or type(found).__name__ == "function":
+        found = found()
+    if isinstance(found, nir.NIRGraph):
+        return found, None
+    return found, source or guess_bridge(found)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(n) for n in text.split(","))
+    except ValueError:
+        raise InputError(f"--input-shape {text!r}; expected whole numbers, as in 2,34,34") from None
+
+
+def _payload(model: str, opened: Opened, moved: Move, out: Path | None) -> dict[str, Any]:
+    return {
+        "model": model,
+        "source": moved.source,
+        "target": moved.target,
+        "fidelity": moved.fidelity,
+        "discretization_origin": opened.origin,
+        "discretization": moved.discretization.to_json(),
+        "changes": [{"node": change.node, "text": change.text} for change in moved.changes],
+        "silent": list(moved.silent),
+        **comparison_payload(moved.comparison),
+        "out": None if out is None else str(out),
+    }

@@ -1,0 +1,204 @@
+"""What there is to try: the choices that matter for a node, in every legal combination."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nirx.discretization import CHOICES, Discretization
+from nirx.dynamics.base import Dynamics
+from nirx.dynamics.cuba import CurrentBasedIntegrator
+from nirx.dynamics.elementwise import Threshold
+from nirx.dynamics.neuron import Neuron
+from nirx.errors import InputError, did_you_mean
+
+__all__ = [
+    "GLOBAL",
+    "LANES",
+    "Choices",
+    "Limits",
+    "Space",
+    "accept_choices",
+    "is_searched",
+    "values_of",
+    "with_choices",
+]
+
+Choices = Mapping[str, Any]
+Limits = Mapping[str, tuple[Any, ...]]
+
+ORDER = (*CHOICES, "max_spikes")
+SPIKING = ("threshold", "reset", "reset_when", "spikes", "max_spikes", "output")
+GLOBAL = ("feedback", "feedback_initial")
+LANES = ("integrator", "initial_v")
+"""Choices that change numbers but no operation: they run side by side, as a batch axis."""
+
+
+def is_searched(dynamics: Dynamics | None) -> bool:
+    """Whether a node takes part in the search: neurons, and Thresholds."""
+    return isinstance(dynamics, Neuron | Threshold)
+
+
+def accept_choices(choices: Any) -> Limits:
+    """A caller's `choices`, checked. **Raises** `InputError`."""
+    if choices is None:
+        return {}
+    if not isinstance(choices, Mapping):
+        raise InputError(
+            f"choices is a {type(choices).__name__}; expected {{choice: values}}, "
+            'as in {"reset": ["value", "subtract"]}'
+        )
+    limits: dict[str, tuple[Any, ...]] = {}
+    for name, values in choices.items():
+        if name == "dt":
+            raise InputError("choices: dt is searched with dt=[...], not here")
+        if name not in ORDER:
+            raise InputError(f"choices has {name!r}; {did_you_mean(str(name), ORDER)}")
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise InputError(f"choices[{name!r}] is {values!r}; expected a list of values")
+        for value in values:
+            if name == "max_spikes":
+                Discretization(spikes="multi", max_spikes=value)
+            elif value not in CHOICES[name]:
+                known = ", ".join(map(repr, CHOICES[name]))
+                raise InputError(f"choices[{name!r}] has {value!r}; expected some of {known}")
+        limits[name] = tuple(dict.fromkeys(values))
+    return limits
+
+
+def values_of(
+    dynamics: Dynamics, parameters: Mapping[str, np.ndarray], rule: Discretization, most: int
+) -> dict[str, tuple[Any, ...]]:
+    """The choices that make a difference for a node, with their values, the default first.
+
+    Arguments:
+        rule: its start.
+        most: the largest number of spikes in a step that was seen; 0 where none was.
+    """
+    if isinstance(dynamics, Threshold):
+        return {"threshold": CHOICES["threshold"]}
+    if not isinstance(dynamics, Neuron):
+        return {}
+    found: dict[str, tuple[Any, ...]] = {}
+    if dynamics.positive:
+        found["integrator"] = CHOICES["integrator"]
+    if dynamics.spiking:
+        found |= {name: CHOICES[name] for name in SPIKING if name != "max_spikes"}
+        found["max_spikes"] = tuple(dict.fromkeys((None, rule.max_spikes, most or None)))
+        if not (parameters["v_threshold"] > 0).all():  # a count divides by it
+            found |= {"spikes": ("single",), "max_spikes": (None,)}
+    found["output"] = CHOICES["output"]
+    if isinstance(dynamics, CurrentBasedIntegrator):
+        found |= {name: CHOICES[name] for name in ("synapse", "synapse_input")}
+    if np.any(parameters.get("v_leak", 0.0)):
+        found["initial_v"] = CHOICES["initial_v"]
+    return found
+
+
+def with_choices(rule: Discretization, own: Choices) -> Discretization:
+    """A node's rule with choices of its own, where what does not matter for it makes way."""
+    try:
+        return replace(rule, **own)
+    except InputError:  # an LI has no reset, but its rule has to be legal with output="old"
+        harmless = {"reset": "none", "reset_when": "same", "spikes": "single", "max_spikes": None}
+        return replace(rule, **{**harmless, **own})
+
+
+@dataclass(frozen=True)
+class Space:
+    """All candidates of one search.
+
+    Arguments:
+        values: per choice what is tried.
+        start: per choice the value that was asked for.
+        comparing: whether a Threshold node is among what is searched: then `threshold`
+            matters even where the neurons count their spikes.
+    """
+
+    values: Mapping[str, tuple[Any, ...]]
+    start: Choices
+    comparing: bool
+
+    @staticmethod
+    def of(
+        parts: Sequence[tuple[Dynamics, Mapping[str, tuple[Any, ...]]]],
+        rule: Discretization,
+        limits: Limits,
+    ) -> Space:
+        """The space of several nodes that share their choices; `rule` is where it starts."""
+        values: dict[str, tuple[Any, ...]] = {}
+        for name in ORDER:
+            several = [own[name] for _, own in parts if name in own]
+            if several:
+                values[name] = _joined(name, several, limits)
+        if values.get("spikes") == ("single",):
+            values["max_spikes"] = (None,)
+        start = {name: getattr(rule, name) for name in values}
+        return Space(values, start, any(isinstance(d, Threshold) for d, _ in parts))
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """Every legal combination once, the fewest changes from the start first.
+
+        **Raises**: `InputError` if the caller's limits leave none.
+        """
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for combination in itertools.product(*self.values.values()):
+            own = self.canonical(dict(zip(self.values, combination, strict=True)))
+            if tuple(own.values()) not in found and _legal(own):
+                found[tuple(own.values())] = own
+        if not found:
+            raise InputError(
+                f"choices leave no legal combination of {', '.join(map(repr, self.values))}; "
+                "docs/semantics.md says what goes together"
+            )
+        return sorted(found.values(), key=lambda own: len(self.changes(own)))
+
+    def canonical(self, choices: Choices) -> dict[str, Any]:
+        """The choices that matter here, where equal meaning has equal values."""
+        own = {name: choices[name] for name in self.values}
+        if "max_spikes" in own and own["max_spikes"] not in self.values["max_spikes"]:
+            own["max_spikes"] = None  # above all counts that were seen, it bounds nothing
+        if own.get("spikes") == "multi" and not self.comparing:
+            if own["max_spikes"] == 1 and self._tries("single", "ge"):
+                own["spikes"], own["threshold"] = "single", "ge"  # the very same
+            else:
+                own["threshold"] = self._nearest("threshold")  # ties count whatever it says
+        if own.get("spikes") == "single":
+            own["max_spikes"] = None
+        if own.get("reset") == "none":
+            own["reset_when"] = "same"
+        return own
+
+    def changes(self, choices: Choices) -> tuple[str, ...]:
+        """Names of the choices that are not as asked for."""
+        return tuple(n for n in self.start if n in choices and choices[n] != self.start[n])
+
+    def _tries(self, spikes: str, threshold: str) -> bool:
+        return spikes in self.values["spikes"] and threshold in self.values["threshold"]
+
+    def _nearest(self, name: str) -> Any:
+        values = self.values[name]
+        return self.start[name] if self.start[name] in values else values[0]
+
+
+def _joined(name: str, several: Sequence[tuple[Any, ...]], limits: Limits) -> tuple[Any, ...]:
+    """What all nodes can take and the caller wants tried."""
+    every = tuple(dict.fromkeys(itertools.chain(*several)))
+    if name == "max_spikes":
+        return limits.get(name, every)
+    able = tuple(value for value in every if all(value in own for own in several))
+    return tuple(value for value in limits.get(name, able) if value in able) or able
+
+
+def _legal(own: Choices) -> bool:
+    if "reset" not in own:
+        return True
+    try:
+        Discretization(**own)
+    except InputError:
+        return False
+    return True

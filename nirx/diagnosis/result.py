@@ -1,0 +1,176 @@
+"""What a diagnosis says: per node the candidates that explain it, and one rule for the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nirx.diagnosis.candidates import Space
+from nirx.discretization import Discretization
+from nirx.divergence import Divergence
+from nirx.errors import InputError, did_you_mean
+from nirx.paths import parse_path
+
+__all__ = ["Candidate", "Confirmed", "Diagnosis", "NodeDiagnosis"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to run a node, and how far it explains the recording.
+
+    Arguments:
+        choices: of the discretization, those that matter for the node (and dt or the
+            feedback choices, where they were searched).
+        changes: names of those that are not as asked for.
+        shift: the recording is so many steps later than the simulation.
+        scale, offset: of the membrane where it had to be fitted: recorded = scale*v + offset.
+        mismatches: spikes that only one of the two has.
+        spikes_matched, spikes: in both, and in either of the two.
+        samples_within, samples: of v, i or a value: within the tolerance, and compared.
+        error: largest deviation of those that are outside the tolerance; else 0.
+        first_divergence: the first point that it does not explain (the recording is the
+            reference); None where it explains all, or was not asked.
+    """
+
+    choices: Mapping[str, Any]
+    changes: tuple[str, ...]
+    shift: int
+    scale: float
+    offset: float
+    mismatches: int
+    spikes_matched: int
+    spikes: int
+    samples_within: int
+    samples: int
+    error: float
+    first_divergence: Divergence | None = None
+
+    @property
+    def explains_all(self) -> bool:
+        """No spike differs and every sample is within the tolerance."""
+        return self.mismatches == 0 and self.samples_within == self.samples
+
+
+@dataclass(frozen=True)
+class NodeDiagnosis:
+    """One recorded node.
+
+    Arguments:
+        node: its path; type_name: of the NIR node.
+        recorded: the keys that it was judged by.
+        searched_with: unrecorded neurons before it, which took the same choices as it did.
+        candidates: the best ones, ranked; the first is the verdict.
+        indistinguishable: choices of all candidates that explain it as well as the first.
+        silent: no spike was recorded and the best candidate gives none.
+        asked: the choices as asked for.
+        space: all that was tried.
+    """
+
+    node: str
+    type_name: str
+    recorded: tuple[str, ...]
+    searched_with: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    indistinguishable: tuple[Mapping[str, Any], ...]
+    silent: bool
+    asked: Mapping[str, Any]
+    space: Space = field(repr=False, compare=False)
+
+    def allows(self, discretization: Discretization) -> bool:
+        """Whether this is one of the discretizations that explain the node as well as the best."""
+        rule = discretization.at(parse_path(self.node))
+        own = self.space.canonical({name: getattr(rule, name) for name in self.space.values})
+        common = {n: getattr(discretization, n) for n in self.best.choices if n not in own}
+        return {**common, **own} in self.indistinguishable
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate that explains most."""
+        return self.candidates[0]
+
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """The choices that every one of the indistinguishable candidates makes alike."""
+        return {name: own[0] for name, own in self.possible.items() if len(own) == 1}
+
+    @property
+    def open(self) -> dict[str, tuple[Any, ...]]:
+        """The choices that the recording leaves open, with the values that are left."""
+        return {name: own for name, own in self.possible.items() if len(own) > 1}
+
+    @property
+    def possible(self) -> dict[str, tuple[Any, ...]]:
+        """Per choice its values among the indistinguishable candidates, the best one's first."""
+        return {
+            name: tuple(dict.fromkeys(own[name] for own in self.indistinguishable))
+            for name in self.best.choices
+        }
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One recording against the free run of the whole graph, in which nothing is recorded.
+
+    Arguments:
+        key: of the recording; spikes: whether it holds spikes.
+        elements, differing: numbers compared, and those that are not explained.
+        shift: whole steps that were allowed for: those of the node and of what drives it.
+        first_divergence: None where nothing differs.
+    """
+
+    key: str
+    spikes: bool
+    elements: int
+    differing: int
+    shift: int
+    first_divergence: Divergence | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The result of `nirx.diagnose`; prints as tables.
+
+    Arguments:
+        discretization: the best for the whole graph.
+        asked: the one that the search started from.
+        nodes: one verdict per recorded neuron or Threshold, in the order of execution.
+        confirmed: a free run with `discretization`, per recording.
+    """
+
+    discretization: Discretization
+    asked: Discretization
+    nodes: tuple[NodeDiagnosis, ...]
+    confirmed: tuple[Confirmed, ...]
+
+    def __getitem__(self, node: str) -> NodeDiagnosis:
+        """The verdict of a node by its path. **Raises** `InputError` for any other."""
+        for own in self.nodes:
+            if own.node == node:
+                return own
+        near = did_you_mean(str(node), [own.node for own in self.nodes])
+        raise InputError(f"no verdict on {node!r}: it was not recorded; {near}")
+
+    @property
+    def explained(self) -> bool:
+        """Whether the best candidates explain every recording, node by node and all together."""
+        each = all(node.best.explains_all for node in self.nodes)
+        return each and not any(c.differing for c in self.confirmed)
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """The earliest point that the best candidates do not explain; None if there is none."""
+        found = [n.best.first_divergence for n in self.nodes if n.best.first_divergence]
+        found = found or [c.first_divergence for c in self.confirmed if c.first_divergence]
+        return min(found, key=lambda d: d.step, default=None)
+
+    def explain(self) -> str:
+        """The verdict in sentences, one line each."""
+        from nirx.diagnosis.words import explanation
+
+        return "\n".join(explanation(self))
+
+    def __str__(self) -> str:
+        from nirx.diagnosis.table import diagnosis_table
+
+        return diagnosis_table(self)

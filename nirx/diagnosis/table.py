@@ -1,0 +1,53 @@
+"""A diagnosis as tables: per node the ranked candidates, then the graph in sentences."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from nirx.diagnosis.result import Candidate, Diagnosis, NodeDiagnosis
+from nirx.diagnosis.words import best_text, explanation
+from nirx.tables import MOST_ROWS, cell, render
+
+__all__ = ["diagnosis_table"]
+
+TOP = 5
+
+
+def diagnosis_table(diagnosis: Diagnosis, top: int = TOP) -> str:
+    """One table per node with at most `top` candidates, then what they say."""
+    parts = [render(_node_table(node, top)) for node in diagnosis.nodes[:MOST_ROWS]]
+    if len(diagnosis.nodes) > MOST_ROWS:
+        parts.append(f"... and {len(diagnosis.nodes) - MOST_ROWS} more nodes")
+    return "\n".join([*parts, *explanation(diagnosis)])
+
+
+def _node_table(node: NodeDiagnosis, top: int) -> Table:
+    equal = len(node.indistinguishable)
+    title = f"{node.node} ({node.type_name}), by {', '.join(node.recorded)}"
+    if equal > 1:
+        title += f": {equal} candidates explain it equally well"
+    table = Table(title=cell(title), title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("changes")
+    table.add_column("spikes", justify="right")
+    table.add_column("trace", justify="right")
+    table.add_column("shift", justify="right")
+    fitted = any((c.scale, c.offset) != (1.0, 0.0) for c in node.candidates[:top])
+    if fitted:
+        table.add_column("v recorded as")
+    for number, own in enumerate(node.candidates[:top], start=1):
+        row = [str(number), cell(best_text(own)), _spikes(own), _trace(own), f"{own.shift:+d}"]
+        if fitted:
+            row.append(f"{own.scale:.6g}*v + {own.offset:.6g}")
+        table.add_row(*row)
+    return table
+
+
+def _spikes(own: Candidate) -> str:
+    if not own.spikes:
+        return "none" if not own.samples else "-"
+    return f"{own.spikes_matched:,}/{own.spikes:,}"
+
+
+def _trace(own: Candidate) -> str:
+    return f"{own.samples_within / own.samples:.2%}" if own.samples else "-"

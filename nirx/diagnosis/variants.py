@@ -1,0 +1,145 @@
+"""Variants: what holds for a whole graph (dt and the feedback rule), one schedule for each."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.assemble import Assembly, assemble, native_arrays
+from nirx.diagnosis.candidates import GLOBAL, Limits
+from nirx.discretization import CHOICES, Discretization
+from nirx.errors import NirxWarning, UnsupportedError
+from nirx.execute import Executor
+from nirx.numpy_ops import NumpyOps
+from nirx.ops import Shape
+from nirx.paths import Path
+from nirx.runners import NativeRunner
+from nirx.schedule import Schedule
+from nirx.state import unnest
+
+__all__ = ["Variant", "make_variants"]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One setting of the choices of a whole graph.
+
+    Arguments:
+        discretization: the start with these choices.
+        choices: dt and the feedback choices, those that are searched.
+        covers: the same for all settings that compute the same, its own first.
+        changes: how many of them are not as asked for.
+        parameters: per node its arrays, in the run's dtype.
+        before: (target, source) -> what that feedback edge carries into the first step.
+    """
+
+    discretization: Discretization
+    choices: Mapping[str, Any]
+    covers: tuple[Mapping[str, Any], ...]
+    changes: int
+    schedule: Schedule
+    parameters: Mapping[Path, Mapping[str, np.ndarray]]
+    before: Mapping[tuple[Path, Path], np.ndarray]
+
+
+def make_variants(
+    graph: nir.NIRGraph,
+    start: Discretization,
+    steps: Sequence[float],
+    limits: Limits,
+    batch: Shape,
+    ops: NumpyOps,
+) -> list[Variant]:
+    """All variants that differ in what they compute, the fewest changes first.
+
+    Arguments:
+        steps: the values of dt that are tried.
+        limits: values of the feedback choices; all of them where they are not named.
+        batch: the input's batch axes.
+    """
+    asked = {"dt": start.dt, **{name: getattr(start, name) for name in GLOBAL}}
+    axes = [tuple(map(float, steps)), *(limits.get(name, CHOICES[name]) for name in GLOBAL)]
+    every = [dict(zip(asked, own, strict=True)) for own in itertools.product(*axes)]
+
+    def changes(own: Mapping[str, Any]) -> int:
+        return sum(own[name] != asked[name] for name in asked)
+
+    found: dict[Any, list[Variant]] = {}
+    for own in sorted(every, key=changes):
+        variant = _variant(graph, replace(start, **own), own, changes(own), ops, batch)
+        found.setdefault((own["dt"], *_behaviour(variant)), []).append(variant)
+    kept = list(found.values())
+    searched = [name for name in asked if len({v[0].choices[name] for v in kept}) > 1]
+    return [_merged(several, searched) for several in kept]
+
+
+def _merged(several: Sequence[Variant], searched: Sequence[str]) -> Variant:
+    """The first of variants that compute the same; it stands for all of them."""
+    covers: list[dict[str, Any]] = []
+    for variant in several:
+        own = {name: variant.choices[name] for name in searched}
+        if own not in covers:
+            covers.append(own)
+    return replace(several[0], choices=covers[0], covers=tuple(covers))
+
+
+def _variant(
+    graph: nir.NIRGraph,
+    discretization: Discretization,
+    choices: Mapping[str, Any],
+    changes: int,
+    ops: NumpyOps,
+    batch: Shape,
+) -> Variant:
+    assembly = _assembled(graph, discretization, str(ops.dtype))
+    schedule = assembly.schedule
+    parameters = {}
+    for place, node in zip(schedule.nodes, assembly.nodes, strict=True):
+        if place.dynamics is None:
+            raise UnsupportedError(
+                f"{place.name!r}: nirx has no dynamics for {place.type_name}, so it cannot "
+                "tell how it was discretized; register_type(..., dynamics=...)"
+            )
+        arrays = native_arrays(type(place.dynamics), node)
+        parameters[place.path] = {k: v.astype(ops.dtype) for k, v in arrays.items()}
+    before = _before(schedule, parameters, ops, batch)
+    return Variant(discretization, choices, (choices,), changes, schedule, parameters, before)
+
+
+def _assembled(graph: nir.NIRGraph, discretization: Discretization, dtype: str) -> Assembly:
+    with warnings.catch_warnings():
+        # They are of the graph with one of many discretizations, not with the one in use.
+        warnings.simplefilter("ignore", NirxWarning)
+        return assemble(graph, discretization, None, dtype)
+
+
+def _before(
+    schedule: Schedule, parameters: Mapping[Path, Any], ops: NumpyOps, batch: Shape
+) -> dict[tuple[Path, Path], np.ndarray]:
+    if not any(True for node in schedule.nodes for _ in node.late_sources):
+        return {}
+    runners = [
+        NativeRunner(node.dynamics, parameters[node.path])
+        for node in schedule.nodes
+        if node.dynamics is not None
+    ]
+    with np.errstate(all="ignore"):
+        tree = Executor(schedule, ops, runners).init_state(batch)
+    states = unnest(schedule, tree, frozenset())
+    return {
+        (node.path, schedule.nodes[s].path): late[schedule.nodes[s].name]
+        for node, (_, late) in zip(schedule.nodes, states, strict=True)
+        for s in node.late_sources
+    }
+
+
+def _behaviour(variant: Variant) -> tuple[Any, ...]:
+    """Equal for variants that compute the same: which edges are late, and what they start with."""
+    edges = variant.schedule.feedback_edges
+    return edges, tuple(variant.before[k].tobytes() for k in sorted(variant.before))

@@ -1,0 +1,228 @@
+"""`nirx.move`: a model from one library to another, and what that changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.assemble import dtype_name, load
+from nirx.backend import find_backend, from_nir
+from nirx.bridging.adapt import Change, adapt_graph
+from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
+from nirx.bridging.refusal import NotRepresentable
+from nirx.compare import TOLERANCE as COMPARED
+from nirx.compare import BackendComparison, Comparison, Fidelity, compare
+from nirx.discretization import Discretization
+from nirx.errors import InputError
+from nirx.metadata import resolve_discretization
+from nirx.paths import format_path
+from nirx.random_spikes import random_spikes
+from nirx.schedule import Schedule, build_schedule
+
+__all__ = ["Move", "move"]
+
+STEPS, BATCH, RATE, SEED = 100, 4, 0.3, 0
+"""Of the random spikes that a move is checked with unless the caller gives an input."""
+
+TOLERANCE = 1e-6
+"""For values, of a node's largest: models hold their parameters in float32."""
+
+EXACT = "numpy"
+"""The executor that a library is held to."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """The result of `nirx.move`; prints as a table.
+
+    Arguments:
+        model: the network in the target library: a `torch.nn.Module` or an `equinox.Module`
+            as from `from_nir`, with the library's own neurons in it.
+        graph: what the target computes, the discretization in its metadata; write it with
+            `nirx.write`.
+        changes: what the target cannot represent and what took its place; empty unless
+            `adapt` was asked for.
+        source, target: names of the bridges; source is None for a graph.
+        original: the graph as it came.
+        discretization: of the original, which the exact executor ran with.
+        comparison: against the exact executor (the reference), node by node: the source's own
+            run, if there is a source, and the target's.
+        adapted: the target against the exact executor on `graph`; None without changes.
+        silent: neurons that never spiked, so that nothing is known of their spikes.
+    """
+
+    model: Any
+    graph: nir.NIRGraph
+    changes: tuple[Change, ...]
+    source: str | None
+    target: str
+    original: nir.NIRGraph
+    discretization: Discretization
+    comparison: Comparison
+    adapted: Comparison | None
+    silent: tuple[str, ...]
+
+    @property
+    def schedule(self) -> Schedule:
+        """Of the original graph."""
+        return build_schedule(self.original, self.discretization)[0]
+
+    @property
+    def from_source(self) -> BackendComparison | None:
+        """The source's own run against the exact executor."""
+        return self.comparison.others[0] if self.source is not None else None
+
+    @property
+    def to_target(self) -> BackendComparison:
+        """The target's run against the exact executor."""
+        return self.comparison.others[-1]
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """The worst of all nodes of source and target: "exact", "rounding" or "different"."""
+        found = [n.fidelity for other in self.comparison.others for n in other.nodes]
+        return max(found, key=("exact", "rounding", "different").index, default="exact")
+
+    def __str__(self) -> str:
+        from nirx.move_table import move_text
+
+        return move_text(self)
+
+
+def move(
+    model: Any,
+    to: str,
+    *,
+    source: str | None = None,
+    xs: Any = None,
+    input_shape: Any = None,
+    discretization: Discretization | None = None,
+    adapt: bool = False,
+    dtype: str = "float32",
+) -> Move:
+    """Move a model to another library, and say per layer what that changes.
+
+    The model's graph runs three times on the same input: as the source library runs it, on
+    nirx's exact executor, and as the target library runs it, in float64 where both libraries
+    have it, so that rounding and meaning do not mix.
+
+    Arguments:
+        model: of a library that nirx has a bridge for (left as it is), a `nir.NIRGraph`, or
+            the path of a `.nir` file.
+        to: name of the target: `"norse"`, `"snntorch"`, `"sinabs"`, `"spikingjelly"`,
+            `"rockpool"`, `"spyx"`, `"slax"`, `"brainpy"`, `"rockpool-jax"`, or `"torch"` and
+            `"jax"` for nirx's own neurons.
+        source: name of the model's library; None looks at what its parts are.
+        xs: [time, batch, *features] (or a dict by Input); None draws random spikes.
+        input_shape: of one sample, where no layer of the model tells it.
+        discretization: None takes what the model's modules (or the graph's metadata) say.
+        adapt: take the nearest that the target can represent where it cannot do
+            what the model does, instead of refusing.
+        dtype: of the network that is given back.
+
+    Returns: a `Move`: the model, the graph, the changes and the comparison.
+
+    **Units**: dt shares its unit with the graph's time constants and delays.
+
+    **Raises**: `NotRepresentable` (an `UnsupportedError`) with node, parameter and the nearest
+    that the target can represent, `GraphError`, `InputError`, `FileError`.
+    """
+    target = find_bridge(to)
+    kind = dtype_name(dtype)
+    is_graph = isinstance(model, nir.NIRGraph | str | os.PathLike)
+    if is_graph and (source is not None or input_shape is not None):
+        raise InputError("source= and input_shape= are for models; a graph needs neither")
+    origin = None if is_graph else find_bridge(source or guess_bridge(model))
+    original = load(model) if origin is None else origin.export(model, input_shape)
+    chosen = resolve_discretization(original, discretization)
+    schedule, _ = build_schedule(original, chosen)
+    checked = "float64" if _all_have("float64", origin, target) else "float32"
+    inputs = _inputs(schedule, xs, checked)
+    try:
+        fit = adapt_graph(original, chosen, target.node_map, kind, strict=not adapt)
+    except NotRepresentable as refusal:
+        if not adapt and (refusal.rule or refusal.node):
+            raise refusal.with_hint("adapt=True (--adapt) takes it") from refusal
+        raise
+    runs: list[Any] = [EXACT]
+    if origin is not None:
+        runs.append(_source_run(origin, model, schedule, checked))
+    run = _target_run(target, fit.graph, fit.discretization, checked)
+    names = [place.name for place in schedule.nodes if place.type_name != "Input"]
+    options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
+    comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
+    adapted = None
+    if fit.changes:
+        adapted = compare(
+            fit.graph, inputs, [EXACT, run], discretization=fit.discretization, **options
+        )
+    spikes = comparison.recordings[EXACT]
+    return Move(
+        model=from_nir(fit.graph, target.backend, None, kind, node_map=target.node_map),
+        graph=fit.graph,
+        changes=fit.changes,
+        source=None if origin is None else origin.name,
+        target=target.name,
+        original=original,
+        discretization=chosen,
+        comparison=comparison,
+        adapted=adapted,
+        silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
+    )
+
+
+def _all_have(dtype: str, *bridges: Bridge | None) -> bool:
+    return all(dtype in bridge.dtypes for bridge in bridges if bridge is not None)
+
+
+def _inputs(schedule: Schedule, xs: Any, dtype: str) -> Any:
+    if xs is None:
+        return random_spikes(schedule, STEPS, (BATCH,), RATE, SEED, dtype)
+    if isinstance(xs, Mapping):
+        return {name: np.asarray(x, dtype) for name, x in xs.items()}
+    if len(schedule.inputs) != 1:
+        names = ", ".join(repr(name) for name, _ in schedule.inputs)
+        raise InputError(f"xs is one array; expected a dict of the Inputs {names}")
+    return {schedule.inputs[0][0]: np.asarray(xs, dtype)}
+
+
+def _source_run(bridge: Bridge, model: Any, schedule: Schedule, dtype: str) -> Any:
+    def run(inputs: Mapping[str, np.ndarray]) -> tuple[Any, None, Any]:
+        if len(inputs) != 1:
+            raise InputError(
+                f"a model of {bridge.name} with {len(inputs)} inputs cannot be run here; export "
+                "it (nirx_torch.torch_to_nir, nirx_jax.jax_to_nir) and move the graph"
+            )
+        (xs,) = inputs.values()
+        found = dict(bridge.run(model, xs, dtype))
+        # A layer that became a graph of its own gives what the Output of that graph gives.
+        whole = {path[:-1]: name for path, name in ends if format_path(path[:-1]) in found}
+        found |= {name: found[format_path(path)] for path, name in whole.items()}
+        return {}, None, found
+
+    ends = [(p.path, p.name) for p in schedule.nodes if p.type_name == "Output" and p.path[1:]]
+    run.__name__ = f"{bridge.name} (source)"
+    return run
+
+
+def _target_run(
+    bridge: Bridge, graph: nir.NIRGraph, discretization: Discretization, dtype: str
+) -> Any:
+    names = [
+        place.name
+        for place in build_schedule(graph, discretization)[0].nodes
+        if place.type_name != "Input"
+    ]
+
+    def run(inputs: Mapping[str, np.ndarray]) -> Any:
+        options = {"node_map": bridge.node_map}
+        prepared = find_backend(bridge.backend).prepare(graph, discretization, dtype, **options)
+        return prepared(dict(inputs), None, names)
+
+    run.__name__ = f"{bridge.name} (target)"
+    return run
