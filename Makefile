@@ -28,7 +28,7 @@ lint: .venv/installed
 
 # Tests against real SNN libraries, in an environment of their own; not a part of `make test`.
 libraries: .venv-libraries/installed
-	.venv-libraries/bin/python -m pytest -n 2 tests/libraries
+	OMP_NUM_THREADS=1 .venv-libraries/bin/python -m pytest -n 2 -m "slow or not slow" tests/libraries
 
 # The equivalence matrix again, where a library (or a bridge) has changed what it computes.
 libraries-page: .venv-libraries/installed

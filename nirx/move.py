@@ -20,9 +20,11 @@ from nirx.compare import BackendComparison, Comparison, Fidelity, compare
 from nirx.discretization import Discretization
 from nirx.errors import InputError
 from nirx.metadata import resolve_discretization
+from nirx.origin import node_at
 from nirx.paths import format_path
 from nirx.random_spikes import random_spikes
 from nirx.schedule import Schedule, build_schedule
+from nirx.type_map import ABSENT, find_handler
 
 __all__ = ["Move", "move"]
 
@@ -54,6 +56,7 @@ class Move:
             run, if there is a source, and the target's.
         adapted: the target against the exact executor on `graph`; None without changes.
         silent: neurons that never spiked, so that nothing is known of their spikes.
+        by_nirx: neurons that the target has none for, so that nirx runs them in its place.
     """
 
     model: Any
@@ -66,6 +69,7 @@ class Move:
     comparison: Comparison
     adapted: Comparison | None
     silent: tuple[str, ...]
+    by_nirx: tuple[str, ...]
 
     @property
     def schedule(self) -> Schedule:
@@ -85,8 +89,10 @@ class Move:
     @property
     def fidelity(self) -> Fidelity:
         """The worst of all nodes of source and target: "exact", "rounding" or "different"."""
-        found = [n.fidelity for other in self.comparison.others for n in other.nodes]
-        return max(found, key=("exact", "rounding", "different").index, default="exact")
+        found = {n.fidelity for other in self.comparison.others for n in other.nodes}
+        if "different" in found:
+            return "different"
+        return "rounding" if "rounding" in found else "exact"
 
     def __str__(self) -> str:
         from nirx.move_table import move_text
@@ -173,7 +179,16 @@ def move(
         comparison=comparison,
         adapted=adapted,
         silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
+        by_nirx=_left_to_nirx(fit.graph, schedule, target),
     )
+
+
+def _left_to_nirx(graph: nir.NIRGraph, schedule: Schedule, target: Bridge) -> tuple[str, ...]:
+    if not target.node_map:
+        return ()  # the target is nirx itself
+    neurons = [place for place in schedule.nodes if place.neuron]
+    kinds = {p.name: type(node_at(graph, p.path)) for p in neurons}
+    return tuple(n for n, k in kinds.items() if find_handler(k, target.node_map) is ABSENT)
 
 
 def _all_have(dtype: str, *bridges: Bridge | None) -> bool:

@@ -54,6 +54,9 @@ def remarks(moved: Move) -> list[str]:
             f"{moved.target} against the graph it was given: "
             + ("no spike differs" if held else f"parts first at {cell(run.first_divergence)}")
         )
+    if moved.by_nirx:
+        names = ", ".join(str(cell(name)) for name in moved.by_nirx[:8])
+        lines.append(f"{moved.target} has no such neuron, nirx runs it in its place: {names}")
     if moved.silent:
         names = ", ".join(str(cell(name)) for name in moved.silent[:8])
         lines.append(f"never spiked, so its spikes were not compared: {names}; give another input")

@@ -22,6 +22,7 @@ from nirx.paths import Path, format_path
 
 __all__ = ["gather_rules", "take_rules", "with_rule"]
 
+GLOBAL = tuple(name for name in GLOBAL_ONLY if name != "overrides")
 LOCAL = tuple(f.name for f in fields(Discretization) if f.name not in GLOBAL_ONLY)
 
 
@@ -55,19 +56,21 @@ def gather_rules(rules: Mapping[Path, Discretization]) -> Discretization | None:
     Returns: the rule that most nodes have (of equally many, the first by path), with
     overrides for the others; None where there are no rules.
 
-    **Raises**: `UnsupportedError` for modules of different dt.
+    **Raises**: `UnsupportedError` for modules that differ in what a graph has once (dt).
     """
     if not rules:
         return None
-    first: dict[float, Path] = {}
-    for path, rule in rules.items():
-        first.setdefault(rule.dt, path)
-    if len(first) > 1:
-        (a, one), (b, other) = list(first.items())[:2]
-        raise UnsupportedError(
-            f"{format_path(one)!r} steps by dt={a:g} and {format_path(other)!r} by dt={b:g}, but a "
-            "graph has one dt; build the modules with the same, or pass discretization="
-        )
+    for name in GLOBAL:
+        first: dict[Any, Path] = {}
+        for path, rule in rules.items():
+            first.setdefault(getattr(rule, name), path)
+        if len(first) > 1:
+            (a, one), (b, other) = list(first.items())[:2]
+            raise UnsupportedError(
+                f"{format_path(one)!r} steps with {name}={a!r} and {format_path(other)!r} with "
+                f"{name}={b!r}, but a graph has one {name}; build the modules with the same, or "
+                "pass discretization="
+            )
     base = Counter(rules.values()).most_common(1)[0][0]
     differ = {
         format_path(path): {n: getattr(rule, n) for n in LOCAL if _other(rule, base, n)}

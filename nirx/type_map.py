@@ -9,7 +9,7 @@ from nirx.errors import InputError
 
 __all__ = ["ABSENT", "Handler", "TypeMap", "find_handler", "require_type_map"]
 
-Handler = Callable[[Any], Any]
+Handler = Callable[..., Any]
 
 ABSENT: Any = object()
 """What `find_handler` gives where no map has an entry; None is an entry: it bypasses."""

@@ -67,7 +67,7 @@ def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
     **Raises**: `UnsupportedError` if forward changes numbers that the graph holds as constants,
     or draws random ones.
     """
-    kept = [(m, dict(vars(m)), dict(m._buffers)) for m in module.modules()]
+    kept = [(m, dict(vars(m)), dict(m._buffers)) for _, m in module.named_modules()]
     before = {key: (value, _number(value)) for key, value in _numbers(module)}
     boxes = {key: (box, copy.copy(box)) for key, box in _boxes(module)}
     random = torch.random.get_rng_state()

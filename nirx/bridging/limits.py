@@ -45,16 +45,18 @@ class Limits:
         )
 
     def nearest(self, rule: Discretization) -> Discretization:
-        """The legal rule with the fewest other choices; of several, that of the first form."""
+        """The legal rule that differs least: in what a reset does before when it does it, then
+        in the number of choices; of several, that of the first form."""
         best: Discretization | None = None
-        least = 0
+        least = (0, 0)
         for form in self.forms:
             for values in itertools.product(*form.values()):
                 try:
                     other = replace(rule, **dict(zip(form, values, strict=True)))
                 except InputError:
                     continue
-                changes = sum(_differ(rule, other, name) for name in form)
+                count = sum(_differ(rule, other, name) for name in form)
+                changes = int(_differ(rule, other, "reset")), count
                 if best is None or changes < least:
                     best, least = other, changes
         assert best is not None, "every form of a bridge has a legal rule"

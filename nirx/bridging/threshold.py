@@ -6,7 +6,7 @@ import numpy as np
 
 from nirx.discretization import Discretization
 
-__all__ = ["threshold_for"]
+__all__ = ["threshold_for", "threshold_from"]
 
 
 def threshold_for(
@@ -29,3 +29,17 @@ def threshold_for(
         return own
     towards = np.inf if library == "ge" else -np.inf
     return np.nextafter(own, np.asarray(towards, dtype))
+
+
+def threshold_from(threshold: np.ndarray, rule: Discretization, library: str) -> np.ndarray:
+    """The inverse of `threshold_for`: the rule's threshold, in float64.
+
+    Arguments:
+        threshold: an array in the dtype of the run.
+        library: `"gt"` or `"ge"`: what it does at the threshold.
+    """
+    own = np.asarray(threshold)
+    if rule.threshold != library:
+        towards = -np.inf if library == "ge" else np.inf
+        own = np.nextafter(own, np.asarray(towards, own.dtype))
+    return own.astype(np.float64)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import nir
 import typer
 
+from nirx.archive import check_target
 from nirx.assemble import dtype_name
 from nirx.bridging.bridge import find_bridge, guess_bridge
-from nirx.archive import check_target
 from nirx.cli.compare_table import comparison_payload
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_graph, settle
@@ -141,6 +141,7 @@ def _payload(model: str, opened: Opened, moved: Move, out: Path | None) -> dict[
         "discretization": moved.discretization.to_json(),
         "changes": [{"node": change.node, "text": change.text} for change in moved.changes],
         "silent": list(moved.silent),
+        "by_nirx": list(moved.by_nirx),
         **comparison_payload(moved.comparison),
         "out": None if out is None else str(out),
     }

@@ -1,5 +1,9 @@
 """What bridges share: the algebra of a membrane, limits, rules of single nodes, thresholds."""
 
+# nir's and torch's annotations are narrower than what both take and give.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
+# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -15,7 +19,7 @@ from nirx.bridging.adapt import adapt_graph
 from nirx.bridging.limits import Limits, require_uniform, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
 from nirx.bridging.refusal import NotRepresentable
-from nirx.bridging.threshold import threshold_for
+from nirx.bridging.threshold import threshold_for, threshold_from
 from nirx.rules import gather_rules, take_rules, with_rule
 from nirx.type_map import TypeMap
 
@@ -160,10 +164,10 @@ TWO_FORMS = Limits(
     ("asked", "near"),
     [
         ({"reset_when": "next"}, {"reset_when": "same"}),
-        ({"reset": "subtract"}, {"reset": "value"}),
+        ({"reset": "subtract"}, {"reset_when": "next"}),
         ({"reset": "none"}, {"reset": "value"}),
         ({"reset": "none", "output": "old"}, {"reset": "value", "output": "new"}),
-        ({"reset": "value", "reset_when": "next", "output": "old"}, {"reset": "subtract"}),
+        ({"reset_when": "next", "output": "old"}, {"reset_when": "same", "output": "new"}),
     ],
 )
 def test_limits_name_what_is_asked_and_the_nearest_legal_rule(asked, near):
@@ -236,7 +240,9 @@ def test_of_equally_many_rules_the_first_by_path_is_the_base():
 
 def test_a_graph_has_one_dt():
     rules = {("a",): EULER, ("b",): replace(EULER, dt=1e-4)}
-    with pytest.raises(nirx.UnsupportedError, match=r"'a' steps by dt=0.001 and 'b' by dt=0.0001"):
+    with pytest.raises(
+        nirx.UnsupportedError, match=r"'a' steps with dt=0.001 and 'b' with dt=0.0001"
+    ):
         gather_rules(rules)
 
 
@@ -277,3 +283,12 @@ def test_a_refusal_without_anything_near_is_final():
 
     with pytest.raises(NotRepresentable, match="'n': this; nothing like it"):
         adapt_graph(graph_of(neuron("LIF")), EULER, TypeMap({nir.LIF: refuse}), strict=False)
+
+
+@pytest.mark.parametrize("asked", ["gt", "ge"])
+@pytest.mark.parametrize("library", ["gt", "ge"])
+def test_a_threshold_comes_back_from_a_library(asked, library):
+    theta = np.array([1.0, 0.1, 7.0], np.float32)
+    rule = replace(EULER, threshold=asked)
+    back = threshold_from(threshold_for(theta, rule, library, "float32"), rule, library)
+    np.testing.assert_array_equal(back, theta.astype(np.float64))

@@ -1,5 +1,9 @@
 """`nirx.move` and `nirx move`, with a library made up for the purpose: torch modules of our own."""
 
+# nir's and torch's annotations are narrower than what both take and give.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
+# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 import json

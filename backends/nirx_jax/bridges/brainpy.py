@@ -7,6 +7,10 @@ around brainstate's layers and brainpy.state's neurons. dt is the environment's
 **Source**: brainpy 2.8.2, brainstate 0.5.4; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 import copy
@@ -30,6 +34,7 @@ from nirx_jax.bridges.brainpy_neurons import NODE_MAP
 from nirx_jax.bridges.brainpy_units import plain, unit_of
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
+from nirx_jax.exporters import Exporters
 from nirx_jax.net import Net
 from nirx_jax.to_nir import to_nir
 
@@ -47,12 +52,15 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     if given is None:
         given = _first_size(model)
     shape = tuple(int(n) for n in np.atleast_1d(given))
+    exporters = Exporters(MODULE_MAP, None)
+    for name, layer in _layers(own):  # brainstate hides what is raised inside a call
+        exporters.node_of(layer, name)
     brainstate.nn.init_all_states(own)
 
     def step(call: Callable[..., Any], x: Any, state: State) -> tuple[Any, State]:
         _write(own, state)
         with _Replaced(own, lambda name, layer, run: _traced(call, name, layer, run)):
-            y = plain(own(x))
+            y = plain(_called(own, x))
         return y, _read(own)
 
     return traced_graph(MODULE_MAP, type(model).__name__, step, _read(own), shape)
@@ -78,10 +86,20 @@ def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
                 return update
 
             with _Replaced(own, tap):
-                rows[OUTPUT] = plain(own(x))
+                rows[OUTPUT] = plain(_called(own, x))
             return rows, _read(own)
 
         return run_scan(step, _read(own), given)
+
+
+def _called(model: Any, x: Any) -> Any:
+    """One step. A neuron alone takes its input as a current, or at its synapse."""
+    if not isinstance(model, brainpy.state.Neuron) or unit_of(model.V_th) is None:
+        return model(x)
+    if not isinstance(model, brainpy.state.CubaLIF):
+        return model(x * u.mamp)
+    model.add_delta_input("x", x * u.mamp)
+    return model()
 
 
 def _traced(call: Callable[..., Any], name: str, layer: Any, run: Any) -> Any:

@@ -3,6 +3,10 @@
 **Source**: brainpy 2.8.2 (brainpy_state 0.1.0), brainstate 0.5.4; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,6 +14,7 @@ from typing import Any
 
 import brainpy
 import brainstate
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
@@ -120,8 +125,10 @@ def _rule(cell: Any) -> Discretization:
     """The preset with the environment's dt."""
     kind = next(k.__name__ for k in type(cell).__mro__ if f"brainpy.{k.__name__}" in PRESETS)
     hard = "(spk_reset='hard')" if cell.spk_reset == "hard" else ""
-    given = jnp.array([-2.0, -1e-3, 0.0, 1e-3, 2.0])
-    if not (np.asarray(cell.spk_fun(given)) == (np.asarray(given) >= 0)).all():
+    given = np.array([-2.0, -1e-3, 0.0, 1e-3, 2.0])
+    with jax.ensure_compile_time_eval():  # an export may happen while a model is traced
+        spikes = np.asarray(cell.spk_fun(jnp.asarray(given)))
+    if not (spikes == (given >= 0)).all():
         raise refused(kind, "an spk_fun that is no step at 0", "use one of braintools.surrogate")
     return replace(PRESETS[f"brainpy.{kind}{hard}"], dt=_dt())
 

@@ -7,6 +7,10 @@ next step, which nobody sees but who reads v.
 **Source**: brainpy 2.8.2 (brainpy_state 0.1.0), brainpy.state; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -21,11 +25,10 @@ import numpy as np
 
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
-from nirx.bridging.threshold import threshold_for
+from nirx.bridging.threshold import threshold_for, threshold_from
 from nirx.discretization import Discretization
 from nirx.type_map import TypeMap
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
-from nirx_jax.bridges.thresholds import threshold_from
 
 __all__ = ["NODE_MAP", "BrainPyNeuron"]
 

@@ -4,6 +4,10 @@ NIR's numbers have no units. Here a time is in seconds, a voltage in millivolts,
 milliamperes and a resistance in ohms, so that R*I is a voltage; numbers without units stay.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from typing import Any

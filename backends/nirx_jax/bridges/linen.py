@@ -4,6 +4,10 @@
 in "carry" where a layer is called with x alone.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -36,7 +40,7 @@ class Model:
     def apply(self, x: Any, carry: Any) -> tuple[Any, Any]:
         """One step: y and the new carry."""
         variables = {"params": self.params, CARRY: carry}
-        # Not the module's own apply, which slax changes to give sometimes one result, sometimes two.
+        # Not the module's own apply, of which slax makes one with one result or two.
         y, new = nn.Module.apply(self.module, variables, x, mutable=[CARRY])
         return y, new.get(CARRY, {})
 

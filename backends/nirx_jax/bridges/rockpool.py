@@ -3,6 +3,10 @@
 **Source**: rockpool 3.1.0, rockpool.nn; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -38,6 +42,7 @@ __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
 
 MODULE_MAP = TypeMap(JAX)
 """Rockpool's modules on JAX as NIR nodes that say how they step."""
+
 
 @MODULE_MAP.register(LinearJax)
 def _linear(layer: LinearJax) -> nir.NIRNode:
@@ -155,7 +160,7 @@ def _output(record: Any, path: list[str]) -> Any:
     *above, name = path
     for part in above:
         record = record[part]
-    return record[f"{name}_output"] if f"{name}_output" in record else None
+    return record.get(f"{name}_output")
 
 
 def _node_name(name: str, layer: Any) -> str:

@@ -6,6 +6,10 @@ One step is isyn = (isyn + x)*beta, vmem = alpha*vmem + isyn + bias, floor(vmem/
 **Source**: rockpool 3.1.0, rockpool.nn.modules.jax.lif_jax; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 import contextlib
@@ -21,11 +25,10 @@ from rockpool.nn.modules import LIFJax
 
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
-from nirx.bridging.threshold import threshold_for
+from nirx.bridging.threshold import threshold_for, threshold_from
 from nirx.discretization import Discretization
 from nirx.type_map import TypeMap
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
-from nirx_jax.bridges.thresholds import threshold_from
 
 __all__ = ["NODE_MAP", "RockpoolNeuron", "kept", "quiet"]
 
@@ -68,7 +71,10 @@ class RockpoolNeuron(LibraryNeuron):
         """The library's own."""
         size = vmem.shape[-1]
         most = self.rule.max_spikes if self.rule.spikes == "multi" else 1
-        with quiet(), jax.ensure_compile_time_eval():  # its constructor looks at the numbers of its shape
+        with (
+            quiet(),
+            jax.ensure_compile_time_eval(),
+        ):  # its constructor looks at the numbers of its shape
             cell = LIFJax(
                 size,
                 dt=self.rule.dt,
@@ -86,7 +92,9 @@ class RockpoolNeuron(LibraryNeuron):
         library = "ge" if self.rule.spikes == "single" else self.rule.threshold
         threshold = threshold_from(own.get("threshold", np.inf), self.rule, library)
         zero = np.zeros_like(keep)
-        return Membrane(keep, zero + 1, numbers(own["bias"]), threshold, zero, numbers(self.start[0]))
+        return Membrane(
+            keep, zero + 1, numbers(own["bias"]), threshold, zero, numbers(self.start[0])
+        )
 
     def synapse(self) -> Synapse | None:
         if self.kind == "LIF":

@@ -67,7 +67,7 @@ def run_equinox(module_map: Mapping[type, Any], model: Any, xs: np.ndarray, dtyp
         step = jax.vmap(one)
         init = getattr(own, "init_state", None)
         if not stateful or callable(init):
-            fresh = init(()) if stateful else None
+            fresh = init(()) if stateful and callable(init) else None
             batch = given.shape[1:2]
             state = jax.tree.map(lambda a: jnp.broadcast_to(a, (*batch, *jnp.shape(a))), fresh)
             return run_scan(step, state, given)

@@ -7,6 +7,10 @@ itself has the channels last.
 **Source**: spyx 1.0.0, spyx.nn; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from typing import Any

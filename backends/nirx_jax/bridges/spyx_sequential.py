@@ -1,5 +1,9 @@
 """A spyx Sequential: its layers in turn, as a NIR graph and over time."""
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -68,7 +72,9 @@ def _after(node: Any, shape: Shape | None, shuffled: Shape | None, name: str) ->
     if not isinstance(node, nir.Flatten):
         return shuffled
     if shape is None:
-        raise UnsupportedError(f"{name}: nothing tells the shape that it flattens; pass input_shape=")
+        raise UnsupportedError(
+            f"{name}: nothing tells the shape that it flattens; pass input_shape="
+        )
     return shape if len(shape) > 1 else None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.threshold import threshold_from
 from nirx.discretization import Discretization
 
 __all__ = ["LibraryNeuron", "numbers"]
@@ -33,6 +35,14 @@ class LibraryNeuron(torch.nn.Module):
         shift, scale: of the membrane.
     """
 
+    gain: torch.Tensor
+    offset: torch.Tensor
+    shift: torch.Tensor
+    scale: torch.Tensor
+
+    ties: ClassVar[str] = ""
+    """What the library does at the threshold, `"gt"` or `"ge"`, where `threshold_for` was used."""
+
     def __init__(
         self,
         cell: torch.nn.Module,
@@ -51,10 +61,11 @@ class LibraryNeuron(torch.nn.Module):
         self.register_buffer("offset", tensor(offset))
         self.register_buffer("shift", tensor(shift))
         self.register_buffer("scale", tensor(scale))
-        self.scales_input = bool((self.gain != 1).any())
-        self.shifts_input = bool((self.offset != 0).any())
+        self.scales_input = bool(np.any(numbers(gain) != 1))
+        self.shifts_input = bool(np.any(numbers(offset) != 0))
         self.spiking = hasattr(node, "v_threshold")
-        self.moves_output = not self.spiking and bool(((self.scale != 1) | (self.shift != 0)).any())
+        moved = np.any(numbers(scale) != 1) or np.any(numbers(shift) != 0)
+        self.moves_output = bool(moved) and not self.spiking
         self.variables = len(start)
         for k, value in enumerate(start):
             self.register_buffer(f"start_{k}", tensor(value))
@@ -103,6 +114,9 @@ class LibraryNeuron(torch.nn.Module):
             own = own.fed(gain, offset)
         else:
             synapse = Synapse(synapse.keep, synapse.jump * gain)
+        if self.ties and self.rule.spikes == "single":  # a count says itself what a tie is
+            run = own.threshold.astype(numpy_dtype(self.gain))
+            own = replace(own, threshold=threshold_from(run, self.rule, self.ties))
         own = own.scaled(1 / numbers(self.scale)).shifted(-numbers(self.shift))
         return neuron_node(own, self.rule, self.spiking, synapse)
 
@@ -113,6 +127,12 @@ class LibraryNeuron(torch.nn.Module):
 def tensor(value: Any) -> torch.Tensor:
     """A constant in float64; the network casts it."""
     return torch.from_numpy(np.array(value, np.float64))
+
+
+def numpy_dtype(value: Any) -> np.dtype:
+    """NumPy's dtype of a floating tensor; bfloat16, which it lacks, counts as float32."""
+    kind = str(value.dtype).removeprefix("torch.")
+    return np.dtype("float32" if kind == "bfloat16" else kind)
 
 
 def numbers(value: Any) -> np.ndarray:

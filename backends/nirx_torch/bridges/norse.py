@@ -6,6 +6,10 @@ the current i + x in the place of x, which then decays. None has an input resist
 **Source**: norse 1.1.0, norse.torch.functional; held to it by tests/libraries.
 """
 
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -59,6 +63,8 @@ class Parameters(torch.nn.Module):
 
 class NorseNeuron(LibraryNeuron):
     """A cell whose state is a named tuple of v, or of v and i."""
+
+    ties = "gt"
 
     def __init__(self, cell: Any, node: Any, rule: Discretization, state: type, **where: Any):
         super().__init__(cell, node, rule, **where)

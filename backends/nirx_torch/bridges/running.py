@@ -41,7 +41,7 @@ def run_steps(
         reset(own)
     rows: dict[str, list[torch.Tensor]] = {}
     names = _state_arguments(own)
-    states: tuple[Any, ...] = (None,) * len(names)
+    states: list[Any] = [None] * len(names)
     with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)):
         for x in torch.from_numpy(np.array(xs, dtype)):
             result = own(x, **dict(zip(names, states, strict=True)))

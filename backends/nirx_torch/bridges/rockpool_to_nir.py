@@ -1,0 +1,169 @@
+"""Rockpool's torch modules as NIR nodes that say how they step.
+
+**Source**: rockpool 3.1.0, rockpool.nn.modules.torch; held to it by tests/libraries.
+"""
+
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import nir
+import numpy as np
+from rockpool.nn.combinators.residual import TorchResidual
+from rockpool.nn.combinators.sequential import TorchSequential
+from rockpool.nn.modules.torch import ExpSynTorch, LIFNeuronTorch, LIFTorch, LinearTorch
+from rockpool.nn.modules.torch.lif_neuron_torch import StepPWL as NeuronStep
+from rockpool.nn.modules.torch.lif_torch import PeriodicExponential, StepPWL
+
+from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.discretization import Discretization
+from nirx.errors import UnsupportedError
+from nirx.presets import PRESETS
+from nirx.rules import with_rule
+from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx_torch.bridges.neuron import numbers
+from nirx_torch.module_map import MODULE_MAP as TORCH
+from nirx_torch.module_map import linear_node
+
+__all__ = ["MODULE_MAP", "membrane", "synapse"]
+
+MODULE_MAP = TypeMap(TORCH)
+"""torch's layers, and Rockpool's modules and chains of them."""
+
+
+def membrane(cell: Any) -> Membrane:
+    """The numbers of a module, one for each neuron."""
+    if isinstance(cell, ExpSynTorch):  # its current is what it gives, and decays with its input
+        keep = _keep(cell, "tau", "")
+        zero = np.zeros_like(keep)
+        return Membrane(keep, keep, zero, zero + np.inf, zero, zero)
+    size = int(cell.size_out)
+    zero = np.zeros(size)
+    keep = np.broadcast_to(_keep(cell, "tau_mem", "alpha"), size)
+    return Membrane(
+        keep, zero + 1, zero + numbers(cell.bias), zero + numbers(cell.threshold), zero, zero
+    )
+
+
+def synapse(cell: Any) -> Synapse | None:
+    """The same of its synapse, which decays what it has just taken in."""
+    if not isinstance(cell, LIFTorch):
+        return None
+    keep = np.broadcast_to(_keep(cell, "tau_syn", "beta").reshape(-1), int(cell.size_out))
+    return Synapse(keep, keep)
+
+
+def _keep(cell: Any, tau: str, decay: str) -> np.ndarray:
+    if _by_time_constant(cell):
+        return np.exp(-cell.dt / numbers(getattr(cell, tau)))
+    return numbers(getattr(cell, decay))
+
+
+def _by_time_constant(cell: Any) -> bool:
+    """Else by decays; LIFBitshiftTorch, a LIFTorch too, rounds them."""
+    return not isinstance(cell, LIFTorch) or (type(cell) is LIFTorch and cell.leak_mode == "taus")
+
+
+@MODULE_MAP.register(LIFTorch)
+def _lif(cell: Any) -> Any:
+    if cell.n_synapses != 1:
+        raise UnsupportedError(
+            f"{cell.n_synapses} synapses for a neuron have no NIR node; use one, shape=(n,)"
+        )
+    rule = _rule(cell, (StepPWL, PeriodicExponential))
+    node = neuron_node(membrane(cell), rule, True, synapse(cell))
+    if _by_time_constant(cell):  # as they were given, not by way of a decay
+        size = int(cell.size_out)
+        node.tau_mem = np.broadcast_to(numbers(cell.tau_mem), size).copy()
+        node.tau_syn = np.broadcast_to(numbers(cell.tau_syn).reshape(-1), size).copy()
+    node = with_rule(node, rule)
+    return _looped(node, cell) if cell._has_rec else node
+
+
+def _looped(node: Any, cell: Any) -> nir.NIRGraph:
+    """Its spikes of the step before come back by w_rec, [out, in], into the synapse."""
+    size = np.array([int(cell.size_out)])
+    return nir.NIRGraph(
+        {
+            "input": nir.Input(size),
+            "lif": node,
+            "recurrent": linear_node(cell.w_rec.T, None),
+            "output": nir.Output(size),
+        },
+        [("input", "lif"), ("lif", "recurrent"), ("recurrent", "lif"), ("lif", "output")],
+        type_check=False,
+    )
+
+
+@MODULE_MAP.register(LIFNeuronTorch)
+def _lif_neuron(cell: Any) -> nir.NIRNode:
+    rule = _rule(cell, (NeuronStep, StepPWL, PeriodicExponential))
+    node = neuron_node(membrane(cell), rule, True)
+    if hasattr(node, "tau"):
+        node.tau = np.broadcast_to(numbers(cell.tau_mem), int(cell.size_out)).copy()
+    return with_rule(node, rule)
+
+
+@MODULE_MAP.register(ExpSynTorch)
+def _exp_syn(cell: Any) -> nir.NIRNode:
+    _require_quiet(cell)
+    rule = replace(PRESETS["rockpool.ExpSynTorch"], dt=float(cell.dt))
+    node = neuron_node(membrane(cell), rule, False)
+    node.tau = numbers(cell.tau)
+    return with_rule(node, rule)
+
+
+def _rule(cell: Any, known: tuple[type, ...]) -> Discretization:
+    _require_quiet(cell)
+    spikes = getattr(cell.spike_generation_fn, "__self__", None)
+    if spikes not in known:
+        raise UnsupportedError("a spike_generation_fn of your own has no NIR node; use StepPWL")
+    rule = replace(PRESETS["rockpool.LIFTorch"], dt=float(cell.dt))
+    most = float(cell.max_spikes_per_dt)
+    if most == 1:
+        return replace(rule, spikes="single", max_spikes=None)
+    if most < 1 or most != int(most):
+        raise UnsupportedError(f"max_spikes_per_dt={most:g} has no NIR node; use a whole number")
+    return replace(rule, max_spikes=int(most))
+
+
+def _require_quiet(cell: Any) -> None:
+    if float(cell.noise_std) != 0:
+        raise UnsupportedError(f"noise_std={float(cell.noise_std):g} is random; set it to 0")
+
+
+@MODULE_MAP.register(LinearTorch)
+def _linear(module: Any) -> nir.NIRNode:
+    bias = None if module.bias is None else module.bias.expand(module.weight.shape[1])
+    return linear_node(module.weight.T, bias)
+
+
+@MODULE_MAP.register(TorchSequential)
+@MODULE_MAP.register(TorchResidual)
+def _chain(module: Any) -> nir.NIRGraph:
+    takes, gives = np.array([int(module.size_in)]), np.array([int(module.size_out)])
+    nodes: dict[str, Any] = {"input": nir.Input(takes)}
+    for name in module._submodulenames:
+        node = _inside(name, getattr(module, name))
+        if node is not None:
+            nodes[name] = node
+    nodes["output"] = nir.Output(gives)
+    edges = list(zip(nodes, [*nodes][1:], strict=False))
+    if isinstance(module, TorchResidual):
+        edges.append(("input", "output"))
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def _inside(name: str, module: Any) -> Any:
+    handler = find_handler(type(module), MODULE_MAP)
+    if handler is ABSENT:
+        raise UnsupportedError(f"{name}: a {type(module).__name__} has no NIR node")
+    try:
+        return None if handler is None else handler(module)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{name}: {error}") from error

@@ -1,0 +1,263 @@
+"""sinabs: NIR neurons as its layers, and the `BRIDGE`.
+
+One step of its LIF is i = alpha_syn*(i + x), v = alpha_mem*v + i; without a synapse i is x. IAF
+does not leak, ExpLeak does not spike. All of them keep their state in buffers.
+
+**Source**: sinabs 3.1.3, sinabs.layers.functional.lif; held to it by tests/libraries.
+"""
+
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import Any
+
+import nir
+import numpy as np
+import sinabs.layers as sl
+import torch
+from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
+
+from nirx.bridging.bridge import Bridge
+from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.threshold import threshold_for
+from nirx.discretization import Discretization
+from nirx.errors import UnsupportedError
+from nirx.type_map import TypeMap
+from nirx_torch.bridges.exporting import export_with
+from nirx_torch.bridges.neuron import LibraryNeuron, numbers
+from nirx_torch.bridges.running import run_whole
+from nirx_torch.bridges.sinabs_to_nir import MODULE_MAP, membrane, synapse
+
+__all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
+
+SPIKING = {"output": ("new",), "reset_when": ("same",)}
+SILENT = {"output": ("new",)}
+SYNAPSE = {"synapse": ("current-first",)}
+LIF = Limits("sinabs.layers.LIF", (SPIKING,))
+IAF = Limits("sinabs.layers.IAF", (SPIKING,))
+LEAK = Limits("sinabs.layers.ExpLeak", (SILENT,))
+CUBA_LIF = Limits("sinabs.layers.LIF", ({**SPIKING, **SYNAPSE},))
+CUBA_LI = Limits("sinabs.layers.LIF", ({**SILENT, **SYNAPSE},))
+
+
+class SinabsNeuron(LibraryNeuron):
+    """A layer whose state is (v_mem,), or (i_syn, v_mem)."""
+
+    ties = "ge"
+
+    def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        cell, names = self.cell, ("i_syn", "v_mem")[-len(state) :]
+        kept = {name: getattr(cell, name) for name in names}
+        for name, value in zip(names, state, strict=True):
+            setattr(cell, name, value[None])
+        y = cell(x[None, None])[0, 0]  # a batch of one and one step: every axis is a feature
+        new = tuple(getattr(cell, name)[0] for name in names)
+        for name, value in kept.items():  # the layer would go on from here; here state is given
+            setattr(cell, name, value)
+        del cell.firing_rate
+        if len(state) == 2 and self.shifts_input:
+            # The layer has no bias, so the pull towards v_leak comes by its current, and leaves.
+            new = (new[0] - cell.alpha_syn_calculated * self.offset, new[1])
+        return y, new
+
+    def membrane(self) -> Membrane:
+        own, current = membrane(self.cell), synapse(self.cell)
+        taken = getattr(self.cell.reset_fn, "subtract_value", None)
+        if taken and not np.allclose(own.threshold, taken, rtol=1e-6, atol=0):
+            raise UnsupportedError(
+                f"its layer subtracts {taken} at a threshold that has changed; NIR has one number "
+                "for both: set reset_fn=MembraneSubtract(), or the threshold back"
+            )
+        if current is None:
+            return own
+        offset = own.offset + current.jump * numbers(self.offset)
+        return Membrane(own.keep, own.gain, offset, own.threshold, own.reset, own.start)
+
+    def synapse(self) -> Synapse | None:
+        return synapse(self.cell)
+
+
+NODE_MAP = TypeMap()
+"""NIR's neurons as sinabs' layers.
+
+Not SumPool2d: sinabs' averages and multiplies, which rounds; nirx's own adds up.
+"""
+
+
+@NODE_MAP.register(nir.IF)
+@NODE_MAP.register(nir.I)
+def _iaf(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = isinstance(node, nir.IF)
+    (IAF if spiking else LEAK).require(rule)
+    own, where = _placed(node, rule)
+    cell = sl.IAF(**_options(own, rule, spiking))
+    _settle(cell, own, rule, dtype, spiking)
+    return SinabsNeuron(cell, node, rule, gain=own.gain, start=[own.start], **where)
+
+
+@NODE_MAP.register(nir.LIF)
+@NODE_MAP.register(nir.LI)
+def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = isinstance(node, nir.LIF)
+    (LIF if spiking else LEAK).require(rule)
+    own, where = _placed(node, rule)
+    if spiking:
+        options = _options(own, rule, spiking)
+        cell = sl.LIF(1.0, train_alphas=True, norm_input=False, **options)
+    else:
+        cell = sl.ExpLeak(1.0, train_alphas=True, norm_input=False)
+    _settle(cell, own, rule, dtype, spiking)
+    return SinabsNeuron(
+        cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], **where
+    )
+
+
+@NODE_MAP.register(nir.CubaLIF)
+@NODE_MAP.register(nir.CubaLI)
+def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
+    spiking = isinstance(node, nir.CubaLIF)
+    (CUBA_LIF if spiking else CUBA_LI).require(rule)
+    current = synapse_of(node, rule)
+    good = current.keep != 0
+    text = "decays its input too, so nothing may decay at once: tau_syn is not dt"
+    require_values("sinabs.layers.LIF", node, "tau_syn", good, 2 * rule.dt, text)
+    own, where = _placed(node, rule)
+    options = _options(own, rule, spiking)
+    cell = sl.LIF(1.0, tau_syn=1.0, train_alphas=True, norm_input=False, **options)
+    _settle(cell, own, rule, dtype, spiking)
+    cell.alpha_syn = torch.nn.Parameter(_cast(current.keep, dtype))
+    return SinabsNeuron(
+        cell,
+        node,
+        rule,
+        gain=current.jump * own.gain / current.keep,
+        offset=own.offset / current.keep,
+        start=[0.0, own.start],
+        **where,
+    )
+
+
+def _placed(node: Any, rule: Discretization) -> tuple[Membrane, dict[str, Any]]:
+    """The membrane in coordinates that sinabs can reset, and where those lie."""
+    own = membrane_of(node, rule)
+    if not hasattr(node, "v_threshold"):
+        return own, {}
+    if rule.spikes == "multi":
+        good = np.greater(node.v_threshold, 0)
+        text = "counts multiples of the threshold: v_threshold > 0"
+        require_values("sinabs", node, "v_threshold", good, 1.0, text)
+        if rule.reset != "value":
+            return own, {}
+    if rule.reset == "value":
+        by = numbers(node.v_reset)
+        if rule.spikes == "multi":
+            good = np.equal(by, 0)
+            text = "resets to 0, and counts multiples of a threshold above 0: v_reset is 0"
+            require_values("sinabs", node, "v_reset", good, 0.0, text)
+        return own.shifted(by), {"shift": by}
+    if _apart(rule):
+        # What is subtracted is then a number that is exact in the spikes' float32.
+        good = np.greater(node.v_threshold, 0)
+        text = "subtracts the threshold: v_threshold > 0"
+        require_values("sinabs", node, "v_threshold", good, 1.0, text)
+        by = numbers(node.v_threshold)
+        return own.scaled(by), {"scale": by}
+    return own, {}
+
+
+def _apart(rule: Discretization) -> bool:
+    """Whether the threshold that is compared differs from the one that is subtracted."""
+    return (rule.reset, rule.spikes, rule.threshold) == ("subtract", "single", "gt")
+
+
+def _options(own: Membrane, rule: Discretization, spiking: bool) -> dict[str, Any]:
+    if not spiking:
+        return {"spike_fn": None, "spike_threshold": None}
+    spikes = MultiSpike if rule.max_spikes is None else MaxSpike(rule.max_spikes)
+    subtract = {"none": 0.0, "subtract": 1.0 if _apart(rule) else None}
+    reset = rule.reset
+    return {
+        "spike_fn": SingleSpike if rule.spikes == "single" else spikes,
+        "reset_fn": MembraneReset() if reset == "value" else MembraneSubtract(subtract[reset]),
+    }
+
+
+def _settle(cell: Any, own: Membrane, rule: Discretization, dtype: str, spiking: bool) -> None:
+    """Give a layer its numbers, in the run's dtype: its constructor rounds them to float32."""
+    if hasattr(cell, "alpha_mem"):
+        cell.alpha_mem = torch.nn.Parameter(_cast(own.keep, dtype))
+    if not spiking:
+        return
+    count = rule.spikes == "multi"  # a count says itself what a tie is
+    threshold = own.threshold if count else threshold_for(own.threshold, rule, "ge", dtype)
+    # At least one axis: a product with a scalar would stay in the spikes' float32.
+    values = _cast(np.atleast_1d(threshold), dtype)
+    cell.spike_threshold = torch.nn.Parameter(values, requires_grad=False)
+
+
+def _cast(value: np.ndarray, dtype: str) -> torch.Tensor:
+    return torch.from_numpy(np.array(value, dtype))
+
+
+def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
+    """[batch, time, ...], or both in one axis for a model of Squeeze layers."""
+    own: Any = _Copied(model)
+    return run_whole(own, xs, dtype, reset=partial(_fresh, batch=xs.shape[1]), time_axis=1)
+
+
+class _Copied:
+    """Its deep copy is one of the model: sinabs' own fails at recurrent layers."""
+
+    def __init__(self, model: torch.nn.Module):
+        self.model = model
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        for part in self.model.modules():
+            if isinstance(part, sl.LIFRecurrent):
+                memo[id(part)] = new = part.__class__.__new__(part.__class__)
+                held = {
+                    k: v for k, v in vars(part).items() if k not in ("firing_rate", "recordings")
+                }
+                held["_buffers"] = {name: torch.zeros(0) for name in part._buffers}
+                vars(new).update(copy.deepcopy(held, memo))
+        return copy.deepcopy(self.model, memo)
+
+
+def _fresh(model: torch.nn.Module, batch: int) -> None:
+    folded = False
+    for part in model.modules():
+        if isinstance(part, sl.StatefulLayer):
+            part.reset_states()
+        if isinstance(part, SQUEEZE):
+            part.batch_size, part.num_timesteps, folded = batch, -1, True
+        elif isinstance(part, sl.UnflattenTime):
+            part.batch_size = batch
+        elif isinstance(getattr(part, "weight", None), torch.Tensor):
+            part.register_forward_pre_hook(_in_own_dtype)
+    if folded and not any(isinstance(part, sl.FlattenTime) for part in model.modules()):
+        model.register_forward_pre_hook(lambda module, given: (given[0].flatten(0, 1),))
+
+
+def _in_own_dtype(module: Any, given: Any) -> Any:
+    """sinabs' spikes are float32, whatever its layers compute in."""
+    return (given[0].to(module.weight.dtype), *given[1:])
+
+
+SQUEEZE = (sl.IAFSqueeze, sl.LIFSqueeze, sl.ExpLeakSqueeze)
+
+BRIDGE = Bridge(
+    name="sinabs",
+    library="sinabs",
+    backend="torch",
+    node_map=NODE_MAP,
+    module_map=MODULE_MAP,
+    export=partial(export_with, MODULE_MAP),
+    run=_run,
+    presets=("sinabs.LIF", "sinabs.IAF", "sinabs.ExpLeak"),
+)

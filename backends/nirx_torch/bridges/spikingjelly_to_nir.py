@@ -1,0 +1,148 @@
+"""SpikingJelly's nodes as NIR nodes that say how they step.
+
+Time constants are in steps: dt is 1. Its layers (Linear, Conv2d, ...) are torch's own by
+inheritance, in both step modes.
+
+**Source**: spikingjelly 2.0.0, activation_based.neuron; held to it by tests/libraries.
+"""
+
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import nir
+import numpy as np
+from spikingjelly.activation_based.layer import Dropout, Dropout2d, LinearRecurrentContainer
+from spikingjelly.activation_based.neuron import (
+    CUBALIFNode,
+    IFNode,
+    LIFNode,
+    NonSpikingIFNode,
+    NonSpikingLIFNode,
+    ParametricLIFNode,
+)
+
+from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.discretization import Discretization
+from nirx.errors import UnsupportedError
+from nirx.presets import PRESETS
+from nirx.rules import with_rule
+from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx_torch.bridges.neuron import numbers
+from nirx_torch.module_map import MODULE_MAP as TORCH
+from nirx_torch.module_map import linear_node
+
+__all__ = ["MODULE_MAP", "membrane", "synapse"]
+
+MODULE_MAP = TypeMap(TORCH)
+"""torch's layers, and SpikingJelly's nodes."""
+
+
+def membrane(cell: Any) -> Membrane:
+    """The numbers of a node."""
+    reset = numbers(0.0 if cell.v_reset is None else cell.v_reset)
+    threshold, one = numbers(cell.v_threshold), np.ones(())
+    if isinstance(cell, CUBALIFNode):
+        keep = numbers(cell.v_decay)
+        return Membrane(keep, one, 0 * one, threshold, reset, reset)
+    if isinstance(cell, IFNode):
+        return Membrane(one, one, 0 * one, threshold, reset, reset)
+    a = 1 / tau(cell)
+    return Membrane(1 - a, a if cell.decay_input else one, a * reset, threshold, reset, reset)
+
+
+def synapse(cell: Any) -> Synapse | None:
+    """The same of a CUBALIFNode's synapse."""
+    if not isinstance(cell, CUBALIFNode):
+        return None
+    keep = numbers(cell.c_decay)
+    return Synapse(keep, np.ones_like(keep))
+
+
+def tau(cell: Any) -> np.ndarray:
+    """The time constant of a LIFNode, or that of a ParametricLIFNode now."""
+    if isinstance(cell, ParametricLIFNode):
+        return 1 + np.exp(-numbers(cell.w))
+    return numbers(cell.tau)
+
+
+@MODULE_MAP.register(LIFNode)
+@MODULE_MAP.register(ParametricLIFNode)
+def _lif(cell: Any) -> nir.NIRNode:
+    rule = _rule(cell, LIFNode if isinstance(cell, LIFNode) else ParametricLIFNode, "LIFNode")
+    own = membrane(cell)
+    values = {
+        "tau": tau(cell),
+        "r": np.ones(()) if cell.decay_input else tau(cell),
+        "v_leak": own.reset,
+        "v_threshold": own.threshold,
+        "v_reset": own.reset,
+    }
+    return with_rule(nir.LIF(**values), rule)
+
+
+@MODULE_MAP.register(IFNode)
+@MODULE_MAP.register(CUBALIFNode)
+def _starts_at_reset(cell: Any) -> nir.NIRNode:
+    """These start at v_reset and NIR's at 0, so there v is counted from v_reset."""
+    kind = IFNode if isinstance(cell, IFNode) else CUBALIFNode
+    rule = _rule(cell, kind, kind.__name__)
+    own = membrane(cell)
+    return with_rule(neuron_node(own.shifted(own.reset), rule, True, synapse(cell)), rule)
+
+
+def _rule(cell: Any, kind: Any, preset: str) -> Discretization:
+    own, step = type(cell), "single_step_functional_forward"
+    if getattr(own, step) is not getattr(kind, step):  # LIAFNode and others step in another way
+        raise UnsupportedError(f"{own.__name__} is a {kind.__name__} with a step of its own")
+    if not getattr(cell.surrogate_function, "spiking", True):
+        raise UnsupportedError("a surrogate function with spiking=False gives no spikes")
+    reset = "subtract" if cell.v_reset is None else "value"
+    return replace(PRESETS[f"spikingjelly.{preset}"], reset=reset)
+
+
+@MODULE_MAP.register(NonSpikingLIFNode)
+@MODULE_MAP.register(NonSpikingIFNode)
+def _silent(cell: Any) -> nir.NIRNode:
+    if cell.decode is not None:
+        raise UnsupportedError(f"decode={cell.decode!r} takes all steps at once; use decode=None")
+    if isinstance(cell, NonSpikingIFNode):
+        return with_rule(nir.I(r=np.ones(())), PRESETS["spikingjelly.IFNode"])
+    values = {"tau": numbers(cell.tau), "r": np.ones(()), "v_leak": np.zeros(())}
+    return with_rule(nir.LI(**values), PRESETS["spikingjelly.LIFNode"])
+
+
+@MODULE_MAP.register(LinearRecurrentContainer)
+def _recurrent(cell: Any) -> nir.NIRGraph:
+    """Its Linear takes the input, and beside it what its module gave in the step before."""
+    handler = find_handler(type(cell.sub_module), MODULE_MAP)
+    inner = None if handler is ABSENT or handler is None else handler(cell.sub_module)
+    if inner is None or not hasattr(inner, "v_threshold"):
+        kind = type(cell.sub_module).__name__
+        raise UnsupportedError(f"a recurrent {kind} has no NIR node; IFNode, LIFNode, ... have")
+    size = (int(cell.rc.out_features),)
+    takes = int(cell.rc.in_features) - cell.sub_module_out_features
+    for name, value in vars(inner).items():
+        if isinstance(value, np.ndarray):
+            setattr(inner, name, np.broadcast_to(value, size).copy())
+    nodes = {
+        "input": nir.Input(np.array([takes])),
+        "in": linear_node(cell.rc.weight[:, :takes], cell.rc.bias),
+        "lif": inner,
+        "recurrent": linear_node(cell.rc.weight[:, takes:], None),
+        "output": nir.Output(np.array(size)),
+    }
+    edges = [("input", "in"), ("in", "lif"), ("lif", "recurrent"), ("recurrent", "lif")]
+    return nir.NIRGraph(nodes, [*edges, ("lif", "output")], type_check=False)
+
+
+@MODULE_MAP.register(Dropout)
+@MODULE_MAP.register(Dropout2d)
+def _dropout(module: Any) -> None:
+    if module.training and module.p > 0:
+        raise UnsupportedError("Dropout in training mode is random; call eval() before the export")

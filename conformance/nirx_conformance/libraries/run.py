@@ -1,0 +1,28 @@
+"""A graph on a library's own neurons, with NumPy in and out."""
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+
+import nirx
+from nirx.backend import find_backend
+from nirx.bridging.bridge import Bridge
+
+__all__ = ["run_on"]
+
+
+def run_on(
+    bridge: Bridge,
+    graph: nir.NIRGraph,
+    discretization: nirx.Discretization,
+    xs: np.ndarray,
+    dtype: str,
+) -> np.ndarray:
+    """What the graph's only Output gives, [time, *batch, *features].
+
+    **Raises**: `nirx.UnsupportedError` where the bridge refuses.
+    """
+    backend = find_backend(bridge.backend)
+    run = backend.prepare(graph, discretization, dtype, node_map=bridge.node_map)
+    return np.asarray(run(xs.astype(dtype))[0])

@@ -1,0 +1,224 @@
+"""brainpy.state's neurons step as their presets say, and NIR neurons as brainpy's as nirx does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import equinox as eqx
+import numpy as np
+import pytest
+
+import nirx
+from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
+from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+
+pytest.importorskip("brainpy", reason="brainpy is installed by `make libraries` only")
+
+import brainpy.state as bp
+import brainstate
+import braintools
+import brainunit as u
+import jax
+import jax.numpy as jnp
+
+import nirx_jax
+from nirx_jax.bridges.brainpy import BRIDGE
+
+DT = 0.5
+HARD = {"spk_reset": "hard"}
+LIF = {"tau": np.linspace(2, 20, 30) * u.ms, "R": 2.0 * u.ohm}
+CELLS = [
+    (lambda: bp.LIF(30), "brainpy.LIF"),
+    (lambda: bp.LIF(30, **LIF, V_th=0.8 * u.mV, V_rest=0.1 * u.mV), "brainpy.LIF"),
+    (
+        lambda: bp.LIF(30, **LIF, V_reset=-0.2 * u.mV, V_rest=1e-4 * u.volt, **HARD),
+        "brainpy.LIF(spk_reset='hard')",
+    ),
+    (lambda: bp.IF(30, tau=8 * u.ms), "brainpy.IF"),
+    (lambda: bp.IF(30, tau=8 * u.ms, **HARD), "brainpy.IF(spk_reset='hard')"),
+    (lambda: bp.CubaLIF(30, R=0.5 * u.ohm), "brainpy.CubaLIF"),
+    (
+        lambda: bp.CubaLIF(30, V_reset=-0.2 * u.mV, tau_syn=2 * u.ms, **HARD),
+        "brainpy.CubaLIF(spk_reset='hard')",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", range(len(CELLS)))
+def test_a_neuron_steps_as_its_preset_says(case):
+    build, preset = CELLS[case]
+    xs = drive(features=30) - 0.5
+    cuba = "Cuba" in preset
+    with jax.enable_x64(True), brainstate.environ.context(dt=DT * u.ms, precision=64):
+        cell = build()
+        graph = BRIDGE.export(cell)
+        cell.init_state(4)
+
+        def step(x):
+            if cuba:
+                cell.add_delta_input("x", x * u.mA)
+                z = cell.update()
+                return z, cell.V.value / u.mV, cell.g.value / u.mA
+            return cell.update(x * u.mA), cell.V.value / u.mV, 0.0
+
+        z, v, g = brainstate.transform.for_loop(step, jnp.asarray(xs))
+    rule = replace(nirx.PRESETS[preset], dt=DT * 1e-3)
+    stored = nirx.schedule(graph).discretization
+    assert replace(stored, dt=rule.dt) == rule
+    assert stored.dt == pytest.approx(rule.dt)
+    name = type(cell).__name__.lower()
+    states = {f"{name}.v": v} | ({f"{name}.i": g} if cuba else {})
+    scale = max(1.0, float(np.abs(np.asarray(v)).max()))
+    assert_same_steps(graph, xs, {name: z}, states, atol=1e-6 * scale)
+
+
+RULES = [
+    {},
+    {"integrator": "exponential", "initial_v": "leak", "threshold": "ge", "synapse_input": "jump"},
+    {"reset": "subtract", "synapse_input": "jump-then-decay"},
+    {"reset_when": "next-leaked"},
+    {"reset": "subtract", "reset_when": "next-leaked", "threshold": "ge"},
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", NEURONS)
+def test_nir_runs_on_brainpy_and_comes_back(kind, rule):
+    d = nirx.Discretization(dt=1e-3, **rule)
+    assert_bridged(BRIDGE, around(neuron(kind)), d, drive(), atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])
+def test_float32(kind):
+    assert_bridged(BRIDGE, around(neuron(kind)), nirx.Discretization(dt=1e-3), drive(), "float32")
+
+
+def _changed(node, **values):
+    for name, value in values.items():
+        setattr(node, name, np.full_like(node.r, value))
+    return node
+
+
+REFUSED = [
+    (neuron("LIF"), {"spikes": "multi"}, "spikes='multi'.*brainpy.state.LIF.*spikes='single'"),
+    (neuron("LIF"), {"reset": "none"}, "reset='none'.*reset='value'"),
+    (neuron("LIF"), {"reset_when": "next"}, "reset_when='next'.*reset_when='same'"),
+    (
+        neuron("CubaLIF"),
+        {"synapse": "voltage-first"},
+        "synapse='voltage-first'; brainpy.state.CubaLIF.*synapse='current-first'",
+    ),
+    (_changed(neuron("LIF"), tau=1e-3), {}, r"tau\[0\]=0.001; .*tau > dt"),
+    (_changed(neuron("LIF"), v_threshold=-0.5), {}, r"v_threshold\[0\]=-0.5; .*at another time"),
+    (
+        _changed(neuron("LIF"), v_threshold=0.1, v_reset=0.2),
+        {},
+        r"v_threshold\[0\]=0.1; .*above 0; the nearest is v_threshold=0.2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("node", "rule", "text"), REFUSED)
+def test_what_brainpy_cannot_do_is_refused_with_the_nearest(node, rule, text):
+    with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
+        assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3, **rule), drive(10))
+
+
+def test_changed_parameters_come_back():
+    d = nirx.Discretization(dt=1e-3)
+    graph = around(neuron("CubaLIF"))
+    with jax.enable_x64(True):
+        net = nirx_jax.from_nir(graph, d, "float64", node_map=BRIDGE.node_map)
+        for name in ("V_th", "R"):
+            where = lambda n, name=name: n.nodes["neuron"].arrays[name]  # noqa: E731
+            net = eqx.tree_at(where, net, 1.5 * where(net))
+        back = nirx_jax.to_nir(net)
+        theirs = np.asarray(net.run(drive(300))[0])
+    new, old = back.nodes["neuron"], graph.nodes["neuron"]
+    for name in ("v_threshold", "r"):
+        np.testing.assert_allclose(getattr(new, name), 1.5 * getattr(old, name), rtol=1e-12)
+    np.testing.assert_allclose(new.tau_syn, old.tau_syn, rtol=1e-12)
+    ours, _ = nirx.from_nir(back, "numpy", d, "float64").run(drive(300))
+    assert int((theirs != ours).sum()) == 0
+
+
+def test_gradients_pass():
+    graph = around(neuron("LIF"))
+    net = nirx_jax.from_nir(graph, nirx.Discretization(dt=1e-3), node_map=BRIDGE.node_map)
+    xs = drive(20).astype("float32")
+    slope = eqx.filter_grad(lambda n: n.run(xs)[0].mean())(net)
+    for name in ("tau", "V_th", "R"):
+        own = np.asarray(slope.nodes["neuron"].arrays[name])
+        assert np.isfinite(own).all()
+        assert own.any()
+
+
+def _linear(takes, gives, **more):
+    scaled = braintools.init.KaimingNormal(scale=20.0, unit=u.mA)
+    return brainstate.nn.Linear(takes, gives, w_init=scaled, b_init=None, **more)
+
+
+def _sequential():
+    return brainstate.nn.Sequential(
+        _linear(5, 30),
+        bp.LIF(30, tau=4 * u.ms, V_rest=0.2 * u.mV, V_reset=-0.1 * u.mV, **HARD),
+        _linear(30, 20),
+        bp.IF(20),
+        bp.LeakyRateReadout(20, 3),
+    )
+
+
+class _Recurrent(brainstate.nn.Module):
+    """Spikes that are kept in a state feed back; a projection's delta inputs feed a synapse."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.rec, self.on = _linear(5, 8), _linear(8, 8), _linear(8, 6)
+        self.lif, self.cuba = bp.LIF(8), bp.CubaLIF(6)
+
+    def init_state(self, batch_size=None, **kwargs):
+        shape = (8,) if batch_size is None else (batch_size, 8)
+        self.z = brainstate.HiddenState(jnp.zeros(shape))
+
+    def update(self, x):
+        self.z.value = self.lif(self.fc(x) + self.rec(self.z.value))
+        self.cuba.add_delta_input("on", self.on(self.z.value))
+        return self.cuba()
+
+
+@pytest.mark.parametrize("build", [_sequential, _Recurrent])
+def test_a_model_runs_layer_by_layer_as_its_graph(build):
+    xs = drive(200)
+    brainstate.random.seed(0)
+    with brainstate.environ.context(dt=DT * u.ms):
+        model = build()
+        graph = BRIDGE.export(model, 5)
+        outputs = BRIDGE.run(model, xs, "float64")
+    theirs = outputs.pop("output")
+    outputs.pop("rec", None)  # which edge of the cycle is the late one, nirx says by itself
+    assert_same_steps(graph, xs, outputs, busy=False)
+    assert all(row.any() for row in outputs.values())
+    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-6)
+
+
+UNKNOWN = [
+    (lambda: bp.LIFRef(4), "LIFRef keeps a refractory time.*nearest is a LIF"),
+    (lambda: bp.ALIF(4), "ALIF has dynamics of its own"),
+    (lambda: bp.LIF(4, V_initializer=braintools.init.Constant(0.5 * u.mV)), "a V_initializer"),
+    (lambda: bp.LIF(4, V_th=-1 * u.mV), "V_th <= V_reset"),
+    (lambda: bp.LIF(4, spk_fun=jax.nn.sigmoid), "spk_fun that is no step"),
+]
+
+
+@pytest.mark.parametrize(("build", "text"), UNKNOWN)
+def test_what_nir_cannot_say_is_refused_by_name(build, text):
+    with brainstate.environ.context(dt=DT * u.ms):
+        model = brainstate.nn.Sequential(_linear(5, 4), build())
+        with pytest.raises(nirx.UnsupportedError, match=rf"layers.1: .*{text}"):
+            BRIDGE.export(model)
+
+
+def test_without_dt_the_mend_is_named():
+    with pytest.raises(nirx.InputError, match=r"brainstate\.environ\.set"):
+        BRIDGE.export(bp.LIF(4))

@@ -1,0 +1,178 @@
+"""Rockpool's LIFJax steps as its preset says, and NIR neurons as LIFJax step as nirx does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import equinox as eqx
+import numpy as np
+import pytest
+
+import nirx
+from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
+from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+
+pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries` only")
+
+import jax
+import jax.numpy as jnp
+from rockpool.nn.combinators import Sequential
+from rockpool.nn.modules import ExpSynJax, LIFJax, LinearJax, RateJax
+
+import nirx_jax
+from nirx_jax.bridges.rockpool import BRIDGE
+
+# LIFJax measures a tuple by jnp.size, which JAX deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:(size|shape) requires ndarray:DeprecationWarning")
+
+TAUS = {"tau_mem": np.linspace(2e-3, 2e-2, 30), "tau_syn": np.linspace(1e-2, 3e-3, 30)[:, None]}
+CELLS = [
+    {},
+    {**TAUS, "threshold": np.linspace(0.5, 2, 30), "bias": 0.05},
+    {**TAUS, "max_spikes_per_dt": 1.0},
+    {**TAUS, "max_spikes_per_dt": 3.0, "dt": 2e-3},
+    {**TAUS, "max_spikes_per_dt": 1.0, "has_rec": True, "w_rec": -0.2 * np.eye(30)[::-1]},
+]
+
+
+@pytest.mark.parametrize("options", CELLS)
+def test_a_neuron_steps_as_its_preset_says(options):
+    cell = LIFJax(30, **options)
+    graph = BRIDGE.export(cell)
+    # Where the spikes of a step are counted, float32 sees other ties: few of them in few steps.
+    steps = 1000 if options.get("max_spikes_per_dt") == 1 else 100
+    xs = (0.5 * drive(steps, features=30) - 0.6).astype("float32")
+    y, _, record = cell.reset_state().evolve(jnp.asarray(xs).swapaxes(0, 1), record=True)
+    most = options.get("max_spikes_per_dt", 2**16)
+    expected = replace(nirx.PRESETS["rockpool.LIFTorch"], dt=cell.dt)
+    spikes = {"spikes": "single", "max_spikes": None} if most == 1 else {"max_spikes": int(most)}
+    assert nirx.schedule(graph).discretization == replace(expected, **spikes)
+    name = "lifjax/neuron" if "has_rec" in options else "lifjax"
+    v = np.asarray(record["vmem"]).swapaxes(0, 1)
+    spikes = np.asarray(y).swapaxes(0, 1)
+    scale = max(1.0, float(np.abs(v).max()))
+    assert_same_steps(
+        graph, xs, {name: spikes}, {f"{name}.v": v}, "float32", 5e-6 * scale, busy=False
+    )
+    assert 0.005 < (spikes > 0).mean() < 0.95
+
+
+# In float32, which is all that LIFJax has, a neuron that never forgets adds up its rounding.
+STEPS = {"IF": 100, "I": 100}
+RULES = [
+    {},
+    {"integrator": "exponential", "initial_v": "leak", "threshold": "ge", "synapse_input": "jump"},
+    {"spikes": "multi", "synapse_input": "jump-then-decay"},
+    {"spikes": "multi", "max_spikes": 2},
+    {"reset_when": "next-leaked"},
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", NEURONS)
+def test_nir_runs_on_rockpool_and_comes_back(kind, rule):
+    d = nirx.Discretization(dt=1e-3, reset="subtract", **rule)
+    xs = drive(STEPS.get(kind, 200 if "spikes" in rule else 1000), seed=1)
+    assert_bridged(BRIDGE, around(neuron(kind, 1)), d, xs, "float32", atol=1e-3)
+
+
+def _changed(node, **values):
+    for name, value in values.items():
+        setattr(node, name, np.full_like(node.r, value))
+    return node
+
+
+SUBTRACT = {"reset": "subtract"}
+REFUSED = [
+    (neuron("LIF"), {}, "reset='value'; rockpool.LIFJax.*reset='subtract'"),
+    (neuron("LIF"), SUBTRACT | {"reset_when": "next"}, "reset_when='next'.*reset_when='same'"),
+    (
+        neuron("CubaLIF"),
+        SUBTRACT | {"synapse": "voltage-first"},
+        "synapse='voltage-first'.*synapse='current-first'",
+    ),
+    (neuron("LI"), {"output": "old", "reset": "none"}, "output='old'.*output='new'"),
+    (_changed(neuron("LIF"), tau=1e-3), SUBTRACT, r"tau\[0\]=0.001; .*tau > dt"),
+    (_changed(neuron("LIF"), v_threshold=-0.5), SUBTRACT, r"v_threshold\[0\]=-0.5; .*> 0"),
+]
+
+
+@pytest.mark.parametrize(("node", "rule", "text"), REFUSED)
+def test_what_rockpool_cannot_do_is_refused_with_the_nearest(node, rule, text):
+    d = nirx.Discretization(dt=1e-3, **rule)
+    with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
+        assert_bridged(BRIDGE, around(node), d, drive(10), "float32")
+
+
+@pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])
+def test_changed_parameters_come_back(kind):
+    d = nirx.Discretization(dt=1e-3, reset="subtract")
+    graph = around(neuron(kind))
+    net = nirx_jax.from_nir(graph, d, node_map=BRIDGE.node_map)
+    where = lambda n: n.nodes["neuron"].arrays["threshold"]  # noqa: E731
+    net = eqx.tree_at(where, net, 1.5 * where(net))
+    new, old = nirx_jax.to_nir(net).nodes["neuron"], graph.nodes["neuron"]
+    for name, factor in (("v_threshold", 1.5), ("v_leak", 1), ("r", 1)):
+        own = getattr(new, name) * (new.w_in if name == "r" and kind == "CubaLIF" else 1)
+        was = getattr(old, name) * (old.w_in if name == "r" and kind == "CubaLIF" else 1)
+        np.testing.assert_allclose(own, factor * was, rtol=1e-4)
+
+
+def test_gradients_pass():
+    d = nirx.Discretization(dt=1e-3, reset="subtract")
+    net = nirx_jax.from_nir(around(neuron("LIF")), d, node_map=BRIDGE.node_map)
+    xs = drive(20).astype("float32")
+    slope = eqx.filter_grad(lambda n: n.run(xs)[0].mean())(net)
+    for name in ("tau_mem", "threshold", "bias"):
+        own = np.asarray(slope.nodes["neuron"].arrays[name])
+        assert np.isfinite(own).all()
+        assert own.any()
+
+
+def test_a_model_runs_layer_by_layer_as_its_graph():
+    np.random.seed(0)  # noqa: NPY002  where Rockpool draws its weights
+    model = Sequential(
+        LinearJax((5, 30)),
+        LIFJax(30, tau_mem=5e-3, tau_syn=5e-3),
+        LinearJax((30, 20), has_bias=True),
+        Sequential(LIFJax(20, max_spikes_per_dt=1.0, has_rec=True), LinearJax((20, 4))),
+        ExpSynJax(4),
+    )
+    xs = (drive(200) / 8).astype("float32")
+    graph = BRIDGE.export(model)
+    outputs = BRIDGE.run(model, xs, "float32")
+    theirs = outputs.pop("output")
+    ours, _ = nirx.from_nir(graph, "numpy").run(xs)
+    scale = float(np.abs(ours).max())
+    assert_same_steps(graph, xs, outputs, dtype="float32", atol=1e-4 * scale, busy=False)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-4 * scale)
+
+
+def test_a_linear_with_bias_loses_it_under_jit():
+    """Which is why the bridge runs evolve without; it fails when Rockpool mends it."""
+    layer = LinearJax((2, 2), weight=np.eye(2), bias=np.ones(2))
+    x = jnp.ones((1, 3, 2))
+    y = jax.jit(lambda m, x: m.evolve(x)[0])(layer, x)
+    np.testing.assert_allclose(layer.evolve(x)[0] - y, 1.0)
+
+
+def test_rockpool_drops_recurrent_weights_from_its_graph():
+    cell = LIFJax(3, has_rec=True, w_rec=np.ones((3, 3)))
+    held = cell.as_graph()
+    assert "LinearWeights" not in str(list(held.input_nodes[0].sink_modules))
+    assert BRIDGE.export(cell).nodes["lifjax"].nodes["recurrent"].weight.any()
+
+
+UNKNOWN = [
+    (lambda: LIFJax(4, noise_std=0.1), "noise_std=0.1"),
+    (lambda: LIFJax((8, 4)), "2 synapses"),
+    (lambda: RateJax(4), "RateJax has no NIR node"),
+]
+
+
+@pytest.mark.parametrize(("build", "text"), UNKNOWN)
+def test_what_nir_cannot_say_is_refused_by_name(build, text):
+    layer = build()
+    model = Sequential(LinearJax((5, layer.size_in)), layer)
+    with pytest.raises(nirx.UnsupportedError, match=f"1_{type(layer).__name__}: .*{text}"):
+        BRIDGE.export(model)
