@@ -24,10 +24,14 @@ from nirx.move import move as move
 from nirx.node_types import register_type as register_type
 from nirx.presets import PRESETS as PRESETS
 from nirx.reading import read as read
+from nirx.reference import Reference as Reference
+from nirx.reference import reference as reference
 from nirx.sameness import same_graph as same_graph
 from nirx.schedule import Schedule as Schedule
 from nirx.schedule import schedule as schedule
 from nirx.state import state_to_numpy as state_to_numpy
+from nirx.verification.result import Verification as Verification
+from nirx.verify import verify as verify
 from nirx.writing import write as write
 
 __version__ = "0.1.0"

@@ -14,7 +14,14 @@ from nirx.errors import FileError
 from nirx.file_names import encode_name
 from nirx.whole_file import whole_file
 
-__all__ = ["check_target", "load_arrays", "member_name", "save_arrays", "write_whole"]
+__all__ = [
+    "check_target",
+    "explain_damage",
+    "load_arrays",
+    "member_name",
+    "save_arrays",
+    "write_whole",
+]
 
 
 def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
@@ -39,14 +46,15 @@ def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, n
     except MemoryError:
         raise
     except Exception as error:  # a damaged or hostile file can break np.load in any way
-        raise FileError(f"{path}: {_explain(path, error)}") from error
+        raise FileError(f"{path}: {explain_damage(error)}") from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise FileError(f"{path}: {name!r} in it is not a NumPy array")
     return arrays
 
 
-def _explain(path: Path, error: Exception) -> str:
+def explain_damage(error: Exception) -> str:
+    """What is wrong with a file that NumPy could not read, in words for its owner."""
     text = str(error)
     if "Object arrays" in text:
         return "holds Python objects (a pickle), which are never loaded; save arrays of numbers"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from nirx.errors import InputError
 from nirx.state import state_to_numpy
 
-__all__ = ["Stream", "digest", "streamed_digest"]
+__all__ = ["Digests", "Stream", "digest", "streamed_digests"]
 
 Stream = tuple[Any, tuple[int, ...], Callable[[], Iterable[np.ndarray]]]
 """An array in pieces: its dtype, its shape, and what gives the pieces one after the other."""
@@ -38,29 +39,55 @@ def digest(tree: Any) -> str:
 
     **Raises**: `InputError` for a leaf that is not an array of numbers.
     """
-    leaves = dict(_leaves(state_to_numpy(tree), b""))
-    return _digest({p: (a.dtype, a.shape, lambda a=a: [a]) for p, a in leaves.items()})
+    hasher = hashlib.sha256(HEADER)
+    for path, array in sorted(_leaves(state_to_numpy(tree), b""), key=lambda leaf: leaf[0]):
+        hasher.update(_heading(path, array.dtype, array.shape))
+        hasher.update(_canonical(array).tobytes())
+    return hasher.hexdigest()
 
 
-def streamed_digest(leaves: Mapping[str | None, Stream]) -> str:
-    """`digest` of arrays that are not in memory at once.
+@dataclass(frozen=True)
+class Digests:
+    """The hashes of several arrays that were never in memory at once.
+
+    Arguments:
+        total: `digest({name: array})` of all of them.
+        own: name -> `digest(array)`.
+        pieces: name -> `digest(piece)` of each of its pieces.
+    """
+
+    total: str
+    own: dict[str, str]
+    pieces: dict[str, list[str]]
+
+
+def streamed_digests(leaves: Mapping[str, Stream]) -> Digests:
+    """`digest` of arrays that come in pieces, in one pass.
 
     Arguments:
         leaves: name -> dtype, shape, and a function that gives the array piece by piece along
-            its first axis. The name None stands for a single array without a dict around it.
-
-    Returns: what `digest({name: array})` gives, or `digest(array)`.
+            its first axis.
     """
-    return _digest({b"" if name is None else _key(name): own for name, own in leaves.items()})
-
-
-def _digest(leaves: Mapping[bytes, Stream]) -> str:
-    hasher = hashlib.sha256(HEADER)
-    for path, (dtype, shape, pieces) in sorted(leaves.items(), key=lambda leaf: leaf[0]):
-        hasher.update(path + b"\n" + f"{np.dtype(dtype).name} {list(shape)}\n".encode())
+    total = hashlib.sha256(HEADER)
+    own: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
+    for name in sorted(leaves, key=_key):
+        dtype, shape, pieces = leaves[name]
+        whole = hashlib.sha256(HEADER + _heading(b"", dtype, shape))
+        total.update(_heading(_key(name), dtype, shape))
+        parts[name] = []
         for piece in pieces():
-            hasher.update(_canonical(piece).tobytes())
-    return hasher.hexdigest()
+            content = _canonical(piece).tobytes()
+            part = hashlib.sha256(HEADER + _heading(b"", dtype, piece.shape))
+            for hasher in (total, whole, part):
+                hasher.update(content)
+            parts[name].append(part.hexdigest())
+        own[name] = whole.hexdigest()
+    return Digests(total.hexdigest(), own, parts)
+
+
+def _heading(path: bytes, dtype: Any, shape: tuple[int, ...]) -> bytes:
+    return path + b"\n" + f"{np.dtype(dtype).name} {list(shape)}\n".encode()
 
 
 def _leaves(tree: Any, path: bytes) -> Iterator[tuple[bytes, np.ndarray]]:
@@ -91,6 +118,7 @@ def _encoded(kind: str, key: Any) -> bytes:
 
 def _canonical(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f":
-        array = np.where(array == 0, 0, array).astype(array.dtype)  # -0 is 0
-        array = np.where(np.isnan(array), np.nan, array).astype(array.dtype)  # one NaN
-    return array.astype(array.dtype.newbyteorder("<"))
+        array = array + array.dtype.type(0)  # -0 + 0 is 0
+        if np.isnan(array).any():
+            array = np.where(np.isnan(array), np.nan, array).astype(array.dtype)  # one NaN
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)

@@ -9,6 +9,7 @@ good file is enough to make such a file.
 
 from __future__ import annotations
 
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from nirx.errors import FileError
@@ -21,14 +22,16 @@ HEADER = 16
 
 def refuse_endless_heaps(path: str) -> None:
     """Walk every global heap collection of a file. **Raises** `FileError`, `OSError`."""
-    data = Path(path).read_bytes()
-    start = data.find(SIGNATURE)
-    while start >= 0:
-        _walk(path, data, start)
-        start = data.find(SIGNATURE, start + 1)
+    if not Path(path).stat().st_size:
+        return  # nothing to map, and HDF5 says what it misses
+    with open(path, "rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+        start = data.find(SIGNATURE)
+        while start >= 0:
+            _walk(path, data, start)
+            start = data.find(SIGNATURE, start + 1)
 
 
-def _walk(path: str, data: bytes, start: int) -> None:
+def _walk(path: str, data: mmap, start: int) -> None:
     end = start + _integer(data, start + 8, 8)
     place = start + HEADER
     while place + HEADER <= min(end, len(data)):
@@ -43,5 +46,5 @@ def _walk(path: str, data: bytes, start: int) -> None:
         place += step
 
 
-def _integer(data: bytes, start: int, length: int) -> int:
+def _integer(data: mmap, start: int, length: int) -> int:
     return int.from_bytes(data[start : start + length], "little")

@@ -17,7 +17,7 @@ from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] # compiled, 
 
 from nirx.errors import FileError
 
-__all__ = ["read_tree"]
+__all__ = ["check_dataset", "check_storage", "read_tree"]
 
 FILTERS = {
     h5py.h5z.FILTER_DEFLATE,
@@ -80,7 +80,17 @@ def _address(group: Any) -> int:
     return h5o.get_info(group.id).addr
 
 
-def _read_dataset(item: h5py.Dataset, where: str) -> Any:
+def check_dataset(item: h5py.Dataset, where: str) -> None:
+    """Raise `FileError` for data that lies elsewhere, needs foreign code or is no data."""
+    check_storage(item, where)
+    if item.dtype.kind == "O" and h5py.check_string_dtype(item.dtype) is None:
+        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
+    if item.dtype.kind not in "fiubSUO":
+        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
+
+
+def check_storage(item: h5py.Dataset, where: str) -> None:
+    """Raise `FileError` for data that lies elsewhere or needs foreign code, or is empty."""
     if item.is_virtual or item.external:
         raise FileError(f"{where} keeps its data in another file")
     properties = item.id.get_create_plist()
@@ -89,10 +99,10 @@ def _read_dataset(item: h5py.Dataset, where: str) -> Any:
             raise FileError(f"{where} uses a filter that nirx does not load")
     if item.shape is None:
         raise FileError(f"{where} is empty")
-    if item.dtype.kind == "O" and h5py.check_string_dtype(item.dtype) is None:
-        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
-    if item.dtype.kind not in "fiubSUO":
-        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
+
+
+def _read_dataset(item: h5py.Dataset, where: str) -> Any:
+    check_dataset(item, where)
     try:
         return _plain(item[()])
     except (OSError, UnicodeError) as error:

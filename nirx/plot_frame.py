@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from nirx.compare import Comparison
@@ -9,13 +10,27 @@ from nirx.divergence import Divergence
 from nirx.plot_choice import Choice
 from nirx.tables import cell
 
-__all__ = ["ABOVE", "BELOW", "DIVERGENCE", "GAP", "LEFT", "frame", "literal", "short"]
+__all__ = ["ABOVE", "BELOW", "DIVERGENCE", "GAP", "LEFT", "Words", "frame", "literal", "short"]
 
 DIVERGENCE = "#d7191c"
 LONGEST_NAME = 32
 LEFT = 0.16
 ABOVE, BELOW, GAP = 1.0, 0.6, 0.42
 """Inches above, below and between the panels."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the title says.
+
+    Arguments:
+        agree, part: of a comparison without and with a divergence.
+        agreement: how far they agree; empty: by the comparison's own tolerance.
+    """
+
+    agree: str = "all backends agree"
+    part: str = "the backends part"
+    agreement: str = ""
 
 
 def short(name: object) -> str:
@@ -30,7 +45,7 @@ def literal(*texts: Any) -> None:
         text.set_parse_math(False)
 
 
-def frame(figure: Any, panels: Any, comparison: Comparison, choice: Choice) -> None:
+def frame(figure: Any, panels: Any, comparison: Comparison, choice: Choice, words: Words) -> None:
     """Axes, title, what there is to say of the divergence, and the legend."""
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
@@ -40,15 +55,19 @@ def frame(figure: Any, panels: Any, comparison: Comparison, choice: Choice) -> N
     panels[-1].set_xlabel(f"step (dt = {comparison.discretization.dt:g})")
     height = figure.get_figheight()
     first = comparison.first_divergence
-    title, colour = "all backends agree", "#1b7837"
+    title, colour = words.agree, "#1b7837"
     if first is not None:
-        title, colour = f"the backends part at step {first.step}", DIVERGENCE
+        title, colour = f"{words.part} at step {first.step}", DIVERGENCE
     elif not choice.rasters and not choice.traces:
         title, colour = "nothing to compare", "#444444"
     figure.text(LEFT, 1 - 0.30 / height, title, fontsize=13, weight="bold", color=colour)
     literal(
         figure.text(
-            LEFT, 1 - 0.53 / height, _subtitle(comparison, choice, first), fontsize=9, color="#444"
+            LEFT,
+            1 - 0.53 / height,
+            _subtitle(comparison, choice, first, words),
+            fontsize=9,
+            color="#444",
         )
     )
     handles = next((p.get_legend_handles_labels() for p in panels[::-1] if p.lines), ([], []))
@@ -61,7 +80,9 @@ def frame(figure: Any, panels: Any, comparison: Comparison, choice: Choice) -> N
         literal(*legend.get_texts())
 
 
-def _subtitle(comparison: Comparison, choice: Choice, first: Divergence | None) -> str:
+def _subtitle(
+    comparison: Comparison, choice: Choice, first: Divergence | None, words: Words
+) -> str:
     parts = []
     if first is not None:
         index = ", ".join(map(str, first.index))
@@ -69,6 +90,8 @@ def _subtitle(comparison: Comparison, choice: Choice, first: Divergence | None) 
             f"first in {short(first.node)}[{index}]: {first.reference:.7g} against "
             f"{first.other:.7g}"
         )
+    elif words.agreement:
+        parts.append(words.agreement)
     elif comparison.bitwise:
         parts.append("every recorded number is bit-equal")
     else:

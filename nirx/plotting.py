@@ -11,7 +11,7 @@ import numpy as np
 from nirx.compare import Comparison
 from nirx.errors import InputError, UnsupportedError
 from nirx.plot_choice import Choice, Raster, choose
-from nirx.plot_frame import ABOVE, BELOW, DIVERGENCE, GAP, LEFT, frame, literal, short
+from nirx.plot_frame import ABOVE, BELOW, DIVERGENCE, GAP, LEFT, Words, frame, literal, short
 from nirx.schedule import Schedule
 
 __all__ = ["check_format", "draw"]
@@ -35,7 +35,9 @@ def check_format(suffix: str) -> None:
     _figure_class()
 
 
-def draw(comparison: Comparison, schedule: Schedule, suffix: str = ".png") -> bytes:
+def draw(
+    comparison: Comparison, schedule: Schedule, suffix: str = ".png", words: Words | None = None
+) -> bytes:
     """Draw a comparison.
 
     One raster per backend over a few spiking nodes; below, membrane potentials of a few
@@ -47,6 +49,7 @@ def draw(comparison: Comparison, schedule: Schedule, suffix: str = ".png") -> by
         comparison: of `nirx.compare`.
         schedule: of the same graph and discretization.
         suffix: ".png", ".pdf" or ".svg".
+        words: of the title, where it is not backends that are compared.
 
     Returns: the content of the file.
 
@@ -77,7 +80,7 @@ def draw(comparison: Comparison, schedule: Schedule, suffix: str = ".png") -> by
     if not choice.rasters and not choice.traces:
         panels[0].text(0.5, 0.5, "nothing was recorded", ha="center", transform=panels[0].transAxes)
     _mark(panels, rasters, comparison, choice)
-    frame(figure, panels, comparison, choice)
+    frame(figure, panels, comparison, choice, words or Words())
     stream = BytesIO()
     with warnings.catch_warnings():
         # A name may hold characters that no font here has: they are drawn as boxes.

@@ -10,9 +10,10 @@ import numpy as np
 from nirx.metadata import DISCRETIZATION_KEY
 from nirx.node_types import find_type
 
-__all__ = ["same_graph", "same_node"]
+__all__ = ["DERIVED", "same_graph", "same_node", "stored_field"]
 
 DERIVED = ("shape", "input_type")
+"""Fields that `nirx.read` fills in where a file leaves them out."""
 
 
 def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
@@ -54,7 +55,7 @@ def same_node(a: Any, b: Any) -> bool:
         return False
     entry = find_type(type(a))
     names = entry.stored if entry else [n for n in vars(a) if not n.endswith("_type")]
-    return all(_same_field(name, _stored(a, name), _stored(b, name)) for name in names)
+    return all(_same_field(name, stored_field(a, name), stored_field(b, name)) for name in names)
 
 
 def _same_field(name: str, a: Any, b: Any) -> bool:
@@ -63,7 +64,8 @@ def _same_field(name: str, a: Any, b: Any) -> bool:
     return _same(a, b)
 
 
-def _stored(node: Any, name: str) -> Any:
+def stored_field(node: Any, name: str) -> Any:
+    """What a file holds of a node under a name; shapes as tuples."""
     if name in DERIVED:
         declared = node.input_type
         value = declared.get("input") if isinstance(declared, dict) else declared

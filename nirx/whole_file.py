@@ -13,16 +13,19 @@ __all__ = ["whole_file"]
 
 
 @contextmanager
-def whole_file(path: str) -> Iterator[str]:
+def whole_file(path: str, folder: str | None = None) -> Iterator[str]:
     """Give a temporary path to write to; at the end it takes the place of `path` in one step.
+
+    Arguments:
+        folder: where the temporary file lies, on the same file system; default: beside `path`.
 
     **Raises**: `FileError`; after it, or any error in the body, the old file is as it was.
     """
     temporary = ""
     try:
         try:
-            folder = os.path.dirname(os.path.abspath(path))
-            handle, temporary = tempfile.mkstemp(".part", ".nirx-", folder)
+            beside = folder or os.path.dirname(os.path.abspath(path))
+            handle, temporary = tempfile.mkstemp(".part", ".nirx-", beside)
         except ValueError as error:  # a NUL in the path
             raise FileError(f"{path}: cannot be written: {error}") from error
         os.close(handle)

@@ -126,7 +126,9 @@ def neuron_node(
     parts += [] if synapse is None else [synapse.keep, synapse.jump]
     shape = np.broadcast_shapes(*(part.shape for part in parts))
     full = {k: np.broadcast_to(v, shape).copy() for k, v in vars(membrane).items()}
-    ends: dict[str, Any] = {"v_threshold": full["threshold"], "v_reset": full["reset"]} if spiking else {}
+    ends: dict[str, Any] = (
+        {"v_threshold": full["threshold"], "v_reset": full["reset"]} if spiking else {}
+    )
     if synapse is None and (full["keep"] == 1).all():
         if full["offset"].any():
             raise UnsupportedError(

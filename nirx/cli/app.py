@@ -18,8 +18,10 @@ from nirx.cli.diagnose import diagnose_command
 from nirx.cli.info import info_command
 from nirx.cli.messages import print_error, warnings_as_lines
 from nirx.cli.move import move_command
+from nirx.cli.reference import reference_command
 from nirx.cli.report import Report, show
 from nirx.cli.run import run_command
+from nirx.cli.verify import verify_command
 from nirx.errors import NirxError
 
 __all__ = ["app", "main"]
@@ -40,6 +42,8 @@ app.command("diagnose")(diagnose_command)
 app.command("bench")(bench_command)
 app.command("conformance")(conformance_command)
 app.command("move")(move_command)
+app.command("reference")(reference_command)
+app.command("verify")(verify_command)
 
 # Typer 0.29 brings its own copy of click, older ones import it: found by way of a class that
 # every version exports.

@@ -9,9 +9,9 @@ import numpy as np
 import typer
 
 from nirx import plotting
+from nirx.archive import check_target, write_whole
 from nirx.assemble import dtype_name
 from nirx.backend import Backend, find_backend
-from nirx.archive import check_target, write_whole
 from nirx.cli.compare_table import comparison_payload, node_tables
 from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph

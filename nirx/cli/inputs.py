@@ -9,13 +9,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from nirx.archive import load_arrays, member_name
-from nirx.cli.messages import warn
-from nirx.errors import InputError, did_you_mean
+from nirx.archive import load_arrays
+from nirx.errors import InputError
 from nirx.ops import Shape
 from nirx.random_spikes import random_spikes
+from nirx.references.sources.arrays import as_dtype, common_lead, match_members
 from nirx.schedule import Schedule
-from nirx.state import batch_of
 
 __all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "as_dtype", "make_inputs"]
 
@@ -98,65 +97,15 @@ def make_inputs(
     return Inputs(arrays, steps, (batch,))
 
 
-def as_dtype(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
-    """Numbers in the run's dtype. **Raises** `InputError` for what are no real numbers."""
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{where} has dtype {array.dtype}; expected real numbers")
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity, as it says
-        return array.astype(dtype)
-
-
 def _of_file(schedule: Schedule, dtype: str, path: Path) -> Inputs:
     found = load_arrays(path)
-    names = [name for name, _ in schedule.inputs]
+    given: dict[str | None, np.ndarray] = (
+        {None: found} if isinstance(found, np.ndarray) else {**found}
+    )
+    features = {name: schedule.nodes[p].input_shape for name, p in schedule.inputs}
+    members = match_members(str(path), given, list(features))
     arrays = {}
-    lead, first = None, ""
-    for (name, position), given in zip(schedule.inputs, _by_input(path, found, names), strict=True):
-        where = f"{path}: Input {name!r}"
-        array = as_dtype(given, dtype, where)
-        features = schedule.nodes[position].input_shape
-        own = batch_of(where, array.shape, features)
-        if not own:
-            wanted = ", ".join(["time", "*batch", *map(str, features)])
-            raise InputError(f"{where} has shape {array.shape}; expected [{wanted}], time first")
-        if lead is not None and own != lead:
-            raise InputError(
-                f"{where} has time and batch {own}, but Input {first!r} has {lead}; "
-                "expected the same for all"
-            )
-        lead, first = own, first or name
-        arrays[name] = array
-    assert lead is not None, "check lets no graph without Inputs pass"
+    for name, member in members.items():
+        arrays[name] = as_dtype(given[member], dtype, f"{path}: Input {name!r}")
+    lead = common_lead(str(path), {name: a.shape for name, a in arrays.items()}, features)
     return Inputs(arrays, lead[0], lead[1:])
-
-
-def _by_input(
-    path: Path, found: np.ndarray | dict[str, np.ndarray], names: list[str]
-) -> list[np.ndarray]:
-    if isinstance(found, np.ndarray):
-        if len(names) > 1:
-            raise InputError(
-                f"{path}: one array without a name, but the graph has the Inputs "
-                f"{_listed(names)}; expected an .npz with one array each"
-            )
-        return [found]
-    if len(names) == 1 and len(found) == 1:
-        return list(found.values())
-    members = {name: member_name(name) for name in names}
-    missing = [name for name in names if members[name] not in found]
-    if missing:
-        near = did_you_mean(missing[0], found)
-        hint = f" {near}" if near.startswith("did") else ""
-        raise InputError(
-            f"{path}: no array for Input {_listed(missing)}; "
-            f"it holds {_listed(list(found)) or 'nothing'};{hint} expected {_listed(names)}"
-        )
-    extra = sorted(set(found) - set(members.values()))
-    if extra:
-        warn(f"{path}: {_listed(extra)} belongs to no Input and is ignored")
-    return [found[members[name]] for name in names]
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(map(repr, names[:8])) + more

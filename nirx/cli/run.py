@@ -11,9 +11,9 @@ import rich.box
 import typer
 from rich.table import Table
 
+from nirx.archive import check_target, save_arrays
 from nirx.assemble import dtype_name
 from nirx.backend import find_backend
-from nirx.archive import check_target, save_arrays
 from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
 from nirx.cli.pieces import piece_length, run_in_pieces

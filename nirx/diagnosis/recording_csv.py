@@ -16,7 +16,7 @@ from nirx.ops import Shape
 from nirx.recording import resolve_record
 from nirx.schedule import Schedule
 
-__all__ = ["read_csv"]
+__all__ = ["read_csv", "read_place", "read_value"]
 
 REQUIRED = ("step", "node", "index")
 COLUMNS = (*REQUIRED, "value", "sample")
@@ -81,11 +81,11 @@ def _add(
     if key not in found:
         found[key] = _begin(where, key, schedule, lead)
     own = found[key]
-    (step,) = _place(where, "step", row["step"], lead[:1])
-    sample = _place(where, "sample", row.get("sample", ""), lead[1:])
-    index = _place(where, "index", row["index"], own.features)
+    (step,) = read_place(where, "step", row["step"], lead[:1])
+    sample = read_place(where, "sample", row.get("sample", ""), lead[1:])
+    index = read_place(where, "index", row["index"], own.features)
     place = (step, *sample, *index)
-    value = _value(where, row.get("value", ""), own.spikes)
+    value = read_value(where, row.get("value", ""), own.spikes)
     if own.spikes:
         own.values[place] += value
         return
@@ -109,7 +109,8 @@ def _begin(where: str, key: str, schedule: Schedule, lead: Shape) -> _Recording:
     return _Recording(spikes, node.output_shape, np.zeros(shape), np.zeros(shape, bool))
 
 
-def _place(where: str, column: str, text: str, sizes: Shape) -> tuple[int, ...]:
+def read_place(where: str, column: str, text: str, sizes: Shape) -> tuple[int, ...]:
+    """A place whose axes are parted by ";". **Raises** `InputError` that names the line."""
     parts = text.split(";") if text else ["0"] * len(sizes)
     if not text and any(size != 1 for size in sizes):
         raise InputError(f"{where}: no {column}; expected {_expected(sizes)}")
@@ -131,7 +132,8 @@ def _expected(sizes: Shape) -> str:
     return " ; ".join(f"0..{size - 1}" for size in sizes)
 
 
-def _value(where: str, text: str, spikes: bool) -> float:
+def read_value(where: str, text: str, spikes: bool) -> float:
+    """A finite number; 1 for a spike without one. **Raises** `InputError`."""
     if not text and spikes:
         return 1.0
     try:

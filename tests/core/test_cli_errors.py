@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.cli import app, main, messages
 from nirx.archive import save_arrays
+from nirx.cli import app, main, messages
 
 
 def graph() -> nir.NIRGraph:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.cli import main
 from nirx.archive import load_arrays, save_arrays
+from nirx.cli import main
 from nirx.cli.pieces import piece_length
 
 D = nirx.Discretization(dt=1e-3)

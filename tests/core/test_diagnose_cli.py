@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.cli import main
 from nirx.archive import save_arrays
+from nirx.cli import main
 
 D = nirx.Discretization(dt=1.0)
 PLANTED = replace(D, reset="subtract", reset_when="next")

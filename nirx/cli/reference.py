@@ -1,0 +1,125 @@
+"""`nirx reference`: the right answer, step by step, in a file for whoever has to match it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from nirx.archive import check_target
+from nirx.assemble import dtype_name
+from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets, open_graph
+from nirx.cli.progress import bars
+from nirx.cli.report import Report, bytes_text
+from nirx.cli.run import Dtype, Record, record_of
+from nirx.reference import reference
+from nirx.references.sources.choose import source_for
+from nirx.tables import cell
+
+__all__ = ["reference_command"]
+
+
+def reference_command(
+    file: File,
+    data: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            metavar="DATA",
+            help="A file (npz, npy, csv, NIRData, HDF5 events) or a generator: poisson:rate=0.2, "
+            "regular:period=7, ramp, pulses, corners, tonic:NMNIST.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="REF.h5", help="The file to write.")],
+    record: Record = None,
+    backend: Annotated[
+        str, typer.Option("--backend", help="Who computes; the numbers are the same.")
+    ] = "numpy",
+    dtype: Dtype = "float32",
+    spikes: Annotated[
+        str, typer.Option("--spikes", metavar="dense|events", help="How spikes are stored.")
+    ] = "dense",
+    compression: Annotated[
+        str, typer.Option("--compression", metavar="gzip|lzf|none", help="Of the data.")
+    ] = "gzip",
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="With a generator, default 1000.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, help="With a generator, default 1.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a generator.")] = 0,
+    licence: Annotated[
+        str, typer.Option("--licence", metavar="TEXT", help="Goes into the header.")
+    ] = "",
+    notes: Annotated[
+        str, typer.Option("--notes", metavar="TEXT", help="Goes into the header.")
+    ] = "",
+    dt: Dt = None,
+    preset: Preset = None,
+    set_: Sets = None,
+    override: Overrides = None,
+    json: Json = False,
+) -> Report:
+    """Run in reproducible mode and write inputs, outputs and states with their hashes.
+
+    Anyone can make the same file again: the digest does not depend on the machine or the
+    backend. A run that was killed goes on where it stopped. `--record all` (the default),
+    `outputs`, or keys such as lif1 and lif1.v.
+    """
+    check_target(out, "--out")
+    kind = dtype_name(dtype)
+    opened = open_graph(file, dt, preset, set_, override)
+    wanted = "outputs" if record == ["outputs"] else record_of(record) or "all"
+    options = {"steps": steps, "batch": batch, "seed": seed, "graph": opened.graph}
+    source = source_for(opened.schedule, data, kind, **options)
+    start = time.perf_counter()
+    with bars(source.steps) as shown:
+        written = reference(
+            file,
+            source,
+            out,
+            discretization=opened.discretization,
+            record=wanted,
+            dtype=kind,
+            backend=backend,
+            spikes=spikes,
+            compression=compression,
+            licence=licence,
+            notes=notes,
+            advance=shown.add(backend),
+        )
+    seconds = time.perf_counter() - start
+    size = out.stat().st_size
+    payload = {
+        "file": str(file),
+        "out": str(out),
+        "digest": written.digest,
+        "steps": written.steps,
+        "batch": list(source.batch),
+        "recordings": list(written.keys),
+        "resumed_steps": written.resumed,
+        "discretization_origin": opened.origin,
+        "recorded_bytes": written.recorded_bytes,
+        "file_bytes": size,
+        "seconds": seconds,
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in (
+        ("reference", out),
+        ("digest", written.digest),
+        ("steps", f"{written.steps:,}" + _resumed(written.resumed)),
+        ("recordings", len(written.keys)),
+        ("recorded", f"{bytes_text(written.recorded_bytes)}, {bytes_text(size)} in the file"),
+        ("speed", f"{bytes_text(int(written.recorded_bytes / max(seconds, 1e-9)))}/s"),
+        ("discretization", opened.origin),
+    ):
+        table.add_row(name, cell(value))
+    return Report(0, payload, (table,), json)
+
+
+def _resumed(steps: int) -> str:
+    return f", of which {steps:,} were there from a run that was stopped" if steps else ""

@@ -1,0 +1,129 @@
+"""`nirx.reference`: a file with the right answer, step by step, that anyone can make again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nirx.archive import check_target
+from nirx.assemble import dtype_name, load
+from nirx.discretization import Discretization
+from nirx.errors import InputError, NirxWarning
+from nirx.metadata import resolve_discretization
+from nirx.reading import file_path
+from nirx.references.generate import Plan, generate
+from nirx.references.layout import observables
+from nirx.references.sources.choose import source_for
+from nirx.schedule import build_schedule
+
+__all__ = ["COMPRESSIONS", "Reference", "reference"]
+
+COMPRESSIONS = ("gzip", "lzf", "none")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference that was written.
+
+    Arguments:
+        path: of the file.
+        digest: SHA-256 of all recordings, `nirx.digest({key: array})`: the same on every
+            backend and machine.
+        steps: of the run.
+        keys: of the recordings.
+        resumed: steps that an interrupted run had done already.
+        recorded_bytes: of all recordings before they are stored.
+    """
+
+    path: str
+    digest: str
+    steps: int
+    keys: tuple[str, ...]
+    resumed: int
+    recorded_bytes: int
+
+
+def reference(
+    graph: Any,
+    data: Any,
+    out: str | os.PathLike[str],
+    *,
+    discretization: Discretization | None = None,
+    record: Any = "all",
+    dtype: str = "float32",
+    backend: str = "numpy",
+    spikes: str = "dense",
+    compression: str = "gzip",
+    steps: int | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    licence: str = "",
+    notes: str = "",
+    advance: Callable[[int], object] = lambda steps: None,
+) -> Reference:
+    """Run a graph in reproducible mode and write what it does to a file that `nir.read_data` reads.
+
+    The run goes chunk by chunk through part files beside `out`: its memory does not grow with
+    the number of steps, and a killed run goes on where it stopped when it is called again.
+
+    Arguments:
+        graph: a `nir.NIRGraph`, or the path of a `.nir` file.
+        data: the input: arrays [time, *batch, *features], a path (npz, npy, csv, NIRData, HDF5
+            events), or a generator such as `"poisson:rate=0.2"`; see docs/inputs.md.
+        out: the file; it is there whole or not at all.
+        discretization: None takes the graph's own (metadata), else the default with a warning.
+        record: `"all"`, `"outputs"`, or keys as in `net.run`. Inputs are always in the file.
+        dtype: `"float32"` or `"float64"`.
+        backend: `"numpy"`, `"torch"` or `"jax"`: who computes; the numbers are the same.
+        spikes: `"dense"` (an array over time) or `"events"` (a list).
+        compression: `"gzip"`, `"lzf"` or `"none"`.
+        steps, batch, seed: for generators.
+        licence, notes: free texts for whoever gets the file.
+        advance: called with a number of steps as the run goes on.
+
+    Returns: a `Reference` with the digest.
+
+    **Units**: times in the file are steps times dt, in the unit of the graph's time constants.
+
+    **Raises**: `GraphError`, `InputError`, `FileError`, `UnsupportedError`.
+    """
+    if compression not in COMPRESSIONS:
+        expected = ", ".join(map(repr, COMPRESSIONS))
+        raise InputError(f"compression={compression!r}; expected one of {expected}")
+    target = Path(file_path(out))
+    check_target(target, "out")
+    own = load(graph)
+    kind = dtype_name(dtype)
+    chosen = resolve_discretization(own, discretization)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NirxWarning)  # load and build said them already
+        schedule, _ = build_schedule(own, chosen)
+    source = source_for(schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own)
+    if source.steps < 1:
+        raise InputError("the input has no steps; there is nothing to record")
+    extra: dict[str, Any] = {"licence": licence, "notes": notes}
+    if isinstance(graph, str | os.PathLike):
+        extra["file_sha256"] = _sha256(file_path(graph))
+    found = observables(schedule, record, spikes)
+    filter_ = None if compression == "none" else compression
+    plan = Plan(own, schedule, source, found, kind, backend, filter_, extra)
+    resumed = 0
+
+    def tell(steps: int) -> None:
+        nonlocal resumed
+        resumed = steps
+        advance(steps)
+
+    total = generate(plan, target, advance, tell)
+    keys = tuple(o.key for o in found)
+    return Reference(str(target), total, source.steps, keys, resumed, plan.recorded_bytes)
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Reference files: what the right answer is, step by step, in NIR's own data format."""

@@ -1,0 +1,189 @@
+"""A reference, computed chunk by chunk and put together at the end."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+
+from nirx.backend import find_backend
+from nirx.digest import Stream, streamed_digests
+from nirx.graph_digest import graph_digest
+from nirx.references.header import FORMAT, sealed, software
+from nirx.references.layout import Observable
+from nirx.references.nirdata_writing import write_observable, write_root
+from nirx.references.parts import Parts
+from nirx.references.reading import GRAPH, HEADER, entry_of
+from nirx.references.sources.protocol import Source
+from nirx.schedule import Schedule
+from nirx.whole_file import whole_file
+from nirx.writing import write
+
+__all__ = ["Plan", "generate"]
+
+PART_BYTES = 16 * 2**20
+MOST_STEPS = 1024
+"""Steps per chunk at most, and bytes recorded in one: they bound the memory of a run."""
+
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a reference depends on.
+
+    Arguments:
+        graph: with its discretization resolved.
+        source: what drives it.
+        observables: what is recorded.
+        backend: of nirx; in reproducible mode the numbers do not depend on it.
+        extra: what the user wants in the header (licence, notes, file_sha256).
+    """
+
+    graph: nir.NIRGraph
+    schedule: Schedule
+    source: Source
+    observables: list[Observable]
+    dtype: str
+    backend: str
+    compression: str | None
+    extra: dict[str, Any]
+
+    @property
+    def chunk(self) -> int:
+        """Steps per chunk: the same on every machine, since the digests of chunks depend on it."""
+        return max(1, min(MOST_STEPS, PART_BYTES // max(1, self.step_bytes)))
+
+    @property
+    def step_bytes(self) -> int:
+        """Recorded in one step."""
+        width = sum(o.neurons for o in self.observables) * int(np.prod(self.source.batch))
+        return width * np.dtype(self.dtype).itemsize
+
+    @property
+    def recorded_bytes(self) -> int:
+        """Recorded in the whole run."""
+        return self.step_bytes * self.source.steps
+
+    @property
+    def cuts(self) -> list[tuple[int, int]]:
+        """Start and stop of every chunk."""
+        steps = self.source.steps
+        return [(a, min(steps, a + self.chunk)) for a in range(0, steps, self.chunk)]
+
+    def facts(self) -> dict[str, Any]:
+        """What the recorded numbers depend on."""
+        return {
+            "format": FORMAT,
+            "graph_sha256": graph_digest(self.graph),
+            "discretization": self.schedule.discretization.to_json(),
+            "dtype": self.dtype,
+            "steps": self.source.steps,
+            "batch": list(self.source.batch),
+            "chunk_steps": self.chunk,
+            "input": self.source.identity,
+        }
+
+
+def generate(plan: Plan, out: Path, advance: Advance, tell: Callable[[int], object]) -> str:
+    """Compute a reference and write it; goes on where a killed run of the same plan stopped.
+
+    Arguments:
+        out: the file; there whole, or not at all.
+        advance: called with the number of steps that are done.
+        tell: called with the number of steps that were there already.
+
+    Returns: the digest of all recordings.
+
+    **Raises**: `InputError`, `FileError`.
+    """
+    recordings = [[o.key, o.form] for o in plan.observables]
+    manifest = {**plan.facts(), "recordings": recordings}
+    parts = Parts(out, manifest, len(plan.cuts))
+    done = parts.done
+    if done:
+        tell(plan.cuts[done - 1][1])
+    if done < len(plan.cuts):
+        _run(plan, parts, done, advance)
+    found = _assemble(plan, parts, out)
+    parts.remove()
+    return found
+
+
+def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
+    options = {"reproducible": True}
+    backend = find_backend(plan.backend)
+    run = backend.prepare(plan.graph, plan.schedule.discretization, plan.dtype, **options)
+    keys = [_probe_key(o) for o in plan.observables]
+    state = parts.state_after(done - 1) if done else None
+    for number in range(done, len(plan.cuts)):
+        start, stop = plan.cuts[number]
+        _, state, found = run(plan.source.read(start, stop), state, keys)
+        parts.write(number, [np.asarray(found[key]) for key in keys], state)
+        advance(stop - start)
+
+
+def _probe_key(observable: Observable) -> tuple[str, ...]:
+    """Never ambiguous, whatever nodes are called."""
+    if observable.name in ("input", "spikes", "output"):
+        return observable.path
+    return (*observable.path, observable.name)
+
+
+def _assemble(plan: Plan, parts: Parts, out: Path) -> str:
+    def pieces(k: int) -> Iterator[np.ndarray]:
+        return (parts.read(number, k) for number in range(parts.count))
+
+    batch, steps = plan.source.batch, plan.source.steps
+    streams: dict[str, Stream] = {
+        o.key: (plan.dtype, (steps, *batch, *o.features), lambda k=k: pieces(k))
+        for k, o in enumerate(plan.observables)
+    }
+    found = streamed_digests(streams)
+    inputs = {o.key: streams[o.key] for o in plan.observables if o.name == "input"}
+    header = {
+        **plan.facts(),
+        **plan.extra,
+        "input_digest": streamed_digests(inputs).total,
+        "recordings": [
+            entry_of(o, found.own[o.key], found.pieces[o.key]) for o in plan.observables
+        ],
+        "digest": found.total,
+        "software": software(plan.backend),
+    }
+    # Among the parts, with which it is removed if the run is killed now and finished later.
+    whole = whole_file(str(out), str(parts.folder))
+    with whole as temporary, h5py.File(temporary, "w", libver="v108") as file:
+        rename = write_root(file, plan.observables)
+        for k, observable in enumerate(plan.observables):
+            write_observable(
+                file,
+                rename,
+                observable,
+                lambda k=k: pieces(k),
+                steps,
+                int(np.prod(batch, dtype=np.int64)),
+                plan.schedule.discretization.dt,
+                plan.dtype,
+                plan.compression,
+            )
+        file.create_dataset(HEADER, data=np.frombuffer(sealed(header).encode(), np.uint8))
+        file.create_dataset(GRAPH, data=np.frombuffer(_graph_file(plan), np.uint8))
+    return found.total
+
+
+def _graph_file(plan: Plan) -> bytes:
+    """The graph as a `.nir` file, its discretization in the metadata."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "graph.nir")
+        write(path, plan.graph, plan.schedule.discretization)
+        with open(path, "rb") as stream:
+            return io.BytesIO(stream.read()).getvalue()

@@ -1,0 +1,97 @@
+"""What a reference file holds: one observable for each recording, and how it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nirx.discretization import Discretization
+from nirx.errors import InputError
+from nirx.ops import Shape
+from nirx.paths import Path, format_path
+from nirx.recording import Probe, resolve_record
+from nirx.schedule import Schedule
+
+__all__ = ["FORMS", "Form", "Observable", "observables"]
+
+Form = Literal["bool", "values", "events"]
+FORMS = ("dense", "events")
+"""How spikes are stored: as an array over time, or as a list of events."""
+
+INPUT, SPIKES, OUTPUT = "input", "spikes", "output"
+"""Names of observables; state variables keep their own (v, i)."""
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One recording in a reference file.
+
+    Arguments:
+        key: as in `net.run(record=...)`.
+        path: of the node.
+        name: `"input"` of the graph's own Inputs, `"spikes"`, `"output"` of other nodes, or
+            a state variable.
+        features: shape of one sample in one step; stored flat, [samples, time, neurons].
+        form: `"bool"` (0 and 1), `"values"`, or `"events"`.
+        spiking: whether it holds spikes (or numbers of spikes), which are equal or not.
+    """
+
+    key: str
+    path: Path
+    name: str
+    features: Shape
+    form: Form
+    spiking: bool
+
+    @property
+    def neurons(self) -> int:
+        """Number of values per sample and step."""
+        return int(np.prod(self.features, dtype=np.int64))
+
+
+def observables(schedule: Schedule, record: Any, spikes: str = "dense") -> list[Observable]:
+    """What is recorded, in the order of the schedule; the Inputs always are.
+
+    Arguments:
+        record: as in `net.run`, or `"outputs"` for the graph's Outputs alone.
+        spikes: how spikes are stored, `"dense"` or `"events"`.
+
+    **Raises**: `InputError` for a key that names nothing.
+    """
+    if spikes not in FORMS:
+        raise InputError(f"spikes={spikes!r}; expected one of {', '.join(map(repr, FORMS))}")
+    if isinstance(record, str) and record == "outputs":
+        record = [schedule.nodes[position].path for _, position in schedule.outputs]
+    inputs = [Probe(schedule.nodes[p].name, p, None) for _, p in schedule.inputs]
+    probes = {(p.position, p.variable): p for p in (*inputs, *resolve_record(schedule, record))}
+    order = sorted(probes, key=lambda k: (k[0], k[1] is not None, k[1] or ""))
+    found = [_observable(schedule, position, name, spikes) for position, name in order]
+    names = [o.key for o in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two recordings are called {twice!r}; rename the node")
+    return found
+
+
+def _observable(schedule: Schedule, position: int, variable: str | None, spikes: str) -> Observable:
+    node = schedule.nodes[position]
+    assert node.dynamics is not None, "a reference is of nodes that nirx runs"
+    key = format_path(node.path)
+    if variable is not None:
+        features = node.dynamics.state_shapes()[variable]
+        return Observable(f"{key}.{variable}", node.path, variable, features, "values", False)
+    if position in [p for _, p in schedule.inputs]:
+        return Observable(key, node.path, INPUT, node.output_shape, "values", False)
+    if not node.dynamics.spiking:
+        return Observable(key, node.path, OUTPUT, node.output_shape, "values", False)
+    form: Form = "events" if spikes == "events" else "bool"
+    if _counts(schedule.discretization, node.path):
+        form = "values"
+    return Observable(key, node.path, SPIKES, node.output_shape, form, True)
+
+
+def _counts(discretization: Discretization, path: Path) -> bool:
+    """Whether a step can hold several spikes of one neuron."""
+    return discretization.at(path).spikes == "multi"

@@ -1,0 +1,120 @@
+"""Part files: a long run in chunks of time, each on the disk before the next begins.
+
+The folder `REF.h5.parts` holds a manifest and one file per chunk with what was recorded in
+it and the state after it. A run that was killed goes on after the last whole chunk.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nirx.archive import load_arrays, save_arrays, write_whole
+from nirx.errors import FileError, InputError
+
+__all__ = ["Parts"]
+
+MANIFEST = "manifest.json"
+
+
+class Parts:
+    """The parts of one reference.
+
+    Arguments:
+        target: the file that they will become.
+        manifest: everything that the parts depend on; another run's parts are not mixed in.
+        count: number of chunks.
+
+    **Raises**: `InputError` if the parts of a run with another manifest are there, `FileError`.
+    """
+
+    def __init__(self, target: Path, manifest: Mapping[str, Any], count: int):
+        self.folder = target.with_name(target.name + ".parts")
+        self.count = count
+        text = json.dumps(manifest, sort_keys=True, indent=1)
+        if self.folder.exists():
+            self._require_same(text)
+            return
+        try:
+            self.folder.mkdir()
+        except OSError as error:
+            raise FileError(f"{self.folder}: cannot be made: {error.strerror}") from error
+        write_whole(self.folder / MANIFEST, lambda stream: stream.write(text.encode()))
+
+    def _require_same(self, text: str) -> None:
+        path = self.folder / MANIFEST
+        found = path.read_text() if path.is_file() else None
+        if found is None and not any(self.folder.glob("part-*")):  # killed before the manifest
+            write_whole(path, lambda stream: stream.write(text.encode()))
+            return
+        if found == text:
+            return
+        differ = _differing(found, text)
+        raise InputError(
+            f"{self.folder} holds the parts of another run{differ}; finish that one, or delete "
+            "the folder"
+        )
+
+    @property
+    def done(self) -> int:
+        """How many chunks are there, from the first on without a gap."""
+        return next((n for n in range(self.count) if not self._path(n).exists()), self.count)
+
+    def write(self, number: int, arrays: list[np.ndarray], state: Mapping[str, Any]) -> None:
+        """Put one chunk on the disk: its recordings and the state after it."""
+        members = {f"r{k}": array for k, array in enumerate(arrays)}
+        leaves: list[list[str]] = []
+        for path, leaf in _leaves(state):
+            members[f"s{len(leaves)}"] = np.asarray(leaf)
+            leaves.append(list(path))
+        members["state"] = np.frombuffer(json.dumps(leaves).encode(), np.uint8)
+        save_arrays(self._path(number), members)
+
+    def read(self, number: int, member: int) -> np.ndarray:
+        """One recording of one chunk."""
+        return self._load(number, f"r{member}")
+
+    def state_after(self, number: int) -> dict[str, Any]:
+        """The state that the chunk ended with."""
+        tree: dict[str, Any] = {}
+        paths = json.loads(self._load(number, "state").tobytes())
+        for k, path in enumerate(paths):
+            branch = tree
+            for name in path[:-1]:
+                branch = branch.setdefault(name, {})
+            branch[path[-1]] = self._load(number, f"s{k}")
+        return tree
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}.npz"
+
+    def _load(self, number: int, member: str) -> np.ndarray:
+        found = load_arrays(self._path(number), only=member)
+        assert isinstance(found, dict)
+        return found[member]
+
+
+def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[Any, Any]]:
+    found = []
+    for name, below in tree.items():
+        own = (*path, name)
+        found += _leaves(below, own) if isinstance(below, Mapping) else [(own, below)]
+    return found
+
+
+def _differing(found: str | None, text: str) -> str:
+    try:
+        a, b = json.loads(found or ""), json.loads(text)
+        names = [name for name in b if a.get(name) != b[name]]
+    except (ValueError, AttributeError):
+        return ""
+    return f" (it differs in {', '.join(names[:5])})" if names else ""

@@ -1,0 +1,212 @@
+"""`ReferenceFile`: a reference, opened; its numbers are held to its hashes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+
+from nirx.digest import Stream, streamed_digests
+from nirx.discretization import Discretization
+from nirx.errors import FileError
+from nirx.file_names import MARK, MARK_VALUE, encode_name
+from nirx.hdf5_tree import check_dataset
+from nirx.ops import Shape
+from nirx.reading import file_path, read
+from nirx.references.header import unsealed
+from nirx.references.layout import Observable
+
+__all__ = ["GRAPH", "HEADER", "ReferenceFile"]
+
+HEADER, GRAPH = "nirx/header", "nirx/graph"
+MOST_HEADER = 64 * 2**20
+
+
+class ReferenceFile:
+    """A reference file; close it, or use it as a context.
+
+    Arguments:
+        path: written by `nirx.reference`.
+
+    **Raises**: `FileError` for what is no reference, is damaged, or was changed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = file_path(path)
+        try:
+            self.file = h5py.File(self.path, "r")
+        except FileNotFoundError as error:
+            raise FileError(f"{self.path}: no such file") from error
+        except OSError as error:
+            raise FileError(f"{self.path}: not an HDF5 file, or damaged: {error}") from error
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        text = self._dataset(HEADER, "it is no file of `nirx reference`")
+        if text.nbytes > MOST_HEADER:
+            raise FileError(f"{self.path}: a header of {text.nbytes} bytes")
+        self.header = unsealed(bytes(text[()]).decode("utf-8", "replace"), self.path)
+        try:
+            self.steps: int = self.header["steps"]
+            self.batch: Shape = tuple(self.header["batch"])
+            self.dtype: str = self.header["dtype"]
+            self.chunk: int = self.header["chunk_steps"]
+            self.digest: str = self.header["digest"]
+            self.observables = [_observable(entry) for entry in self.header["recordings"]]
+            self.discretization = Discretization.from_json(self.header["discretization"])
+        except (KeyError, TypeError) as error:
+            raise FileError(f"{self.path}: the header lacks {error}") from error
+        self.rename: Callable[[str], str] = (
+            encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
+        )
+
+    def __enter__(self) -> ReferenceFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    @property
+    def samples(self) -> int:
+        """Number of elements of the batch."""
+        return int(np.prod(self.batch, dtype=np.int64))
+
+    @property
+    def keys(self) -> list[str]:
+        """Of all recordings, in the order of the schedule."""
+        return [observable.key for observable in self.observables]
+
+    @cached_property
+    def graph(self) -> nir.NIRGraph:
+        """The graph that the reference is of."""
+        data = self._dataset(GRAPH, "it holds no graph")
+        with tempfile.NamedTemporaryFile(suffix=".nir") as temporary:
+            temporary.write(bytes(data[()]))
+            temporary.flush()
+            return read(temporary.name)
+
+    def shape(self, observable: Observable) -> Shape:
+        """[time, *batch, *features]."""
+        return (self.steps, *self.batch, *observable.features)
+
+    def pieces(self, observable: Observable) -> Iterator[np.ndarray]:
+        """The recording chunk by chunk, [time, *batch, *features], in the dtype of the run."""
+        for start in range(0, self.steps, self.chunk):
+            yield self.read(observable, start, min(self.steps, start + self.chunk))
+
+    def read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
+        """Some steps of a recording, [time, *batch, *features]. **Raises** `FileError`."""
+        where = "/".join(
+            [*(f"nodes/{self.rename(n)}" for n in observable.path), "observables", observable.name]
+        )
+        if observable.form == "events":
+            flat = self._events(where, observable, start, stop)
+        else:
+            data = self._dataset(f"{where}/data", "it lacks a recording")
+            if data.shape != (self.samples, self.steps, observable.neurons):
+                raise FileError(f"{self.path}: {where} has shape {data.shape}")
+            try:
+                flat = data[:, start:stop]
+            except OSError as error:
+                raise FileError(f"{self.path}: {where} is damaged: {error}") from error
+        shaped = flat.swapaxes(0, 1).reshape(stop - start, *self.batch, *observable.features)
+        return shaped.astype(self.dtype)
+
+    def _events(self, where: str, observable: Observable, start: int, stop: int) -> np.ndarray:
+        idx = self._dataset(f"{where}/idx", "it lacks a recording")
+        time = self._dataset(f"{where}/time", "it lacks a recording")
+        flat = np.zeros((self.samples, stop - start, observable.neurons), bool)
+        for sample in range(self.samples):
+            own = np.asarray(idx[sample])
+            steps = np.floor(np.asarray(time[sample]) / self.discretization.dt)
+            here = (own >= 0) & (steps >= start) & (steps < stop)
+            if (own[here] >= observable.neurons).any():
+                raise FileError(f"{self.path}: {where} has an event of neuron {own.max()}")
+            flat[sample, steps[here].astype(np.int64) - start, own[here]] = True
+        return flat
+
+    def verify_content(self, advance: Callable[[int], object] = lambda steps: None) -> None:
+        """Compute every hash again. **Raises** `FileError` for numbers that were changed.
+
+        Arguments:
+            advance: called with a number of steps as the work goes on.
+        """
+        leaves: dict[str, Stream] = {
+            o.key: (self.dtype, self.shape(o), lambda o=o: self._counted(o, advance))
+            for o in self.observables
+        }
+        found = streamed_digests(leaves)
+        for entry in self.header["recordings"]:
+            key = entry["key"]
+            for number, (own, wanted) in enumerate(
+                zip(found.pieces[key], entry["chunks"], strict=True)
+            ):
+                if own != wanted:
+                    first = number * self.chunk
+                    last = min(self.steps, first + self.chunk) - 1
+                    raise FileError(
+                        f"{self.path}: {key!r} does not match its digest in steps {first} to "
+                        f"{last}: the file was changed or is damaged; get it again from where it "
+                        "came"
+                    )
+        if found.total != self.digest:
+            raise FileError(f"{self.path}: the recordings do not match the digest of the file")
+
+    def _counted(
+        self, observable: Observable, advance: Callable[[int], object]
+    ) -> Iterator[np.ndarray]:
+        for piece in self.pieces(observable):
+            yield piece
+            advance(len(piece))
+
+    def _dataset(self, name: str, otherwise: str) -> Any:
+        current: Any = self.file
+        for part in name.split("/"):
+            if not isinstance(current, h5py.Group) or not isinstance(
+                current.get(part, getlink=True), h5py.HardLink
+            ):
+                raise FileError(f"{self.path}: {name} is missing; {otherwise}")
+            current = current[part]
+        if not isinstance(current, h5py.Dataset):
+            raise FileError(f"{self.path}: {name} is missing; {otherwise}")
+        check_dataset(current, f"{self.path}: {name}")
+        return current
+
+
+def _observable(entry: dict[str, Any]) -> Observable:
+    return Observable(
+        entry["key"],
+        tuple(entry["path"]),
+        entry["observable"],
+        tuple(entry["features"]),
+        entry["form"],
+        entry["spiking"],
+    )
+
+
+def entry_of(observable: Observable, node_digest: str, chunks: Sequence[str]) -> dict[str, Any]:
+    """A recording in the header."""
+    return {
+        "key": observable.key,
+        "path": list(observable.path),
+        "observable": observable.name,
+        "features": list(observable.features),
+        "form": observable.form,
+        "spiking": observable.spiking,
+        "digest": node_digest,
+        "chunks": list(chunks),
+    }

@@ -1,0 +1,96 @@
+"""From times to steps, by one rule for every kind of event.
+
+An event at time t belongs to step floor(t / dt). Whole numbers of ticks are divided exactly. Of
+other times the quotient is rounded, so that one written as k*dt can come out just below k: what
+lies within 1e-6 of a step's beginning belongs to that step.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from nirx.errors import InputError, warn_caller
+
+__all__ = ["Clock"]
+
+NEAR = 1e-6
+"""Of a step."""
+EXACT = 2**53
+MOST_STEPS = 2**40
+"""Beyond this a time is taken for a mistake in its unit."""
+
+
+class Clock:
+    """Turns times into steps.
+
+    Arguments:
+        unit: length of one tick, in the unit of dt.
+        dt: length of a step.
+        start: time, in ticks, at which step 0 begins.
+    """
+
+    def __init__(self, unit: float, dt: float, start: float = 0):
+        ratio = Fraction(repr(float(unit))) / Fraction(
+            repr(float(dt))
+        )  # 1e-6 is meant, not its binary form
+        self._ratio, self._ticks, self._start = ratio, float(1 / ratio), start
+        self.moved = 0
+        """Events that were counted to the step that begins just after them."""
+        self._count, self._last = 0, 0
+
+    def steps(self, times: np.ndarray, where: str) -> np.ndarray:
+        """Step of each time, int64.
+
+        Arguments:
+            times: in ticks.
+
+        **Raises**: `InputError` for one that is negative, far too late or no number.
+        """
+        if not times.size:
+            return np.zeros(0, np.int64)
+        if times.dtype.kind in "iub" and float(self._start).is_integer():
+            self._check(int(times.min()), int(times.max()), where)
+            if self._ratio.numerator <= 1000 and int(times.max()) < EXACT:
+                ticks = times.astype(np.int64) - int(self._start)
+                return self._noted(ticks * self._ratio.numerator // self._ratio.denominator)
+        exact = times.astype(np.float64)
+        self._check(float(exact.min()), float(exact.max()), where)
+        return self._noted(self._rounded((exact - self._start) / self._ticks))
+
+    def length(self, end: float, where: str) -> int:
+        """Number of whole steps up to a time."""
+        return int(self.steps(np.array([end], np.float64), where)[0])
+
+    def warn(self, where: str) -> None:
+        """Warn of what looks wrong about the times so far, once."""
+        if self._count > 1 and self._last == 0:
+            warn_caller(f"{where}: all events fall into step 0; is the unit of time right?")
+        if self.moved:
+            warn_caller(
+                f"{where}: {self.moved} events lie within {NEAR} steps before the beginning of a "
+                "step and are counted to it; plain floor(t/dt) finds the step before. Write "
+                "times in the middle of their step"
+            )
+        self.moved = 0
+
+    def _noted(self, steps: np.ndarray) -> np.ndarray:
+        self._count, self._last = self._count + steps.size, max(self._last, int(steps.max()))
+        return steps
+
+    def _rounded(self, quotient: np.ndarray) -> np.ndarray:
+        down, near = np.floor(quotient), np.rint(quotient)
+        moved = (near > down) & (near - quotient <= NEAR)
+        self.moved += int(np.count_nonzero(moved))
+        return np.where(moved, near, down).astype(np.int64)
+
+    def _check(self, least: float, most: float, where: str) -> None:
+        if not least >= self._start:
+            raise InputError(f"{where}: time {least} is before the start, {self._start}")
+        step = (most - self._start) / self._ticks
+        if not step < MOST_STEPS:
+            raise InputError(
+                f"{where}: time {most} is in step {step:.3g}; is "
+                "the unit right, and does the clock begin at 0? (options unit=, start=first)"
+            )

@@ -1,0 +1,101 @@
+"""`"poisson:rate=0.2,height=1"`: what is read from it, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nirx.errors import InputError, did_you_mean
+
+__all__ = ["Options", "split_text"]
+
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+"""Of times, where dt is in seconds."""
+
+
+class Options:
+    """The options of a source.
+
+    Arguments:
+        kind: its name.
+        values: option -> text.
+        known: names of options that it takes.
+
+    **Raises**: `InputError` for an unknown option.
+    """
+
+    def __init__(self, kind: str, values: dict[str, str], known: Sequence[str]):
+        self.kind, self._values = kind, values
+        for name in values:
+            if name not in known:
+                hint = did_you_mean(name, known) or "it takes none"
+                raise InputError(f"{kind}: no option {name!r}; {hint}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def number(
+        self, name: str, default: float, low: float = -math.inf, high: float = math.inf
+    ) -> float:
+        """A finite number between two bounds. **Raises** `InputError`."""
+        text = self._values.get(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and low <= value <= high):
+            bounds = "" if low == -math.inf else f" between {low:g} and {high:g}"
+            raise InputError(f"{self.kind}: {name}={text!r}; expected a number{bounds}")
+        return value
+
+    def whole(self, name: str, default: int | None, low: int = 0) -> int | None:
+        """A whole number. **Raises** `InputError`."""
+        text = self._values.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) >= low):
+            raise InputError(f"{self.kind}: {name}={text!r}; expected a whole number from {low} on")
+        return int(text)
+
+    def text(self, name: str, default: str, choices: Sequence[str] = ()) -> str:
+        """A text, perhaps one of a few. **Raises** `InputError`."""
+        value = self._values.get(name, default)
+        if choices and value not in choices:
+            raise InputError(
+                f"{self.kind}: {name}={value!r}; {did_you_mean(value, choices)} "
+                f"(expected {' or '.join(choices)})"
+            )
+        return value
+
+    def unit(self, default: float) -> float:
+        """The option `unit`: s, ms, us, ns, or a number in the unit of dt. **Raises** it too."""
+        text = self._values.get("unit", "")
+        if text in UNITS:
+            return UNITS[text]
+        value = self.number("unit", default)
+        if value <= 0:
+            raise InputError(f"{self.kind}: unit={text!r}; expected a number above 0, or us, ms, s")
+        return value
+
+
+def split_text(text: str) -> tuple[str, str, dict[str, str]]:
+    """Kind, what stands before the first option, and the options.
+
+    **Raises**: `InputError` for what has no such form.
+    """
+    kind, _, rest = text.partition(":")
+    head: list[str] = []
+    values: dict[str, str] = {}
+    for item in rest.split(",") if rest else []:
+        name, equals, value = (part.strip() for part in item.partition("="))
+        if not equals and not values:
+            head.append(item)
+            continue
+        if not equals or not name:
+            raise InputError(f"{kind}: {item!r} in {text!r}; expected option=value")
+        if name in values:
+            raise InputError(f"{kind}: the option {name!r} is given twice")
+        values[name] = value
+    return kind.strip(), ",".join(head).strip(), values

@@ -1,0 +1,54 @@
+"""A file whose content is known by its hash, and that must stay as it was."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from nirx.errors import FileError
+
+__all__ = ["Watched"]
+
+BLOCK = 2**20
+
+
+class Watched:
+    """A file that a source reads from for as long as a run takes.
+
+    Arguments:
+        path: hashed once, in blocks.
+
+    **Raises**: `FileError` if it is missing, not a file or unreadable.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        if not path.is_file():
+            raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+        try:
+            with open(path, "rb") as stream:
+                self._seen = self._stamp()
+                hasher = hashlib.sha256()
+                while block := stream.read(BLOCK):
+                    hasher.update(block)
+        except OSError as error:
+            raise FileError(f"{path}: {error.strerror or error}") from error
+        self.sha256 = hasher.hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._seen[0]
+
+    def check(self) -> None:
+        """**Raises** `FileError` if the file was changed since it was hashed."""
+        try:
+            now = self._stamp()
+        except OSError as error:
+            raise FileError(f"{self.path}: {error.strerror or error}") from error
+        if now != self._seen:
+            raise FileError(f"{self.path}: was changed while it was read; start again")
+
+    def _stamp(self) -> tuple[int, int]:
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns

@@ -1,0 +1,1 @@
+"""Verification of a recording against a reference file; the public face is `nirx.verify`."""

@@ -1,0 +1,89 @@
+"""A verification as a table: one row per recording, then where and how it departs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from nirx.tables import MOST_ROWS, cell, render
+
+if TYPE_CHECKING:
+    from nirx.verification.result import NodeVerdict, Verification
+
+__all__ = ["remarks", "verdict_table", "verification_text"]
+
+MOST_NAMES = 8
+
+
+def verdict_table(found: Verification) -> Table:
+    """One row per recording; what is exact is not told apart further."""
+    title = f"{found.observed} against {found.reference}"
+    table = Table(title=cell(title), title_justify="left")
+    for heading in ("recorded", "verdict", "from step", "differing", "of", "what"):
+        right = heading in ("from step", "differing", "of")
+        table.add_column(heading, justify="right" if right else "left")
+    for node in found.nodes[:MOST_ROWS]:
+        first = node.first_divergence
+        table.add_row(
+            cell(node.key + " (spikes)" * node.spikes),
+            "FAILS" if node.verdict == "fails" else node.verdict,
+            "" if first is None else str(first.step),
+            f"{node.differing:,}",
+            f"{node.elements:,}",
+            cell(_what(node)),
+        )
+    if len(found.nodes) > MOST_ROWS:
+        table.add_row(f"... and {len(found.nodes) - MOST_ROWS} more", "", "", "", "", "")
+    return table
+
+
+def remarks(found: Verification) -> list[str]:
+    """Where the recording departs, and what was not compared."""
+    lines = []
+    if found.first_divergence is not None:
+        lines.append(f"departs first at {cell(found.first_divergence)}")
+    lines += [
+        f"{cell(node.key)}: {node.kind}"
+        for node in found.nodes
+        if node.kind and node.follows is None
+    ][:MOST_ROWS]
+    lines += [str(cell(sentence)) for sentence in found.why]
+    if found.not_observed:
+        names = ", ".join(str(cell(key)) for key in found.not_observed[:MOST_NAMES])
+        more = len(found.not_observed) - MOST_NAMES
+        lines.append(f"not observed: {names}" + (f" and {more} more" if more > 0 else ""))
+    part = "the first " if found.partial else ""
+    samples = f"{found.samples} sample{'s' * (found.samples != 1)}"
+    lines.append(f"compared: {part}{found.steps:,} steps of {samples}")
+    lines.append(f"allowed: {cell(found.tolerance)}")
+    lines.append(f"reference: SHA-256 {found.digest}")
+    lines.append(f"verdict: {found.verdict}")
+    return lines
+
+
+def verification_text(found: Verification) -> str:
+    """The table and the remarks as plain text."""
+    return "\n".join([render(verdict_table(found)), *remarks(found)])
+
+
+def _what(node: NodeVerdict) -> str:
+    if node.verdict == "exact":
+        return ""
+    text = _of_spikes(node) if node.spikes else _of_values(node)
+    return text if node.follows is None else f"follows {node.follows}; {text}"
+
+
+def _of_spikes(node: NodeVerdict) -> str:
+    rate = f"rates off by {node.rate_error:.3g} at most"
+    alone = f"{node.missing:,} missing, {node.extra:,} too many of {node.expected:,}"
+    if node.by == "jitter":
+        return f"spikes off by {node.jitter} step{'s' * (node.jitter > 1)} at most"
+    if node.by == "rate":
+        return f"passes by its rates only: {rate}; {alone}"
+    return f"{node.kind}; {rate}" if node.missing + node.extra < 2 else f"{alone}; {rate}"
+
+
+def _of_values(node: NodeVerdict) -> str:
+    text = f"off by {node.error:.4g} at most"
+    return text if node.lsb_error is None else f"{text}, {node.lsb_error:.4g} LSB"

@@ -1,0 +1,91 @@
+"""What a recording may be off by and still pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from types import MappingProxyType
+from typing import Any
+
+from nirx.errors import InputError, did_you_mean
+
+__all__ = ["Tolerance", "make_tolerance"]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The default asks for equal numbers.
+
+    Arguments:
+        jitter: steps that a single spike may be early or late.
+        rate: relative error of the number of spikes, of every neuron in every sample, with
+            which a node passes even if single spikes differ.
+        lsb: size of one least significant bit by key, in the unit of the value; the key None
+            stands for all that are not named.
+        membrane: how many LSB a value may be off.
+    """
+
+    jitter: int = 0
+    rate: float = 0.0
+    lsb: Mapping[str | None, float] = field(default_factory=dict)
+    membrane: float = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "lsb", MappingProxyType(dict(self.lsb)))
+
+    def lsb_of(self, key: str) -> float | None:
+        """One LSB of a recording; None where nothing was said of it."""
+        return self.lsb.get(key, self.lsb.get(None))
+
+    def __str__(self) -> str:
+        parts = []
+        if self.jitter:
+            parts.append(f"spikes within {self.jitter} step{'s' * (self.jitter > 1)}")
+        if self.rate:
+            parts.append(f"or numbers of spikes within {self.rate:.3%}")
+        if self.membrane:
+            sizes = [f"{k or 'one'}: {v:g}" for k, v in self.lsb.items()]
+            parts.append(f"values within {self.membrane:g} LSB ({', '.join(sizes)})")
+        return ", ".join(parts) or "equal numbers"
+
+
+def make_tolerance(
+    jitter: Any,
+    rate: Any,
+    lsb: Any,
+    membrane: Any,
+    values: Sequence[str],
+    spikes: Sequence[str] = (),
+) -> Tolerance:
+    """A caller's tolerances, checked.
+
+    Arguments:
+        values, spikes: keys of the recordings that hold either.
+
+    **Raises**: `InputError`.
+    """
+    if isinstance(jitter, bool) or not isinstance(jitter, int) or jitter < 0:
+        raise InputError(f"jitter={jitter!r}; expected a whole number of steps, 0 or more")
+    for name, value in (("rate", rate), ("membrane", membrane)):
+        if not _is_number(value) or not 0 <= value < math.inf:
+            raise InputError(f"{name}={value!r}; expected a number, 0 or more")
+    sizes: dict[str | None, float] = {}
+    if lsb is not None:
+        sizes = dict(lsb) if isinstance(lsb, Mapping) else {None: lsb}
+    for key, size in sizes.items():
+        where = "lsb" if key is None else f"lsb[{key!r}]"
+        if not _is_number(size) or not 0 < size < math.inf:
+            raise InputError(f"{where}={size!r}; expected a positive number: the size of one LSB")
+        if key in spikes:
+            raise InputError(f"{where}: {key!r} holds spikes; an LSB is of a value such as v")
+        if key is not None and key not in values:
+            raise InputError(f"{where}: no such recording; {did_you_mean(str(key), values)}")
+    if membrane and not sizes:
+        raise InputError(f"membrane={membrane!r} counts LSB; say by lsb= how large one is")
+    return Tolerance(jitter, float(rate), {k: float(v) for k, v in sizes.items()}, float(membrane))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,0 +1,131 @@
+"""Spike matching against brute force, whatever the cuts of the stream; whole-step shifts."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nirx.verification.spike_matching import Matching
+from nirx.verification.whole_shift import MOST, WholeShift
+
+TRAINS = st.lists(st.integers(0, 2), min_size=9, max_size=9)
+CUTS = st.lists(st.integers(0, 9), max_size=4).map(lambda own: sorted({0, 9, *own}))
+
+
+def most_pairs(a: list[int], b: list[int], jitter: int) -> int:
+    """The largest one-to-one matching, by augmenting paths: no thought of an order in time."""
+    partner: dict[int, int] = {}
+
+    def find(i: int, tried: set[int]) -> bool:
+        for j in range(len(b)):
+            if abs(a[i] - b[j]) <= jitter and j not in tried:
+                tried.add(j)
+                if j not in partner or find(partner[j], tried):
+                    partner[j] = i
+                    return True
+        return False
+
+    return sum(find(i, set()) for i in range(len(a)))
+
+
+def spikes(train: list[int]) -> list[int]:
+    return [step for step, count in enumerate(train) for _ in range(count)]
+
+
+def matched(a: np.ndarray, b: np.ndarray, jitter: int, cuts: list[int]) -> Matching:
+    matching = Matching(jitter)
+    for start, stop in itertools.pairwise(cuts):
+        matching.take(start, a[start:stop], b[start:stop])
+    matching.finish()
+    return matching
+
+
+@settings(max_examples=400, deadline=None)
+@given(TRAINS, TRAINS, st.integers(0, 4), CUTS)
+def test_no_matching_leaves_fewer_alone(one, two, jitter, cuts):
+    a, b = np.array(one)[:, None], np.array(two)[:, None]
+    found = matched(a, b, jitter, cuts)
+    pairs = most_pairs(spikes(one), spikes(two), jitter)
+    assert found.missing == sum(one) - pairs
+    assert found.extra == sum(two) - pairs
+    assert found.widest <= jitter
+    assert (found.first is None) == (found.missing + found.extra == 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(TRAINS, min_size=6, max_size=6), st.integers(0, 3), CUTS)
+def test_columns_and_cuts_do_not_matter(trains, jitter, cuts):
+    a, b = np.array(trains[:3]).T, np.array(trains[3:]).T
+    whole = matched(a, b, jitter, [0, 9])
+    cut = matched(a, b, jitter, cuts)
+    alone = [matched(a[:, [k]], b[:, [k]], jitter, cuts) for k in range(3)]
+    for one in ("missing", "extra"):
+        assert getattr(whole, one) == getattr(cut, one) == sum(getattr(m, one) for m in alone)
+    assert whole.first == cut.first
+    firsts = [m.first.step for m in alone if m.first is not None]
+    assert (whole.first.step if whole.first else None) == min(firsts, default=None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TRAINS, TRAINS, st.integers(0, 3))
+def test_the_place_is_one_where_the_trains_differ(one, two, jitter):
+    found = matched(np.array(one)[:, None], np.array(two)[:, None], jitter, [0, 4, 9])
+    if found.first is not None:
+        step = found.first.step
+        assert (found.first.reference, found.first.other) == (one[step], two[step])
+        assert one[step] != two[step]
+        # What lies before it can be matched in full, as far as it is out of its reach.
+        before = [[n * (k < step - jitter) for k, n in enumerate(t)] for t in (one, two)]
+        assert sum(before[0]) == 0 or most_pairs(spikes(before[0]), spikes(two), jitter) == sum(
+            before[0]
+        )
+
+
+def test_without_jitter_it_is_the_first_difference():
+    a, b = np.zeros((50, 3), int), np.zeros((50, 3), int)
+    a[20, 2] = b[30, 0] = 1
+    found = matched(a, b, 0, [0, 7, 50])
+    assert found.first is not None
+    assert (found.first.step, found.first.column) == (20, 2)
+    assert (found.missing, found.extra) == (1, 1)
+
+
+def test_counts_are_taken_together():
+    a, b = np.zeros((3, 1), int), np.zeros((3, 1), int)
+    a[0], b[2] = 2**30, 2**30 - 1
+    found = matched(a, b, 2, [0, 3])
+    assert (found.missing, found.extra, found.widest) == (1, 0, 2)
+
+
+def shift_of(a: np.ndarray, b: np.ndarray, cuts: list[int]) -> int | None:
+    test = WholeShift(a.shape[1], a.dtype)
+    for start, stop in itertools.pairwise([*cuts, len(a)]):
+        test.take(a[start:stop], b[start:stop])
+    return test.found
+
+
+@pytest.mark.parametrize("shift", [k for k in range(-MOST, MOST + 1) if k])
+@pytest.mark.parametrize("cuts", [[0], [0, 1, 2, 3, 40], list(range(0, 60, 5))], ids=len)
+def test_every_shift_is_found(shift, cuts):
+    a = (np.random.default_rng(abs(shift)).random((60, 4)) < 0.3).astype(np.float32)
+    b = np.zeros_like(a)
+    if shift > 0:
+        b[shift:] = a[:-shift]
+    else:
+        b[:shift] = a[-shift:]
+    assert shift_of(a, b, cuts) == shift
+    worse = b.copy()
+    worse[30, 2] = 1 - worse[30, 2]
+    assert shift_of(a, worse, cuts) is None
+
+
+def test_what_can_be_two_shifts_is_none():
+    a = np.zeros((40, 1))
+    a[::4] = 1
+    assert shift_of(a, np.roll(a, 2, axis=0), [0]) is None
+    assert shift_of(np.zeros((40, 1)), np.zeros((40, 1)), [0]) is None
+    assert shift_of(a, np.zeros((40, 1)), [0]) is None
