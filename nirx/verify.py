@@ -15,6 +15,7 @@ from nirx.archive import check_target, write_whole
 from nirx.errors import FileError, InputError, warn_caller
 from nirx.hdf5_heap import refuse_endless_heaps
 from nirx.reading import file_path
+from nirx.references.damage import damage_as_file_error
 from nirx.references.layout import Observable
 from nirx.references.reading import ReferenceFile
 from nirx.verification.explain import explain
@@ -25,7 +26,7 @@ from nirx.verification.other_backend import of_backend
 from nirx.verification.other_files import of_file
 from nirx.verification.picture import draw
 from nirx.verification.result import NodeVerdict, Verdict, Verification
-from nirx.verification.subject import Subject, damage_as_file_error, open_subject
+from nirx.verification.subject import Subject, open_subject
 from nirx.verification.tolerance import make_tolerance
 
 __all__ = ["open_reference", "verify"]

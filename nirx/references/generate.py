@@ -122,20 +122,13 @@ def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
     options = {"reproducible": True}
     backend = find_backend(plan.backend)
     run = backend.prepare(plan.graph, plan.schedule.discretization, plan.dtype, **options)
-    keys = [_probe_key(o) for o in plan.observables]
+    keys = [o.probe for o in plan.observables]
     state = parts.state_after(done - 1) if done else None
     for number in range(done, len(plan.cuts)):
         start, stop = plan.cuts[number]
         _, state, found = run(plan.source.read(start, stop), state, keys)
         parts.write(number, [np.asarray(found[key]) for key in keys], state)
         advance(stop - start)
-
-
-def _probe_key(observable: Observable) -> tuple[str, ...]:
-    """Never ambiguous, whatever nodes are called."""
-    if observable.name in ("input", "spikes", "output"):
-        return observable.path
-    return (*observable.path, observable.name)
 
 
 def _assemble(plan: Plan, parts: Parts, out: Path) -> str:

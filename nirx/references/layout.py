@@ -14,7 +14,7 @@ from nirx.paths import Path, format_path
 from nirx.recording import Probe, resolve_record
 from nirx.schedule import Schedule
 
-__all__ = ["FORMS", "Form", "Observable", "observables"]
+__all__ = ["FORMS", "Form", "Observable", "observables", "variable_of"]
 
 Form = Literal["bool", "values", "events"]
 FORMS = ("dense", "events")
@@ -22,6 +22,11 @@ FORMS = ("dense", "events")
 
 INPUT, SPIKES, OUTPUT = "input", "spikes", "output"
 """Names of observables; state variables keep their own (v, i)."""
+
+
+def variable_of(name: str) -> str | None:
+    """The state variable that an observable's name stands for; None for a node's output."""
+    return None if name in (INPUT, SPIKES, OUTPUT) else name
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,16 @@ class Observable:
     features: Shape
     form: Form
     spiking: bool
+
+    @property
+    def variable(self) -> str | None:
+        """The state variable; None for the node's output (or input)."""
+        return variable_of(self.name)
+
+    @property
+    def probe(self) -> tuple[str, ...]:
+        """A key of `net.run(record=...)` that is never ambiguous, whatever nodes are called."""
+        return self.path if self.variable is None else (*self.path, self.variable)
 
     @property
     def neurons(self) -> int:

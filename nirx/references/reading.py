@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -14,18 +15,22 @@ import numpy as np
 
 from nirx.digest import Stream, streamed_digests
 from nirx.discretization import Discretization
-from nirx.errors import FileError
+from nirx.errors import FileError, NirxWarning
 from nirx.file_names import MARK, MARK_VALUE, encode_name
+from nirx.graph_digest import graph_digest
 from nirx.hdf5_tree import check_dataset
 from nirx.ops import Shape
 from nirx.reading import file_path, read
+from nirx.references.damage import damage_as_file_error
 from nirx.references.header import unsealed
 from nirx.references.layout import Observable
 
-__all__ = ["GRAPH", "HEADER", "ReferenceFile"]
+__all__ = ["GRAPH", "HEADER", "ReferenceFile", "entry_of"]
 
 HEADER, GRAPH = "nirx/header", "nirx/graph"
 MOST_HEADER = 64 * 2**20
+EVENTS = 2**16
+"""Events that are read together."""
 
 
 class ReferenceFile:
@@ -66,6 +71,7 @@ class ReferenceFile:
             self.discretization = Discretization.from_json(self.header["discretization"])
         except (KeyError, TypeError) as error:
             raise FileError(f"{self.path}: the header lacks {error}") from error
+        self._cursors: dict[str, tuple[int, list[int]]] = {}
         self.rename: Callable[[str], str] = (
             encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
         )
@@ -93,6 +99,10 @@ class ReferenceFile:
     @cached_property
     def graph(self) -> nir.NIRGraph:
         """The graph that the reference is of."""
+        with damage_as_file_error(self.path):
+            return self._graph()
+
+    def _graph(self) -> nir.NIRGraph:
         data = self._dataset(GRAPH, "it holds no graph")
         with tempfile.NamedTemporaryFile(suffix=".nir") as temporary:
             temporary.write(bytes(data[()]))
@@ -110,6 +120,10 @@ class ReferenceFile:
 
     def read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         """Some steps of a recording, [time, *batch, *features]. **Raises** `FileError`."""
+        with damage_as_file_error(self.path):
+            return self._read(observable, start, stop)
+
+    def _read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         where = "/".join(
             [*(f"nodes/{self.rename(n)}" for n in observable.path), "observables", observable.name]
         )
@@ -119,10 +133,7 @@ class ReferenceFile:
             data = self._dataset(f"{where}/data", "it lacks a recording")
             if data.shape != (self.samples, self.steps, observable.neurons):
                 raise FileError(f"{self.path}: {where} has shape {data.shape}")
-            try:
-                flat = data[:, start:stop]
-            except OSError as error:
-                raise FileError(f"{self.path}: {where} is damaged: {error}") from error
+            flat = data[:, start:stop]
         shaped = flat.swapaxes(0, 1).reshape(stop - start, *self.batch, *observable.features)
         return shaped.astype(self.dtype)
 
@@ -130,23 +141,46 @@ class ReferenceFile:
         idx = self._dataset(f"{where}/idx", "it lacks a recording")
         time = self._dataset(f"{where}/time", "it lacks a recording")
         flat = np.zeros((self.samples, stop - start, observable.neurons), bool)
+        # Chunks are mostly read one after the other: go on where the last one ended.
+        at, offsets = self._cursors.get(where, (0, [0] * self.samples))
+        offsets = list(offsets) if at == start else [0] * self.samples
         for sample in range(self.samples):
-            own = np.asarray(idx[sample])
-            steps = np.floor(np.asarray(time[sample]) / self.discretization.dt)
-            here = (own >= 0) & (steps >= start) & (steps < stop)
-            if (own[here] >= observable.neurons).any():
-                raise FileError(f"{self.path}: {where} has an event of neuron {own.max()}")
-            flat[sample, steps[here].astype(np.int64) - start, own[here]] = True
+            while offsets[sample] < idx.shape[1]:
+                block = slice(offsets[sample], offsets[sample] + EVENTS)
+                own = np.asarray(idx[sample, block])
+                steps = np.floor(np.asarray(time[sample, block]) / self.discretization.dt)
+                before_stop = (own >= 0) & (steps < stop)
+                count = len(own) if before_stop.all() else int(before_stop.argmin())
+                here = steps[:count] >= start
+                neurons = own[:count][here]
+                if (neurons >= observable.neurons).any():
+                    raise FileError(f"{self.path}: {where} has an event of neuron {own.max()}")
+                flat[sample, steps[:count][here].astype(np.int64) - start, neurons] = True
+                offsets[sample] += count
+                if count < len(own):
+                    break
+        self._cursors[where] = stop, offsets
         return flat
 
     def verify_content(self, advance: Callable[[int], object] = lambda steps: None) -> None:
-        """Compute every hash again. **Raises** `FileError` for numbers that were changed.
+        """Compute every hash again, of the recordings and of the graph.
+
+        **Raises**: `FileError` for what was changed.
 
         Arguments:
-            advance: called with a number of steps as the work goes on.
+            advance: called with a number of steps as the work goes on; they add up to `steps`.
         """
+        seen = told = 0
+
+        def count(steps: int) -> None:  # each recording is read in turn
+            nonlocal seen, told
+            seen += steps
+            now = seen // max(1, len(self.observables))
+            advance(now - told)
+            told = now
+
         leaves: dict[str, Stream] = {
-            o.key: (self.dtype, self.shape(o), lambda o=o: self._counted(o, advance))
+            o.key: (self.dtype, self.shape(o), lambda o=o: self._counted(o, count))
             for o in self.observables
         }
         found = streamed_digests(leaves)
@@ -165,6 +199,14 @@ class ReferenceFile:
                     )
         if found.total != self.digest:
             raise FileError(f"{self.path}: the recordings do not match the digest of the file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NirxWarning)  # whoever made the reference saw them
+            graph = graph_digest(self.graph)
+        if graph != self.header.get("graph_sha256"):
+            raise FileError(
+                f"{self.path}: the graph does not match its digest: the file was changed or is "
+                "damaged; get it again from where it came"
+            )
 
     def _counted(
         self, observable: Observable, advance: Callable[[int], object]

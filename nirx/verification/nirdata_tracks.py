@@ -17,13 +17,13 @@ from nirx.errors import FileError, InputError
 from nirx.file_names import MARK, MARK_VALUE, decode_name
 from nirx.hdf5_tree import MOST_DEPTH
 from nirx.paths import Path, format_path
-from nirx.references.layout import Observable
+from nirx.references.layout import Observable, variable_of
 from nirx.references.sources.binning import Clock
 from nirx.references.sources.event_source import EventSource
 from nirx.references.sources.hdf5 import Column, OpenFile
 from nirx.references.sources.protocol import Wanted
 from nirx.verification.other import Other, Track
-from nirx.verification.subject import Subject, variable_of
+from nirx.verification.subject import Subject
 
 __all__ = ["of_nirdata"]
 

@@ -10,7 +10,7 @@ from nirx.backend import find_backend
 from nirx.errors import InputError
 from nirx.references.layout import Observable
 from nirx.verification.other import Other, Track
-from nirx.verification.subject import Subject, probe_of
+from nirx.verification.subject import Subject
 
 __all__ = ["of_backend"]
 
@@ -45,13 +45,13 @@ class _Run:
             subject.file.dtype,
             reproducible=True,
         )
-        self._keys = [probe_of(o) for o in subject.file.observables]
+        self._keys = [o.probe for o in subject.file.observables]
         self._span, self._state, self._found = (0, 0), None, {}
 
     def read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         if (start, stop) != self._span or not self._found:
             self._go(start, stop)
-        key = probe_of(observable)
+        key = observable.probe
         found = np.asarray(self._found[key])
         expected = (stop - start, *self._subject.file.batch, *observable.features)
         if found.shape != expected:

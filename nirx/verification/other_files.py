@@ -12,13 +12,14 @@ import numpy as np
 from nirx.diagnosis.recording_file import FORMATS, read_recording
 from nirx.errors import FileError
 from nirx.hdf5_tree import MOST_DEPTH
+from nirx.references.damage import damage_as_file_error
 from nirx.references.reading import HEADER, ReferenceFile
 from nirx.references.sources.hdf5 import OpenFile
 from nirx.references.sources.nirdata import GRAPH_DATA
 from nirx.references.sources.watched import Watched
 from nirx.verification.nirdata_tracks import of_nirdata, require_dt
 from nirx.verification.other import Other, Track, by_key, flat_track, of_arrays
-from nirx.verification.subject import Subject, check_content, damage_as_file_error, variable_of
+from nirx.verification.subject import Subject
 
 __all__ = ["of_file"]
 
@@ -57,12 +58,12 @@ def _of_reference(subject: Subject, path: Path, advance: Callable[[int], object]
     with damage_as_file_error(str(path)):
         file = ReferenceFile(path)
     try:
-        check_content(file, advance)
+        file.verify_content(advance)
         dt = subject.file.discretization.dt
         require_dt(str(path), file.discretization.dt, dt)
         tracks, extra = {}, []
         for own in file.observables:
-            observable = subject.of(own.path, variable_of(own.name))
+            observable = subject.of(own.path, own.variable)
             if observable is None:
                 extra.append(own.key)
                 continue

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from nirx.diagnosis.observed import recorded_node
-from nirx.errors import FileError, NirxError, NirxWarning
-from nirx.graph_digest import graph_digest
+from nirx.errors import FileError, NirxWarning
 from nirx.ops import Shape
 from nirx.paths import Path
 from nirx.recording import Probe, resolve_record
-from nirx.references.layout import INPUT, OUTPUT, SPIKES, Observable
+from nirx.references.layout import Observable
 from nirx.references.reading import ReferenceFile
 from nirx.schedule import Schedule, build_schedule
 
-__all__ = ["Subject", "check_content", "open_subject", "probe_of", "variable_of"]
-
-
-def variable_of(name: str) -> str | None:
-    """The state variable that an observable's name stands for; None for a node's output."""
-    return None if name in (INPUT, SPIKES, OUTPUT) else name
-
-
-def probe_of(observable: Observable) -> tuple[str, ...]:
-    """A key of `net.run(record=...)` that is never ambiguous, whatever nodes are called."""
-    variable = variable_of(observable.name)
-    return observable.path if variable is None else (*observable.path, variable)
+__all__ = ["Subject", "open_subject"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +40,12 @@ class Subject:
 
     def read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         """Some steps of a recording, flat: [time, samples, neurons]."""
-        with damage_as_file_error(self.file.path):
-            found = self.file.read(observable, start, stop)
+        found = self.file.read(observable, start, stop)
         return found.reshape(stop - start, self.file.samples, observable.neurons)
 
     def spiking(self, observable: Observable) -> bool:
         """Whether it holds spikes; an Output that passes on spikes does."""
-        if observable.spiking or variable_of(observable.name) is not None:
+        if observable.spiking or observable.variable is not None:
             return observable.spiking
         probe = Probe(observable.key, self.schedule.positions[observable.path], None)
         node = recorded_node(self.schedule, probe)
@@ -71,14 +57,14 @@ class Subject:
 
     @cached_property
     def _known(self) -> dict[tuple[Path, str | None], Observable]:
-        return {(o.path, variable_of(o.name)): o for o in self.file.observables}
+        return {(o.path, o.variable): o for o in self.file.observables}
 
     def record_key(self, observable: Observable) -> str | tuple[str, ...]:
         """Its key as text, if no node bears that text as its name."""
         (probe,) = resolve_record(self.schedule, [observable.key])
         path = self.schedule.nodes[probe.position].path
-        same = (path, probe.variable) == (observable.path, variable_of(observable.name))
-        return observable.key if same else probe_of(observable)
+        same = (path, probe.variable) == (observable.path, observable.variable)
+        return observable.key if same else observable.probe
 
     def inputs(self, start: int, stop: int) -> dict[str, np.ndarray]:
         """What drove the run, as `net.run` takes it."""
@@ -87,8 +73,7 @@ class Subject:
             observable = self.of(self.schedule.nodes[position].path, None)
             if observable is None:
                 raise FileError(f"{self.file.path}: it lacks what Input {name!r} was given")
-            with damage_as_file_error(self.file.path):
-                found[name] = self.file.read(observable, start, stop)
+            found[name] = self.file.read(observable, start, stop)
         return found
 
     def downstream(self, path: Path) -> set[Path]:
@@ -119,7 +104,7 @@ def open_subject(file: ReferenceFile, advance: Callable[[int], object]) -> Subje
 
     **Raises**: `FileError` for anything that does not match its digest.
     """
-    check_content(file, advance)
+    file.verify_content(advance)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NirxWarning)  # whoever made the reference saw them
         schedule, _ = build_schedule(file.graph, file.discretization)
@@ -127,39 +112,3 @@ def open_subject(file: ReferenceFile, advance: Callable[[int], object]) -> Subje
     if lost:
         raise FileError(f"{file.path}: its graph has no {lost[0]!r}, which it holds a recording of")
     return Subject(file, schedule)
-
-
-def check_content(file: ReferenceFile, advance: Callable[[int], object]) -> None:
-    """Compute every digest again: of the recordings and of the graph. **Raises** `FileError`."""
-    seen = told = 0
-
-    def tell(steps: int) -> None:  # each recording is read in turn
-        nonlocal seen, told
-        seen += steps
-        now = seen // max(1, len(file.observables))
-        advance(now - told)
-        told = now
-
-    with damage_as_file_error(file.path):
-        file.verify_content(tell)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NirxWarning)
-            found = graph_digest(file.graph)
-    if found != file.header.get("graph_sha256"):
-        raise FileError(
-            f"{file.path}: the graph does not match its digest: the file was changed or is "
-            "damaged; get it again from where it came"
-        )
-
-
-@contextmanager
-def damage_as_file_error(path: str) -> Iterator[None]:
-    """What h5py says of a damaged file, in any of its ways, as a `FileError`."""
-    try:
-        yield
-    except FileError:
-        raise
-    except NirxError as error:
-        raise FileError(f"{path}: damaged: {error}") from error
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise FileError(f"{path}: damaged: {error}") from error
