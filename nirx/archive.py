@@ -90,13 +90,19 @@ def member_name(name: str) -> str:
     return encode_name(name) if bad else name
 
 
-def check_target(path: Path | None, option: str) -> None:
+def check_target(path: Path | None, option: str, *sources: Any) -> None:
     """Say early, before the work, that a file will not be writable.
+
+    Arguments:
+        sources: what is read; of those that are paths, none may be the file that is written.
 
     **Raises**: `FileError`.
     """
     if path is None:
         return
+    for source in sources:
+        if isinstance(source, str | os.PathLike) and _same_file(path, source):
+            raise FileError(f"{option} {path}: is read too; give the result another name")
     folder = path.absolute().parent
     if path.exists() and not path.is_file():
         # os.replace would put a file in the place of, say, /dev/null.
@@ -105,6 +111,13 @@ def check_target(path: Path | None, option: str) -> None:
         raise FileError(f"{option} {path}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise FileError(f"{option} {path}: the folder {folder} cannot be written to")
+
+
+def _same_file(a: Path, b: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.samefile(a, b)
+    except (OSError, ValueError):  # one of them is not there
+        return False
 
 
 def write_whole(path: Path, write: Callable[[Any], None]) -> None:

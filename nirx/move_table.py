@@ -33,7 +33,9 @@ def fidelity_table(moved: Move) -> Table:
     for key in keys[:MOST_ROWS]:
         spikes = moved.comparison.recordings[moved.comparison.reference][key]
         count = f"{int(spikes.sum()):,}" if key in moved.comparison.spiking else ""
-        table.add_row(cell(key), types[key], count, *(_verdict(run, key) for run in runs))
+        table.add_row(
+            cell(key), types[key], count, *(_verdict(run, key, key in moved.silent) for run in runs)
+        )
     if len(keys) > MOST_ROWS:
         table.add_row(f"... and {len(keys) - MOST_ROWS} more", "", "", *("" for _ in runs))
     return table
@@ -69,11 +71,13 @@ def move_text(moved: Move) -> str:
     return "\n".join([render(fidelity_table(moved)), *remarks(moved)])
 
 
-def _verdict(run: BackendComparison, key: str) -> str:
+def _verdict(run: BackendComparison, key: str, silent: bool) -> str:
     for node in run.nodes:
         if node.key == key:
             if node.first_divergence is not None:
-                return f"DIFFERENT from step {node.first_divergence.step}"
+                return f"{node.differing:,} DIFFER, from step {node.first_divergence.step}"
+            if silent:
+                return "no spikes"
             return "exact" if node.fidelity == "exact" else f"rounding ({node.max_error:.1g})"
     return "-"
 

@@ -28,6 +28,7 @@ __all__ = [
     "bypassed_type",
     "claimed_graph",
     "find_type",
+    "has_neuron",
     "known_names",
     "mapped_type",
     "register_type",
@@ -166,13 +167,14 @@ def bypassed_type(nir_type: type) -> NodeType:
 
 def claimed_graph(graph: nir.NIRGraph) -> NodeType:
     """The entry of a subgraph that a `node_map` claims whole: one Input, one Output."""
-    neuron = any(_has_neuron(node) for node in graph.nodes.values())
+    neuron = any(has_neuron(node) for node in graph.nodes.values())
     return NodeType(nir.NIRGraph, None, _claimed_output, (), neuron)
 
 
-def _has_neuron(node: Any) -> bool:
+def has_neuron(node: Any) -> bool:
+    """Whether a node is a neuron, or a graph with one in it."""
     if isinstance(node, nir.NIRGraph):
-        return any(_has_neuron(below) for below in node.nodes.values())
+        return any(has_neuron(below) for below in node.nodes.values())
     entry = find_type(type(node))
     return entry is not None and entry.neuron
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from nirx.archive import check_target
 from nirx.assemble import dtype_name, load
 from nirx.discretization import Discretization
-from nirx.errors import InputError, NirxWarning
+from nirx.errors import FileError, InputError, NirxWarning
 from nirx.metadata import resolve_discretization
 from nirx.reading import file_path
 from nirx.references.generate import Plan, generate
@@ -21,7 +21,7 @@ from nirx.references.layout import observables
 from nirx.references.sources.choose import source_for
 from nirx.schedule import build_schedule
 
-__all__ = ["COMPRESSIONS", "Reference", "reference"]
+__all__ = ["COMPRESSIONS", "Reference", "check_reference_target", "reference"]
 
 COMPRESSIONS = ("gzip", "lzf", "none")
 
@@ -38,6 +38,8 @@ class Reference:
         keys: of the recordings.
         resumed: steps that an interrupted run had done already.
         recorded_bytes: of all recordings before they are stored.
+        silent: by the key of a recording of spikes, how many neurons never spiked; keys of
+            which all spiked are absent.
     """
 
     path: str
@@ -46,6 +48,12 @@ class Reference:
     keys: tuple[str, ...]
     resumed: int
     recorded_bytes: int
+    silent: Mapping[str, int]
+
+    def __str__(self) -> str:
+        lines = [f"reference: {self.path}", f"digest: {self.digest}", f"steps: {self.steps:,}"]
+        silent = [f"never spiked: {count} of {key}" for key, count in self.silent.items()]
+        return "\n".join([*lines, *silent])
 
 
 def reference(
@@ -96,7 +104,7 @@ def reference(
         expected = ", ".join(map(repr, COMPRESSIONS))
         raise InputError(f"compression={compression!r}; expected one of {expected}")
     target = Path(file_path(out))
-    check_target(target, "out")
+    check_reference_target(target, "out", graph, data)
     own = load(graph)
     kind = dtype_name(dtype)
     chosen = resolve_discretization(own, discretization)
@@ -119,9 +127,22 @@ def reference(
         resumed = steps
         advance(steps)
 
-    total = generate(plan, target, advance, tell)
+    total, silent = generate(plan, target, advance, tell)
     keys = tuple(o.key for o in found)
-    return Reference(str(target), total, source.steps, keys, resumed, plan.recorded_bytes)
+    return Reference(str(target), total, source.steps, keys, resumed, plan.recorded_bytes, silent)
+
+
+def check_reference_target(path: Path, option: str, *sources: Any) -> None:
+    """Say before the work that the file cannot be written, or is not to be.
+
+    **Raises**: `FileError`.
+    """
+    if path.suffix.lower() in OTHER_FILES:
+        raise FileError(f"{option} {path}: a reference is an HDF5 file; call it {path.stem}.h5")
+    check_target(path, option, *sources)
+
+
+OTHER_FILES = (".npz", ".npy", ".csv", ".nir", ".png", ".json")
 
 
 def _sha256(path: str) -> str:

@@ -13,6 +13,7 @@ from torch.fx._symbolic_trace import _assert_is_none
 from torch.fx.node import map_arg
 
 from nirx.errors import InputError, UnsupportedError
+from nirx.node_types import has_neuron
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx.type_map import ABSENT
@@ -192,6 +193,7 @@ class _Interpreter(Ends):
         for part in state_in:
             self._require_own_state(path, part)
         if exported is not None:
+            self._require_one_state(path, module, exported, bool(others))
             value = self.draft.node(path, exported, value, path)
         if not (others or self.exporters.has_state(module)):
             return value
@@ -199,6 +201,15 @@ class _Interpreter(Ends):
         if exported is not None:
             self.stateful_calls.append(result)
         return result
+
+    def _require_one_state(self, path: str, module: Any, node: Any, given: bool) -> None:
+        """A neuron that keeps its state in itself has one, however often it is called."""
+        keeps = not given and not self.exporters.has_state(module) and has_neuron(node)
+        if keeps and path in self.draft.modules.values():
+            raise UnsupportedError(
+                f"{path} ({type(module).__name__}) is called twice in a step and keeps one state "
+                "for both calls, which has no NIR node; use two modules, or pass the state"
+            )
 
     def _require_plain_start(self, path: str, part: Any) -> None:
         start = part.content if isinstance(part, Constant) else None

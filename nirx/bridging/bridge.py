@@ -67,9 +67,26 @@ def find_bridge(name: str) -> Bridge:
     try:
         return found[0].load()
     except ImportError as error:
+        how = f"; pip install {INSTALL[name]}" if name in INSTALL else ""
         raise UnsupportedError(
-            f"bridge {name!r} cannot be imported: {error}; install the library beside nirx"
+            f"bridge {name!r}: its library is not installed, or not whole ({error}){how}"
         ) from error
+
+
+INSTALL = {
+    "torch": '"nirx[torch]"',
+    "jax": '"nirx[jax]"',
+    "norse": "norse",
+    "snntorch": "snntorch nirtorch",
+    "sinabs": "pbr && pip install --no-deps sinabs",
+    "spikingjelly": "spikingjelly",
+    "rockpool": "rockpool",
+    "rockpool-jax": '"rockpool[jax]"',
+    "spyx": "spyx",
+    "slax": "slax",
+    "brainpy": "brainpy brainstate",
+}
+"""What pip is told, with torch or JAX there; tests/libraries/requirements.txt has versions."""
 
 
 def guess_bridge(model: Any) -> str:
@@ -82,8 +99,16 @@ def guess_bridge(model: Any) -> str:
     found = found or [name for name, package in PLAIN.items() if package in packages]
     if len(found) == 1:
         return found[0]
-    what = f"has parts of {' and '.join(found)}" if found else f"is a {type(model).__name__}"
-    raise InputError(f"the model {what}; say source= (one of {', '.join(bridge_names())})")
+    if isinstance(model, type):
+        raise InputError(f"the model is the class {model.__name__}; expected a model made of it")
+    if found:
+        raise InputError(
+            f"the model has parts of {' and '.join(found)}; say which is meant by source= (--from)"
+        )
+    raise InputError(
+        f"the model is a {type(model).__name__}, which is of no library that nirx knows; expected "
+        f"a model of one of {', '.join(bridge_names())} (source=, --from), or a NIR graph"
+    )
 
 
 PLAIN = {"torch": "torch", "jax": "equinox"}

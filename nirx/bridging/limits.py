@@ -51,8 +51,11 @@ class Limits:
         least = (0, 0)
         for form in self.forms:
             for values in itertools.product(*form.values()):
+                own = dict(zip(form, values, strict=True))
+                if own.get("spikes") == "single":
+                    own["max_spikes"] = None  # goes with a count only
                 try:
-                    other = replace(rule, **dict(zip(form, values, strict=True)))
+                    other = replace(rule, **own)
                 except InputError:
                     continue
                 count = sum(_differ(rule, other, name) for name in form)

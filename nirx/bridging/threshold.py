@@ -28,7 +28,7 @@ def threshold_for(
     if rule.threshold == library:
         return own
     towards = np.inf if library == "ge" else -np.inf
-    return np.nextafter(own, np.asarray(towards, dtype))
+    return np.asarray(np.nextafter(own, np.asarray(towards, dtype)))
 
 
 def threshold_from(threshold: np.ndarray, rule: Discretization, library: str) -> np.ndarray:

@@ -34,6 +34,7 @@ app = typer.Typer(
     epilog="Exit status: 0 success, backends agree; 1 backends differ; 2 bad input.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("info")(info_command)
 app.command("run")(run_command)

@@ -68,7 +68,7 @@ def compare_command(
         raise InputError(f"--tolerance {tolerance}; expected a number, 0 or more")
     chosen = _backends(backends)
     if plot is not None:
-        check_target(plot, "--plot")
+        check_target(plot, "--plot", file, input_)
         plotting.check_format(plot.suffix)
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override)

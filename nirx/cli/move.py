@@ -15,9 +15,9 @@ from nirx.cli.compare_table import comparison_payload
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_graph, settle
 from nirx.cli.report import Report
-from nirx.errors import InputError
+from nirx.errors import InputError, NirxError
 from nirx.importing import import_object
-from nirx.move import SEED, Move, move
+from nirx.move import BATCH, SEED, Move, move
 from nirx.move_table import fidelity_table, remarks
 from nirx.tables import cell
 from nirx.writing import write
@@ -74,7 +74,7 @@ def move_command(
     Exit status 0 if no spike differs, 1 if the target (or the source) does something else,
     2 for bad input or a model that the target cannot represent.
     """
-    check_target(out, "--out")
+    check_target(out, "--out", model, input_)
     find_bridge(to)
     found, origin = _found(model, source, input_shape is not None)
     if origin is None:
@@ -87,6 +87,7 @@ def move_command(
         opened = settle(graph, dt, preset, set_, override)
         subject = found
     seed = SEED if random is None and input_ is None else random
+    batch = BATCH if batch is None and input_ is None else batch
     inputs = make_inputs(opened.schedule, dtype_name("float32"), input_, seed, steps, batch, rate)
     moved = move(
         subject,
@@ -113,12 +114,25 @@ def move_command(
 def _found(model: str, source: str | None, shaped: bool) -> tuple[Any, str | None]:
     """The model (or graph, or path of one), and the name of its library if it is a model."""
     if Path(model).exists() or ":" not in model:
+        if Path(model).suffix == ".py" or not Path(model).exists():
+            raise InputError(
+                f"{model}: {'a Python file' if Path(model).exists() else 'no such file'}; expected "
+                "a .nir file or module:object, as in my_package.models:build"
+            )
         if source is not None or shaped:
             raise InputError("--from and --input-shape are for models; a .nir file needs neither")
         return Path(model), None
-    found = import_object(model, "model")
-    if isinstance(found, type) or type(found).__name__ == "function":
-        found = found()
+    try:
+        found = import_object(model, "model")
+        if isinstance(found, type) or type(found).__name__ == "function":
+            found = found()
+    except NirxError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        raise InputError(
+            f"model {model!r} raised {type(error).__name__}: {error}; it has to be a model, or a "
+            "function that makes one without arguments"
+        ) from error
     if isinstance(found, nir.NIRGraph):
         return found, None
     return found, source or guess_bridge(found)

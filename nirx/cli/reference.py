@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from nirx.archive import check_target
 from nirx.assemble import dtype_name
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets, open_graph
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.cli.run import Dtype, Record, record_of
-from nirx.reference import reference
+from nirx.discretization import CHOICES, Discretization
+from nirx.reference import check_reference_target, reference
 from nirx.references.sources.choose import source_for
 from nirx.tables import cell
 
@@ -70,7 +71,7 @@ def reference_command(
     backend. A run that was killed goes on where it stopped. `--record all` (the default),
     `outputs`, or keys such as lif1 and lif1.v.
     """
-    check_target(out, "--out")
+    check_reference_target(out, "--out", file, data)
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override)
     wanted = "outputs" if record == ["outputs"] else record_of(record) or "all"
@@ -102,6 +103,8 @@ def reference_command(
         "batch": list(source.batch),
         "recordings": list(written.keys),
         "resumed_steps": written.resumed,
+        "silent_neurons": dict(written.silent),
+        "discretization": opened.discretization.to_json(),
         "discretization_origin": opened.origin,
         "recorded_bytes": written.recorded_bytes,
         "file_bytes": size,
@@ -115,10 +118,30 @@ def reference_command(
         ("recordings", len(written.keys)),
         ("recorded", f"{bytes_text(written.recorded_bytes)}, {bytes_text(size)} in the file"),
         ("speed", f"{bytes_text(int(written.recorded_bytes / max(seconds, 1e-9)))}/s"),
-        ("discretization", opened.origin),
+        ("step", f"{_step(opened.discretization)} ({opened.origin})"),
     ):
         table.add_row(name, cell(value))
-    return Report(0, payload, (table,), json)
+    parts: list[Any] = [table]
+    if written.silent:
+        parts.append(f"never spiked, so nothing is known of them: {_listed(written.silent)}")
+    return Report(0, payload, tuple(parts), json)
+
+
+def _step(d: Discretization) -> str:
+    default = Discretization()
+    changed = [
+        f"{name}={getattr(d, name)}"
+        for name in CHOICES
+        if getattr(d, name) != getattr(default, name)
+    ]
+    more = [f"{len(d.overrides)} overrides"] if d.overrides else []
+    return ", ".join([f"dt={d.dt:g}", *(changed or ["NIR's forward Euler"]), *more])
+
+
+def _listed(silent: Mapping[str, int]) -> str:
+    rows = [f"{count} of {key}" for key, count in list(silent.items())[:8]]
+    more = f" and {len(silent) - 8} more layers" if len(silent) > 8 else ""
+    return ", ".join(map(str, map(cell, rows))) + more
 
 
 def _resumed(steps: int) -> str:

@@ -80,7 +80,7 @@ def run_command(
     json: Json = False,
 ) -> Report:
     """Run a network over a file of inputs or random spikes; write outputs and recordings."""
-    _check_files(out, state_out)
+    _check_files(out, state_out, file, input_)
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override)
     schedule = opened.schedule
@@ -113,9 +113,9 @@ def record_of(record: list[str] | None) -> Any:
     return "all" if record and "all" in record else record
 
 
-def _check_files(out: Path | None, state_out: Path | None) -> None:
-    check_target(out, "--out")
-    check_target(state_out, "--state-out")
+def _check_files(out: Path | None, state_out: Path | None, *sources: Path | None) -> None:
+    check_target(out, "--out", *sources)
+    check_target(state_out, "--state-out", *sources)
     if out is not None and state_out is not None and out.absolute() == state_out.absolute():
         raise InputError(f"--out and --state-out are both {out}; expected two files")
 

@@ -93,7 +93,9 @@ class Plan:
         }
 
 
-def generate(plan: Plan, out: Path, advance: Advance, tell: Callable[[int], object]) -> str:
+def generate(
+    plan: Plan, out: Path, advance: Advance, tell: Callable[[int], object]
+) -> tuple[str, dict[str, int]]:
     """Compute a reference and write it; goes on where a killed run of the same plan stopped.
 
     Arguments:
@@ -101,12 +103,12 @@ def generate(plan: Plan, out: Path, advance: Advance, tell: Callable[[int], obje
         advance: called with the number of steps that are done.
         tell: called with the number of steps that were there already.
 
-    Returns: the digest of all recordings.
+    Returns: the digest of all recordings, and how many neurons never spiked, by key.
 
     **Raises**: `InputError`, `FileError`.
     """
     recordings = [[o.key, o.form] for o in plan.observables]
-    manifest = {**plan.facts(), "recordings": recordings}
+    manifest = {**plan.facts(), "recordings": recordings, "nirx": software(plan.backend)["nirx"]}
     parts = Parts(out, manifest, len(plan.cuts))
     done = parts.done
     if done:
@@ -131,7 +133,7 @@ def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
         advance(stop - start)
 
 
-def _assemble(plan: Plan, parts: Parts, out: Path) -> str:
+def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]:
     def pieces(k: int) -> Iterator[np.ndarray]:
         return (parts.read(number, k) for number in range(parts.count))
 
@@ -140,12 +142,18 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> str:
         o.key: (plan.dtype, (steps, *batch, *o.features), lambda k=k: pieces(k))
         for k, o in enumerate(plan.observables)
     }
+    silent = {
+        o.key: count
+        for k, o in enumerate(plan.observables)
+        if o.spiking and (count := _silent(o, pieces(k)))
+    }
     found = streamed_digests(streams)
     inputs = {o.key: streams[o.key] for o in plan.observables if o.name == "input"}
     header = {
         **plan.facts(),
         **plan.extra,
         "input_digest": streamed_digests(inputs).total,
+        "silent_neurons": silent,
         "recordings": [
             entry_of(o, found.own[o.key], found.pieces[o.key]) for o in plan.observables
         ],
@@ -170,7 +178,15 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> str:
             )
         file.create_dataset(HEADER, data=np.frombuffer(sealed(header).encode(), np.uint8))
         file.create_dataset(GRAPH, data=np.frombuffer(_graph_file(plan), np.uint8))
-    return found.total
+    return found.total, silent
+
+
+def _silent(observable: Observable, pieces: Iterator[np.ndarray]) -> int:
+    """How many neurons spike in no sample and no step."""
+    spiked = np.zeros(observable.neurons, bool)
+    for piece in pieces:
+        spiked |= piece.reshape(-1, observable.neurons).any(axis=0)
+    return int((~spiked).sum())
 
 
 def _graph_file(plan: Plan) -> bytes:

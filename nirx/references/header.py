@@ -10,7 +10,7 @@ from typing import Any
 
 from nirx.errors import FileError
 
-__all__ = ["FORMAT", "seal_of", "sealed", "software", "unsealed"]
+__all__ = ["FORMAT", "require_whole", "seal_of", "sealed", "software", "unsealed"]
 
 FORMAT = 1
 """Version of the layout of the file."""
@@ -54,7 +54,7 @@ def unsealed(text: str, where: str) -> dict[str, Any]:
         found, known = header["seal"], header["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(f"{where}: the header is damaged: {error}") from error
-    if known != FORMAT:
+    if known != FORMAT or isinstance(known, bool):
         raise FileError(f"{where}: format {known!r}; this nirx reads format {FORMAT}")
     if found != seal_of(header):
         raise FileError(
@@ -62,3 +62,50 @@ def unsealed(text: str, where: str) -> dict[str, Any]:
             "get the file again from where it came"
         )
     return header
+
+
+def require_whole(header: dict[str, Any], where: str) -> None:
+    """Raise `FileError` unless every entry that is read has the type and range it needs."""
+    known = {
+        "steps": _is_count(header.get("steps")),
+        "batch": _is_shape(header.get("batch")),
+        "dtype": header.get("dtype") in ("float32", "float64"),
+        "chunk_steps": _is_count(header.get("chunk_steps")),
+        "digest": isinstance(header.get("digest"), str),
+        "graph_sha256": isinstance(header.get("graph_sha256"), str),
+        "discretization": isinstance(header.get("discretization"), str),
+        "recordings": isinstance(header.get("recordings"), list),
+    }
+    for name, good in known.items():
+        if not good:
+            raise FileError(f"{where}: the header has {name}={header.get(name)!r:.80}")
+    chunks = -(-header["steps"] // header["chunk_steps"])
+    for entry in header["recordings"]:
+        if not (isinstance(entry, dict) and _is_entry(entry, chunks)):
+            raise FileError(f"{where}: the header has a recording that is none: {entry!r:.80}")
+
+
+def _is_entry(entry: dict[str, Any], chunks: int) -> bool:
+    return (
+        isinstance(entry.get("key"), str)
+        and _is_texts(entry.get("path"))
+        and isinstance(entry.get("observable"), str)
+        and _is_shape(entry.get("features"))
+        and entry.get("form") in ("bool", "values", "events")
+        and isinstance(entry.get("spiking"), bool)
+        and isinstance(entry.get("digest"), str)
+        and _is_texts(entry.get("chunks"))
+        and len(entry["chunks"]) == chunks
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and all(n == 0 or _is_count(n) for n in value)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)

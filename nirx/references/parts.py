@@ -37,6 +37,10 @@ class Parts:
         self.folder = target.with_name(target.name + ".parts")
         self.count = count
         text = json.dumps(manifest, sort_keys=True, indent=1)
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            raise FileError(
+                f"{self.folder}: is in the way; part files go into a folder of that name"
+            )
         if self.folder.exists():
             self._require_same(text)
             return
@@ -48,8 +52,14 @@ class Parts:
 
     def _require_same(self, text: str) -> None:
         path = self.folder / MANIFEST
-        found = path.read_text() if path.is_file() else None
-        if found is None and not any(self.folder.glob("part-*")):  # killed before the manifest
+        found = path.read_bytes().decode("utf-8", "replace") if path.is_file() else None
+        if found is None:
+            strange = [p.name for p in sorted(self.folder.iterdir()) if not _is_half_written(p)]
+            if strange:
+                raise FileError(
+                    f"{self.folder} is a folder that nirx did not make (it holds {strange[0]!r}); "
+                    "part files would go there: move it, or write the reference elsewhere"
+                )
             write_whole(path, lambda stream: stream.write(text.encode()))
             return
         if found == text:
@@ -101,6 +111,11 @@ class Parts:
         found = load_arrays(self._path(number), only=member)
         assert isinstance(found, dict)
         return found[member]
+
+
+def _is_half_written(path: Path) -> bool:
+    """What a run leaves that is killed before its manifest is there."""
+    return path.name.startswith(".nirx-") and path.suffix == ".part"
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[Any, Any]]:

@@ -22,13 +22,14 @@ from nirx.hdf5_tree import check_dataset
 from nirx.ops import Shape
 from nirx.reading import file_path, read
 from nirx.references.damage import damage_as_file_error
-from nirx.references.header import unsealed
+from nirx.references.header import require_whole, unsealed
 from nirx.references.layout import Observable
 
 __all__ = ["GRAPH", "HEADER", "ReferenceFile", "entry_of"]
 
 HEADER, GRAPH = "nirx/header", "nirx/graph"
 MOST_HEADER = 64 * 2**20
+CHANGED = "the file was changed or is damaged; get it again from where it came"
 EVENTS = 2**16
 """Events that are read together."""
 
@@ -61,16 +62,15 @@ class ReferenceFile:
         if text.nbytes > MOST_HEADER:
             raise FileError(f"{self.path}: a header of {text.nbytes} bytes")
         self.header = unsealed(bytes(text[()]).decode("utf-8", "replace"), self.path)
-        try:
-            self.steps: int = self.header["steps"]
-            self.batch: Shape = tuple(self.header["batch"])
-            self.dtype: str = self.header["dtype"]
-            self.chunk: int = self.header["chunk_steps"]
-            self.digest: str = self.header["digest"]
-            self.observables = [_observable(entry) for entry in self.header["recordings"]]
+        require_whole(self.header, self.path)
+        self.steps: int = self.header["steps"]
+        self.batch: Shape = tuple(self.header["batch"])
+        self.dtype: str = self.header["dtype"]
+        self.chunk: int = self.header["chunk_steps"]
+        self.digest: str = self.header["digest"]
+        self.observables = [_observable(entry) for entry in self.header["recordings"]]
+        with damage_as_file_error(self.path):
             self.discretization = Discretization.from_json(self.header["discretization"])
-        except (KeyError, TypeError) as error:
-            raise FileError(f"{self.path}: the header lacks {error}") from error
         self._cursors: dict[str, tuple[int, list[int]]] = {}
         self.rename: Callable[[str], str] = (
             encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
@@ -124,9 +124,7 @@ class ReferenceFile:
             return self._read(observable, start, stop)
 
     def _read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
-        where = "/".join(
-            [*(f"nodes/{self.rename(n)}" for n in observable.path), "observables", observable.name]
-        )
+        where = self._where(observable)
         if observable.form == "events":
             flat = self._events(where, observable, start, stop)
         else:
@@ -183,9 +181,11 @@ class ReferenceFile:
             o.key: (self.dtype, self.shape(o), lambda o=o: self._counted(o, count))
             for o in self.observables
         }
-        found = streamed_digests(leaves)
-        for entry in self.header["recordings"]:
-            key = entry["key"]
+        with damage_as_file_error(self.path):
+            found = streamed_digests(leaves)
+        for observable, entry in zip(self.observables, self.header["recordings"], strict=True):
+            key = observable.key
+            self._require_attributes(observable)
             for number, (own, wanted) in enumerate(
                 zip(found.pieces[key], entry["chunks"], strict=True)
             ):
@@ -194,19 +194,45 @@ class ReferenceFile:
                     last = min(self.steps, first + self.chunk) - 1
                     raise FileError(
                         f"{self.path}: {key!r} does not match its digest in steps {first} to "
-                        f"{last}: the file was changed or is damaged; get it again from where it "
-                        "came"
+                        f"{last}: {CHANGED}"
                     )
+            if found.own[key] != entry["digest"]:
+                raise FileError(f"{self.path}: {key!r} does not match its digest: {CHANGED}")
         if found.total != self.digest:
-            raise FileError(f"{self.path}: the recordings do not match the digest of the file")
+            raise FileError(f"{self.path}: the recordings do not match their digest: {CHANGED}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NirxWarning)  # whoever made the reference saw them
             graph = graph_digest(self.graph)
         if graph != self.header.get("graph_sha256"):
-            raise FileError(
-                f"{self.path}: the graph does not match its digest: the file was changed or is "
-                "damaged; get it again from where it came"
-            )
+            raise FileError(f"{self.path}: the graph does not match its digest: {CHANGED}")
+
+    def _require_attributes(self, observable: Observable) -> None:
+        """What other readers take the unit of time from, which no digest of numbers covers."""
+        dt = self.discretization.dt
+        with damage_as_file_error(self.path):
+            attributes = dict(self._group(observable).attrs)
+        wanted: dict[str, Any] = {"shape": list(observable.features)}
+        if observable.form == "events":
+            wanted |= {"n_neurons": observable.neurons, "t_max": (self.steps + 0.5) * dt}
+        else:
+            wanted |= {"dt": dt}
+        for name, value in wanted.items():
+            found = np.asarray(attributes.get(name)).tolist()
+            if found != value:
+                raise FileError(
+                    f"{self.path}: {observable.key!r} has {name}={found!r}, but the header says "
+                    f"{value!r}: {CHANGED}"
+                )
+
+    def _where(self, observable: Observable) -> str:
+        nodes = (f"nodes/{self.rename(name)}" for name in observable.path)
+        return "/".join([*nodes, "observables", observable.name])
+
+    def _group(self, observable: Observable) -> Any:
+        current: Any = self.file
+        for part in self._where(observable).split("/"):
+            current = current[part]
+        return current
 
     def _counted(
         self, observable: Observable, advance: Callable[[int], object]

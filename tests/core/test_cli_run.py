@@ -165,6 +165,17 @@ def test_old_output_is_replaced_and_nothing_is_left_beside_it(one, tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["y.npz"]
 
 
+def test_what_is_read_is_not_overwritten(one, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", spikes(5, 1, 2))
+    for target in (one, f"{tmp_path}/x.npy"):
+        with open(target, "rb") as stream:
+            before = stream.read()
+        assert main(["run", one, "--input", f"{tmp_path}/x.npy", "--out", target]) == 2
+        assert "is read too" in capsys.readouterr().err
+        with open(target, "rb") as stream:
+            assert stream.read() == before
+
+
 def test_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "y.npz"
     target.write_text("old")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import nirx
+from nirx.references.header import sealed
 from nirx.references.layout import observables
 from nirx.references.reading import HEADER, ReferenceFile
 
@@ -294,6 +295,50 @@ def test_a_changed_header_is_refused(made, tmp_path):
         ReferenceFile(path)
 
 
+def _resealed(path, change):
+    with h5py.File(path, "r+") as file:
+        header = json.loads(bytes(file[HEADER][()]))
+        change(header)
+        del file[HEADER]
+        file.create_dataset(HEADER, data=np.frombuffer(sealed(header).encode(), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h: h.update(steps="50"),
+        lambda h: h.update(chunk_steps=0),
+        lambda h: h.update(chunk_steps=True),
+        lambda h: h.update(dtype="object"),
+        lambda h: h.update(batch=[-1]),
+        lambda h: h.update(discretization="{}"),
+        lambda h: h.update(format=True),
+        lambda h: h.pop("recordings"),
+        lambda h: h["recordings"][0].pop("key"),
+        lambda h: h["recordings"][0]["chunks"].append("0"),
+        lambda h: h["recordings"][1].update(digest="0" * 64),
+        lambda h: h["recordings"][1].update(observable="nothing"),
+        lambda h: h["recordings"][1].update(path=["nowhere"]),
+        lambda h: h["recordings"][1].update(features=[7]),
+    ],
+)
+def test_a_forged_header_is_refused_though_its_seal_is_right(made, tmp_path, change):
+    path = shutil.copy(made[0], tmp_path / "r.h5")
+    _resealed(path, change)
+    with pytest.raises(nirx.FileError), ReferenceFile(path) as file:
+        file.verify_content()
+
+
+@pytest.mark.parametrize("name", ["dt", "shape"])
+def test_attributes_that_other_readers_use_are_held_to_the_header(made, tmp_path, name):
+    path = shutil.copy(made[0], tmp_path / "r.h5")
+    with h5py.File(path, "r+") as file:
+        attributes = file["nodes/sub/nodes/lif/observables/spikes"].attrs
+        attributes[name] = np.asarray(attributes[name]) * 5
+    with ReferenceFile(path) as file, pytest.raises(nirx.FileError, match=f"'sub/lif' has {name}="):
+        file.verify_content()
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
@@ -357,6 +402,33 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path):
         nirx.reference(network(), inputs(), tmp_path / "no" / "r.h5", discretization=D)
 
 
+@pytest.mark.parametrize("what", ["graph", "input"])
+def test_what_is_read_is_not_overwritten(tmp_path, what):
+    paths = {"graph": tmp_path / "g.h5", "input": tmp_path / "x.h5"}
+    nirx.write(paths["graph"], network(), D)
+    nirx.reference(network(), inputs(), paths["input"], discretization=D)
+    before = paths[what].read_bytes()
+    with pytest.raises(nirx.FileError, match="is read too"):
+        nirx.reference(paths["graph"], paths["input"], paths[what])
+    assert paths[what].read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.csv", "m.NIR"])
+def test_a_name_of_another_kind_of_file_is_refused(tmp_path, name):
+    with pytest.raises(nirx.FileError, match=r"a reference is an HDF5 file; call it \w\.h5"):
+        nirx.reference(network(), inputs(), tmp_path / name, discretization=D)
+
+
+def test_neurons_that_never_spiked_are_counted(tmp_path):
+    graph = network()
+    graph.nodes["sub"].nodes["lif"].v_threshold[1:3] = 1e6
+    written = nirx.reference(graph, inputs(), tmp_path / "r.h5", discretization=D)
+    assert written.silent == {"sub/lif": 2}
+    assert "never spiked: 2 of sub/lif" in str(written)
+    with ReferenceFile(tmp_path / "r.h5") as file:
+        assert file.header["silent_neurons"] == {"sub/lif": 2}
+
+
 def test_no_steps_is_nothing_to_record(tmp_path):
     with pytest.raises(nirx.InputError, match="no steps"):
         nirx.reference(network(), inputs(0), tmp_path / "r.h5", discretization=D)
@@ -409,6 +481,26 @@ def test_parts_of_another_run_are_not_mixed_in(tmp_path):
         nirx.reference(network(), Stops(xs, None), path, discretization=other)
     shutil.rmtree(tmp_path / "r.h5.parts")
     nirx.reference(network(), Stops(xs, None), path, discretization=other)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link", "manifest"])
+def test_what_is_in_the_way_of_the_parts_is_left_alone(tmp_path, kind):
+    parts, precious = tmp_path / "r.h5.parts", tmp_path / "mine"
+    precious.mkdir()
+    (precious / "precious.txt").write_text("mine")
+    if kind == "folder":
+        precious.rename(parts)
+    elif kind == "link":
+        parts.symlink_to(precious)
+    elif kind == "file":
+        parts.write_text("mine")
+    else:
+        parts.mkdir()
+        (parts / "manifest.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(nirx.NirxError, match=r"r\.h5\.parts"):
+        nirx.reference(network(), inputs(), tmp_path / "r.h5", discretization=D)
+    assert parts.exists()
+    assert any(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
 
 
 def test_a_run_killed_before_its_manifest_goes_on(tmp_path):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nirx import node_types
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p.name for p in (ROOT / "docs").glob("*.md"))
 ELSEWHERE = "<!-- runs in: make libraries -->"
@@ -17,6 +19,7 @@ RUN = [p for p, text in TEXTS.items() if "```python" in text and ELSEWHERE not i
 @pytest.mark.parametrize("page", RUN)
 def test_the_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(node_types, "_TYPES", dict(node_types._TYPES))  # a page registers its own
     text = (ROOT / "docs" / page).read_text()
     names: dict = {}
     for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):

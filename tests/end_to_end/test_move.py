@@ -196,7 +196,7 @@ def test_a_target_that_does_something_else_is_found_out():
     kinds = fidelities(moved.to_target)
     assert kinds["fc1"] != "different"
     assert kinds["lif1"] == "different"
-    assert "DIFFERENT from step" in str(moved)
+    assert "DIFFER, from step" in str(moved)
     assert f"parts first at step {found.step}, {found.node}" in str(moved)
 
 
@@ -248,6 +248,9 @@ def test_silence_is_named():
     moved = nirx.move(given, "toy", discretization=EULER, xs=np.zeros((10, 2, 5)))
     assert moved.silent == ("lif1", "lif2")
     assert "never spiked" in str(moved)
+    (row,) = [line for line in str(moved).splitlines() if line.startswith("│ lif1")]
+    assert "no spikes" in row
+    assert "exact" not in row
 
 
 def test_inputs_can_be_given():
@@ -267,7 +270,11 @@ def test_a_library_in_float32_alone_is_checked_in_float32(monkeypatch):
     [
         (lambda: nirx.move(Model(), "toi"), "no bridge 'toi'; did you mean 'toy'"),
         (lambda: nirx.move(graph(), "toy", source="toy"), "a graph needs neither"),
-        (lambda: nirx.move(object(), "toy"), "the model is a object; say source="),
+        (
+            lambda: nirx.move(object(), "toy"),
+            "the model is a object, which is of no library that nirx knows",
+        ),
+        (lambda: nirx.move(torch.nn.Linear, "toy"), "the model is the class Linear"),
         (lambda: nirx.move(object(), "toy", source="torch"), "expected a torch.nn.Module"),
     ],
 )
@@ -289,7 +296,8 @@ MODEL = f"{__name__}:Model"
 @pytest.fixture
 def model_file(tmp_path, monkeypatch):
     (tmp_path / "toy_models.py").write_text(
-        "import sys\nmodel = None\n\ndef make():\n    return model\n\nsecret = 3\n"
+        "model, secret = None, 3\n\ndef make():\n    return model\n\n"
+        "def fails():\n    raise ValueError('no weights')\n\ndef wants(x):\n    return x\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     import toy_models  # type: ignore[import-not-found]
@@ -326,9 +334,18 @@ def test_the_command_says_1_where_something_differs(model_file, capsys):
     [
         (["toy_models:make", "--to", "nowhere"], "no bridge 'nowhere'"),
         (["toy_models:gone", "--from", "toy", "--to", "toy"], "cannot be imported"),
-        (["toy_models:secret", "--to", "toy"], "say source="),
+        (["toy_models:secret", "--to", "toy"], "the model is a int, which is of no library"),
+        (["toy_models:Model", "--to", "toy"], "has no attribute 'Model'"),
+        (
+            ["toy_models:fails", "--to", "toy"],
+            "raised ValueError: no weights; it has to be a model",
+        ),
+        (["toy_models:wants", "--to", "toy"], "raised TypeError: "),
+        (["toy_models:make()", "--to", "toy"], "such as 'toy_models:make'"),
+        (["toy_models.py:make", "--to", "toy"], "such as 'toy_models:make'"),
         (["no_such_file.nir", "--to", "toy"], "no such file"),
-        (["no_such_file.nir", "--to", "toy", "--from", "toy"], "a .nir file needs neither"),
+        (["toy_models", "--to", "toy"], "module:object"),
+        (["toy_models:make", "--to", "norse"], "pip install norse"),
         (
             ["toy_models:make", "--from", "toy", "--to", "toy", "--input-shape", "a"],
             "expected whole numbers",
@@ -345,3 +362,53 @@ def test_the_command_refuses_in_one_line(model_file, arguments, text, capsys):
     assert text in captured.err
     assert captured.err.count("\n") == 1
     assert "Traceback" not in captured.err
+
+
+# -- models of JAX -------------------------------------------------------------------------
+
+
+def test_a_network_of_jax_moves_to_torch_and_back():
+    import nirx_jax
+
+    net = nirx_jax.from_nir(graph(), EULER)
+    moved = nirx.move(net, "torch")
+    assert moved.source == "jax"
+    assert moved.discretization == EULER
+    assert set(fidelities(moved.from_source)) == {"fc1", "lif1", "fc2", "lif2", "output"}
+    assert moved.fidelity in ("exact", "rounding")
+    again = nirx.move(moved.model, "jax")
+    assert again.source == "torch"
+    assert again.fidelity in ("exact", "rounding")
+    assert nirx.same_graph(again.graph, moved.graph)
+
+
+def test_an_equinox_model_of_ones_own_moves():
+    import equinox as eqx
+    import jax
+
+    import nirx_jax
+
+    class Own(eqx.Module):
+        fc: eqx.nn.Linear
+        cell: nirx_jax.NativeNode
+
+        def __call__(self, x, state=None):
+            return self.cell(self.fc(x), state)
+
+    model = Own(
+        eqx.nn.Linear(5, 12, key=jax.random.PRNGKey(0)), nirx_jax.NativeNode(lif(12), EULER)
+    )
+    model = eqx.tree_at(lambda m: m.fc.weight, model, 3 + 3 * model.fc.weight)
+    moved = nirx.move(model, "torch", input_shape=(5,), discretization=EULER)
+    assert moved.fidelity in ("exact", "rounding")
+    assert fidelities(moved.from_source)["output"] != "different"
+    assert not moved.silent
+
+
+def test_the_model_file_is_not_overwritten(tmp_path, capsys):
+    path = tmp_path / "m.nir"
+    nirx.write(path, graph(), EULER)
+    before = path.read_bytes()
+    assert main(["move", str(path), "--to", "toy", "--out", str(path)]) == 2
+    assert "is read too" in capsys.readouterr().err
+    assert path.read_bytes() == before

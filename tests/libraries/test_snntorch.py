@@ -251,3 +251,58 @@ def test_its_exporter_writes_subtract_as_v_reset_0():
     node = _extract_snntorch_module(leaky)
     assert leaky.reset_mechanism == "subtract"
     assert (node.v_reset == 0).all()
+
+
+# -- what its own step takes for a spike, or clamps ----------------------------------------
+
+
+def _with(kind, **values):
+    node = neuron(kind, rest=0.0)
+    for name, value in values.items():
+        setattr(node, name, np.full_like(node.r, value))
+    return node
+
+
+@pytest.mark.parametrize(
+    ("node", "rule", "text"),
+    [
+        (_with("LIF", tau=0.6e-3), {}, "tau.*decays by 0 at least"),
+        (_with("CubaLIF", tau_syn=0.5e-3), {}, "tau_syn.*decays by 0 at least"),
+        (_with("CubaLI", tau_mem=0.5e-3), {}, "tau_mem.*decays by 0 at least"),
+        (_with("LIF", v_leak=1.2, v_threshold=1.0), {"initial_v": "leak"}, "v_threshold.*start"),
+        (_with("LIF", v_threshold=-0.5, v_reset=-1.0), {}, "v_threshold.*start or a reset"),
+        (_with("LIF", v_threshold=0.0), {"threshold": "ge"}, "v_threshold.*start or a reset"),
+        (neuron("LIF"), {"spikes": "multi", "max_spikes": 3, "threshold": "ge"}, "spikes='single'"),
+    ],
+)
+def test_parameters_for_which_its_step_is_another_are_refused(node, rule, text):
+    d = nirx.Discretization(dt=1e-3, **rule)
+    with pytest.raises(nirx.NotRepresentable, match=f"'neuron': .*{text}") as caught:
+        assert_bridged(BRIDGE, around(node), d, drive(50))
+    assert caught.value.rule is not None or caught.value.node is not None
+
+
+def test_scalar_parameters_and_ties():
+    node = nir.LIF(*(np.array(v) for v in (8e-3, 2.0, 0.1, 0.5, 0.0)))
+    graph = around(_with("LIF"))
+    graph.nodes["neuron"] = node
+    d = nirx.Discretization(dt=1e-3, threshold="ge")
+    assert_bridged(BRIDGE, graph, d, drive(200))
+
+
+def test_a_model_with_the_state_of_a_training_run_moves():
+    model = torch.nn.Sequential(torch.nn.Linear(5, 30), snn.Leaky(beta=0.9, init_hidden=True))
+    torch.nn.init.normal_(model[0].weight, 0.5)
+    model(torch.ones(4, 5))
+    assert model[1].mem.grad_fn is not None
+    before = model[1].mem.detach().clone()
+    moved = nirx.move(model, "torch")
+    assert moved.fidelity in ("exact", "rounding")
+    assert torch.equal(model[1].mem.detach(), before)
+
+
+def test_one_state_for_two_calls_is_refused():
+    lif = snn.Leaky(beta=0.9, init_hidden=True)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 5), lif, torch.nn.Linear(5, 5), lif)
+    with pytest.raises(nirx.UnsupportedError, match="is called twice in a step and keeps one"):
+        BRIDGE.export(model, None)

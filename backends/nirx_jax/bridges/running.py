@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
@@ -54,7 +55,7 @@ def run_equinox(module_map: Mapping[type, Any], model: Any, xs: np.ndarray, dtyp
         given = jnp.asarray(np.array(xs, dtype))
         own = cast(model, dtype)
         if isinstance(own, Net):
-            return _run_net(own, given)
+            return _run_net(_in_dtype(own, dtype), given)
         rows: dict[str, jax.Array] = {}
         tapped = _tapped(own, Exporters(module_map, None).is_leaf, rows)
         stateful = takes_state(model)
@@ -75,6 +76,15 @@ def run_equinox(module_map: Mapping[type, Any], model: Any, xs: np.ndarray, dtyp
         first, state = jax.jit(jax.vmap(lambda x: one(x, None)))(given[0])
         rest = run_scan(step, state, given[1:])
         return {k: np.concatenate([to_numpy(first[k])[None], row]) for k, row in rest.items()}
+
+
+def _in_dtype(net: Net, dtype: str) -> Net:
+    """A network says itself which dtype it runs in."""
+    other = object.__new__(Net)
+    for field in fields(net):
+        value = dtype if field.name == "dtype" else getattr(net, field.name)
+        object.__setattr__(other, field.name, value)
+    return other
 
 
 def _run_net(net: Net, xs: jax.Array) -> dict[str, np.ndarray]:

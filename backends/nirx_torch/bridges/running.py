@@ -95,8 +95,14 @@ def _state_arguments(model: torch.nn.Module) -> list[str]:
 
 
 def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
-    own = copy.deepcopy(model).to(getattr(torch, dtype))
-    return own.eval()
+    """A copy in a dtype. State that a training run left behind has a gradient, which torch
+    does not copy: the copy gets its values."""
+    memo: dict[int, Any] = {}
+    for _, part in getattr(model, "named_modules", tuple)():
+        for value in (*vars(part).values(), *part._buffers.values()):
+            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(model, memo).to(getattr(torch, dtype)).eval()
 
 
 def _unfolded(y: torch.Tensor, steps: int, batch: int, time_axis: int) -> torch.Tensor:

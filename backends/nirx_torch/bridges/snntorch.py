@@ -85,6 +85,7 @@ NODE_MAP = TypeMap()
 def _leaky(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     spiking = hasattr(node, "v_threshold")
     (LEAKY if spiking else SILENT_LEAKY).require(rule)
+    _require_decays(node, rule)
     by = _reset(node, rule) if spiking and rule.reset == "value" else 0.0
     own = membrane_of(node, rule).shifted(np.asarray(by))
     cell = snntorch.Leaky(beta=_cast(own.keep, dtype), **_options(own, rule, spiking, dtype))
@@ -98,6 +99,7 @@ def _leaky(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
 def _synaptic(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     spiking = isinstance(node, nir.CubaLIF)
     (SYNAPTIC if spiking else SILENT_SYNAPTIC).require(rule)
+    _require_decays(node, rule)
     if spiking and rule.reset == "value":
         _reset(node, rule)
         good = np.equal(node.v_reset, node.v_leak)
@@ -117,12 +119,27 @@ def _synaptic(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     return SnnTorchNeuron(cell, node, rule, gain=gain, start=[0.0, own.start], shift=leak)
 
 
+def _require_decays(node: Any, rule: Discretization) -> None:
+    """snnTorch clamps beta and alpha to 0 and above."""
+    for name in ("tau", "tau_mem", "tau_syn"):
+        if hasattr(node, name) and rule.integrator == "euler":
+            good = numbers(getattr(node, name)) >= rule.dt
+            text = "decays by 0 at least: a time constant is dt or more"
+            require_values("snntorch", node, name, good, rule.dt, text)
+
+
 def _reset(node: Any, rule: Discretization) -> np.ndarray:
-    """v_reset, which snnTorch's zero stands for."""
+    """v_reset, which snnTorch's zero stands for.
+
+    The neuron takes a membrane that is above the threshold before a step for a spike of the
+    step before: neither the reset nor the start may be.
+    """
     reset = numbers(node.v_reset)
-    good = numbers(node.v_threshold) >= reset
-    text = "takes a threshold below the reset for a spike in every step: v_threshold >= v_reset"
-    require_values("snntorch", node, "v_threshold", good, reset, text)
+    highest = np.maximum(reset, membrane_of(node, rule).start)
+    threshold = numbers(node.v_threshold)
+    good = threshold > highest if rule.threshold == "ge" else threshold >= highest
+    text = "takes a start or a reset above the threshold for a spike: v_threshold is above both"
+    require_values("snntorch", node, "v_threshold", good, np.nextafter(highest, np.inf), text)
     return reset
 
 
@@ -167,7 +184,8 @@ def _rule(cell: Any) -> Discretization:
     kind = "Synaptic" if hasattr(cell, "alpha") else "Leaky"
     base = PRESETS[f"snntorch.{kind}"]
     for name, plain in (("inhibition", False), ("state_quant", False), ("graded_spikes_factor", 1)):
-        if bool(np.any(numbers(getattr(cell, name)) != plain)):
+        value = getattr(cell, name)
+        if callable(value) or bool(np.any(numbers(value) != plain)):
             raise UnsupportedError(f"{name} has no NIR node; leave it at {plain}")
     if cell.reset_mechanism == "none":
         return replace(base, reset="none", reset_when="same")
