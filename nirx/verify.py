@@ -63,7 +63,9 @@ def verify(
         backend: instead of `observed`: run the reference's graph on its own input, on this
             backend, in reproducible mode.
         jitter: steps that a single spike may be early or late; spikes of one neuron and sample
-            are matched one to one.
+            are matched one to one. A spike without a partner that lies within so many steps of
+            the first or last step is not counted: its partner may lie outside. (Where that
+            would be every step, all spikes count.)
         rate: relative error of the number of spikes, of every neuron in every sample, with
             which a node passes even if single spikes differ.
         lsb: size of one LSB of values (v, i, outputs without spikes), one for all, or by key
@@ -88,7 +90,7 @@ def verify(
     """
     if (observed is None) == (backend is None):
         given = "neither a recording nor" if backend is None else "both a recording and"
-        raise InputError(f"{given} a backend given; expected one of the two")
+        raise InputError(f"{given} a backend (--backend) given; expected one of the two")
     if plot is not None:
         plot = Path(file_path(plot))
         check_target(plot, "plot")
@@ -106,12 +108,13 @@ def verify(
         steps, samples = extent(subject, other, partial)
         judges: list[Judge] = [
             (SpikeJudge if o.key in spikes else ValueJudge)(
-                o.key, subject.shape(o, samples), subject.dtype, tolerance
+                o.key, subject.shape(o, samples), subject.dtype, tolerance, steps
             )
             for o in shared
         ]
         _compare(subject, other, shared, judges, steps, samples, advance)
-        nodes = with_origins(subject, [judge.verdict() for judge in judges], shared)
+        verdicts = [judge.verdict() for judge in judges]
+        nodes = with_origins(subject, verdicts, shared, [judge.differs_from for judge in judges])
         first = earliest(nodes)
         found = Verification(
             _worst(nodes),
@@ -126,6 +129,8 @@ def verify(
             other.name,
             tuple(k for k in file.keys if k not in other.tracks and k not in other.given),
             explain(subject, other, shared, steps, samples, first.step) if why and first else (),
+            other.notes,
+            len(subject.shape(shared[0], samples)) - len(shared[0].features),
         )
         if plot is not None:
             picture = draw(subject, other, shared, found, plot.suffix)

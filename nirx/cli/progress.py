@@ -11,10 +11,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 __all__ = ["Bars", "bars"]
 
@@ -42,6 +45,14 @@ class BarAdvance:
         self._progress.advance(self._task, steps)  # type: ignore[arg-type]
 
 
+class Rate(ProgressColumn):
+    """How many are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
+
+
 @contextmanager
 def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
     """Bars that appear after a second, if stderr is a terminal, and leave no trace.
@@ -56,6 +67,7 @@ def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,

@@ -10,7 +10,7 @@ from nirx.divergence import Divergence
 from nirx.ops import Shape
 from nirx.ulp import same_bits
 from nirx.verification.result import NodeVerdict
-from nirx.verification.spike_matching import Matching, Unmatched
+from nirx.verification.spike_matching import OpenMatching, Unmatched
 from nirx.verification.tolerance import Tolerance
 from nirx.verification.whole_shift import WholeShift
 from nirx.verification.words import kind_of
@@ -23,7 +23,12 @@ MOST_SPIKES = 2**31
 
 
 class Judge(Protocol):
-    """Takes both sides chunk by chunk, [time, column], and then says what it thinks of them."""
+    """Takes both sides chunk by chunk, [time, column], and then says what it thinks of them.
+
+    `differs_from` is the first step in which any number differs, allowed or not.
+    """
+
+    differs_from: int | None
 
     def take(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
         """The next steps of both; `start` is the first of them."""
@@ -42,13 +47,15 @@ class SpikeJudge:
         shape: [*batch, *features] of one step.
         dtype: of the reference.
         tolerance: what is allowed.
+        steps: that will be compared.
     """
 
-    def __init__(self, key: str, shape: Shape, dtype: np.dtype, tolerance: Tolerance):
+    def __init__(self, key: str, shape: Shape, dtype: np.dtype, tolerance: Tolerance, steps: int):
         self.key, self.shape, self.tolerance = key, shape, tolerance
+        self.differs_from: int | None = None
         width = int(np.prod(shape, dtype=np.int64))
         self._shift = WholeShift(width, dtype)
-        self._matching = Matching(tolerance.jitter)
+        self._matching = OpenMatching(tolerance.jitter, steps)
         self._counts = np.zeros((2, width), np.int64)
         self._elements = self._differing = 0
         self._no_spikes: Unmatched | None = None
@@ -56,7 +63,10 @@ class SpikeJudge:
     def take(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
         differs = ~same_bits(reference, other)
         self._elements += reference.size
-        self._differing += int(np.count_nonzero(differs))
+        count = int(np.count_nonzero(differs))
+        self._differing += count
+        if count and self.differs_from is None:
+            self.differs_from = start + int(differs.any(axis=1).argmax())
         self._shift.take(reference, other)
         # What is no number of spikes (0.5, NaN, -1) is beyond any tolerance.
         with np.errstate(invalid="ignore"):
@@ -81,6 +91,8 @@ class SpikeJudge:
             by = "jitter"
         fails = bool(places)
         shift = self._shift.found if fails else None
+        if shift is not None and abs(shift) <= self.tolerance.jitter:
+            shift = None  # that was allowed: it does not say what failed
         return NodeVerdict(
             self.key,
             True,
@@ -95,6 +107,7 @@ class SpikeJudge:
             rate_error=rate,
             first_divergence=_divergence(self.key, self.shape, min(places, default=None)),
             kind=kind_of(found, shift, self._no_spikes is not None) if fails else "",
+            at_ends=found.at_ends,
         )
 
     def _rate_error(self) -> float:
@@ -110,22 +123,27 @@ class ValueJudge:
     Arguments: as for `SpikeJudge`.
     """
 
-    def __init__(self, key: str, shape: Shape, dtype: np.dtype, tolerance: Tolerance):
+    def __init__(self, key: str, shape: Shape, dtype: np.dtype, tolerance: Tolerance, steps: int):
         self.key, self.shape = key, shape
+        self.differs_from: int | None = None
         self._lsb = tolerance.lsb_of(key)
         self._allowed = tolerance.membrane * (self._lsb or 0.0)
         self._slack = 2 * float(np.finfo(dtype).eps)
         self._elements = self._differing = 0
-        self._error = 0.0
+        self._error = self._largest = 0.0
         self._first: Unmatched | None = None
 
     def take(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
         differs = ~same_bits(reference, other)
         self._elements += reference.size
         count = int(np.count_nonzero(differs))
+        finite = np.abs(reference, where=np.isfinite(reference), out=np.zeros_like(reference))
+        self._largest = max(self._largest, float(finite.max(initial=0.0)))
         if not count:
             return
         self._differing += count
+        if self.differs_from is None:
+            self.differs_from = start + int(differs.any(axis=1).argmax())
         a, b = reference.astype(np.float64), other.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
             error = np.where(differs, np.abs(a - b), 0.0)
@@ -149,6 +167,7 @@ class ValueJudge:
             error=self._error,
             lsb_error=None if self._lsb is None else self._error / self._lsb,
             first_divergence=_divergence(self.key, self.shape, self._first),
+            largest=self._largest,
         )
 
 

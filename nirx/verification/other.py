@@ -42,6 +42,7 @@ class Other:
         extra: what the reference has no counterpart of.
         given: keys that were taken from the reference itself, so that they say nothing.
         close: called when all is done.
+        notes: what was taken for granted, in sentences.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Other:
     extra: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     close: Callable[[], object] = lambda: None
+    notes: tuple[str, ...] = ()
 
 
 def of_arrays(subject: Subject, found: Any, name: str) -> Other:
@@ -110,6 +112,11 @@ def flat_track(subject: Subject, observable: Observable, array: Any, where: str)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{where} has dtype {array.dtype}; expected real numbers")
     batch, features = subject.file.batch, observable.features
+    if _is_swapped(tuple(array.shape), subject.file.steps, batch, features):
+        raise InputError(
+            f"{where} has shape {tuple(array.shape)}; time comes first: expected "
+            f"{(subject.file.steps, *batch, *features)}, [time, batch, features]"
+        )
     samples = _samples(tuple(array.shape), batch, features)
     if samples is None:
         expected = (subject.file.steps, *batch, *features)
@@ -138,6 +145,13 @@ def _samples(shape: Shape, batch: Shape, features: Shape) -> int | None:
     return lead[0] if len(batch) == len(lead) == 1 else None
 
 
+def _is_swapped(shape: Shape, steps: int, batch: Shape, features: Shape) -> bool:
+    """Whether the samples come first, and then time."""
+    samples = int(np.prod(batch, dtype=np.int64))
+    swapped = [(*lead, steps, *features) for lead in (batch, (samples,)) if lead]
+    return shape in swapped and shape != (steps, *batch, *features)
+
+
 def extent(subject: Subject, other: Other, partial: bool) -> tuple[int, int]:
     """How many steps and samples are compared: those of the reference.
 
@@ -153,7 +167,7 @@ def extent(subject: Subject, other: Other, partial: bool) -> tuple[int, int]:
             if has != wanted[what] and not partial:
                 raise InputError(
                     f"{other.name}: {key!r} has {has} {what}, the reference {wanted[what]}; "
-                    "to compare those that both have, ask for a partial verification"
+                    "to compare those that both have, ask for partial (--partial)"
                 )
             shared[what] = min(shared[what], has)
     if 0 in shared.values():

@@ -32,6 +32,7 @@ def verification_payload(found: Verification) -> dict[str, Any]:
         "nodes": [_node(node) for node in found.nodes],
         "not_observed": list(found.not_observed),
         "why": list(found.why),
+        "notes": list(found.notes),
     }
 
 
@@ -47,9 +48,11 @@ def _node(node: NodeVerdict) -> dict[str, Any]:
         "missing": node.missing,
         "extra": node.extra,
         "jitter": node.jitter,
+        "at_ends": node.at_ends,
         "rate_error": node.rate_error,
         "error": node.error,
         "lsb_error": node.lsb_error,
+        "largest": node.largest,
         "first_divergence": _divergence(node.first_divergence),
         "follows": node.follows,
         "kind": node.kind,

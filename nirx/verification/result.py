@@ -36,6 +36,9 @@ class NodeVerdict:
         follows: the recording that failed before it and that it depends on; None for the
             origin of a divergence.
         kind: in words how the spikes of a failing node differ.
+        at_ends: spikes without a partner that are not counted, since they lie within the
+            allowed jitter of the first or last step: their partner may lie outside.
+        largest: largest magnitude of a value in the reference.
     """
 
     key: str
@@ -54,6 +57,8 @@ class NodeVerdict:
     first_divergence: Divergence | None = None
     follows: str | None = None
     kind: str = ""
+    at_ends: int = 0
+    largest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class Verification:
         reference, observed: what was compared, for people.
         not_observed: recordings that only the reference has.
         why: sentences of `nirx.diagnose`, where they were asked for.
+        notes: what was taken for granted of the recording.
+        batch_axes: how many of the first axes of a divergence's index are samples.
     """
 
     verdict: Verdict
@@ -86,6 +93,8 @@ class Verification:
     observed: str
     not_observed: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    batch_axes: int = 1
 
     @property
     def agree(self) -> bool:

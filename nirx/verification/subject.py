@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,19 +76,30 @@ class Subject:
             found[name] = self.file.read(observable, start, stop)
         return found
 
-    def downstream(self, path: Path) -> set[Path]:
-        """The node itself and all that its output can reach."""
+    def downstream(self, path: Path, silent: Collection[Path] = ()) -> set[Path]:
+        """The node itself and all that its output can reach.
+
+        Arguments:
+            silent: nodes that pass nothing on.
+        """
+        work = [self.schedule.positions[path]]
+        seen = set(work)
+        while work:
+            position = work.pop()
+            if self.schedule.nodes[position].path in silent:
+                continue
+            fresh = [p for p in self._targets.get(position, ()) if p not in seen]
+            seen.update(fresh)
+            work += fresh
+        return {self.schedule.nodes[p].path for p in seen}
+
+    @cached_property
+    def _targets(self) -> dict[int, list[int]]:
         targets: dict[int, list[int]] = {}
         for position, node in enumerate(self.schedule.nodes):
             for source in node.sources:
                 targets.setdefault(source.position, []).append(position)
-        work = [self.schedule.positions[path]]
-        seen = set(work)
-        while work:
-            fresh = [p for p in targets.get(work.pop(), ()) if p not in seen]
-            seen.update(fresh)
-            work += fresh
-        return {self.schedule.nodes[p].path for p in seen}
+        return targets
 
     def shape(self, observable: Observable, samples: int) -> Shape:
         """[*batch, *features] of a step, of all samples or of so many."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from nirx.tables import MOST_ROWS, cell, render
+from nirx.verification.rounding import is_rounding, rounding_sentence
+from nirx.verification.words import percent, place_text
 
 if TYPE_CHECKING:
     from nirx.verification.result import NodeVerdict, Verification
@@ -42,12 +44,18 @@ def remarks(found: Verification) -> list[str]:
     """Where the recording departs, and what was not compared."""
     lines = []
     if found.first_divergence is not None:
-        lines.append(f"departs first at {cell(found.first_divergence)}")
+        place = place_text(found.first_divergence, found.batch_axes, found.tolerance.jitter)
+        lines.append(f"departs first at {cell(place)}")
     lines += [
-        f"{cell(node.key)}: {node.kind}"
-        for node in found.nodes
-        if node.kind and node.follows is None
+        f"{cell(node.key)}: {node.kind}" for node in found.nodes if node.kind and _own(node, found)
     ][:MOST_ROWS]
+    lines += [
+        f"{cell(node.key)}: {node.at_ends:,} at the ends without a partner, not counted"
+        for node in found.nodes
+        if node.at_ends
+    ][:MOST_ROWS]
+    sentence = rounding_sentence(found.nodes, found.tolerance)
+    lines += [str(cell(sentence))] if sentence else []
     lines += [str(cell(sentence)) for sentence in found.why]
     if found.not_observed:
         names = ", ".join(str(cell(key)) for key in found.not_observed[:MOST_NAMES])
@@ -55,6 +63,7 @@ def remarks(found: Verification) -> list[str]:
         lines.append(f"not observed: {names}" + (f" and {more} more" if more > 0 else ""))
     part = "the first " if found.partial else ""
     samples = f"{found.samples} sample{'s' * (found.samples != 1)}"
+    lines += [str(cell(note)) for note in found.notes]
     lines.append(f"compared: {part}{found.steps:,} steps of {samples}")
     lines.append(f"allowed: {cell(found.tolerance)}")
     lines.append(f"reference: SHA-256 {found.digest}")
@@ -67,6 +76,13 @@ def verification_text(found: Verification) -> str:
     return "\n".join([render(verdict_table(found)), *remarks(found)])
 
 
+def _own(node: NodeVerdict, found: Verification) -> bool:
+    """Whether how it fails is worth a sentence: no other node's spikes explain it."""
+    if node.follows is None or node.follows.startswith(f"{node.key}."):
+        return True
+    return is_rounding(found[node.follows])
+
+
 def _what(node: NodeVerdict) -> str:
     if node.verdict == "exact":
         return ""
@@ -75,10 +91,10 @@ def _what(node: NodeVerdict) -> str:
 
 
 def _of_spikes(node: NodeVerdict) -> str:
-    rate = f"rates off by {node.rate_error:.3g} at most"
+    rate = f"rates {percent(node.rate_error)} off at most"
     alone = f"{node.missing:,} missing, {node.extra:,} too many of {node.expected:,}"
     if node.by == "jitter":
-        return f"spikes off by {node.jitter} step{'s' * (node.jitter > 1)} at most"
+        return f"spikes off by {node.jitter} step{'s' * (node.jitter != 1)} at most"
     if node.by == "rate":
         return f"passes by its rates only: {rate}; {alone}"
     return f"{node.kind}; {rate}" if node.missing + node.extra < 2 else f"{alone}; {rate}"

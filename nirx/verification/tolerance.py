@@ -67,23 +67,32 @@ def make_tolerance(
     **Raises**: `InputError`.
     """
     if isinstance(jitter, bool) or not isinstance(jitter, int) or jitter < 0:
-        raise InputError(f"jitter={jitter!r}; expected a whole number of steps, 0 or more")
+        raise InputError(
+            f"jitter={jitter!r} (--jitter); expected a whole number of steps, 0 or more"
+        )
     for name, value in (("rate", rate), ("membrane", membrane)):
         if not _is_number(value) or not 0 <= value < math.inf:
-            raise InputError(f"{name}={value!r}; expected a number, 0 or more")
+            raise InputError(f"{name}={value!r} (--{name}); expected a number, 0 or more")
     sizes: dict[str | None, float] = {}
     if lsb is not None:
         sizes = dict(lsb) if isinstance(lsb, Mapping) else {None: lsb}
     for key, size in sizes.items():
         where = "lsb" if key is None else f"lsb[{key!r}]"
         if not _is_number(size) or not 0 < size < math.inf:
-            raise InputError(f"{where}={size!r}; expected a positive number: the size of one LSB")
+            raise InputError(
+                f"{where}={size!r} (--lsb); expected a positive number: the size of one LSB"
+            )
         if key in spikes:
-            raise InputError(f"{where}: {key!r} holds spikes; an LSB is of a value such as v")
+            raise InputError(
+                f"{where} (--lsb): {key!r} holds spikes; an LSB is of a value such as v"
+            )
         if key is not None and key not in values:
-            raise InputError(f"{where}: no such recording; {did_you_mean(str(key), values)}")
+            near = did_you_mean(str(key), values)
+            raise InputError(f"{where} (--lsb): no such recording; {near}")
     if membrane and not sizes:
-        raise InputError(f"membrane={membrane!r} counts LSB; say by lsb= how large one is")
+        raise InputError(
+            f"membrane={membrane!r} (--membrane) counts LSB; say by lsb (--lsb) how large one is"
+        )
     return Tolerance(jitter, float(rate), {k: float(v) for k, v in sizes.items()}, float(membrane))
 
 

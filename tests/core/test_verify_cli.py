@@ -67,7 +67,8 @@ def test_a_fault(made, capsys, tmp_path):
     args = ["verify", str(folder / "r.h5"), str(folder / "bad.npz"), "--plot", str(plot)]
     assert main([*args, "--why"]) == 1
     out = capsys.readouterr().out
-    assert f"departs first at step {step}, lif[{index[0]}, {index[1]}]: 1.0 against 0.0" in out
+    place = f"step {step}, lif, sample {index[0]}, neuron {index[1]}"
+    assert f"departs first at {place}: reference 1, observed 0" in out
     assert "one spike missing" in out
     assert "no candidate explains lif" in out
     assert f"plot: {plot}" in out
@@ -107,11 +108,26 @@ def test_tolerances(made, capsys):
     assert main([*bad, "--jitter", "2"]) == 1
 
 
+def test_the_hint_on_rounding_can_be_typed(made, capsys, tmp_path):
+    folder, _, _ = made
+    with np.load(folder / "good.npz") as file:
+        rec = dict(file)
+    rec["lif.v"] = rec["lif.v"] * np.float32(1 + 3e-7)
+    save_arrays(tmp_path / "r.npz", rec)
+    args = ["verify", str(folder / "r.h5"), str(tmp_path / "r.npz")]
+    assert main(args) == 1
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if "by rounding only" in x]
+    flags = line.partition("allow it with ")[2].partition(" (Python")[0].split()
+    assert main([*args, *flags]) == 0
+
+
 def test_partial(made, capsys):
     folder, _, _ = made
     short = ["verify", str(folder / "r.h5"), str(folder / "short.npz")]
     assert main(short) == 2
-    assert "has 50 steps, the reference 80" in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert "has 50 steps, the reference 80" in text
+    assert "--partial" in text
     assert main([*short, "--partial"]) == 0
     assert "the first 50 steps" in capsys.readouterr().out
 

@@ -310,6 +310,50 @@ def test_fewer_samples_have_to_be_asked_for(ref, rec, tmp_path):
     assert nirx.verify(ref, tmp_path / "one.h5", partial=True).verdict == "exact"
 
 
+def test_time_comes_first(ref, rec, tmp_path):
+    swapped = {"lif": rec["lif"].swapaxes(0, 1)}
+    write_npz(tmp_path / "x.npz", swapped)
+    for observed, options in itertools.product((swapped, tmp_path / "x.npz"), (False, True)):
+        with pytest.raises(nirx.InputError, match=r"\(2, 60, 4\); time comes first.*\(60, 2, 4\)"):
+            nirx.verify(ref, observed, partial=options)
+    reference(network(), signal(batch=(1,)), tmp_path / "1.h5", discretization=D)
+    with pytest.raises(nirx.InputError, match="time comes first"):
+        nirx.verify(tmp_path / "1.h5", {"lif": rec["lif"][:, :1].swapaxes(0, 1)})
+    reference(network(), signal(2, (2,)), tmp_path / "2.h5", discretization=D)
+    nirx.verify(tmp_path / "2.h5", {"lif": rec["lif"][:2]})  # as many of both: nobody knows
+
+
+def test_hints_name_the_option_of_the_command_line_too(ref, rec):
+    with pytest.raises(nirx.InputError, match=r"ask for partial \(--partial\)"):
+        nirx.verify(ref, {"lif": rec["lif"][:40]})
+    cases: list[tuple[dict[str, Any], str]] = [({"rate": -1}, "--rate")]
+    cases.append(({"membrane": 1}, "--membrane"))
+    for options, flag in cases:
+        with pytest.raises(nirx.InputError, match=flag):
+            nirx.verify(ref, rec, **options)
+
+
+def test_a_csv_without_rows_is_a_chip_that_never_spiked(ref, rec, tmp_path):
+    path = tmp_path / "x.csv"
+    for header in ("step,node,index\n", "step,node,index,value,sample\n\n"):
+        path.write_text(header)
+        found = nirx.verify(ref, path)
+        assert {n.key for n in found.nodes} == {"lif", "sub/lif", "sub/out", "output"}
+        assert found.verdict == "fails"
+        assert found["lif"].missing == rec["lif"].sum() > 0
+        assert found["lif"].extra == 0
+        assert f"{path} has no rows: compared as no spikes at all" in str(found)
+    reference(network(), signal() * 0, tmp_path / "0.h5", discretization=D)
+    assert nirx.verify(tmp_path / "0.h5", path).verdict == "exact"
+    reference(network(), signal(), tmp_path / "v.h5", discretization=D, record=["lif.v"])
+    with pytest.raises(nirx.InputError, match="it holds nothing"):
+        nirx.verify(tmp_path / "v.h5", path)
+    path.write_text("step,node,index,sample\n3,lif,1,0\n")
+    found = nirx.verify(ref, path)
+    assert [n.key for n in found.nodes] == ["lif"], "rows name what was recorded"
+    assert not found.notes
+
+
 def test_nothing_left_is_an_error(ref, rec):
     with pytest.raises(nirx.InputError, match="no steps"):
         nirx.verify(ref, {"lif": rec["lif"][:0]}, partial=True)
@@ -334,9 +378,9 @@ def test_one_of_recording_and_backend(ref, rec):
         ({"rate": -0.1}, "rate=-0.1"),
         ({"rate": float("nan")}, "rate=nan"),
         ({"rate": "high"}, "rate='high'"),
-        ({"membrane": 1}, "say by lsb= how large"),
+        ({"membrane": 1}, r"say by lsb \(--lsb\) how large"),
         ({"membrane": -1, "lsb": 1.0}, "membrane=-1"),
-        ({"lsb": 0.0}, "lsb=0.0; expected a positive"),
+        ({"lsb": 0.0}, "lsb=0.0 .*; expected a positive"),
         ({"lsb": "x"}, "lsb='x'"),
         ({"lsb": {"lif.v": -1}}, r"lsb\['lif.v'\]=-1"),
         ({"lsb": {"lif": 1.0}}, "'lif' holds spikes"),

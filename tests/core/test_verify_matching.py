@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nirx.verification.spike_matching import Matching
+from nirx.verification.spike_matching import Matching, OpenMatching
 from nirx.verification.whole_shift import MOST, WholeShift
 
 TRAINS = st.lists(st.integers(0, 2), min_size=9, max_size=9)
@@ -72,17 +72,101 @@ def test_columns_and_cuts_do_not_matter(trains, jitter, cuts):
 
 @settings(max_examples=300, deadline=None)
 @given(TRAINS, TRAINS, st.integers(0, 3))
-def test_the_place_is_one_where_the_trains_differ(one, two, jitter):
+def test_the_place_is_of_a_spike_that_is_really_alone(one, two, jitter):
     found = matched(np.array(one)[:, None], np.array(two)[:, None], jitter, [0, 4, 9])
-    if found.first is not None:
+    if found.first is None:
+        return
+    step = found.first.step
+    assert (found.first.reference, found.first.other) == (one[step], two[step])
+    pairs = most_pairs(spikes(one), spikes(two), jitter)
+    missing = found.first is found.first_missing
+    side = [list(one), list(two)][not missing]
+    assert side[step] > 0
+    side[step] -= 1  # as many pairs as before: it needs none of them
+    trains = (side, two) if missing else (one, side)
+    assert most_pairs(spikes(trains[0]), spikes(trains[1]), jitter) == pairs
+    # Until it came, everybody had a partner: no earlier place would be as good.
+    before = (one if missing else two)[:step]
+    whole = (before, two) if missing else (one, before)
+    assert most_pairs(spikes(whole[0]), spikes(whole[1]), jitter) == sum(before)
+
+
+def test_the_place_is_not_the_start_of_an_innocent_run():
+    a, b = np.zeros((60, 1), int), np.zeros((60, 1), int)
+    a[14:50], b[15:51] = 1, 1
+    b[31] = 0  # the partner of 30
+    found = matched(a, b, 1, [0, 25, 60])
+    assert found.first is not None
+    assert found.first.step == 30
+    assert (found.missing, found.extra) == (1, 0)
+
+
+def fewest_alone(one: list[int], two: list[int], jitter: int) -> tuple[int, int]:
+    """Who is alone and must not, and who may, by trying every set that does without a partner."""
+    a, b, steps = spikes(one), spikes(two), len(one)
+    if 2 * jitter >= steps:
+        pairs = most_pairs(a, b, jitter)
+        return len(a) + len(b) - 2 * pairs, 0
+
+    def needed(train: list[int]) -> list[int]:
+        return [k for k in train if jitter <= k < steps - jitter]
+
+    best = len(a) + len(b)
+    rest = [[k for k in t if k not in needed(t)] for t in (a, b)]
+    for n, m in itertools.product(range(len(rest[0]) + 1), range(len(rest[1]) + 1)):
+        for x in set(itertools.combinations(rest[0], n)):
+            for y in set(itertools.combinations(rest[1], m)):
+                x_all, y_all = needed(a) + list(x), needed(b) + list(y)
+                pairs = most_pairs(x_all, y_all, jitter)
+                best = min(best, len(x_all) + len(y_all) - 2 * pairs)
+    pairs = most_pairs(a, b, jitter)
+    return best, len(a) + len(b) - 2 * pairs - best
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(0, 1), min_size=9, max_size=9),
+    st.lists(st.integers(0, 1), min_size=9, max_size=9),
+    st.integers(1, 5),
+    CUTS,
+)
+def test_at_the_ends_a_spike_may_stay_alone(one, two, jitter, cuts):
+    found = OpenMatching(jitter, 9)
+    for start, stop in itertools.pairwise(cuts):
+        a, b = (np.array(t)[start:stop, None] for t in (one, two))
+        found.take(start, a, b)
+    found.finish()
+    alone, let_off = fewest_alone(one, two, jitter)
+    assert (found.missing + found.extra, found.at_ends) == (alone, let_off)
+    assert (found.first is None) == (alone == 0)
+    assert found.widest <= jitter
+    if found.first is not None and 2 * jitter < 9:
         step = found.first.step
+        assert jitter <= step < 9 - jitter
         assert (found.first.reference, found.first.other) == (one[step], two[step])
-        assert one[step] != two[step]
-        # What lies before it can be matched in full, as far as it is out of its reach.
-        before = [[n * (k < step - jitter) for k, n in enumerate(t)] for t in (one, two)]
-        assert sum(before[0]) == 0 or most_pairs(spikes(before[0]), spikes(two), jitter) == sum(
-            before[0]
-        )
+
+
+@pytest.mark.parametrize("shift", [-3, -1, 1, 3])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_whole_shift_within_the_jitter_leaves_nobody_alone(shift, share):
+    a = (np.random.default_rng(2).random((40, 5)) < share).astype(int)
+    b = np.zeros_like(a)
+    b[max(0, shift) : 40 + min(0, shift)] = a[max(0, -shift) : 40 - max(0, shift)]
+    found = OpenMatching(3, 40)
+    for start, stop in itertools.pairwise([0, 1, 2, 17, 39, 40]):
+        found.take(start, a[start:stop], b[start:stop])
+    found.finish()
+    assert (found.missing, found.extra, found.first) == (0, 0, None)
+
+
+def test_what_lacks_at_an_end_moves_nobody():
+    a = np.ones((30, 1), int)
+    b = a.copy()
+    b[29] = 0
+    found = OpenMatching(1, 30)
+    found.take(0, a, b)
+    found.finish()
+    assert (found.missing, found.extra, found.at_ends, found.widest) == (0, 0, 1, 0)
 
 
 def test_without_jitter_it_is_the_first_difference():
