@@ -52,7 +52,8 @@ def diagnose(
             None takes the graph's own, else the default.
         dt: a step, or several to try. None keeps that of the starting point.
         choices: `{choice: values}`: tries these values only; other choices are searched in full.
-        max_shift: whole steps by which a node's recording may be late or early.
+        max_shift: whole steps by which a node's recording may be late or early; 0 if it is
+            known to be on time.
         dtype: what is simulated in, `"float64"` or `"float32"`.
         tolerance: of a trace's largest magnitude, for v and i; spikes have to be equal.
             Default: 1e-6, or 1e-4 where recording or run is float32.
@@ -73,15 +74,18 @@ def diagnose(
         raise InputError(f"max_shift={max_shift!r}; expected a whole number of steps, 0 or more")
     if tolerance is not None and not 0 <= tolerance < np.inf:
         raise InputError(f"tolerance={tolerance!r}; expected a number, 0 or more")
+    given = given_or_stored(graph, discretization) is not None
     start, steps = _start(graph, discretization, dt)
     schedule, _ = build_schedule(graph, start)
     arrays, batch, length = accept_inputs(schedule, ops, _widened(xs, ops.dtype), time=True)
     if not all(x.size for x in arrays):
         raise InputError("nothing to diagnose: the input has no steps or an empty batch")
+    for (name, _), x in zip(schedule.inputs, arrays, strict=True):
+        _refuse_gaps(name, x)
     seen = accept_observed(schedule, observed, (length, *batch), ops.dtype, tolerance)
     inputs = {name: x for (name, _), x in zip(schedule.inputs, arrays, strict=True)}
     variants = make_variants(graph, start, steps, limits, batch, ops)
-    return judge(graph, start, variants, limits, inputs, seen, max_shift, ops)
+    return judge(graph, start, variants, limits, inputs, seen, max_shift, ops, given)
 
 
 def _start(
@@ -97,6 +101,15 @@ def _start(
     steps = tuple(dict.fromkeys(Discretization(dt=own).dt for own in several))
     start = given_or_stored(graph, discretization) or Discretization(dt=steps[0])
     return replace(start, dt=start.dt if start.dt in steps else steps[0]), steps
+
+
+def _refuse_gaps(name: str, x: np.ndarray) -> None:
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        place = tuple(int(i) for i in bad[0])
+        raise InputError(
+            f"Input {name!r} is {float(x[place])!r} at {list(place)}; expected finite numbers"
+        )
 
 
 def _widened(xs: Any, dtype: np.dtype) -> Any:

@@ -8,15 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from nirx.assemble import dtype_name
-from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
-from nirx.cli.options import File, Json, Overrides, Preset, Sets, open_graph
+from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
+from nirx.cli.options import File, Json, Opened, Overrides, Preset, Sets, open_graph
 from nirx.cli.report import Report
 from nirx.cli.run import Dtype
 from nirx.diagnose import diagnose
-from nirx.diagnosis.recording_file import read_recording
+from nirx.diagnosis.recording_file import read_recording, require_known
+from nirx.diagnosis.recording_nirdata import is_nirdata, read_nirdata
 from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis
 from nirx.diagnosis.table import diagnosis_table
 from nirx.divergence import Divergence
+from nirx.errors import InputError
+from nirx.references.sources.choose import source_for
 from nirx.tables import cell
 
 __all__ = ["diagnose_command"]
@@ -30,10 +33,30 @@ def diagnose_command(
         Path,
         typer.Argument(
             metavar="OBSERVED",
-            help="What was recorded: .npz, .h5 or .csv, named as `nirx run --record` names it.",
+            help="What was recorded: .npz, .h5 or .csv, named as `nirx run --record` names it; "
+            "or NIRData, such as a reference.",
         ),
     ],
-    input_: InputFile = None,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="DATA",
+            help="Arrays (.npz, .npy), time first, then batch, then features, named as the graph's "
+            "Inputs; or whatever `nirx reference` takes: a reference, csv, NIRData, HDF5 events, "
+            "or a generator such as poisson:rate=0.2.",
+            rich_help_panel="Input (one of --input and --random)",
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Of a generator.",
+            rich_help_panel="Input (one of --input and --random)",
+        ),
+    ] = 0,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
@@ -69,14 +92,20 @@ def diagnose_command(
     """
     kind = dtype_name(dtype)
     opened = open_graph(file, dt[0] if dt else None, preset, set_, override)
-    inputs = make_inputs(opened.schedule, kind, input_, random, steps, batch, rate)
-    observed = read_recording(recording, opened.schedule, (inputs.steps, *inputs.batch))
+    inputs = _inputs(opened, kind, input_, seed, random, steps, batch, rate)
+    lead = (inputs.steps, *inputs.batch)
+    if is_nirdata(recording):
+        observed = read_nirdata(recording, opened.schedule, lead, dt or [opened.discretization.dt])
+    else:
+        observed = read_recording(recording, opened.schedule, lead)
+        require_known(recording, opened.schedule, observed)
+    asked = bool(preset or set_ or override) or "metadata" in opened.origin
     found = diagnose(
         opened.graph,
         inputs.arrays,
         observed,
-        discretization=opened.discretization,
-        dt=dt or None,
+        discretization=opened.discretization if asked else None,
+        dt=dt or opened.discretization.dt,
         max_shift=max_shift,
         dtype=kind,
         tolerance=tolerance,
@@ -93,6 +122,28 @@ def diagnose_command(
     text = "\n".join(str(cell(line)) for line in diagnosis_table(found, top).split("\n"))
     parts = (text, f"discretization: {cell(found.discretization.to_json())}")
     return Report(0 if found.explained else UNEXPLAINED, payload, parts, json)
+
+
+def _inputs(
+    opened: Opened,
+    dtype: str,
+    data: str | None,
+    seed: int,
+    random: int | None,
+    steps: int | None,
+    batch: int | None,
+    rate: float | None,
+) -> Inputs:
+    """Arrays and --random as in `nirx run`; anything else as in `nirx reference`."""
+    arrays = data is not None and Path(data).suffix.lower() in (".npz", ".npy", "")
+    if data is None or random is not None or (arrays and ":" not in data and Path(data).exists()):
+        file = None if data is None else Path(data)
+        return make_inputs(opened.schedule, dtype, file, random, steps, batch, rate)
+    if rate is not None:
+        raise InputError("--rate goes with --random; a generator has it as poisson:rate=0.2")
+    options: dict[str, Any] = {"steps": steps, "batch": batch, "seed": seed, "graph": opened.graph}
+    source = source_for(opened.schedule, data, dtype, **options)
+    return Inputs(source.read(0, source.steps), source.steps, source.batch)
 
 
 def _payload(found: Diagnosis, top: int) -> dict[str, Any]:
@@ -117,6 +168,9 @@ def _node(node: NodeDiagnosis, top: int) -> dict[str, Any]:
         "pinned": node.pinned,
         "open": node.open,
         "indistinguishable": len(node.indistinguishable),
+        "alternatives": [
+            {"shift": shift, "choices": dict(own)} for shift, own in node.alternatives.items()
+        ],
         "candidates": [_candidate(own) for own in node.candidates[:top]],
     }
 

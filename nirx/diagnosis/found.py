@@ -12,6 +12,9 @@ from nirx.diagnosis.trial import Lane, Trial
 
 __all__ = ["Found", "found_in"]
 
+UNSEEN = 0.1
+"""Part of the recorded spikes that may lie after the end of what is simulated."""
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -25,6 +28,9 @@ class Found:
         matched, either, samples: spikes in both, spikes in either, samples compared.
         fit: per key of a membrane (scale, offset), where it had to be fitted.
         changes: names of the choices that are not as asked for.
+        lost: recorded spikes that a shift leaves unexplained: those before the simulation
+            begins; those after its end only where they are many.
+        also: the same at other shifts that explain as much.
     """
 
     lane: Lane
@@ -37,17 +43,29 @@ class Found:
     samples: float
     fit: Mapping[str, tuple[float, float]]
     changes: tuple[str, ...]
+    lost: float
+    also: tuple[Found, ...] = ()
 
     @property
     def score(self) -> tuple[Any, ...]:
         """What makes one candidate better than another; equal ones cannot be told apart."""
-        return self.mismatches, self.outside, self.error, abs(self.shift), len(self.fit)
+        return self.mismatches, self.outside, self.error, self.lost, len(self.fit)
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """All shifts at which it explains as much, its own first."""
+        return self.shift, *(own.shift for own in self.also)
+
+    @property
+    def steps_away(self) -> int:
+        """Changes of what was asked for; a recording that is not on time counts as one."""
+        return len(self.changes) + (self.shift != 0)
 
     @property
     def rank(self) -> tuple[Any, ...]:
         """The order in which they are reported."""
-        variant = self.lane.cut.variant
-        return *self.score, variant.changes + len(self.changes), self.lane.order
+        away = self.lane.cut.variant.changes + self.steps_away
+        return *self.score, away, abs(self.shift), self.lane.order
 
 
 def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Found:
@@ -64,9 +82,10 @@ def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fo
         for t in traces
         if t.fit is not None
     }
+    shift = trial.tallies[0].shifts[row]
     return Found(
         lane=trial.lanes[index],
-        shift=trial.tallies[0].shifts[row],
+        shift=shift,
         mismatches=wrong,
         outside=outside,
         error=_rounded(error) if outside else 0.0,
@@ -75,7 +94,17 @@ def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fo
         samples=float(sum(t.samples[at] for t in traces)),
         fit=fit,
         changes=changes,
+        lost=sum(_lost(t.trace.values, shift) for t in spikes),
     )
+
+
+def _lost(recorded: np.ndarray, shift: int) -> float:
+    # A late recording begins with silence. What comes after the end of an early one is not
+    # simulated, which says nothing against it unless it is a good part of all there is.
+    if shift >= 0:
+        return float(recorded[:shift].sum())
+    after = float(recorded[shift:].sum())
+    return after if after > UNSEEN * recorded.sum() else 0.0
 
 
 def _rounded(error: float) -> float:

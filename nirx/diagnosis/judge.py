@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nir
@@ -13,7 +14,7 @@ from nirx.diagnosis.confirm import confirm, first_failure
 from nirx.diagnosis.found import Found
 from nirx.diagnosis.groups import Group, find_groups, known_values
 from nirx.diagnosis.observed import Observed, Trace
-from nirx.diagnosis.result import Candidate, Diagnosis, NodeDiagnosis
+from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis
 from nirx.diagnosis.search import search_group
 from nirx.diagnosis.shared import Verdict, shared_discretization
 from nirx.diagnosis.tally import Tally
@@ -28,6 +29,8 @@ from nirx.schedule import Schedule
 __all__ = ["judge"]
 
 SHOWN = 10
+Ranked = Sequence[Sequence[Found]]
+"""Candidates of one node: per variant, by rank."""
 
 
 def judge(
@@ -39,57 +42,64 @@ def judge(
     observed: Observed,
     max_shift: int,
     ops: NumpyOps,
+    given: bool,
 ) -> Diagnosis:
     """Search every recorded node, settle on one variant, and confirm it.
 
     Arguments:
         inputs: by the Inputs' names.
         observed: the recording; the other arguments are as in `nirx.diagnose`.
+        given: whether the start is anyone's, or nirx's default.
     """
     targets = list(observed.traces)
     fed = {(name,): x for name, x in inputs.items()}
     known = [known_values(v, fed, observed.outputs, targets, ops) for v in variants]
     groups = find_groups(variants[0].schedule, frozenset(known[0]), targets)
     spaces: list[Space] = []
-    found: list[list[list[Found]]] = []  # node, variant, rank
+    found: list[Ranked] = []
     for group in groups:
         traces = observed.traces[group.target]
         space, own = search_group(group, variants, known, traces, limits, max_shift, ops)
         spaces.append(space)
         found.append(own)
     tied = _tied(variants, found)
-    chosen = tied[0]
+    settings = _Settings(graph, variants, groups, spaces, found, inputs, observed, str(ops.dtype))
+    chosen, best = tied[0], {g.target: own[tied[0]][0] for g, own in _each(groups, found)}
+    verdicts = settings.verdicts(chosen, best)
+    base = replace(shared_discretization(variants[chosen], verdicts), overrides={})
+    for (group, own), verdict in zip(_each(groups, found), verdicts, strict=True):
+        best[group.target] = _as_others(own[chosen], verdict, base)
+    final, confirmed = settings.confirmed(chosen, best)
+    if any(c.differing for c in confirmed):
+        # In a loop, or where paths join, a late recording and a late neuron are not the same.
+        first = min(tied, key=lambda v: sum(abs(_on_time(own[v]).shift) for own in found))
+        punctual = {g.target: _on_time(own[first]) for g, own in _each(groups, found)}
+        if (first, punctual) != (chosen, best):
+            other, seen = settings.confirmed(first, punctual)
+            if sum(c.differing for c in seen) < sum(c.differing for c in confirmed):
+                chosen, best, final, confirmed = first, punctual, other, seen
+    tied = [chosen, *(v for v in tied if v != chosen)]
     nodes = tuple(
-        _node(group, observed.traces[group.target], space, own, tied, variants, start, ops)
-        for group, space, own in zip(groups, spaces, found, strict=True)
+        _node(g, observed.traces[g.target], space, own, tied, best[g.target], variants, start, ops)
+        for g, space, own in zip(groups, spaces, found, strict=True)
     )
-    verdicts = [
-        Verdict(
-            group.target, group.shared, space, tuple(f.lane.choices for f in _best_of(own[chosen]))
-        )
-        for group, space, own in zip(groups, spaces, found, strict=True)
-    ]
-    final = shared_discretization(variants[chosen], verdicts)
-    best = {g.target: own[chosen][0] for g, own in zip(groups, found, strict=True)}
-    shifts = _total_shifts(variants[chosen].schedule, best, frozenset(observed.outputs))
-    allowed = {path: (shifts[path], f.fit) for path, f in best.items()}
-    dtype = str(ops.dtype)
-    confirmed = confirm(graph, final, inputs, observed.traces, allowed, dtype)
-    return Diagnosis(final, start, nodes, confirmed)
+    return Diagnosis(final, start, nodes, confirmed, given)
 
 
 def _tied(variants: Sequence[Variant], found: Sequence[Sequence[Sequence[Found]]]) -> list[int]:
     """The variants that explain most, over all nodes; the one that changes least first."""
 
     def total(variant: int) -> tuple[float, ...]:
-        scores = [(f.mismatches, f.outside, abs(f.shift), len(f.fit)) for f in first(variant)]
+        scores = [(f.mismatches, f.outside, f.lost, len(f.fit)) for f in first(variant)]
         return tuple(map(sum, zip(*scores, strict=True)))
 
     def first(variant: int) -> list[Found]:
         return [own[variant][0] for own in found]
 
-    def changes(variant: int) -> int:
-        return variants[variant].changes + sum(len(f.changes) for f in first(variant))
+    def changes(variant: int) -> tuple[int, int]:
+        own = first(variant)
+        away = variants[variant].changes + sum(f.steps_away for f in own)
+        return away, sum(abs(f.shift) for f in own)
 
     best = min(total(v) for v in range(len(variants)))
     return sorted((v for v in range(len(variants)) if total(v) == best), key=changes)
@@ -99,19 +109,97 @@ def _best_of(ranked: Sequence[Found]) -> list[Found]:
     return [f for f in ranked if f.score == ranked[0].score]
 
 
+def _at_shift(ranked: Sequence[Found], best: Found) -> list[Found]:
+    """Candidates that explain as much as the best one and at its shift, it first."""
+    every = [own for f in _best_of(ranked) for own in (f, *f.also) if own.shift == best.shift]
+    return sorted(every, key=lambda f: f.lane is not best.lane)
+
+
+def _on_time(ranked: Sequence[Found]) -> Found:
+    """Of the best candidates the one with the smallest shift."""
+    every = [own for f in _best_of(ranked) for own in (f, *f.also)]
+    return min(every, key=lambda f: (abs(f.shift), f.rank))
+
+
+def _each(groups: Sequence[Group], found: Sequence[Ranked]) -> Iterator[tuple[Group, Ranked]]:
+    return zip(groups, found, strict=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """All that a free run depends on but the choice of the best candidates.
+
+    Arguments:
+        found: per group and variant the candidates by rank; the others are as in `judge`.
+    """
+
+    graph: nir.NIRGraph
+    variants: Sequence[Variant]
+    groups: Sequence[Group]
+    spaces: Sequence[Space]
+    found: Sequence[Ranked]
+    inputs: Mapping[str, np.ndarray]
+    observed: Observed
+    dtype: str
+
+    def verdicts(self, chosen: int, best: Mapping[Path, Found]) -> list[Verdict]:
+        """Per group the choices that explain as much at the best candidate's shift."""
+        return [
+            Verdict(
+                group.target,
+                group.shared,
+                space,
+                tuple(f.lane.choices for f in _at_shift(own[chosen], best[group.target])),
+            )
+            for group, space, own in zip(self.groups, self.spaces, self.found, strict=True)
+        ]
+
+    def confirmed(
+        self, chosen: int, best: Mapping[Path, Found]
+    ) -> tuple[Discretization, tuple[Confirmed, ...]]:
+        """One discretization for the graph, and its free run."""
+        variant = self.variants[chosen]
+        final = shared_discretization(variant, self.verdicts(chosen, best))
+        shifts = _total_shifts(variant.schedule, best, frozenset(self.observed.outputs))
+        allowed = {path: (shifts[path], f.fit) for path, f in best.items()}
+        traces = self.observed.traces
+        return final, confirm(self.graph, final, self.inputs, traces, allowed, self.dtype)
+
+
+def _as_others(ranked: Sequence[Found], verdict: Verdict, base: Discretization) -> Found:
+    """The best candidate; of others at another shift the one that does as most nodes do.
+
+    Where a node needs choices of its own to be on time, but does what the others do if its
+    recording is late, the second is what happened.
+    """
+    if verdict.allows(base) or not ranked[0].changes:
+        return ranked[0]
+    every = [own for f in _best_of(ranked) for own in (f, *f.also)]
+    like = [f for f in every if replace(verdict, possible=(f.lane.choices,)).allows(base)]
+    return min(like, key=lambda f: f.rank, default=ranked[0])
+
+
 def _node(
     group: Group,
     traces: Sequence[Trace],
     space: Space,
     found: Sequence[Sequence[Found]],
     tied: Sequence[int],
+    best: Found,
     variants: Sequence[Variant],
     start: Discretization,
     ops: NumpyOps,
 ) -> NodeDiagnosis:
-    ranked = found[tied[0]]
-    best = ranked[0]
-    everywhere = [f for v in tied for f in _best_of(found[v])]
+    ranked = [best, *(f for f in found[tied[0]] if f.lane is not best.lane)]
+    everywhere = sorted(
+        (f for v in tied for f in _best_of(found[v])),
+        key=lambda f: (f.lane is not best.lane, best.shift not in f.shifts),
+    )
+    equal = [
+        ({**common, **f.lane.choices}, f.shifts)
+        for f in everywhere
+        for common in f.lane.cut.variant.covers
+    ]
     schedule = variants[0].schedule
     spikes = [t for t in traces if t.spikes]
     searched = variants[tied[0]].choices
@@ -124,9 +212,9 @@ def _node(
         recorded=tuple(t.key for t in traces),
         searched_with=tuple(format_path(path) for path in group.shared),
         candidates=tuple(_candidate(f, asked, best.lane is f.lane, first) for f in shown),
-        indistinguishable=tuple(
-            {**common, **f.lane.choices} for f in everywhere for common in f.lane.cut.variant.covers
-        ),
+        indistinguishable=tuple(choices for choices, _ in equal),
+        shifts=tuple(shifts for _, shifts in equal),
+        recorded_spikes=_whole(sum(float(t.values.sum()) for t in spikes)),
         silent=bool(spikes) and best.either == 0,
         asked=asked,
         space=space,

@@ -81,7 +81,10 @@ def _add(
     if key not in found:
         found[key] = _begin(where, key, schedule, lead)
     own = found[key]
-    (step,) = read_place(where, "step", row["step"], lead[:1])
+    try:
+        (step,) = read_place(where, "step", row["step"], lead[:1])
+    except InputError as error:
+        raise InputError(f"{error}; the input has {lead[0]} steps") from error
     sample = read_place(where, "sample", row.get("sample", ""), lead[1:])
     index = read_place(where, "index", row["index"], own.features)
     place = (step, *sample, *index)

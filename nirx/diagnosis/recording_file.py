@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ import h5py
 import numpy as np
 
 from nirx.diagnosis.recording_csv import read_csv
-from nirx.errors import FileError
+from nirx.errors import FileError, InputError
 from nirx.hdf5_heap import refuse_endless_heaps
 from nirx.hdf5_tree import read_tree
 from nirx.ops import Shape
 from nirx.recording import resolve_record
 from nirx.schedule import Schedule
 
-__all__ = ["read_recording"]
+__all__ = ["read_recording", "require_known"]
 
 FORMATS = ".npz, .h5, .hdf5 or .csv"
 
@@ -43,6 +43,15 @@ def read_recording(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.
     if kind == ".csv":
         return read_csv(path, schedule, lead)
     return _of_npz(path, schedule) if kind == ".npz" else _of_hdf5(path)
+
+
+def require_known(path: Path, schedule: Schedule, keys: Iterable[Any]) -> None:
+    """**Raises** `InputError` that names the file for a record key that the graph lacks."""
+    for key in keys:
+        try:
+            resolve_record(schedule, [key])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def _of_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,10 @@ class NodeDiagnosis:
         recorded: the keys that it was judged by.
         searched_with: unrecorded neurons before it, which took the same choices as it did.
         candidates: the best ones, ranked; the first is the verdict.
-        indistinguishable: choices of all candidates that explain it as well as the first.
+        indistinguishable: choices of all candidates that explain it as well as the first,
+            be it with the recording some steps late or early.
+        shifts: for each of these the shifts at which it does.
+        recorded_spikes: how many the recording holds.
         silent: no spike was recorded and the best candidate gives none.
         asked: the choices as asked for.
         space: all that was tried.
@@ -73,6 +76,8 @@ class NodeDiagnosis:
     searched_with: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     indistinguishable: tuple[Mapping[str, Any], ...]
+    shifts: tuple[tuple[int, ...], ...]
+    recorded_spikes: int
     silent: bool
     asked: Mapping[str, Any]
     space: Space = field(repr=False, compare=False)
@@ -102,9 +107,33 @@ class NodeDiagnosis:
     @property
     def possible(self) -> dict[str, tuple[Any, ...]]:
         """Per choice its values among the indistinguishable candidates, the best one's first."""
+        return self._values(self.indistinguishable)
+
+    @property
+    def at_best_shift(self) -> dict[str, tuple[Any, ...]]:
+        """`possible`, of those candidates alone that need no other shift than the best one."""
+        each = zip(self.indistinguishable, self.shifts, strict=True)
+        return self._values([own for own, shifts in each if self.best.shift in shifts])
+
+    @property
+    def alternatives(self) -> dict[int, Mapping[str, Any]]:
+        """Shift -> the choices nearest to those asked for that explain as much with it alone."""
+        found: dict[int, list[Mapping[str, Any]]] = {}
+        for own, shifts in zip(self.indistinguishable, self.shifts, strict=True):
+            for shift in shifts if self.best.shift not in shifts else ():
+                found.setdefault(shift, []).append(own)
+        return {s: min(found[s], key=self._away) for s in sorted(found, key=lambda s: (abs(s), s))}
+
+    def changes(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of some choices that are not as asked for."""
+        return {name: own for name, own in choices.items() if own != self.asked[name]}
+
+    def _away(self, choices: Mapping[str, Any]) -> int:
+        return len(self.changes(choices))
+
+    def _values(self, several: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
         return {
-            name: tuple(dict.fromkeys(own[name] for own in self.indistinguishable))
-            for name in self.best.choices
+            name: tuple(dict.fromkeys(own[name] for own in several)) for name in self.best.choices
         }
 
 
@@ -136,12 +165,14 @@ class Diagnosis:
         asked: the one that the search started from.
         nodes: one verdict per recorded neuron or Threshold, in the order of execution.
         confirmed: a free run with `discretization`, per recording.
+        given: whether `asked` came from the caller or the graph; else it is nirx's default.
     """
 
     discretization: Discretization
     asked: Discretization
     nodes: tuple[NodeDiagnosis, ...]
     confirmed: tuple[Confirmed, ...]
+    given: bool = True
 
     def __getitem__(self, node: str) -> NodeDiagnosis:
         """The verdict of a node by its path. **Raises** `InputError` for any other."""

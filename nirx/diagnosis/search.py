@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nirx.diagnosis.candidates import LANES, Limits, Space, is_searched, values_of
@@ -140,7 +141,9 @@ class Search:
         for index, lane in enumerate(trial.lanes):
             changes = self.space.changes(lane.choices)
             rows = [found_in(trial, index, row, changes) for row in range(len(self.shifts))]
-            found[id(lane.cut)].append(min(rows, key=lambda f: f.rank))
+            best = min(rows, key=lambda f: f.rank)
+            also = tuple(f for f in rows if f is not best and f.score == best.score)
+            found[id(lane.cut)].append(replace(best, also=also))
 
 
 def _limit(found: Sequence[Found]) -> Bound:

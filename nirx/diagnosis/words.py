@@ -47,13 +47,17 @@ RESETS: Mapping[tuple[str | None, str | None], str] = {
     (None, "next-leaked"): "is reset one step late, before the leak",
 }
 RESET = ("reset", "reset_when")
+ASKED = "you asked for"
+ENOUGH = 0.9
+"""Part of the spikes that has to be explained before a mechanism is told."""
 TOGETHER = {"reset": RESET, "reset_when": RESET, "max_spikes": ("spikes", "max_spikes")}
 
 
 def explanation(diagnosis: Diagnosis) -> Iterator[str]:
     """Sentences, one line each: every node, then the graph as a whole."""
+    asked = ASKED if diagnosis.given else "the default is"
     for node in diagnosis.nodes:
-        yield from _of_node(node)
+        yield from _of_node(node, asked)
     differing = [c for c in diagnosis.confirmed if c.differing]
     if not differing:
         yield "a free run of the whole graph confirms it: every recording is reproduced"
@@ -65,42 +69,87 @@ def explanation(diagnosis: Diagnosis) -> Iterator[str]:
         )
 
 
-def _of_node(node: NodeDiagnosis) -> Iterator[str]:
+def _of_node(node: NodeDiagnosis, you_asked: str) -> Iterator[str]:
     name, best = str(cell(node.node)), node.best
     if not best.explains_all:
-        yield f"no candidate explains {name}; the best one fails first at " + str(
-            cell(f"{best.first_divergence} (the recording against nirx)")
-        )
-    settled = [n for n in best.changes if n in node.pinned or _required(node, n)]
+        trouble = _trouble(node, name)
+        first = cell(f"{best.first_divergence} (the recording against nirx)")
+        if trouble:
+            yield trouble
+            yield f"{name} differs first at {first}"
+            return
+        yield f"no candidate explains {name}; the best one fails first at {first}"
+    if best.shift:
+        yield f"the recording of {name} is {_time(best.shift)}"
+    possible = node.at_best_shift
+    settled = [n for n in best.changes if node.asked[n] not in possible[n]]
     for names in dict.fromkeys(TOGETHER.get(n, (n,)) for n in settled):
-        certain = [n for n in names if n in node.pinned or n in settled]
+        certain = [n for n in names if n in settled or len(possible.get(n, ())) == 1]
         found = {n: best.choices[n] for n in certain}
         asked = {n: node.asked[n] for n in certain}
         nearest = "" if best.explains_all else "the best one so far: "
         yield (
             f"{nearest}{name} {_phrase(found)} ({choices_text(found)}); "
-            f"you asked for {choices_text(asked)}"
+            f"{you_asked} {choices_text(asked)}"
         )
     if best.explains_all and not settled:
-        yield f"{name} does what you asked for" + (", as far as was recorded" * bool(node.open))
-    if best.shift:
-        late = "late" if best.shift > 0 else "early"
-        steps = "step" if abs(best.shift) == 1 else "steps"
-        yield f"the recording of {name} is {abs(best.shift)} {steps} {late}"
+        does = "does what you asked for" if you_asked == ASKED else "does what the default says"
+        yield f"{name} {does}" + (", as far as was recorded" * bool(node.open))
+    if not node.silent:
+        yield from _alternatives(node, name)
     if (best.scale, best.offset) != (1.0, 0.0):
         yield f"the membrane of {name} is recorded as {best.scale:g}*v + {best.offset:g}"
     if node.silent:
         yield f"{name} never spikes: the recording says nothing about threshold and reset"
-    if node.open:
+    if open_text(node):
         yield f"left open for {name}: " + "; ".join(open_text(node))
     if node.searched_with:
         others = ", ".join(str(cell(n)) for n in node.searched_with)
         yield f"{name} shares its rule with {others}: not recorded, so searched together with it"
 
 
-def _required(node: NodeDiagnosis, name: str) -> bool:
-    """Whether the value asked for is not among those left open."""
-    return node.asked[name] not in node.possible[name]
+def _trouble(node: NodeDiagnosis, name: str) -> str:
+    """What to say where so little is explained that its choices say nothing."""
+    best = node.best
+    if best.spikes and not node.recorded_spikes:
+        return (
+            f"the recording of {name} has no spikes at all, where the best rule gives "
+            f"{best.spikes:,}"
+        )
+    if _share(best) >= ENOUGH:
+        return ""
+    done, whole, what = best.spikes_matched, best.spikes, "spikes"
+    if not best.spikes:
+        done, whole, what = best.samples_within, best.samples, "samples"
+    return (
+        f"no rule explains {name}: the best one explains {done:,} of {whole:,} {what}; "
+        "is the input, the graph, the dt (--dt) or the unit right?"
+    )
+
+
+def _share(best: Candidate) -> float:
+    """The part of the spikes that a candidate explains; of the samples where there are none."""
+    if best.spikes:
+        return best.spikes_matched / best.spikes
+    return best.samples_within / best.samples if best.samples else 1.0
+
+
+def _alternatives(node: NodeDiagnosis, name: str) -> Iterator[str]:
+    """What explains as much if the recording is later or earlier."""
+    tell = f"{node.node}.v"
+    hint = "" if tell in node.recorded or "output" not in node.asked else f"; record {tell} to tell"
+    for shift, choices in node.alternatives.items():
+        own = choices_text(node.changes(choices))
+        does = f"with {own}" if own else "as asked for"
+        yield f"or: {name} {does}, its recording {_time(shift)}{cell(hint)}"
+
+
+def _time(shift: int) -> str:
+    """`"1 step late"`."""
+    if not shift:
+        return "on time"
+    steps = "step" if abs(shift) == 1 else "steps"
+    return f"{abs(shift)} {steps} {'late' if shift > 0 else 'early'}"
 
 
 def _phrase(choices: Mapping[str, Any]) -> str:
@@ -122,8 +171,12 @@ def choices_text(choices: Mapping[str, Any]) -> str:
 
 
 def open_text(node: NodeDiagnosis) -> list[str]:
-    """`"threshold: 'gt' or 'ge'"` for every choice that the recording leaves open."""
-    return [f"{name}: {' or '.join(map(repr, values))}" for name, values in node.open.items()]
+    """`"threshold: 'gt' or 'ge'"` for every choice left open at the shift of the best one."""
+    return [
+        f"{name}: {' or '.join(map(repr, values))}"
+        for name, values in node.at_best_shift.items()
+        if len(values) > 1
+    ]
 
 
 def best_text(candidate: Candidate) -> str:

@@ -74,7 +74,12 @@ def record(graph: Any, d: nirx.Discretization, xs: Any, *keys: str) -> dict[str,
 
 
 def spikes_cannot_tell(name: str, value: Any) -> Any:
-    """Reset after the spike or before the next leak: v differs, the spikes never do."""
+    """Reset after the spike or before the next leak: v differs, the spikes never do.
+
+    Nor does a late output from a late recording.
+    """
+    if (name, value) == ("output", "old"):
+        return ("old", "new")
     return ("same", "next-leaked") if (name, value) == ("reset_when", "next-leaked") else None
 
 
@@ -488,3 +493,105 @@ def test_a_loop_of_a_neuron_whose_spikes_were_not_recorded():
     assert found["n1"].allows(d)
     assert found["n1"].pinned["dt"] == 1.0
     assert found.explained
+
+
+def late(spikes: np.ndarray) -> np.ndarray:
+    """Recorded one step late."""
+    return np.concatenate([spikes[:1] * 0, spikes[:-1]])
+
+
+def subtracting_chip(keys: tuple[str, ...] = ("n1", "n3")) -> tuple[Any, Any, Any, Any]:
+    """Two layers that subtract; the recording of the second is one step late."""
+    graph, xs = chain(lif(), nir.Scale(np.full(12, 3.0)), lif()), signal(2)
+    d = replace(DT1, reset="subtract")
+    observed = record(graph, d, xs, *keys)
+    return graph, xs, d, {k: late(v) if k.startswith("n3") else v for k, v in observed.items()}
+
+
+def test_a_late_recording_is_not_taken_for_a_late_neuron():
+    graph, xs, d, observed = subtracting_chip()
+    found = nirx.diagnose(graph, xs, observed, discretization=DT1)
+    node = found["n3"]
+    assert found.explained
+    assert (found.discretization, node.best.shift) == (d, 1)
+    assert node.allows(d)
+    assert node.allows(replace(d, reset_when="next-leaked", output="old"))
+    assert not {"reset_when", "output"} & set(node.pinned)
+    assert node.pinned["reset"] == "subtract"
+    said = [line for line in found.explain().split("\n") if "n3" in line]
+    assert said[:3] == [
+        "the recording of n3 is 1 step late",
+        "n3 subtracts the threshold (reset='subtract'); you asked for reset='value'",
+        "or: n3 with reset='subtract', reset_when='next-leaked', output='old', its recording on "
+        "time; record n3.v to tell",
+    ]
+
+
+def test_a_membrane_tells_a_late_recording_from_a_late_neuron():
+    graph, xs, _, observed = subtracting_chip(("n1", "n1.v", "n3", "n3.v"))
+    found = nirx.diagnose(graph, xs, observed, discretization=DT1)
+    assert found["n3"].best.shift == 1
+    assert found["n3"].alternatives == {}
+    assert found["n3"].pinned["output"] == "new"
+    assert "or: " not in found.explain()
+
+
+def test_a_recording_known_to_be_on_time_pins_the_output():
+    graph, xs, _, observed = subtracting_chip()
+    found = nirx.diagnose(graph, xs, observed, discretization=DT1, max_shift=0)
+    assert found["n3"].pinned["output"] == "old"
+    assert found["n1"].pinned["output"] == "new"
+    assert found.explained
+
+
+def test_what_the_other_layers_do_settles_what_is_late():
+    """By itself "never reset and late" is as many changes as "never reset, output='old'"."""
+    gain = nir.Scale(np.full(12, 3.0))
+    graph, xs, d = chain(lif(), gain, lif()), signal(2), replace(DT1, reset="none")
+    observed = record(graph, d, xs, "n1", "n3")
+    observed["n3"] = late(observed["n3"])
+    found = nirx.diagnose(graph, xs, observed, discretization=DT1)
+    assert found["n3"].best.shift == 1
+    assert found.discretization == d
+    assert found.explained
+    alone = nirx.diagnose(chain(lif()), xs, {"n1": late(observed["n1"])}, discretization=DT1)
+    assert (alone["n1"].best.shift, alone["n1"].best.choices["output"]) == (0, "old")
+    assert "or: n1 with reset='none', its recording 1 step late" in alone.explain()
+
+
+def test_in_a_loop_the_free_run_tells_a_late_neuron_from_a_late_recording():
+    graph, xs = recurrent(), signal(2)
+    d = replace(DT1, reset_when="next-leaked", output="old")
+    found = nirx.diagnose(graph, xs, record(graph, d, xs, "lif"), discretization=DT1)
+    assert found.explained
+    assert found["lif"].best.shift == 0
+    assert found.discretization.output == "old"
+
+
+def test_a_recording_without_spikes_tells_no_story():
+    graph, xs = chain(lif()), signal()
+    found = nirx.diagnose(graph, xs, {"n1": xs * 0}, discretization=DT1)
+    said = found.explain().split("\n")
+    assert said[0].startswith("the recording of n1 has no spikes at all, where the best rule gives")
+    assert not any("one step late" in line or "left open" in line for line in said)
+
+
+def test_where_little_is_explained_no_mechanism_is_told():
+    graph, xs = chain(lif()), signal()
+    spikes = record(graph, DT1, xs, "n1")["n1"]
+    found = nirx.diagnose(graph, xs, {"n1": 1 - spikes}, discretization=DT1)
+    best = found["n1"].best
+    said = found.explain().split("\n")
+    assert said[0] == (
+        f"no rule explains n1: the best one explains {best.spikes_matched:,} of {best.spikes:,} "
+        "spikes; is the input, the graph, the dt (--dt) or the unit right?"
+    )
+    assert not any("best one so far" in line or "left open" in line for line in said)
+
+
+def test_the_default_is_not_what_somebody_asked_for():
+    graph, xs = chain(lif()), signal()
+    observed = record(graph, replace(DT1, reset="subtract"), xs, "n1")
+    assert "; the default is reset='value'" in nirx.diagnose(graph, xs, observed, dt=1.0).explain()
+    graph.metadata["nirx_discretization"] = DT1.to_json()
+    assert "; you asked for reset='value'" in nirx.diagnose(graph, xs, observed).explain()

@@ -178,7 +178,10 @@ def test_files_that_are_no_recording(folder, capsys):
         ("step,node,index\n0,sub/lif,0,1\n", "line 2: expected 3 fields"),
         ("step,node,index,sample\n0,sub/lif,0,0\n0,sub/lfi,0,0\n", "line 3: nothing is called"),
         ("step,node,index\n0,sub/lif,0\n", "line 2: no sample; expected 0..1"),
-        ("step,node,index,sample\n60,sub/lif,0,0\n", "line 2: step is '60'; expected 0..59"),
+        (
+            "step,node,index,sample\n60,sub/lif,0,0\n",
+            "line 2: step is '60'; expected 0..59; the input has 60 steps",
+        ),
         ("step,node,index,sample\n-1,sub/lif,0,0\n", "line 2: step is '-1'"),
         ("step,node,index,sample\n1.5,sub/lif,0,0\n", "line 2: step is '1.5'"),
         ("step,node,index,sample\n1,sub/lif,4,0\n", "line 2: index is '4'; expected 0..3"),
@@ -235,3 +238,59 @@ def test_odd_names_come_back(tmp_path):
     schedule = nirx.schedule(odd, D)
     save_arrays(tmp_path / "o.npz", {"a\0~1b": np.ones((3, 1))})
     assert list(read_recording(tmp_path / "o.npz", schedule, (3,))) == ["a\0~1b"]
+
+
+def test_an_unknown_key_names_the_file(folder, recorded, capsys):
+    save_arrays(folder / "odd.npz", {"sub/lfi": recorded["sub/lif"]})
+    said = refused(folder, "odd.npz", capsys)
+    assert "odd.npz: " in said
+    assert "sub/lfi" in said
+
+
+def test_the_default_is_not_what_somebody_asked_for(folder, capsys):
+    nirx.write(folder / "bare.nir", graph())
+    given = [str(folder / "bare.nir"), str(folder / "seen.npz"), "--input", str(folder / "x.npz")]
+    assert main(["diagnose", *given, "--dt", "1"]) == 0
+    assert "; the default is reset='value', reset_when='same'" in capsys.readouterr().out
+    assert main(["diagnose", *given, "--dt", "1", "--set", "integrator=euler"]) == 0
+    assert "; you asked for reset='value', reset_when='same'" in capsys.readouterr().out
+
+
+@pytest.fixture
+def reference(folder) -> Path:
+    nirx.reference(folder / "g.nir", folder / "x.npz", folder / "ref.h5", discretization=PLANTED,
+                   dtype="float64")  # fmt: skip
+    return folder
+
+
+def test_a_reference_is_an_input_and_a_recording(reference, capsys):
+    file, ref = str(reference / "g.nir"), str(reference / "ref.h5")
+    assert main(["diagnose", file, ref, "--input", ref]) == 0
+    assert "subtracts the threshold one step late" in capsys.readouterr().out
+    assert main(["diagnose", file, str(reference / "seen.npz"), "--input", ref]) == 0
+
+
+def test_nirdata_is_a_recording(reference, recorded, capsys):
+    with h5py.File(reference / "chip.h5", "w") as file:
+        file.attrs["__type__"] = "NIRGraphData"
+        sub = file.create_group("nodes/sub")
+        sub.attrs["__type__"] = "NIRGraphData"
+        spikes = sub.create_group("nodes/lif/observables/spikes")
+        spikes.attrs.update({"__type__": "TimeGriddedData", "dt": 1.0})
+        spikes["data"] = recorded["sub/lif"].swapaxes(0, 1)
+    assert run(reference, "chip.h5") == 0
+    assert "sub/lif (LIF), by sub/lif" in capsys.readouterr().out
+    assert run(reference, "chip.h5", "--dt", "0.5") == 2
+    said = capsys.readouterr().err
+    assert "sub/lif.spikes has steps of dt=1.0, the run dt=0.5" in said
+    assert "observables" not in said
+
+
+def test_a_generator_is_an_input(folder, capsys):
+    file, out = str(folder / "g.nir"), folder / "made.h5"
+    made = {"steps": 40, "seed": 3, "discretization": PLANTED, "dtype": "float64"}
+    nirx.reference(folder / "g.nir", "poisson:rate=0.9", out, **made)
+    options = ["--input", "poisson:rate=0.9", "--steps", "40", "--seed", "3"]
+    assert main(["diagnose", file, str(out), *options]) == 0
+    assert run(folder, "made.h5") == 2
+    assert "has 40 steps and 1 samples; the input has 60 and 2" in capsys.readouterr().err

@@ -93,6 +93,13 @@ def test_inputs(refused):
     assert "float64, but the network runs in float32" in message
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_input_with_gaps(refused, value):
+    xs = np.ones((STEPS, SIZE))
+    xs[3, 2] = value
+    assert f"Input 'input' is {value!r} at [3, 2]; expected finite" in refused(xs=xs)
+
+
 def test_options(refused):
     assert "max_shift=-1" in refused(max_shift=-1)
     assert "max_shift=1.5" in refused(max_shift=1.5)
