@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import equinox as eqx
+import nir
 import numpy as np
 import pytest
 
@@ -122,6 +123,33 @@ REFUSED = [
 def test_what_brainpy_cannot_do_is_refused_with_the_nearest(node, rule, text):
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3, **rule), drive(10))
+
+
+def alone(shape, tau=5e-3):
+    """A graph of one LIF of this shape, and input for it."""
+    size = np.array(shape, int)
+    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
+    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
+    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
+    edges = [("input", "neuron"), ("neuron", "output")]
+    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
+    return nir.NIRGraph(nodes, edges, type_check=False), xs
+
+
+def test_features_without_axes():
+    graph, xs = alone(())
+    for batch in (xs, xs[:, 0]):
+        assert_bridged(BRIDGE, graph, nirx.Discretization(dt=1e-3), batch)
+
+
+@pytest.mark.filterwarnings("ignore:.*share a unit")
+@pytest.mark.parametrize("integrator", ["euler", "exponential"])
+def test_a_leak_that_is_nearly_none(integrator):
+    graph, xs = alone((6,), tau=1e12)
+    graph.nodes["neuron"].r[:] = 2e14
+    assert_bridged(BRIDGE, graph, nirx.Discretization(dt=1e-3, integrator=integrator), xs)
+    net = nirx_jax.from_nir(graph, nirx.Discretization(dt=1e-3), node_map=BRIDGE.node_map)
+    np.testing.assert_allclose(net.nodes["neuron"].arrays["tau"], 1e12, rtol=1e-6)
 
 
 def test_changed_parameters_come_back():

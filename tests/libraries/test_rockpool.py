@@ -199,6 +199,46 @@ def test_trained_parameters_come_back():
     assert int((theirs.numpy() != ours).sum()) == 0
 
 
+def alone(shape, tau=5e-3):
+    """A graph of one LIF of this shape, and input for it."""
+    size = np.array(shape, int)
+    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
+    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
+    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
+    edges = [("input", "neuron"), ("neuron", "output")]
+    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
+    return nir.NIRGraph(nodes, edges, type_check=False), xs
+
+
+def test_a_layer_without_neurons():
+    d = nirx.Discretization(dt=1e-3, reset="subtract")
+    assert nirx.move(alone((0,))[0], "rockpool", discretization=d).fidelity == "exact"
+
+
+@pytest.mark.parametrize("spikes", ["single", "multi"])
+def test_what_is_no_count_in_float32_is_refused(spikes):
+    d = nirx.Discretization(dt=1e-3, reset="subtract", spikes=spikes)
+    graph, _ = alone((3,))
+    graph.nodes["neuron"].v_threshold[1] = 1e-7
+    with pytest.raises(nirx.UnsupportedError, match=r"v_threshold\[1\]=1e-07.*v_threshold=1e-05"):
+        nirx_torch.from_nir(graph, d, node_map=BRIDGE.node_map)
+
+
+def test_the_least_threshold_counts_exactly():
+    graph, xs = alone((3,))
+    graph.nodes["neuron"].v_threshold[:] = 1e-5
+    d = nirx.Discretization(dt=1e-3, reset="subtract")
+    assert_bridged(BRIDGE, graph, d, 20 * xs, "float32")
+
+
+def test_a_run_leaves_the_random_state():
+    model = Sequential(LinearTorch((5, 6)), LIFTorch((6,)))
+    before, d = torch.get_rng_state(), nirx.Discretization(dt=1e-3, reset="subtract")
+    assert nirx.move(model, "torch", xs=drive(20)).fidelity != "different"
+    assert nirx.move(alone((3,))[0], "rockpool", discretization=d).fidelity == "exact"
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_the_state_of_every_sample_is_carried():
     d = nirx.Discretization(dt=1e-3, reset="subtract")
     net = nirx_torch.from_nir(around(neuron("LIF")), d, node_map=BRIDGE.node_map)

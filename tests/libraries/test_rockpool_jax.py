@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import equinox as eqx
+import nir
 import numpy as np
 import pytest
 
@@ -93,7 +94,8 @@ REFUSED = [
     ),
     (neuron("LI"), {"output": "old", "reset": "none"}, "output='old'.*output='new'"),
     (_changed(neuron("LIF"), tau=1e-3), SUBTRACT, r"tau\[0\]=0.001; .*tau > dt"),
-    (_changed(neuron("LIF"), v_threshold=-0.5), SUBTRACT, r"v_threshold\[0\]=-0.5; .*> 0"),
+    (_changed(neuron("LIF"), v_threshold=-0.5), SUBTRACT, r"v_threshold\[0\]=-0.5; .*>= 1e-05"),
+    (_changed(neuron("LIF"), v_threshold=1e-7), SUBTRACT, r"\[0\]=1e-07; .*>= 1e-05"),
 ]
 
 
@@ -102,6 +104,32 @@ def test_what_rockpool_cannot_do_is_refused_with_the_nearest(node, rule, text):
     d = nirx.Discretization(dt=1e-3, **rule)
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), d, drive(10), "float32")
+
+
+def alone(shape, tau=5e-3):
+    """A graph of one LIF of this shape, and input for it."""
+    size = np.array(shape, int)
+    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
+    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
+    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
+    edges = [("input", "neuron"), ("neuron", "output")]
+    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
+    return nir.NIRGraph(nodes, edges, type_check=False), xs
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 3), (2, 3), ()])
+@pytest.mark.parametrize("batch", [(), (4,)])
+def test_features_have_any_number_of_axes(shape, batch):
+    d = nirx.Discretization(dt=1e-3, reset="subtract")
+    graph, xs = alone(shape)
+    node = graph.nodes["neuron"]
+    node.v_threshold = np.linspace(0.3, 1, node.r.size).reshape(shape)
+    assert_bridged(BRIDGE, graph, d, xs if batch else xs[:, 0], "float32")
+
+
+def test_a_layer_without_neurons():
+    d = nirx.Discretization(dt=1e-3, reset="subtract")
+    assert nirx.move(alone((0,))[0], "rockpool-jax", discretization=d).fidelity == "exact"
 
 
 @pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])

@@ -294,3 +294,11 @@ def test_a_reset_value_is_added_in_every_step():
 def test_its_recurrent_layers_cannot_be_copied():
     with pytest.raises(AttributeError, match=r"no attribute .rec_connect"):
         copy.deepcopy(RECURRENT[0](False))
+
+
+def test_what_is_no_count_in_float32_is_refused():
+    d = nirx.Discretization(dt=1e-3, reset="subtract", spikes="multi")
+    node = neuron("LIF")
+    node.v_threshold[1] = 1e-7
+    with pytest.raises(nirx.UnsupportedError, match=r"v_threshold\[1\]=1e-07.*v_threshold=1e-05"):
+        nirx_torch.from_nir(around(node), d, node_map=BRIDGE.node_map)

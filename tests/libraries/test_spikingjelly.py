@@ -200,6 +200,31 @@ def test_parameters_that_it_lacks_are_refused_with_the_nearest(kind, values, tex
         assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3), drive(10))
 
 
+def alone(shape, tau=5e-3):
+    """A graph of one LIF of this shape, and input for it."""
+    size = np.array(shape, int)
+    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
+    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
+    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
+    edges = [("input", "neuron"), ("neuron", "output")]
+    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
+    return nir.NIRGraph(nodes, edges, type_check=False), xs
+
+
+def test_a_layer_without_neurons():
+    for reset in ("value", "subtract"):
+        d = nirx.Discretization(dt=1e-3, reset=reset)
+        moved = nirx.move(alone((0,))[0], "spikingjelly", discretization=d)
+        assert moved.fidelity == "exact"
+
+
+@pytest.mark.filterwarnings("ignore:.*share a unit")
+def test_a_leak_that_rounds_to_none():
+    graph, xs = alone((6,), tau=1e15)
+    graph.nodes["neuron"].r[:] = 1e18
+    assert_bridged(BRIDGE, graph, nirx.Discretization(dt=1e-3), xs)
+
+
 ODD = [
     (lambda: sj.LIAFNode(torch.relu, True), "LIAFNode is a LIFNode with a step of its own"),
     (lambda: sj.IFNode(surrogate_function=surrogate.ATan(spiking=False)), "spiking=False"),

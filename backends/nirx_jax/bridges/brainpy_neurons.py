@@ -51,6 +51,9 @@ class BrainPyNeuron(LibraryNeuron):
     """LIF with the state (V,), or CubaLIF with (V, g)."""
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
+        if not x.ndim:  # its layers have an axis at least
+            y, new = self.advance(x[None], tuple(part[None] for part in state))
+            return y[0], tuple(part[0] for part in new)
         with brainstate.environ.context(dt=self.rule.dt * u.second):
             cell = self.cell(x.shape[-1:])
             cell.V = brainstate.HiddenState(state[0] * u.mV)
@@ -154,8 +157,8 @@ def _time_constant(
     text = f"keeps something of its state in every step: {name} > dt"
     nearest = np.nextafter(rule.dt, np.inf)
     require_values(f"brainpy.state.{kind}", node, name, keep > 0, nearest, text)
-    with np.errstate(divide="ignore"):
-        return -rule.dt / np.log(keep)
+    tau = numbers(getattr(node, name))  # not by way of keep, which rounds what is near to 1
+    return tau if rule.integrator == "exponential" else -rule.dt / np.log1p(-rule.dt / tau)
 
 
 def _ends(

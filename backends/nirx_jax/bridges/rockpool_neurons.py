@@ -13,6 +13,7 @@ One step is isyn = (isyn + x)*beta, vmem = alpha*vmem + isyn + bias, floor(vmem/
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -45,6 +46,9 @@ SILENT_CUBA = Limits("rockpool.LIFJax", ({"output": ("new",), **SYNAPSE},))
 NEVER = 1e30
 """A threshold that nothing reaches; an infinite one would be multiplied by 0."""
 
+LEAST = 1e-5
+"""A threshold of which v up to 167 is 2**24 multiples, as many as float32 counts."""
+
 NO_SYNAPSE = 1 / 40
 """Time constant, in steps, of a synapse that forgets: exp(-40) is below float64's rounding."""
 
@@ -56,19 +60,28 @@ class RockpoolNeuron(LibraryNeuron):
     """
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
+        features = self.features(x.shape)
+
         def alone(x: jax.Array, vmem: jax.Array, isyn: jax.Array) -> Any:
-            """One sample: LIFJax holds the state of one, for all of a batch."""
-            y, _, record = self.cell(vmem, isyn).evolve(x[None, None], record=True)
+            """One sample: LIFJax holds the state of one, for all of a batch, in one axis."""
+            y, _, record = self.cell(vmem, isyn, features).evolve(x[None, None], record=True)
             return y[0, 0], record["vmem"][0, 0], record["isyn"][0, 0, :, 0]
 
+        if not x.size:
+            return x, tuple(state)
         if self.kind == "LIF":  # undoes the decay of its synapse, bit for bit but one rounding
             x = x / jnp.exp(-self.rule.dt / self.arrays["tau_syn"])
-        flat = (part.reshape(-1, x.shape[-1]) for part in (x, *state))
+        flat = (part.reshape(-1, math.prod(features)) for part in (x, *state))
         y, *new = (part.reshape(x.shape) for part in jax.vmap(alone)(*flat))
         return (y if self.spiking else new[0]), tuple(new)
 
-    def cell(self, vmem: jax.Array, isyn: jax.Array) -> LIFJax:
-        """The library's own."""
+    def features(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The last axes of an input: those that parameters have, and one at least."""
+        axes = max(1, *(value.ndim for value in self.arrays.values()))
+        return shape[-axes:]
+
+    def cell(self, vmem: jax.Array, isyn: jax.Array, features: tuple[int, ...]) -> LIFJax:
+        """The library's own, where state is [neurons] and parameters are [*features]."""
         size = vmem.shape[-1]
         most = self.rule.max_spikes if self.rule.spikes == "multi" else 1
         with (
@@ -81,7 +94,10 @@ class RockpoolNeuron(LibraryNeuron):
                 max_spikes_per_dt=float("inf") if most is None else float(most),
                 rng_key=jax.random.PRNGKey(0),
             )
-        own = {name: jnp.broadcast_to(value, (size,)) for name, value in self.arrays.items()}
+        own = {
+            name: jnp.broadcast_to(value, features).reshape(-1)
+            for name, value in self.arrays.items()
+        }
         own["tau_syn"] = own["tau_syn"][:, None]
         own.setdefault("threshold", jnp.full(size, NEVER, vmem.dtype))
         return cell.set_attributes({**own, "vmem": vmem, "isyn": isyn[..., None]})
@@ -158,9 +174,9 @@ def _arrays(
         return arrays
     if rule.reset_when != "same":
         require_start("rockpool.LIFJax", node, rule)
-    text = "divides by its threshold: v_threshold > 0"
-    tiny = float(np.finfo(dtype).tiny)
-    require_values("rockpool.LIFJax", node, "v_threshold", own.threshold > 0, tiny, text)
+    text = f"counts multiples of the threshold in float32, to 2**24: v_threshold >= {LEAST:g}"
+    good = own.threshold >= LEAST
+    require_values("rockpool.LIFJax", node, "v_threshold", good, LEAST, text)
     single = rule.spikes == "single"
     threshold = threshold_for(own.threshold, rule, "ge" if single else rule.threshold, dtype)
     return {**arrays, "threshold": threshold}

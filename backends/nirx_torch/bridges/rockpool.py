@@ -13,7 +13,6 @@ v = alpha*v + x + bias. Spikes are counted and as many thresholds subtracted.
 from __future__ import annotations
 
 import copy
-from functools import partial
 from typing import Any
 
 import nir
@@ -42,6 +41,9 @@ CUBA_LIF = Limits("rockpool.LIFTorch", ({**SPIKING, "synapse": ("current-first",
 UNLIMITED = 2.0**24
 """The most spikes that float32 can count one by one."""
 
+LEAST = 1e-5
+"""A threshold of which v up to 167 is no more multiples than `UNLIMITED`."""
+
 
 class RockpoolNeuron(LibraryNeuron):
     """A module whose state is (vmem,), or (isyn, vmem)."""
@@ -50,13 +52,16 @@ class RockpoolNeuron(LibraryNeuron):
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         cell, size = self.cell, int(self.cell.size_out)
+        if not x.numel():
+            return x, state  # torch does not say how many rows nothing has
         names = ("isyn", "vmem")[-len(state) :]
         kept = dict(cell._buffers)
         for name, value in zip(names, state, strict=True):
             rows = value.reshape(-1, size)
             # Past the module's own assignment, which wants the state of one sample.
             cell._buffers[name] = rows[..., None] if name == "isyn" else rows
-        y, _, record = cell.evolve(x.reshape(-1, 1, size), record=True)
+        with torch.random.fork_rng(devices=[]):  # it draws noise, and multiplies it by 0
+            y, _, record = cell.evolve(x.reshape(-1, 1, size), record=True)
         cell._buffers.update(kept)  # the module would go on from its first sample
         new = tuple(record[name][:, 0].reshape(x.shape) for name in names)
         return y.reshape(x.shape), new
@@ -119,6 +124,8 @@ def _membrane(name: str, node: Any, rule: Discretization, dtype: str) -> Membran
     good = own.threshold > 0
     text = "counts multiples of the threshold: v_threshold > 0"
     require_values(name, node, "v_threshold", good, 1.0, text)
+    text = f"counts multiples of the threshold in float32, to 2**24: v_threshold >= {LEAST:g}"
+    require_values(name, node, "v_threshold", own.threshold >= LEAST, LEAST, text)
     return own
 
 
@@ -146,6 +153,12 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     return export_with(MODULE_MAP, model, input_shape)
 
 
+def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
+    """[batch, time, ...], without a trace in torch's random state, which its modules draw from."""
+    with torch.random.fork_rng(devices=[]):
+        return run_whole(model, xs, dtype, reset=_fresh, time_axis=1)
+
+
 def _fresh(model: torch.nn.Module) -> None:
     if isinstance(model, TorchModule):
         model.reset_state()
@@ -161,7 +174,7 @@ BRIDGE = Bridge(
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
     export=_export,
-    run=partial(run_whole, reset=_fresh, time_axis=1),
+    run=_run,
     dtypes=("float32",),  # its outputs and records are torch.zeros(...), whatever it computes in
     presets=("rockpool.LIFTorch", "rockpool.LIFNeuronTorch", "rockpool.ExpSynTorch"),
 )

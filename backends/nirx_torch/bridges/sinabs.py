@@ -45,6 +45,9 @@ LEAK = Limits("sinabs.layers.ExpLeak", (SILENT,))
 CUBA_LIF = Limits("sinabs.layers.LIF", ({**SPIKING, **SYNAPSE},))
 CUBA_LI = Limits("sinabs.layers.LIF", ({**SILENT, **SYNAPSE},))
 
+LEAST = 1e-5
+"""A threshold of which v up to 167 is 2**24 multiples, as many as float32 counts."""
+
 
 class SinabsNeuron(LibraryNeuron):
     """A layer whose state is (v_mem,), or (i_syn, v_mem)."""
@@ -152,6 +155,9 @@ def _placed(node: Any, rule: Discretization) -> tuple[Membrane, dict[str, Any]]:
         good = np.greater(node.v_threshold, 0)
         text = "counts multiples of the threshold: v_threshold > 0"
         require_values("sinabs", node, "v_threshold", good, 1.0, text)
+        good = np.greater_equal(node.v_threshold, LEAST)
+        text = f"counts in float32, to 2**24: v_threshold >= {LEAST:g}"
+        require_values("sinabs", node, "v_threshold", good, LEAST, text)
         if rule.reset != "value":
             return own, {}
     if rule.reset == "value":

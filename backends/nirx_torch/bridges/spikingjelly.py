@@ -13,6 +13,7 @@ whole layer, which a change of units of the membrane makes enough for thresholds
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -98,7 +99,8 @@ def _lif(node: nir.LIF, rule: Discretization, dtype: str) -> LibraryNeuron:
     own, where = _placed(name, node, rule)
     text = "has a tau of more than one step: tau > dt"
     require_values(name, node, "tau", own.keep > 0, 2 * rule.dt, text)
-    tau = 1 / (1 - float(own.keep.flat[0]))
+    leak = 1 - _one(own.keep)
+    tau = 1 / leak if leak else math.inf  # a leak that rounds to none
     cell = LIFNode(tau, decay_input=False, **_ends(own, rule, dtype))
     return SpikingJellyNeuron(
         cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], **where
@@ -113,7 +115,7 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
     require_uniform(name, node, "tau_syn")
     own, where = _placed(name, node, rule)
     current = synapse_of(node, rule)
-    decays = float(current.keep.flat[0]), float(own.keep.flat[0])
+    decays = _one(current.keep), _one(own.keep)
     cell = CUBALIFNode(*decays, **_ends(own, rule, dtype))
     gain = current.jump * own.gain
     start = [0.0, own.start]
@@ -131,7 +133,7 @@ def _placed(name: str, node: Any, rule: Discretization) -> tuple[Membrane, dict[
     text = f"has one threshold for a layer, of which others are multiples: {expected}"
     require_values(name, node, "v_threshold", good, shift + 1, text)
     own = own.shifted(shift)
-    if (own.threshold != own.threshold.flat[0]).any():
+    if (own.threshold != _one(own.threshold)).any():
         scale = own.threshold
         own = own.scaled(scale)
     return own, {"shift": shift, "scale": scale}
@@ -140,9 +142,14 @@ def _placed(name: str, node: Any, rule: Discretization) -> tuple[Membrane, dict[
 def _ends(own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
     threshold = threshold_for(own.threshold, rule, "ge", dtype)
     return {
-        "v_threshold": float(threshold.flat[0]),
+        "v_threshold": _one(threshold),
         "v_reset": 0.0 if rule.reset == "value" else None,
     }
+
+
+def _one(values: np.ndarray) -> float:
+    """The number of a whole layer; one without neurons has any."""
+    return float(values.flat[0]) if values.size else 0.5
 
 
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
