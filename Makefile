@@ -8,10 +8,10 @@ demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow or not slow"
 
 fast: .venv/installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -28,7 +28,7 @@ lint: .venv/installed
 
 # Tests against real SNN libraries, in an environment of their own; not a part of `make test`.
 libraries: .venv-libraries/installed
-	OMP_NUM_THREADS=1 .venv-libraries/bin/python -m pytest -n 2 -m "slow or not slow" tests/libraries
+	OMP_NUM_THREADS=1 .venv-libraries/bin/python -m pytest -n 2 --dist loadscope -m "slow or not slow" tests/libraries
 
 # The equivalence matrix again, where a library (or a bridge) has changed what it computes.
 libraries-page: .venv-libraries/installed
