@@ -22,6 +22,8 @@ from nirx_conformance.libraries.verdict import (
 )
 from nirx_conformance.libraries.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {row.name: row for row in ROWS}
 
 VERDICTS = [

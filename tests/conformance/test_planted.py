@@ -9,6 +9,8 @@ import pytest
 
 from nirx_conformance.planted import planted_case, recover
 
+pytestmark = pytest.mark.slow
+
 GRAPHS = 20
 
 

@@ -15,6 +15,8 @@ import nirx
 from nirx.diagnosis.candidates import ORDER, Space, values_of
 from nirx.discretization import CHOICES
 
+pytestmark = pytest.mark.slow
+
 DT1 = nirx.Discretization(dt=1.0)
 STEPS = 80
 

@@ -16,6 +16,8 @@ from nirx.errors import FileError, InputError, NirxWarning
 from nirx.references.sources import source_for
 from nirx.schedule import Schedule, schedule
 
+pytestmark = pytest.mark.slow
+
 
 def plan(*shape: int, dt: float = 1e-3, name: str = "in") -> Schedule:
     nodes = {

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from nirx.verification.spike_matching import Matching, OpenMatching
 from nirx.verification.whole_shift import MOST, WholeShift
 
+pytestmark = pytest.mark.slow
+
 TRAINS = st.lists(st.integers(0, 2), min_size=9, max_size=9)
 CUTS = st.lists(st.integers(0, 9), max_size=4).map(lambda own: sorted({0, 9, *own}))
 

@@ -15,6 +15,8 @@ from nirx.reference import reference
 from nirx.references import generate
 from nirx.verification import other_backend
 
+pytestmark = pytest.mark.slow
+
 BACKENDS = ("numpy", "torch", "jax")
 D = nirx.Discretization(dt=1e-3)
 SOUND = {

@@ -72,7 +72,8 @@ def at_most(seconds):
         raise TimeoutError(f"it did not return within {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again: nirtorch catches what is raised in some of its loops, and goes on.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
     try:
         yield
     finally:
