@@ -8,7 +8,7 @@ from typing import Any
 from nirx.compare import Comparison
 from nirx.divergence import Divergence
 from nirx.plot_choice import Choice
-from nirx.tables import cell
+from nirx.printable import printable
 
 __all__ = ["ABOVE", "BELOW", "DIVERGENCE", "GAP", "LEFT", "Words", "frame", "literal", "short"]
 
@@ -35,7 +35,7 @@ class Words:
 
 def short(name: object) -> str:
     """A name that fits beside a panel: its end is kept."""
-    text = str(cell(name))
+    text = printable(name)
     return text if len(text) <= LONGEST_NAME else "…" + text[1 - LONGEST_NAME :]
 
 

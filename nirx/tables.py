@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nirx.printable import printable
+
 if TYPE_CHECKING:
     from nirx.compare import Comparison
     from nirx.schedule import Schedule
@@ -20,8 +22,7 @@ MOST_ROWS = 200
 
 def cell(value: Any) -> Text:
     """A value as literal text: names in a graph are data, never markup or control codes."""
-    text = str(value)
-    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+    return Text(printable(value))
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -21,9 +21,18 @@ import numpy as np
 from nirx.coefficients import decay_fraction
 from nirx.discretization import Discretization
 from nirx.errors import UnsupportedError
+from nirx.foreign_arrays import to_numpy
 from nirx.numpy_ops import NumpyOps
 
-__all__ = ["Membrane", "Synapse", "membrane_of", "neuron_node", "synapse_of"]
+__all__ = [
+    "Membrane",
+    "Synapse",
+    "fed",
+    "membrane_of",
+    "neuron_node",
+    "numbers",
+    "synapse_of",
+]
 
 Numbers = np.ndarray
 
@@ -82,27 +91,41 @@ class Synapse:
     jump: Numbers
 
 
+def fed(
+    membrane: Membrane, synapse: Synapse | None, gain: Numbers, offset: Numbers
+) -> tuple[Membrane, Synapse | None]:
+    """The neuron with gain*x + offset in the place of x; into a synapse only the gain goes."""
+    if synapse is None:
+        return membrane.fed(gain, offset), None
+    return membrane, Synapse(synapse.keep, synapse.jump * gain)
+
+
+def numbers(value: Any) -> Numbers:
+    """float64 numbers of a tensor, an array of any library, or a number."""
+    return np.array(to_numpy(value), np.float64)
+
+
 def membrane_of(node: Any, rule: Discretization) -> Membrane:
     """The membrane of an I, IF, LI, LIF, CubaLI or CubaLIF; a synapse's current is its input.
 
     Arguments:
         rule: of the node; `integrator`, `dt` and `initial_v` count here.
     """
-    r = _numbers(node.r)
+    r = numbers(node.r)
     zero = np.zeros_like(r)
-    threshold = _numbers(getattr(node, "v_threshold", zero + np.inf))
-    reset = _numbers(getattr(node, "v_reset", zero))
+    threshold = numbers(getattr(node, "v_threshold", zero + np.inf))
+    reset = numbers(getattr(node, "v_reset", zero))
     if isinstance(node, nir.I | nir.IF):
         return Membrane(zero + 1, rule.dt * r, zero, threshold, reset, zero)
-    tau = _numbers(node.tau_mem if hasattr(node, "tau_mem") else node.tau)
-    a, leak = _fraction(tau, rule), _numbers(node.v_leak)
+    tau = numbers(node.tau_mem if hasattr(node, "tau_mem") else node.tau)
+    a, leak = _fraction(tau, rule), numbers(node.v_leak)
     start = leak if rule.initial_v == "leak" else zero
     return Membrane(1 - a, a * r, a * leak, threshold, reset, start)
 
 
 def synapse_of(node: Any, rule: Discretization) -> Synapse:
     """The synapse of a CubaLI or CubaLIF: its three forms differ in the jump alone."""
-    a, w_in = _fraction(_numbers(node.tau_syn), rule), _numbers(node.w_in)
+    a, w_in = _fraction(numbers(node.tau_syn), rule), numbers(node.w_in)
     jump = {"scaled": a * w_in, "jump": w_in, "jump-then-decay": (1 - a) * w_in}
     return Synapse(1 - a, jump[rule.synapse_input])
 
@@ -179,10 +202,6 @@ def _time_constant(keep: Numbers, rule: Discretization) -> Numbers:
     if rule.integrator == "euler":
         return rule.dt / (1 - keep)
     return -rule.dt / np.log(keep)
-
-
-def _numbers(value: Any) -> Numbers:
-    return np.array(value, np.float64)
 
 
 def _range(values: Numbers) -> str:

@@ -75,14 +75,14 @@ def move_command(
     2 for bad input or a model that the target cannot represent.
     """
     check_target(out, "--out", model, input_)
+    shape = None if input_shape is None else _shape(input_shape)
     find_bridge(to)
-    found, origin = _found(model, source, input_shape is not None)
+    found, origin = _found(model, source, shape is not None)
     if origin is None:
         choices = (dt, preset, set_, override)
         opened = open_graph(found, *choices) if isinstance(found, Path) else settle(found, *choices)
         subject = opened.graph
     else:
-        shape = None if input_shape is None else _shape(input_shape)
         graph = find_bridge(origin).export(found, shape)
         opened = settle(graph, dt, preset, set_, override)
         subject = found
@@ -94,7 +94,7 @@ def move_command(
         to,
         source=origin,
         xs=inputs.arrays,
-        input_shape=None if input_shape is None else _shape(input_shape),
+        input_shape=shape,
         discretization=opened.discretization,
         adapt=adapt,
     )

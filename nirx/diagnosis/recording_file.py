@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from nirx.archive import load_arrays, member_name
 from nirx.diagnosis.recording_csv import read_csv
 from nirx.errors import FileError, InputError
 from nirx.hdf5_heap import refuse_endless_heaps
@@ -55,8 +56,6 @@ def require_known(path: Path, schedule: Schedule, keys: Iterable[Any]) -> None:
 
 
 def _of_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
-    from nirx.archive import load_arrays, member_name  # the command line imports this file
-
     found = load_arrays(path)
     if isinstance(found, np.ndarray):
         raise FileError(f"{path}: one array without a name; expected an .npz with one per key")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nirx.diagnosis.result import Candidate, Diagnosis, NodeDiagnosis
-from nirx.tables import cell
+from nirx.printable import printable
 
 __all__ = ["best_text", "choices_text", "explanation", "open_text"]
 
@@ -64,16 +64,16 @@ def explanation(diagnosis: Diagnosis) -> Iterator[str]:
         return
     for own in differing:
         yield (
-            f"in a free run of the whole graph {cell(own.key)} differs in {own.differing} of "
-            f"{own.elements} places, first at {cell(own.first_divergence)}"
+            f"in a free run of the whole graph {printable(own.key)} differs in {own.differing} of "
+            f"{own.elements} places, first at {printable(own.first_divergence)}"
         )
 
 
 def _of_node(node: NodeDiagnosis, you_asked: str) -> Iterator[str]:
-    name, best = str(cell(node.node)), node.best
+    name, best = printable(node.node), node.best
     if not best.explains_all:
         trouble = _trouble(node, name)
-        first = cell(f"{best.first_divergence} (the recording against nirx)")
+        first = printable(f"{best.first_divergence} (the recording against nirx)")
         if trouble:
             yield trouble
             yield f"{name} differs first at {first}"
@@ -104,7 +104,7 @@ def _of_node(node: NodeDiagnosis, you_asked: str) -> Iterator[str]:
     if open_text(node):
         yield f"left open for {name}: " + "; ".join(open_text(node))
     if node.searched_with:
-        others = ", ".join(str(cell(n)) for n in node.searched_with)
+        others = ", ".join(printable(n) for n in node.searched_with)
         yield f"{name} shares its rule with {others}: not recorded, so searched together with it"
 
 
@@ -141,7 +141,7 @@ def _alternatives(node: NodeDiagnosis, name: str) -> Iterator[str]:
     for shift, choices in node.alternatives.items():
         own = choices_text(node.changes(choices))
         does = f"with {own}" if own else "as asked for"
-        yield f"or: {name} {does}, its recording {_time(shift)}{cell(hint)}"
+        yield f"or: {name} {does}, its recording {_time(shift)}{printable(hint)}"
 
 
 def _time(shift: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -113,7 +112,7 @@ def generate(
     done = parts.done
     if done:
         tell(plan.cuts[done - 1][1])
-    if done < len(plan.cuts):
+    if done < parts.count:
         _run(plan, parts, done, advance)
     found = _assemble(plan, parts, out)
     parts.remove()
@@ -126,8 +125,7 @@ def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
     run = backend.prepare(plan.graph, plan.schedule.discretization, plan.dtype, **options)
     keys = [o.probe for o in plan.observables]
     state = parts.state_after(done - 1) if done else None
-    for number in range(done, len(plan.cuts)):
-        start, stop = plan.cuts[number]
+    for number, (start, stop) in list(enumerate(plan.cuts))[done:]:
         _, state, found = run(plan.source.read(start, stop), state, keys)
         parts.write(number, [np.asarray(found[key]) for key in keys], state)
         advance(stop - start)
@@ -195,4 +193,4 @@ def _graph_file(plan: Plan) -> bytes:
         path = os.path.join(folder, "graph.nir")
         write(path, plan.graph, plan.schedule.discretization)
         with open(path, "rb") as stream:
-            return io.BytesIO(stream.read()).getvalue()
+            return stream.read()

@@ -20,14 +20,13 @@ from nirx.paths import Path, format_path
 from nirx.references.layout import Observable, variable_of
 from nirx.references.sources.binning import Clock
 from nirx.references.sources.event_source import EventSource
-from nirx.references.sources.hdf5 import Column, OpenFile
+from nirx.references.sources.hdf5 import OpenFile
+from nirx.references.sources.nirdata import SAME_DT, SampleEvents
 from nirx.references.sources.protocol import Wanted
 from nirx.verification.other import Other, Track
 from nirx.verification.subject import Subject
 
 __all__ = ["of_nirdata"]
-
-SAME_DT = 1e-6
 
 
 def of_nirdata(subject: Subject, file: OpenFile) -> Other:
@@ -109,7 +108,8 @@ def _events(
     dt = subject.file.discretization.dt
     steps = Clock(1.0, dt).length(file.number(group, "t_max"), f"{where}: t_max")
     clock = Clock(1.0, dt)
-    rows = [_Row(columns, sample, observable.neurons, clock, where) for sample in range(shape[0])]
+    neurons = observable.neurons
+    rows = [SampleEvents(columns, k, neurons, clock, None, where) for k in range(shape[0])]
     if not rows:
         raise InputError(f"{where} has no samples")
     wanted = Wanted({observable.key: (observable.neurons,)}, dt, subject.dtype, steps, None)
@@ -121,30 +121,6 @@ def _events(
         return source.read(start, stop)[observable.key]
 
     return Track(steps, len(rows), read)
-
-
-class _Row:
-    """The events of one sample; idx = -1 is none."""
-
-    def __init__(
-        self, columns: dict[str, Column], sample: int, neurons: int, clock: Clock, where: str
-    ):
-        self._columns, self._sample, self._neurons = columns, sample, neurons
-        self._clock, self._where = clock, where
-        self.count = columns["idx"].shape[1]
-
-    def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        found = {name: c[self._sample, start:stop] for name, c in self._columns.items()}
-        here = found["idx"] != -1
-        places = found["idx"][here].astype(np.int64)
-        wrong = places[(places < 0) | (places >= self._neurons)]
-        if wrong.size:
-            raise InputError(
-                f"{self._where} has an event of neuron {wrong[0]}; expected 0..{self._neurons - 1}"
-            )
-        values = found.get("value")
-        steps = self._clock.steps(found["time"][here], self._where)
-        return steps, places, None if values is None else values[here]
 
 
 def require_dt(where: str, dt: float, wanted: float) -> None:

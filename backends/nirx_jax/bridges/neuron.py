@@ -14,9 +14,8 @@ import nir
 import numpy as np
 
 from nirx.bridging.limits import require_values
-from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node
+from nirx.bridging.membrane import Membrane, Synapse, fed, membrane_of, neuron_node, numbers
 from nirx.discretization import Discretization
-from nirx.foreign_arrays import to_numpy
 from nirx.origin import Origin
 
 __all__ = ["LibraryNeuron", "numbers", "require_start", "same_step"]
@@ -122,11 +121,8 @@ class LibraryNeuron(eqx.Module):
         pairs = zip(self.built.arrays, now, strict=True)
         if all(np.array_equal(a.astype(b.dtype), b, equal_nan=True) for a, b in pairs):
             return copy.deepcopy(self.origin.node)
-        own, synapse = self.membrane(), self.synapse()
-        if synapse is None:
-            own = own.fed(numbers(self.gain), numbers(self.offset))
-        else:
-            synapse = Synapse(synapse.keep, synapse.jump * numbers(self.gain))
+        given = numbers(self.gain), numbers(self.offset)
+        own, synapse = fed(self.membrane(), self.synapse(), *given)
         return neuron_node(own, self.rule, self.spiking, synapse)
 
 
@@ -152,11 +148,6 @@ def require_start(neuron: str, node: Any, rule: Discretization) -> None:
     text = "resets at another time, which shows where v starts above v_threshold"
     good = own.start < own.threshold
     require_values(neuron, node, "v_threshold", good, np.nextafter(own.start, np.inf), text)
-
-
-def numbers(value: Any) -> np.ndarray:
-    """float64 numbers of an array or a number."""
-    return np.array(to_numpy(value), np.float64)
 
 
 def _leaf(value: Any) -> jax.Array:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.membrane import Membrane, Synapse, fed, neuron_node, numbers
 from nirx.bridging.threshold import threshold_from
 from nirx.discretization import Discretization
 
@@ -108,12 +108,8 @@ class LibraryNeuron(torch.nn.Module):
         pairs = zip(self.built, now, strict=True)
         if all(torch.equal(a.to(b.device, b.dtype), b) for a, b in pairs):
             return copy.deepcopy(self.node)
-        gain, offset = numbers(self.gain), numbers(self.offset)
-        own, synapse = self.membrane(), self.synapse()
-        if synapse is None:
-            own = own.fed(gain, offset)
-        else:
-            synapse = Synapse(synapse.keep, synapse.jump * gain)
+        given = numbers(self.gain), numbers(self.offset)
+        own, synapse = fed(self.membrane(), self.synapse(), *given)
         if self.ties and self.rule.spikes == "single":  # a count says itself what a tie is
             run = own.threshold.astype(numpy_dtype(self.gain))
             own = replace(own, threshold=threshold_from(run, self.rule, self.ties))
@@ -133,10 +129,3 @@ def numpy_dtype(value: Any) -> np.dtype:
     """NumPy's dtype of a floating tensor; bfloat16, which it lacks, counts as float32."""
     kind = str(value.dtype).removeprefix("torch.")
     return np.dtype("float32" if kind == "bfloat16" else kind)
-
-
-def numbers(value: Any) -> np.ndarray:
-    """float64 numbers of a tensor, an array or a number."""
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().double().numpy()
-    return np.array(value, np.float64)

@@ -18,7 +18,7 @@ from nirx.references.sources.options import Options
 from nirx.references.sources.protocol import Source, Wanted
 from nirx.references.sources.watched import Watched
 
-__all__ = ["GRAPH_DATA", "NIRDATA_OPTIONS", "nirdata_source"]
+__all__ = ["GRAPH_DATA", "NIRDATA_OPTIONS", "SAME_DT", "SampleEvents", "nirdata_source"]
 
 GRAPH_DATA = "NIRGraphData"
 NIRDATA_OPTIONS = ("observable",)
@@ -116,7 +116,7 @@ def _event_source(
     file: OpenFile, wanted: Wanted, groups: dict[str, Any], kinds: dict[str, str], own: Any
 ) -> EventSource:
     clock = Clock(1.0, wanted.dt)
-    events: dict[str, list[_SampleEvents]] = {}
+    events: dict[str, list[SampleEvents]] = {}
     lengths: set[int] = set()
     for name, group in groups.items():
         where, size = f"{file.path}: {group.name}", math.prod(wanted.features[name])
@@ -143,7 +143,7 @@ def _event_source(
             raise FileError(f"{where} claims {samples} samples; expected at most {MOST_SAMPLES}")
         own_length = max(lengths)
         events[name] = [
-            _SampleEvents(columns, sample, size, clock, own_length, where)
+            SampleEvents(columns, sample, size, clock, own_length, where)
             for sample in range(samples)
         ]
     counts = {name: len(lists) for name, lists in events.items()}
@@ -166,8 +166,12 @@ def _event_source(
     return source
 
 
-class _SampleEvents:
-    """One row of EventData or ValuedEventData; idx = -1 is padding."""
+class SampleEvents:
+    """One row of EventData or ValuedEventData; idx = -1 is padding.
+
+    Arguments:
+        length: steps of the data, which no event may be beyond; None lets them be.
+    """
 
     def __init__(
         self,
@@ -175,7 +179,7 @@ class _SampleEvents:
         sample: int,
         neurons: int,
         clock: Clock,
-        length: int,
+        length: int | None,
         where: str,
     ):
         self._columns, self._sample, self._neurons = columns, sample, neurons
@@ -194,7 +198,7 @@ class _SampleEvents:
                 "or -1 for none"
             )
         steps = self._clock.steps(found["time"][here], self._where)
-        if steps.size and steps.max() >= self._length:
+        if self._length is not None and steps.size and steps.max() >= self._length:
             raise InputError(
                 f"{self._where} has an event in step {steps.max()}, but t_max ends after "
                 f"{self._length} steps"
