@@ -6,8 +6,8 @@ it and the state after it. A run that was killed goes on after the last whole ch
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,8 +101,18 @@ class Parts:
         return tree
 
     def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the folder: the last chunk first and the manifest at the end.
+
+        So a run that is killed in between leaves what any killed run leaves: the first chunks
+        of a run whose manifest says which.
+        """
+        manifest = self.folder / MANIFEST
+        with contextlib.suppress(OSError):
+            for path in sorted(self.folder.iterdir(), reverse=True):
+                if path != manifest:
+                    path.unlink()
+            manifest.unlink(missing_ok=True)
+            self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}.npz"

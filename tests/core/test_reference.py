@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import nir
@@ -508,6 +509,36 @@ def test_a_run_killed_before_its_manifest_goes_on(tmp_path):
     folder.mkdir()
     (folder / ".nirx-abc.part").write_bytes(b"half")
     nirx.reference(network(), inputs(), tmp_path / "r.h5", discretization=D)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("survive", range(5))  # 3 parts, the manifest, and the folder itself
+def test_a_run_killed_while_its_parts_are_removed_goes_on(tmp_path, monkeypatch, survive):
+    xs = inputs(5000)
+    path, folder = tmp_path / "r.h5", tmp_path / "r.h5.parts"
+    removed = []
+
+    def until_killed(function):
+        def remove(self, **options):
+            if self.parent == folder or self == folder:
+                if len(removed) == survive:
+                    raise KeyboardInterrupt
+                removed.append(self.name)
+            return function(self, **options)
+
+        return remove
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", until_killed(Path.unlink))
+        patch.setattr(Path, "rmdir", until_killed(Path.rmdir))
+        with pytest.raises(KeyboardInterrupt):
+            nirx.reference(network(), xs, path, discretization=D)
+    assert len(removed) == survive
+    assert folder.exists()
+    wanted = path.read_bytes()
+    path.unlink()
+    nirx.reference(network(), xs, path, discretization=D)
+    assert path.read_bytes() == wanted
     assert not folder.exists()
 
 
