@@ -26,7 +26,7 @@ from nirx.random_spikes import random_spikes
 from nirx.schedule import Schedule, build_schedule
 from nirx.type_map import ABSENT, find_handler
 
-__all__ = ["Move", "move"]
+__all__ = ["Move", "Movable", "move", "open_model"]
 
 STEPS, BATCH, RATE, SEED = 100, 4, 0.3, 0
 """Of the random spikes that a move is checked with unless the caller gives an input."""
@@ -36,6 +36,36 @@ TOLERANCE = 1e-6
 
 EXACT = "numpy"
 """The executor that a library is held to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Movable:
+    """What can be moved: a graph, and the model that it was exported from, if it was.
+
+    Arguments:
+        graph: NIR.
+        model: of the library that `bridge` is for; both are None for a graph.
+    """
+
+    graph: nir.NIRGraph
+    model: Any = None
+    bridge: Bridge | None = None
+
+
+def open_model(model: Any, source: str | None = None, input_shape: Any = None) -> Movable:
+    """A model, exported once; arguments as for `move`.
+
+    **Raises**: `GraphError`, `InputError`, `FileError`, `UnsupportedError`.
+    """
+    if isinstance(model, nir.NIRGraph | str | os.PathLike):
+        if source is not None or input_shape is not None:
+            raise InputError(
+                "source= (--from) and input_shape= (--input-shape) are for models; a graph needs "
+                "neither"
+            )
+        return Movable(load(model))
+    bridge = find_bridge(source or guess_bridge(model))
+    return Movable(bridge.export(model, input_shape), model, bridge)
 
 
 @dataclass(frozen=True)
@@ -51,7 +81,7 @@ class Move:
             `adapt` was asked for.
         source, target: names of the bridges; source is None for a graph.
         original: the graph as it came.
-        discretization: of the original, which the exact executor ran with.
+        schedule: of the original, with the discretization that the exact executor ran with.
         comparison: against the exact executor (the reference), node by node: the source's own
             run, if there is a source, and the target's.
         adapted: the target against the exact executor on `graph`; None without changes.
@@ -65,16 +95,16 @@ class Move:
     source: str | None
     target: str
     original: nir.NIRGraph
-    discretization: Discretization
+    schedule: Schedule
     comparison: Comparison
     adapted: Comparison | None
     silent: tuple[str, ...]
     by_nirx: tuple[str, ...]
 
     @property
-    def schedule(self) -> Schedule:
+    def discretization(self) -> Discretization:
         """Of the original graph."""
-        return build_schedule(self.original, self.discretization)[0]
+        return self.schedule.discretization
 
     @property
     def from_source(self) -> BackendComparison | None:
@@ -118,8 +148,8 @@ def move(
     have it, so that rounding and meaning do not mix.
 
     Arguments:
-        model: of a library that nirx has a bridge for (left as it is), a `nir.NIRGraph`, or
-            the path of a `.nir` file.
+        model: of a library that nirx has a bridge for (left as it is), a `nir.NIRGraph`, the
+            path of a `.nir` file, or what `open_model` made of one of them.
         to: name of the target: `"norse"`, `"snntorch"`, `"sinabs"`, `"spikingjelly"`,
             `"rockpool"`, `"spyx"`, `"slax"`, `"brainpy"`, `"rockpool-jax"`, or `"torch"` and
             `"jax"` for nirx's own neurons.
@@ -140,26 +170,28 @@ def move(
     """
     target = find_bridge(to)
     kind = dtype_name(dtype)
-    is_graph = isinstance(model, nir.NIRGraph | str | os.PathLike)
-    if is_graph and (source is not None or input_shape is not None):
-        raise InputError("source= and input_shape= are for models; a graph needs neither")
-    origin = None if is_graph else find_bridge(source or guess_bridge(model))
-    original = load(model) if origin is None else origin.export(model, input_shape)
+    if isinstance(model, Movable):
+        if source is not None or input_shape is not None:
+            raise InputError("source= and input_shape= are for open_model")
+        own = model
+    else:
+        own = open_model(model, source, input_shape)
+    original, origin = own.graph, own.bridge
     chosen = resolve_discretization(original, discretization)
     schedule, _ = build_schedule(original, chosen)
     checked = "float64" if _all_have("float64", origin, target) else "float32"
     inputs = _inputs(schedule, xs, checked)
     try:
-        fit = adapt_graph(original, chosen, target.node_map, kind, strict=not adapt)
+        fit = adapt_graph(original, schedule, target.node_map, kind, strict=not adapt)
     except NotRepresentable as refusal:
         if not adapt and (refusal.rule or refusal.node):
             raise refusal.with_hint("adapt=True (--adapt) takes it") from refusal
         raise
     runs: list[Any] = [EXACT]
     if origin is not None:
-        runs.append(_source_run(origin, model, schedule, checked))
-    run = _target_run(target, fit.graph, fit.discretization, checked)
+        runs.append(_source_run(origin, own.model, schedule, checked))
     names = [place.name for place in schedule.nodes if place.type_name != "Input"]
+    run = _target_run(target, fit.graph, fit.discretization, checked, names)
     options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
     comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
     adapted = None
@@ -175,7 +207,7 @@ def move(
         source=None if origin is None else origin.name,
         target=target.name,
         original=original,
-        discretization=chosen,
+        schedule=schedule,
         comparison=comparison,
         adapted=adapted,
         silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
@@ -226,14 +258,12 @@ def _source_run(bridge: Bridge, model: Any, schedule: Schedule, dtype: str) -> A
 
 
 def _target_run(
-    bridge: Bridge, graph: nir.NIRGraph, discretization: Discretization, dtype: str
+    bridge: Bridge,
+    graph: nir.NIRGraph,
+    discretization: Discretization,
+    dtype: str,
+    names: list[str],
 ) -> Any:
-    names = [
-        place.name
-        for place in build_schedule(graph, discretization)[0].nodes
-        if place.type_name != "Input"
-    ]
-
     def run(inputs: Mapping[str, np.ndarray]) -> Any:
         options = {"node_map": bridge.node_map}
         prepared = find_backend(bridge.backend).prepare(graph, discretization, dtype, **options)

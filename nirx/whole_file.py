@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from nirx.errors import FileError
 
@@ -34,11 +34,25 @@ def whole_file(path: str, folder: str | None = None) -> Iterator[str]:
             os.fsync(done.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
         os.replace(temporary, path)
+        _sync_folder(os.path.dirname(os.path.abspath(path)))
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def _sync_folder(folder: str) -> None:
+    """Put the new name on the disk too, before anything that it was made of may go.
+
+    Where a folder cannot be synchronised (Windows, some network drives), the system decides.
+    """
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -16,7 +16,7 @@ from nirx.node_types import find_type
 from nirx.origin import node_at, rebuild_graph
 from nirx.paths import Path
 from nirx.rules import gather_rules
-from nirx.schedule import build_schedule
+from nirx.schedule import Schedule
 from nirx.type_map import ABSENT, find_handler
 
 __all__ = ["Adapted", "Change", "adapt_graph"]
@@ -57,7 +57,7 @@ class Adapted:
 
 def adapt_graph(
     graph: nir.NIRGraph,
-    discretization: Discretization,
+    schedule: Schedule,
     node_map: Mapping[type, Any],
     dtype: str = "float32",
     strict: bool = True,
@@ -65,14 +65,14 @@ def adapt_graph(
     """The graph as a library can represent it.
 
     Arguments:
-        graph: left as it is.
+        graph: left as it is; schedule: of it.
         node_map: of the library's bridge.
         strict: raise the first refusal instead of taking the nearest.
 
     **Raises**: `NotRepresentable` for a node that the library refuses: any with `strict`, else
     one for which it has nothing near.
     """
-    schedule, _ = build_schedule(graph, discretization)
+    discretization = schedule.discretization
     rules: dict[Path, Discretization] = {}
     nodes: dict[Path, Any] = {}
     changes: list[Change] = []

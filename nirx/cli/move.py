@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import nir
 import typer
 
 from nirx.archive import check_target
 from nirx.assemble import dtype_name
-from nirx.bridging.bridge import find_bridge, guess_bridge
+from nirx.bridging.bridge import find_bridge
 from nirx.cli.compare_table import comparison_payload
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_graph, settle
 from nirx.cli.report import Report
 from nirx.errors import InputError, NirxError
 from nirx.importing import import_object
-from nirx.move import BATCH, SEED, Move, move
+from nirx.move import BATCH, SEED, Move, move, open_model
 from nirx.move_table import fidelity_table, remarks
 from nirx.tables import cell
 from nirx.writing import write
@@ -77,24 +76,21 @@ def move_command(
     check_target(out, "--out", model, input_)
     shape = None if input_shape is None else _shape(input_shape)
     find_bridge(to)
-    found, origin = _found(model, source, shape is not None)
-    if origin is None:
-        choices = (dt, preset, set_, override)
-        opened = open_graph(found, *choices) if isinstance(found, Path) else settle(found, *choices)
-        subject = opened.graph
+    choices = (dt, preset, set_, override)
+    found = _found(model)
+    if isinstance(found, Path):
+        opened = open_graph(found, *choices)
+        subject = open_model(opened.graph, source, shape)
     else:
-        graph = find_bridge(origin).export(found, shape)
-        opened = settle(graph, dt, preset, set_, override)
-        subject = found
+        subject = open_model(found, source, shape)
+        opened = settle(subject.graph, *choices)
     seed = SEED if random is None and input_ is None else random
     batch = BATCH if batch is None and input_ is None else batch
     inputs = make_inputs(opened.schedule, dtype_name("float32"), input_, seed, steps, batch, rate)
     moved = move(
         subject,
         to,
-        source=origin,
         xs=inputs.arrays,
-        input_shape=shape,
         discretization=opened.discretization,
         adapt=adapt,
     )
@@ -111,21 +107,20 @@ def move_command(
     )
 
 
-def _found(model: str, source: str | None, shaped: bool) -> tuple[Any, str | None]:
-    """The model (or graph, or path of one), and the name of its library if it is a model."""
+def _found(model: str) -> Any:
+    """The path of a graph, or the Python object."""
     if Path(model).exists() or ":" not in model:
         if Path(model).suffix == ".py" or not Path(model).exists():
             raise InputError(
                 f"{model}: {'a Python file' if Path(model).exists() else 'no such file'}; expected "
                 "a .nir file or module:object, as in my_package.models:build"
             )
-        if source is not None or shaped:
-            raise InputError("--from and --input-shape are for models; a .nir file needs neither")
-        return Path(model), None
+        return Path(model)
     try:
         found = import_object(model, "model")
         if isinstance(found, type) or type(found).__name__ == "function":
             found = found()
+        return found
     except NirxError:
         raise
     except Exception as error:  # the user's own code may raise anything
@@ -133,9 +128,6 @@ def _found(model: str, source: str | None, shaped: bool) -> tuple[Any, str | Non
             f"model {model!r} raised {type(error).__name__}: {error}; it has to be a model, or a "
             "function that makes one without arguments"
         ) from error
-    if isinstance(found, nir.NIRGraph):
-        return found, None
-    return found, source or guess_bridge(found)
 
 
 def _shape(text: str) -> tuple[int, ...]:

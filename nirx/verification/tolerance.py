@@ -82,6 +82,11 @@ def make_tolerance(
             raise InputError(
                 f"{where}={size!r} (--lsb); expected a positive number: the size of one LSB"
             )
+        if membrane * size == math.inf:
+            raise InputError(
+                f"membrane={membrane!r} (--membrane) of {where}={size!r} (--lsb) is beyond every "
+                "number; expected a tolerance that something can miss"
+            )
         if key in spikes:
             raise InputError(
                 f"{where} (--lsb): {key!r} holds spikes; an LSB is of a value such as v"

@@ -259,8 +259,8 @@ def test_adapting_says_what_changed_and_leaves_the_graph_alone():
     before = graph.nodes["n"].tau.copy()
     node_map = TypeMap({nir.LIF: _only_subtracts})
     with pytest.raises(NotRepresentable, match="'n': reset='value'"):
-        adapt_graph(graph, EULER, node_map)
-    found = adapt_graph(graph, EULER, node_map, strict=False)
+        adapt_graph(graph, nirx.schedule(graph, EULER), node_map)
+    found = adapt_graph(graph, nirx.schedule(graph, EULER), node_map, strict=False)
     assert [c.node for c in found.changes] == ["n", "n"]
     assert "reset='subtract'" in str(found.changes[0])
     assert found.discretization == replace(EULER, reset="subtract")
@@ -271,7 +271,9 @@ def test_adapting_says_what_changed_and_leaves_the_graph_alone():
 
 def test_what_fits_is_not_changed():
     graph = graph_of(neuron("LIF"))
-    found = adapt_graph(graph, EULER, TypeMap({nir.LIF: lambda node, rule: None}))
+    found = adapt_graph(
+        graph, nirx.schedule(graph, EULER), TypeMap({nir.LIF: lambda node, rule: None})
+    )
     assert found.changes == ()
     assert found.discretization == EULER
     assert nirx.same_graph(found.graph, graph)
@@ -281,8 +283,9 @@ def test_a_refusal_without_anything_near_is_final():
     def refuse(node):
         raise NotRepresentable("this", "nothing like it")
 
+    graph = graph_of(neuron("LIF"))
     with pytest.raises(NotRepresentable, match="'n': this; nothing like it"):
-        adapt_graph(graph_of(neuron("LIF")), EULER, TypeMap({nir.LIF: refuse}), strict=False)
+        adapt_graph(graph, nirx.schedule(graph, EULER), TypeMap({nir.LIF: refuse}), strict=False)
 
 
 @pytest.mark.parametrize("asked", ["gt", "ge"])

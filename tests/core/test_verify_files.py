@@ -386,6 +386,7 @@ def test_one_of_recording_and_backend(ref, rec):
         ({"lsb": {"lif": 1.0}}, "'lif' holds spikes"),
         ({"lsb": {"output": 1.0}}, "'output' holds spikes"),
         ({"lsb": {"lif.w": 1.0}}, "did you mean"),
+        ({"lsb": 1e300, "membrane": 1e300}, "beyond every number"),
     ],
 )
 def test_odd_tolerances(options, text, ref, rec):

@@ -123,7 +123,7 @@ def judge_taken(library: Library, row: Row) -> Verdict:
 
 def _stepped(bridge: Bridge, trial: Trial, step: nirx.Discretization) -> Verdict | NotRepresentable:
     try:
-        adapt_graph(trial.graph, step, bridge.node_map, _dtype(bridge))
+        adapt_graph(trial.graph, nirx.schedule(trial.graph, step), bridge.node_map, _dtype(bridge))
     except NotRepresentable as refusal:
         return refusal
     return _bridged(bridge, trial, step)
