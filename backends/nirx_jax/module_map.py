@@ -11,6 +11,7 @@ import numpy as np
 
 from nirx.errors import UnsupportedError
 from nirx.foreign_arrays import to_numpy
+from nirx.tracing.spike_pool import spike_pool
 from nirx.type_map import TypeMap
 from nirx_jax.bridges.neuron import LibraryNeuron
 from nirx_jax.native import NativeNode
@@ -110,12 +111,21 @@ def _conv_padding(module: Any) -> Any:
 
 @MODULE_MAP.register(eqx.nn.AvgPool2d)
 def _avg_pool(module: eqx.nn.AvgPool2d) -> nir.NIRNode:
+    return _pool_node(nir.AvgPool2d, module)
+
+
+@MODULE_MAP.register(eqx.nn.MaxPool2d)
+def _max_pool(module: eqx.nn.MaxPool2d) -> nir.NIRNode:
+    return spike_pool(_pool_node(nir.SumPool2d, module))
+
+
+def _pool_node(kind: Any, module: Any) -> Any:
     if module.use_ceil:
         raise refuse(module, "use_ceil=True", "NIR pools in floor mode")
     if any(before != after for before, after in module.padding):
         raise refuse(module, f"padding={module.padding}", "NIR pads both sides alike")
     padding = [before for before, _ in module.padding]
-    return nir.AvgPool2d(*(np.array(v) for v in (module.kernel_size, module.stride, padding)))
+    return kind(*(np.array(_pair(v)) for v in (module.kernel_size, module.stride, padding)))
 
 
 @MODULE_MAP.register(eqx.nn.Dropout)

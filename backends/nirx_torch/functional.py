@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from nirx.tracing.spike_pool import spike_pool
 from nirx.tracing.value import Value
 from nirx_torch.lowering import Call, Constant, Dimension, Shape, zero
 from nirx_torch.module_map import (
@@ -167,6 +168,20 @@ def _avg_pool(call: Call) -> Any:
         raise call.refuse("pools without counting the padding")
     sizes = call.argument("kernel_size", 1, None), call.argument("stride", 2, None)
     return call.draft.node(call.name, pool_node(nir.AvgPool2d, *sizes, padding), call.value(0))
+
+
+@lowers(
+    *(functional.max_pool2d, torch.max_pool2d),
+    keywords="input kernel_size stride padding dilation ceil_mode return_indices",
+)
+def _max_pool(call: Call) -> Any:
+    if call.argument("ceil_mode", 5, False) or call.argument("return_indices", 6, False):
+        raise call.refuse("pools with ceil_mode or return_indices")
+    if np.any(np.asarray(call.argument("dilation", 4, 1)) != 1):
+        raise call.refuse("pools with a dilation")
+    sizes = call.argument("kernel_size", 1, None), call.argument("stride", 2, None)
+    sums = pool_node(nir.SumPool2d, *sizes, call.argument("padding", 3, 0))
+    return call.draft.node(call.name, spike_pool(sums), call.value(0))
 
 
 @lowers(

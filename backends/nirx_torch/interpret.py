@@ -223,8 +223,12 @@ class _Interpreter(Ends):
             return
         if isinstance(part, LeafState):
             other = part.result.module
-            what = "takes two steps in one" if other == path else f"takes the state of {other}"
-            raise UnsupportedError(f"{path} {what}, which has no NIR node")
+            if other == path:
+                raise UnsupportedError(
+                    f"{path} takes two steps in one; forward is to be one time step: call a loop "
+                    "over time outside (docs/export-torch.md has an example)"
+                )
+            raise UnsupportedError(f"{path} takes the state of {other}, which has no NIR node")
         raise UnsupportedError(f"{path} takes several values; add them up before it")
 
     # -- values -----------------------------------------------------------------------

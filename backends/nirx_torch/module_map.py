@@ -10,6 +10,7 @@ import torch
 
 from nirx.errors import InputError, UnsupportedError
 from nirx.foreign_arrays import to_numpy
+from nirx.tracing.spike_pool import spike_pool
 from nirx.type_map import TypeMap
 from nirx_torch.bridges.neuron import LibraryNeuron
 from nirx_torch.native import NativeNode
@@ -123,6 +124,34 @@ def _sum_pool(module: torch.nn.LPPool2d) -> nir.NIRNode:
     if module.ceil_mode:
         raise refuse(module, "ceil_mode=True", "NIR pools in floor mode")
     return pool_node(nir.SumPool2d, module.kernel_size, module.stride, 0)
+
+
+@MODULE_MAP.register(torch.nn.MaxPool2d)
+def _max_pool(module: torch.nn.MaxPool2d) -> nir.NIRNode:
+    if module.ceil_mode:
+        raise refuse(module, "ceil_mode=True", "NIR pools in floor mode")
+    if module.return_indices:
+        raise refuse(module, "return_indices=True", "leave it at False")
+    if _pair(module.dilation) != (1, 1):
+        raise refuse(module, f"dilation={module.dilation}", "NIR pools without")
+    return spike_pool(pool_node(nir.SumPool2d, module.kernel_size, module.stride, module.padding))
+
+
+@MODULE_MAP.register(torch.nn.BatchNorm1d)
+@MODULE_MAP.register(torch.nn.BatchNorm2d)
+def _batch_norm(module: Any) -> nir.NIRNode:
+    """With the running statistics it is a gain and an offset per channel."""
+    if module.training:
+        raise refuse(module, "the statistics of its batch", "call eval() before the export")
+    if module.running_mean is None:
+        raise refuse(module, "track_running_stats=False", "NIR has no statistics of a batch")
+    gain = (module.running_var.double() + module.eps).rsqrt()
+    gain = gain if module.weight is None else gain * module.weight.double()
+    offset = -module.running_mean.double() * gain
+    offset = offset if module.bias is None else offset + module.bias.double()
+    if isinstance(module, torch.nn.BatchNorm1d):
+        return linear_node(gain.diag(), offset)
+    return conv_node(gain[:, None, None, None], offset, 1, 0, 1, len(gain))
 
 
 @MODULE_MAP.register(torch.nn.Flatten)

@@ -19,6 +19,7 @@ from nirx.ops import Shape
 from nirx.rules import gather_rules, take_rules
 from nirx.tracing.finish import finish
 from nirx.tracing.shift import fold_shifts
+from nirx.tracing.spike_pool import require_spikes
 from nirx.tracing.timing import force_delays
 from nirx.tracing.value import Loop, Source, Value
 
@@ -172,6 +173,7 @@ class Draft:
             others = {k: v for k, v in (node.metadata or {}).items() if k != MODULE_KEY}
             node.metadata = {**others, MODULE_KEY: module} if counts[module] > 1 else others
         graph = finish(self.nodes, edges, self.shapes, rule, check)
+        require_spikes(graph, rule)
         if discretization is not None or forced:
             with_discretization(graph, rule)
         if forced and discretization is None:

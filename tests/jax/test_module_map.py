@@ -167,6 +167,37 @@ def test_sequential_and_lambda_are_traced_through():
     assert np.allclose(y, model(jnp.asarray(x)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("pool", [(2, 2), (3, 2, 1), ((2, 1), 1)], ids=str)
+def test_the_maximum_of_spikes(pool):
+    class Pooled(eqx.Module):
+        spikes: Spikes
+        pool: eqx.nn.MaxPool2d
+
+        def __call__(self, x):
+            return self.pool(self.spikes(x))
+
+    class Currents(eqx.Module):
+        pool: eqx.nn.MaxPool2d
+
+        def __call__(self, x):
+            return self.pool(x)
+
+    layer = eqx.nn.MaxPool2d(*pool)
+    x = data(2, 6, 7)
+    graph = jax_to_nir(Pooled(Spikes(), layer), x, {Spikes: lambda m: nir.Threshold(np.array(0.9))})
+    y, _ = nirx.from_nir(graph, backend="jax", discretization=RULE)(x)
+    wanted = Pooled(Spikes(), layer)(jnp.asarray(x))
+    assert 0 < wanted.mean() < 1
+    assert np.array_equal(y, wanted)
+    with pytest.raises(nirx.UnsupportedError, match="pool: the maximum over a window has no NIR"):
+        jax_to_nir(Currents(layer), x)
+
+
+class Spikes(eqx.Module):
+    def __call__(self, x):
+        return (x > 0.9).astype(x.dtype)
+
+
 def test_keys_are_no_data():
     class Keyed(eqx.Module):
         fc: eqx.nn.Linear

@@ -276,7 +276,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "divisor": (lambda: nn.AvgPool2d(2, divisor_override=3), "divisor_override"),
     "second norm": (lambda: nn.LPPool2d(2, 2), "norm_type=2"),
     "flatten of the batch": (lambda: nn.Flatten(0), "take in the batch"),
-    "BatchNorm": (lambda: nn.BatchNorm2d(1), "torch.nn.BatchNorm2d at a"),
+    "BatchNorm in training": (lambda: nn.BatchNorm2d(1), "a: BatchNorm2d with the statistics"),
     "Dropout in training": (lambda: nn.Dropout(0.5), "a: Dropout in training mode"),
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import nir
@@ -14,11 +15,19 @@ from nirx_torch.net import Net
 from nirx_torch.to_nir import to_nir
 from nirx_torch.torch_to_nir import torch_to_nir
 
-__all__ = ["export_with"]
+__all__ = ["Unwrap", "export_with"]
+
+
+Unwrap = Callable[[Any], torch.nn.Module]
+"""Takes a module that works on all steps; gives the one in it that works on one."""
 
 
 def export_with(
-    module_map: TypeMap, model: Any, input_shape: Any = None, stateful: Iterable[type] = ()
+    module_map: TypeMap,
+    model: Any,
+    input_shape: Any = None,
+    stateful: Iterable[type] = (),
+    over_time: Mapping[type, Unwrap] | None = None,
 ) -> nir.NIRGraph:
     """The graph of a model, its discretization (as far as its modules say it) in the metadata.
 
@@ -26,14 +35,38 @@ def export_with(
         module_map: of the library.
         input_shape: of one sample, without batch and time, where no layer tells it.
         stateful: types of modules that give (output, state) though they take no `state`.
+        over_time: types of containers that call what they hold for every step.
     """
     if not isinstance(model, torch.nn.Module):
         raise InputError(f"the model is a {type(model).__name__}; expected a torch.nn.Module")
     if isinstance(model, Net):
         return to_nir(model, module_map)
+    if over_time is not None:
+        model = _one_step(model, over_time, {})
     found = torch_to_nir(model, module_map, input_shape=input_shape, stateful_modules=stateful)
     if isinstance(found, nir.NIRGraph):
         return found
     wrapped = torch.nn.Sequential()
     wrapped.add_module(type(model).__name__.lower(), model)
     return torch_to_nir(wrapped, module_map, input_shape=input_shape, stateful_modules=stateful)
+
+
+def _one_step(
+    module: torch.nn.Module, over_time: Mapping[type, Unwrap], done: dict[int, torch.nn.Module]
+) -> torch.nn.Module:
+    """The module with all its containers over time unwrapped; itself where there are none.
+
+    What has to change is copied without its parameters, which stay shared.
+    """
+    if id(module) not in done:
+        unwrap = next((f for kind, f in over_time.items() if isinstance(module, kind)), None)
+        own = module if unwrap is None else unwrap(module)
+        children = {
+            name: None if child is None else _one_step(child, over_time, done)
+            for name, child in own._modules.items()
+        }
+        if any(children[name] is not child for name, child in own._modules.items()):
+            own = copy.copy(own)
+            own._modules = children
+        done[id(module)] = own
+    return done[id(module)]

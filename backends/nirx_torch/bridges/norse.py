@@ -268,7 +268,7 @@ def _alike(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
-    over_time = (norse.LIF, norse.LI, norse.IAF, norse.LIFRecurrent)
+    over_time = (norse.LIF, norse.LI, norse.IAF, norse.LIFRecurrent, norse.Lift)
     whole = any(isinstance(part, over_time) for part in model.modules())
     return (run_whole if whole else run_steps)(model, xs, dtype)
 
@@ -279,7 +279,9 @@ BRIDGE = Bridge(
     backend="torch",
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
-    export=partial(export_with, MODULE_MAP),
+    export=partial(
+        export_with, MODULE_MAP, over_time={norse.Lift: lambda lift: lift.lifted_module}
+    ),
     run=_run,
     presets=("norse.LIFBoxCell", "norse.LIBoxCell", "norse.LIFCell", "norse.IAFCell"),
 )

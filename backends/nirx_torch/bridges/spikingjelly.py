@@ -14,6 +14,7 @@ whole layer, which a change of units of the membrane makes enough for thresholds
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,11 @@ import nir
 import numpy as np
 import torch
 from spikingjelly.activation_based import functional
+from spikingjelly.activation_based.layer import (
+    MultiStepContainer,
+    SeqToANNContainer,
+    StepModeContainer,
+)
 from spikingjelly.activation_based.neuron import CUBALIFNode, IFNode, LIFNode
 from spikingjelly.activation_based.neuron.base_node import NonSpikingBaseNode
 
@@ -155,7 +161,8 @@ def _one(values: np.ndarray) -> float:
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
     """Step by step, or the whole sequence [time, batch, ...] in step mode "m"."""
     modes = {getattr(part, "step_mode", "s") for part in model.modules()}
-    whole = "m" in modes or any(isinstance(p, NonSpikingBaseNode) for p in model.modules())
+    always = (NonSpikingBaseNode, SeqToANNContainer, MultiStepContainer)
+    whole = "m" in modes or any(isinstance(part, always) for part in model.modules())
     return (run_whole if whole else run_steps)(model, xs, dtype, reset=_fresh)
 
 
@@ -171,13 +178,20 @@ def _stacked(steps: Any) -> Any:
     return torch.stack(steps) if isinstance(steps, list) else steps
 
 
+OVER_TIME = (SeqToANNContainer, MultiStepContainer, StepModeContainer)
+
+
+def _sequential(container: torch.nn.Sequential) -> torch.nn.Module:
+    return torch.nn.Sequential(OrderedDict(container.named_children()))
+
+
 BRIDGE = Bridge(
     name="spikingjelly",
     library="spikingjelly",
     backend="torch",
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
-    export=partial(export_with, MODULE_MAP),
+    export=partial(export_with, MODULE_MAP, over_time=dict.fromkeys(OVER_TIME, _sequential)),
     run=_run,
     presets=("spikingjelly.LIFNode", "spikingjelly.IFNode", "spikingjelly.CUBALIFNode"),
 )
