@@ -22,7 +22,7 @@ from nirx.errors import InputError
 from nirx.metadata import resolve_discretization
 from nirx.origin import node_at
 from nirx.paths import format_path
-from nirx.random_spikes import random_spikes
+from nirx.random_spikes import amplified, random_spikes
 from nirx.schedule import Schedule, build_schedule
 from nirx.type_map import ABSENT, find_handler
 
@@ -82,6 +82,7 @@ class Move:
         source, target: names of the bridges; source is None for a graph.
         original: the graph as it came.
         schedule: of the original, with the discretization that the exact executor ran with.
+        inputs: what all of them ran on, [time, batch, *features] by Input.
         comparison: against the exact executor (the reference), node by node: the source's own
             run, if there is a source, and the target's.
         adapted: the target against the exact executor on `graph`; None without changes.
@@ -96,6 +97,7 @@ class Move:
     target: str
     original: nir.NIRGraph
     schedule: Schedule
+    inputs: Mapping[str, np.ndarray]
     comparison: Comparison
     adapted: Comparison | None
     silent: tuple[str, ...]
@@ -154,7 +156,8 @@ def move(
             `"rockpool"`, `"spyx"`, `"slax"`, `"brainpy"`, `"rockpool-jax"`, or `"torch"` and
             `"jax"` for nirx's own neurons.
         source: name of the model's library; None looks at what its parts are.
-        xs: [time, batch, *features] (or a dict by Input); None draws random spikes.
+        xs: [time, batch, *features] (or a dict by Input); None draws random spikes, as high
+            as it takes (1, 2, 4, ... 256) to make every layer spike.
         input_shape: of one sample, where no layer of the model tells it.
         discretization: None takes what the model's modules (or the graph's metadata) say.
         adapt: take the nearest that the target can represent where it cannot do
@@ -180,7 +183,7 @@ def move(
     chosen = resolve_discretization(original, discretization)
     schedule, _ = build_schedule(original, chosen)
     checked = "float64" if _all_have("float64", origin, target) else "float32"
-    inputs = _inputs(schedule, xs, checked)
+    inputs = _inputs(original, schedule, xs, checked)
     try:
         fit = adapt_graph(original, schedule, target.node_map, kind, strict=not adapt)
     except NotRepresentable as refusal:
@@ -208,6 +211,7 @@ def move(
         target=target.name,
         original=original,
         schedule=schedule,
+        inputs=inputs,
         comparison=comparison,
         adapted=adapted,
         silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
@@ -227,9 +231,10 @@ def _all_have(dtype: str, *bridges: Bridge | None) -> bool:
     return all(dtype in bridge.dtypes for bridge in bridges if bridge is not None)
 
 
-def _inputs(schedule: Schedule, xs: Any, dtype: str) -> Any:
+def _inputs(graph: nir.NIRGraph, schedule: Schedule, xs: Any, dtype: str) -> dict[str, np.ndarray]:
     if xs is None:
-        return random_spikes(schedule, STEPS, (BATCH,), RATE, SEED, dtype)
+        spikes = random_spikes(schedule, STEPS, (BATCH,), RATE, SEED, dtype)
+        return amplified(graph, schedule, spikes)
     if isinstance(xs, Mapping):
         return {name: np.asarray(x, dtype) for name, x in xs.items()}
     if len(schedule.inputs) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.table import Table
 
 from nirx.compare import BackendComparison
@@ -43,7 +44,8 @@ def fidelity_table(moved: Move) -> Table:
 
 def remarks(moved: Move) -> list[str]:
     """What changed, where the runs part first, and what the input did not show."""
-    lines = [f"changed: {cell(change)}" for change in moved.changes]
+    lines = ["run on " + ", ".join(_of(name, x) for name, x in moved.inputs.items())]
+    lines += [f"changed: {cell(change)}" for change in moved.changes]
     lines += [
         f"{cell(run.backend)} parts first at {cell(run.first_divergence)}"
         for run in moved.comparison.others
@@ -62,7 +64,8 @@ def remarks(moved: Move) -> list[str]:
     if moved.silent:
         names = ", ".join(str(cell(name)) for name in moved.silent[:8])
         lines.append(f"never spiked, so its spikes were not compared: {names}; give another input")
-    lines.append(f"fidelity: {WORDS[moved.fidelity]}")
+    unknown = ", as far as this input shows" * bool(moved.silent)
+    lines.append(f"fidelity: {WORDS[moved.fidelity]}{unknown}")
     return lines
 
 
@@ -80,6 +83,12 @@ def _verdict(run: BackendComparison, key: str, silent: bool) -> str:
                 return "no spikes"
             return "exact" if node.fidelity == "exact" else f"rounding ({node.max_error:.1g})"
     return "-"
+
+
+def _of(name: str, x: np.ndarray) -> str:
+    """What an Input was given: `"input [100, 4, 20] from 0 to 8"`."""
+    ends = f" from {x.min():g} to {x.max():g}" if x.size else ""
+    return f"{cell(name)} {list(x.shape)}{ends}"
 
 
 def _name(moved: Move) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from nirx.archive import check_target
-from nirx.assemble import dtype_name
 from nirx.bridging.bridge import find_bridge
 from nirx.cli.compare_table import comparison_payload
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
@@ -18,6 +17,7 @@ from nirx.errors import InputError, NirxError
 from nirx.importing import import_object
 from nirx.move import BATCH, SEED, Move, move, open_model
 from nirx.move_table import fidelity_table, remarks
+from nirx.random_spikes import amplified
 from nirx.tables import cell
 from nirx.writing import write
 
@@ -86,14 +86,11 @@ def move_command(
         opened = settle(subject.graph, *choices)
     seed = SEED if random is None and input_ is None else random
     batch = BATCH if batch is None and input_ is None else batch
-    inputs = make_inputs(opened.schedule, dtype_name("float32"), input_, seed, steps, batch, rate)
-    moved = move(
-        subject,
-        to,
-        xs=inputs.arrays,
-        discretization=opened.discretization,
-        adapt=adapt,
-    )
+    inputs = make_inputs(opened.schedule, "float32", input_, seed, steps, batch, rate)
+    xs = inputs.arrays
+    if input_ is None:
+        xs = amplified(subject.graph, opened.schedule, xs)
+    moved = move(subject, to, xs=xs, discretization=opened.discretization, adapt=adapt)
     if out is not None:
         write(out, moved.graph)
     parts: list[Any] = [fidelity_table(moved), "\n".join(remarks(moved))]

@@ -251,6 +251,51 @@ def test_silence_is_named():
     (row,) = [line for line in str(moved).splitlines() if line.startswith("│ lif1")]
     assert "no spikes" in row
     assert "exact" not in row
+    assert ", as far as this input shows" in str(moved)
+
+
+def sluggish():
+    """Spikes of height 1 do not reach its thresholds."""
+    given = graph()
+    for name in ("lif1", "lif2"):
+        given.nodes[name].v_threshold[:] = 9
+        given.nodes[name].r[:] = 1
+    for name in ("fc1", "fc2"):
+        given.nodes[name].weight[:] = np.abs(given.nodes[name].weight)
+    given.nodes["fc2"].weight *= 40
+    return given
+
+
+def test_random_spikes_are_as_high_as_it_takes():
+    moved = nirx.move(sluggish(), "toy", discretization=EULER)
+    high = moved.inputs["input"].max()
+    assert moved.silent == ()
+    assert high in (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+    assert f"run on input [100, 4, 5] from 0 to {high:g}" in str(moved)
+    lower = nirx.move(sluggish(), "toy", discretization=EULER, xs=moved.inputs["input"] / 2)
+    assert lower.silent
+
+
+def test_the_command_draws_as_high_as_it_takes(tmp_path, capsys):
+    path = tmp_path / "sluggish.nir"
+    nirx.write(path, sluggish(), EULER)
+    assert main(["move", str(path), "--to", "toy", "--steps", "60"]) == 0
+    text = capsys.readouterr().out
+    assert "run on input [60, 4, 5] from 0 to " in text
+    assert "never spiked" not in text
+
+
+def test_what_nothing_drives_stays_silent():
+    given = sluggish()
+    given.nodes["lif2"].v_threshold[:] = 1e30
+    moved = nirx.move(given, "toy", discretization=EULER)
+    assert moved.silent == ("lif2",)
+
+
+def test_a_graph_without_spikes_is_run_as_it_is():
+    given = nir.NIRGraph.from_list(nir.Linear(np.eye(3)))
+    moved = nirx.move(given, "torch", discretization=EULER)
+    assert moved.inputs["input"].max() == 1
 
 
 def test_inputs_can_be_given():
