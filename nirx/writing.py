@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from nirx.errors import FileError, GraphError
 from nirx.file_names import MARK, MARK_VALUE, encode_name, needs_encoding
 from nirx.flatten import walk_graphs
 from nirx.hdf5_tree import MOST_DEPTH
+from nirx.hdf5_writing import hdf5_file
 from nirx.metadata import DISCRETIZATION_KEY, given_or_stored
 from nirx.node_types import NodeType, find_type
 from nirx.ops import Shape
@@ -23,7 +25,7 @@ from nirx.paths import Path, format_path
 from nirx.reading import file_path
 from nirx.whole_file import whole_file
 
-__all__ = ["write"]
+__all__ = ["file_bytes", "write"]
 
 
 def write(
@@ -43,15 +45,30 @@ def write(
 
     **Source**: NIR file format of nir 1.0.8.
     """
+    shapes = _checked(graph, discretization)
+    with whole_file(file_path(path)) as temporary, hdf5_file(temporary) as file:
+        _write_file(file, graph, discretization, shapes)
+
+
+def file_bytes(graph: nir.NIRGraph, discretization: Discretization | None = None) -> bytes:
+    """What `write` would put into a file. **Raises** as `write` does."""
+    shapes = _checked(graph, discretization)
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        _write_file(file, graph, discretization, shapes)
+    return stream.getvalue()
+
+
+def _checked(
+    graph: nir.NIRGraph, discretization: Discretization | None
+) -> dict[Path, Shape | None]:
+    """The input shape of every node of a graph without faults."""
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
     warn_of(examination)
     nodes = zip(examination.flat.nodes, examination.shapes.inputs, strict=True)
-    shapes = {flat.path: shape for flat, shape in nodes}
-    text = file_path(path)
-    with whole_file(text) as temporary, h5py.File(temporary, "w") as file:
-        _write_file(file, graph, discretization, shapes)
+    return {flat.path: shape for flat, shape in nodes}
 
 
 def _write_file(

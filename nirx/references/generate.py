@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import nir
 import numpy as np
 
 from nirx.backend import find_backend
 from nirx.digest import Stream, streamed_digests
+from nirx.errors import FileError
 from nirx.graph_digest import graph_digest
+from nirx.hdf5_writing import hdf5_file
 from nirx.references.header import FORMAT, sealed, software
 from nirx.references.layout import Observable
 from nirx.references.nirdata_writing import write_observable, write_root
@@ -24,7 +24,7 @@ from nirx.references.reading import GRAPH, HEADER, entry_of
 from nirx.references.sources.protocol import Source
 from nirx.schedule import Schedule
 from nirx.whole_file import whole_file
-from nirx.writing import write
+from nirx.writing import file_bytes
 
 __all__ = ["Plan", "generate"]
 
@@ -108,15 +108,20 @@ def generate(
     """
     recordings = [[o.key, o.form] for o in plan.observables]
     manifest = {**plan.facts(), "recordings": recordings, "nirx": software(plan.backend)["nirx"]}
-    parts = Parts(out, manifest, len(plan.cuts))
-    done = parts.done
-    if done:
-        tell(plan.cuts[done - 1][1])
-    if done < parts.count:
-        _run(plan, parts, done, advance)
-    found = _assemble(plan, parts, out)
-    parts.remove()
-    return found
+    with Parts(out, manifest, len(plan.cuts)) as parts:
+        done = parts.done
+        if done:
+            tell(plan.cuts[done - 1][1])
+        if done < parts.count:
+            _run(plan, parts, done, advance)
+        try:
+            found = _assemble(plan, parts, out)
+        except FileError as error:
+            raise FileError(
+                f"{error}; what was computed is kept in {parts.folder}: call it again"
+            ) from error
+        parts.remove()
+        return found
 
 
 def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
@@ -147,9 +152,11 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]
     }
     found = streamed_digests(streams)
     inputs = {o.key: streams[o.key] for o in plan.observables if o.name == "input"}
+    graph = file_bytes(plan.graph, plan.schedule.discretization)
     header = {
         **plan.facts(),
         **plan.extra,
+        "graph_file_sha256": hashlib.sha256(graph).hexdigest(),
         "input_digest": streamed_digests(inputs).total,
         "silent_neurons": silent,
         "recordings": [
@@ -160,7 +167,7 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]
     }
     # Among the parts, with which it is removed if the run is killed now and finished later.
     whole = whole_file(str(out), str(parts.folder))
-    with whole as temporary, h5py.File(temporary, "w", libver="v108") as file:
+    with whole as temporary, hdf5_file(temporary, libver="v108") as file:
         rename = write_root(file, plan.observables)
         for k, observable in enumerate(plan.observables):
             write_observable(
@@ -175,7 +182,7 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]
                 plan.compression,
             )
         file.create_dataset(HEADER, data=np.frombuffer(sealed(header).encode(), np.uint8))
-        file.create_dataset(GRAPH, data=np.frombuffer(_graph_file(plan), np.uint8))
+        file.create_dataset(GRAPH, data=np.frombuffer(graph, np.uint8))
     return found.total, silent
 
 
@@ -185,12 +192,3 @@ def _silent(observable: Observable, pieces: Iterator[np.ndarray]) -> int:
     for piece in pieces:
         spiked |= piece.reshape(-1, observable.neurons).any(axis=0)
     return int((~spiked).sum())
-
-
-def _graph_file(plan: Plan) -> bytes:
-    """The graph as a `.nir` file, its discretization in the metadata."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "graph.nir")
-        write(path, plan.graph, plan.schedule.discretization)
-        with open(path, "rb") as stream:
-            return stream.read()

@@ -16,6 +16,7 @@ import numpy as np
 
 from nirx.archive import load_arrays, save_arrays, write_whole
 from nirx.errors import FileError, InputError
+from nirx.references.folder_lock import lock_folder
 
 __all__ = ["Parts"]
 
@@ -23,14 +24,15 @@ MANIFEST = "manifest.json"
 
 
 class Parts:
-    """The parts of one reference.
+    """The parts of one reference, which are this run's alone until `close`.
 
     Arguments:
         target: the file that they will become.
         manifest: everything that the parts depend on; another run's parts are not mixed in.
         count: number of chunks.
 
-    **Raises**: `InputError` if the parts of a run with another manifest are there, `FileError`.
+    **Raises**: `InputError` if the parts of a run with another manifest are there, `FileError`,
+    also while another run writes them.
     """
 
     def __init__(self, target: Path, manifest: Mapping[str, Any], count: int):
@@ -41,14 +43,22 @@ class Parts:
             raise FileError(
                 f"{self.folder}: is in the way; part files go into a folder of that name"
             )
-        if self.folder.exists():
-            self._require_same(text)
-            return
+        self._lock = lock_folder(self.folder)
         try:
-            self.folder.mkdir()
-        except OSError as error:
-            raise FileError(f"{self.folder}: cannot be made: {error.strerror}") from error
-        write_whole(self.folder / MANIFEST, lambda stream: stream.write(text.encode()))
+            self._require_same(text)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another run have the folder."""
+        self._lock.close()
 
     def _require_same(self, text: str) -> None:
         path = self.folder / MANIFEST
@@ -118,7 +128,11 @@ class Parts:
         return self.folder / f"part-{number:06d}.npz"
 
     def _load(self, number: int, member: str) -> np.ndarray:
-        found = load_arrays(self._path(number), only=member)
+        path = self._path(number)
+        try:
+            found = load_arrays(path, only=member)
+        except FileError as error:
+            raise FileError(f"{error}; delete {path.name}, and its steps are run again") from error
         assert isinstance(found, dict)
         return found[member]
 

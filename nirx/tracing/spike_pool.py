@@ -20,7 +20,7 @@ OF_SPIKES = "nirx_of_spikes"
 """In the metadata of a node on its way into a graph: it takes nothing but 0 and 1."""
 
 
-def spike_pool(sums: nir.SumPool2d) -> nir.NIRGraph:
+def spike_pool(sums: nir.NIRNode) -> nir.NIRGraph:
     """The maximum of 0 and 1 over the windows of a sum: 1 where the sum is above 1/2.
 
     `require_spikes` refuses a graph in which something else flows in.

@@ -1,5 +1,8 @@
 """Batch normalization in eval mode, and the maximum over a window of spikes, into NIR."""
 
+# torch's annotations are narrower than what it gives.
+# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import nir
