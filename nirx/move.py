@@ -19,6 +19,7 @@ from nirx.compare import TOLERANCE as COMPARED
 from nirx.compare import BackendComparison, Comparison, Fidelity, compare
 from nirx.discretization import Discretization
 from nirx.errors import InputError
+from nirx.foreign_arrays import to_numpy
 from nirx.metadata import resolve_discretization
 from nirx.origin import node_at
 from nirx.paths import format_path
@@ -57,7 +58,7 @@ def open_model(model: Any, source: str | None = None, input_shape: Any = None) -
 
     **Raises**: `GraphError`, `InputError`, `FileError`, `UnsupportedError`.
     """
-    if isinstance(model, nir.NIRGraph | str | os.PathLike):
+    if _is_graph(model):
         if source is not None or input_shape is not None:
             raise InputError(
                 "source= (--from) and input_shape= (--input-shape) are for models; a graph needs "
@@ -66,6 +67,10 @@ def open_model(model: Any, source: str | None = None, input_shape: Any = None) -
         return Movable(load(model))
     bridge = find_bridge(source or guess_bridge(model))
     return Movable(bridge.export(model, input_shape), model, bridge)
+
+
+def _is_graph(model: Any) -> bool:
+    return isinstance(model, nir.NIRGraph | str | os.PathLike)
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ def move(
         source: name of the model's library; None looks at what its parts are.
         xs: [time, batch, *features] (or a dict by Input); None draws random spikes, as high
             as it takes (1, 2, 4, ... 256) to make every layer spike.
-        input_shape: of one sample, where no layer of the model tells it.
+        input_shape: of one sample, where no layer of the model tells it; None takes that of xs.
         discretization: None takes what the model's modules (or the graph's metadata) say.
         adapt: take the nearest that the target can represent where it cannot do
             what the model does, instead of refusing.
@@ -173,10 +178,13 @@ def move(
     """
     target = find_bridge(to)
     kind = dtype_name(dtype)
+    xs = _accepted(xs)
     if isinstance(model, Movable):
         if source is not None or input_shape is not None:
             raise InputError("source= and input_shape= are for open_model")
         own = model
+    elif isinstance(xs, np.ndarray) and input_shape is None and not _is_graph(model):
+        own = open_model(model, source, xs.shape[2:])
     else:
         own = open_model(model, source, input_shape)
     original, origin = own.graph, own.bridge
@@ -236,11 +244,28 @@ def _inputs(graph: nir.NIRGraph, schedule: Schedule, xs: Any, dtype: str) -> dic
         spikes = random_spikes(schedule, STEPS, (BATCH,), RATE, SEED, dtype)
         return amplified(graph, schedule, spikes)
     if isinstance(xs, Mapping):
-        return {name: np.asarray(x, dtype) for name, x in xs.items()}
+        return {name: x.astype(dtype) for name, x in xs.items()}
     if len(schedule.inputs) != 1:
         names = ", ".join(repr(name) for name, _ in schedule.inputs)
         raise InputError(f"xs is one array; expected a dict of the Inputs {names}")
-    return {schedule.inputs[0][0]: np.asarray(xs, dtype)}
+    return {schedule.inputs[0][0]: xs.astype(dtype)}
+
+
+def _accepted(xs: Any) -> Any:
+    """A caller's input as NumPy arrays of finite numbers."""
+    if xs is None:
+        return None
+    if isinstance(xs, Mapping):
+        return {name: _accepted(x) for name, x in xs.items()}
+    try:
+        array = to_numpy(xs)
+    except Exception as error:  # whatever a foreign array type raises
+        raise InputError(f"xs is a {type(xs).__name__}; expected an array") from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"xs has dtype {array.dtype}; expected real numbers")
+    if not np.isfinite(array).all():
+        raise InputError("xs holds NaN or infinity, with which nothing can be compared")
+    return array
 
 
 def _source_run(bridge: Bridge, model: Any, schedule: Schedule, dtype: str) -> Any:

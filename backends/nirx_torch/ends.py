@@ -11,7 +11,7 @@ from nirx.errors import UnsupportedError, warn_caller
 from nirx.runners import takes_state
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
-from nirx_torch.exporters import remembers
+from nirx_torch.exporters import starts_afresh
 from nirx_torch.lowering import (
     Dimension,
     LeafResult,
@@ -72,13 +72,13 @@ class Ends:
         for call in self.stateful_calls:
             own = [part for part in call.state_in if isinstance(part, StateIn)]
             module = self.module.get_submodule(call.module)
-            if threads and not own and takes_state(module.forward) and remembers(module):
+            if threads and not own and starts_afresh(module):
                 raise UnsupportedError(
                     f"{call.module} starts afresh in every step: forward passes it no part of its "
                     "argument `state`"
                 )
-            starts_afresh = takes_state(module.forward) and remembers(module) and not own
-            if starts_afresh and call.unpacked and "state" not in self.trace.pinned:
+            alone = starts_afresh(module) and not own
+            if alone and call.unpacked and "state" not in self.trace.pinned:
                 warn_caller(
                     f"{call.module} gets no state in forward, so it starts afresh in every step; "
                     "its NIR node keeps its state"

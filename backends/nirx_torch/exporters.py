@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,7 +13,10 @@ from nirx.runners import takes_state
 from nirx.type_map import ABSENT, Handler, find_handler
 from nirx_torch.native import NativeNode
 
-__all__ = ["Exporters", "remembers"]
+__all__ = ["Exporters", "Stateful", "remembers", "starts_afresh"]
+
+Stateful = type | Callable[[torch.nn.Module], bool]
+"""A type of modules whose call gives (y, state), or a function that tells them."""
 
 
 class Exporters:
@@ -23,7 +26,7 @@ class Exporters:
         self,
         module_map: Mapping[type, Handler | None] | None,
         default_map: Mapping[type, Handler | None] | None,
-        stateful: tuple[type, ...],
+        stateful: tuple[Stateful, ...],
     ):
         self.maps = module_map, default_map
         self.stateful = stateful
@@ -35,9 +38,8 @@ class Exporters:
 
     def has_state(self, module: torch.nn.Module) -> bool:
         """Whether the module's call gives (y, state)."""
-        return isinstance(module, self.stateful) or (
-            takes_state(module.forward) and remembers(module)
-        )
+        told = (isinstance(module, s) if isinstance(s, type) else s(module) for s in self.stateful)
+        return any(told) or starts_afresh(module)
 
     def export(self, module: torch.nn.Module, where: str) -> Any:
         """The module's node, or None to bypass it. **Raises** `UnsupportedError`."""
@@ -57,6 +59,11 @@ class Exporters:
                 raise UnsupportedError(f"{where}: {error}") from error
             self.done[id(module)] = module, node  # the module too, so that its id stays taken
         return self.done[id(module)][1]
+
+
+def starts_afresh(module: torch.nn.Module) -> bool:
+    """Whether a call without a state begins anew; other modules with memory go on by themselves."""
+    return takes_state(module.forward) and remembers(module)
 
 
 def remembers(module: torch.nn.Module) -> bool:

@@ -18,7 +18,7 @@ from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx.type_map import ABSENT
 from nirx_torch.ends import Ends
-from nirx_torch.exporters import Exporters
+from nirx_torch.exporters import Exporters, starts_afresh
 from nirx_torch.functional import FUNCTIONS, KEYWORDS, METHODS
 from nirx_torch.lowering import (
     Call,
@@ -204,7 +204,7 @@ class _Interpreter(Ends):
 
     def _require_one_state(self, path: str, module: Any, node: Any, given: bool) -> None:
         """A neuron that keeps its state in itself has one, however often it is called."""
-        keeps = not given and not self.exporters.has_state(module) and has_neuron(node)
+        keeps = not given and not starts_afresh(module) and has_neuron(node)
         if keeps and path in self.draft.modules.values():
             raise UnsupportedError(
                 f"{path} ({type(module).__name__}) is called twice in a step and keeps one state "
@@ -241,6 +241,11 @@ class _Interpreter(Ends):
             return self._read(flow)
         if isinstance(flow, Value | Constant):
             return flow
+        if isinstance(flow, LeafState):
+            raise UnsupportedError(
+                f"the state of {flow.result.module} (its membrane, say) is used as a value, which "
+                "has no NIR node; what a NIR node passes on is its output"
+            )
         raise UnsupportedError(f"a {type(flow).__name__} is no value of the network")
 
     def _read(self, state: StateIn) -> Value:

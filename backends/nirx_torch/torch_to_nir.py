@@ -12,7 +12,7 @@ from nirx.errors import InputError, UnsupportedError
 from nirx.exporting import MODULE_FORM, settled
 from nirx.tracing.nest import nest_graph
 from nirx.type_map import ABSENT, Handler, find_handler, require_type_map
-from nirx_torch.exporters import Exporters
+from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import interpret
 from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.trace import trace
@@ -25,7 +25,7 @@ def torch_to_nir(
     module_map: Mapping[type, Handler | None] | None = None,
     default_dict: Mapping[type, Handler | None] | None = MODULE_MAP,
     type_check: bool = True,
-    stateful_modules: Iterable[type] | None = None,
+    stateful_modules: Iterable[Stateful] | None = None,
     concrete_args: Mapping[str, Any] | None = None,
     *,
     input_shape: Any = None,
@@ -47,7 +47,7 @@ def torch_to_nir(
         default_dict: for types that `module_map` lacks.
         type_check: refuse what `nirx.check` refuses.
         stateful_modules: types of mapped modules that return (output, state) though their
-            forward has no argument `state`.
+            forward has no argument `state`, or functions that tell such modules.
         concrete_args: arguments of forward that are no inputs, with their values.
         input_shape: of one sample, without batch and time, or {argument: shape}; needed where
             no layer tells it (convolutions).

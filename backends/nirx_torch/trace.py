@@ -105,10 +105,10 @@ def _trace(
         try:
             graph = tracer.trace(module, dict(pinned) or None)
         except (TraceError, TypeError) as error:
-            if not (isinstance(error, TraceError) or "Proxy" in str(error)):
+            if not (isinstance(error, TraceError) or any(n in str(error) for n in PROXIES)):
                 raise
             raise UnsupportedError(
-                f"{type(module).__name__}: its forward decides or loops by the values or the "
+                f"{_place(tracer, module)}: its forward decides or loops by the values or the "
                 f"length of a tensor ({str(error).splitlines()[0]:.80}); forward is to be one time "
                 "step as straight code: call a loop over time outside" + _pin(module)
             ) from error
@@ -117,6 +117,18 @@ def _trace(
     hidden = {slot: map_aggregate(v, _node) for slot, v in tracer.written.items()}
     require_no_lost_writes(graph, hidden, module)
     return Trace(graph, constants, tuple(pinned), hidden, dict(slots) or tracer.found)
+
+
+PROXIES = ("Proxy", "'Attribute' object")
+"""How torch.fx's stand-ins are called in what Python says of them."""
+
+
+def _place(tracer: _Tracer, module: torch.nn.Module) -> str:
+    """The innermost module whose forward could not be traced, which no map knows."""
+    if not tracer.failed_in:
+        return type(module).__name__
+    kind = type(module.get_submodule(tracer.failed_in)).__name__
+    return f"{tracer.failed_in} ({kind}, which no map knows)"
 
 
 def _attribute(module: torch.nn.Module, path: str) -> Any:
@@ -147,6 +159,15 @@ class _Tracer(fx.Tracer):
         self.is_leaf, self.slots = is_leaf, slots
         self.written: dict[Slot, Any] = {}
         self.found: dict[Slot, Any] = {}
+        self.failed_in = ""
+        """The path of the innermost module that raised, if one did."""
+
+    def call_module(self, m: torch.nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except (TraceError, TypeError):
+            self.failed_in = self.failed_in or self.path_of_module(m)
+            raise
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
         return self.is_leaf(m) or super().is_leaf_module(m, module_qualified_name)

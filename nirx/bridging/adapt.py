@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nir
 
 from nirx.assemble import call_builder
+from nirx.bridging.membrane import membrane_of
 from nirx.bridging.refusal import NotRepresentable
 from nirx.discretization import Discretization
 from nirx.exporting import with_discretization
@@ -23,6 +24,9 @@ __all__ = ["Adapted", "Change", "adapt_graph"]
 
 MOST_CHANGES = 32
 """Per node; every change settles one choice or parameter, of which there are fewer."""
+
+
+ALIKE = "reset_when='same' gives the same spikes: it only shows the reset in v one step earlier"
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def adapt_graph(
     Arguments:
         graph: left as it is; schedule: of it.
         node_map: of the library's bridge.
-        strict: raise the first refusal instead of taking the nearest.
+        strict: raise the first refusal instead of taking the nearest, unless that gives the
+            same spikes.
 
     **Raises**: `NotRepresentable` for a node that the library refuses: any with `strict`, else
     one for which it has nothing near.
@@ -89,9 +94,12 @@ def adapt_graph(
                     call_builder(builder, node, rule, dtype, place.name)
                     break
                 except NotRepresentable as refusal:
-                    if strict or (refusal.rule is None and refusal.node is None):
+                    alike = refusal.node is None and _same_spikes(node, rule, refusal.rule)
+                    final = refusal.rule is None and refusal.node is None
+                    if final or (strict and not alike):
                         raise
-                    changes.append(Change(place.name, f"{refusal.found}; {refusal.expected}"))
+                    note = ALIKE if alike else refusal.expected
+                    changes.append(Change(place.name, f"{refusal.found}; {note}"))
                     rule = refusal.rule or rule
                     if refusal.node is not None:
                         nodes[place.path] = node = refusal.node
@@ -101,3 +109,16 @@ def adapt_graph(
         chosen = gather_rules(rules) or discretization
     own = with_discretization(rebuild_graph(graph, nodes), chosen)
     return Adapted(own, chosen, tuple(changes))
+
+
+def _same_spikes(node: Any, rule: Discretization, other: Discretization | None) -> bool:
+    """Whether two rules differ in nothing but that a reset is at the end of a step or at the
+    beginning of the next, and the node starts where neither resets it."""
+    pair = {"same", "next-leaked"}
+    if other is None or {rule.reset_when, other.reset_when} != pair or rule.output != "new":
+        return False
+    if replace(other, reset_when=rule.reset_when) != rule:
+        return False
+    own = membrane_of(node, rule)
+    above = own.start >= own.threshold if rule.threshold == "ge" else own.start > own.threshold
+    return not above.any()

@@ -316,14 +316,14 @@ def _declared(node: Any, kind: str) -> Shape | None:
 
 
 def _tell_shape(node: Any, shape: Shape | None) -> None:
-    """Write an input shape into nodes that want one."""
+    """Write an input shape into nodes that want one; one that does not fit is refused later."""
     if shape is None:
         return
     if isinstance(node, nir.Flatten) and _declared(node, "input") is None:
         node.input_type = {"input": np.array(shape)}
-    if isinstance(node, nir.Conv1d) and node.input_shape is None:
+    if isinstance(node, nir.Conv1d) and node.input_shape is None and len(shape) == 2:
         node.input_shape = shape[-1]
-    if isinstance(node, nir.Conv2d) and node.input_shape is None:
+    if isinstance(node, nir.Conv2d) and node.input_shape is None and len(shape) == 3:
         node.input_shape = shape[-2], shape[-1]
 
 

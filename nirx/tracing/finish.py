@@ -72,7 +72,7 @@ def _unknown(name: str) -> Fault:
         name,
         "nothing in the model tells the shape of this input",
         "a Linear or a node with full parameters behind it",
-        "pass input_shape= (without batch and time)",
+        "pass input_shape= (--input-shape; without batch and time)",
     )
 
 

@@ -269,6 +269,48 @@ def test_adapting_says_what_changed_and_leaves_the_graph_alone():
     np.testing.assert_array_equal(graph.nodes["n"].tau, before)
 
 
+def _resets_at_once(node, rule):
+    Limits("lib.N", ({"reset_when": ("same",), "output": ("new",)},)).require(rule)
+
+
+LATE = replace(EULER, reset_when="next-leaked")
+
+
+@pytest.mark.parametrize("kind", ["IF", "LIF", "CubaLIF"])
+@pytest.mark.parametrize(
+    "choices", [{}, {"reset": "subtract"}, {"threshold": "ge"}, {"spikes": "multi"}]
+)
+def test_a_reset_before_the_next_leak_is_one_at_once_as_spikes_go(kind, choices):
+    graph = graph_of(neuron(kind))
+    rule = replace(
+        LATE, **{"reset": "subtract"} if choices == {"spikes": "multi"} else {}, **choices
+    )
+    node_map = TypeMap({type(graph.nodes["n"]): _resets_at_once})
+    found = adapt_graph(graph, nirx.schedule(graph, rule), node_map)
+    (change,) = found.changes
+    assert "gives the same spikes" in str(change)
+    assert found.discretization == replace(rule, reset_when="same")
+    xs = np.random.default_rng(0).random((200, 2, 4)) * (900 if kind == "IF" else 9)
+    spikes = [
+        nirx.from_nir(g, "numpy", d, "float64").run(xs)[0]
+        for g, d in ((graph, rule), (found.graph, found.discretization))
+    ]
+    assert spikes[0].sum() > 50
+    np.testing.assert_array_equal(*spikes)
+
+
+@pytest.mark.parametrize(
+    "choices", [{"output": "old"}, {"reset_when": "next"}, {"initial_v": "leak"}]
+)
+def test_other_resets_are_not_the_same_spikes(choices):
+    graph = graph_of(neuron("LIF"))
+    if choices == {"initial_v": "leak"}:
+        graph.nodes["n"].v_leak[...] = graph.nodes["n"].v_threshold + 1
+    rule = replace(LATE, **choices)
+    with pytest.raises(NotRepresentable, match="reset_when"):
+        adapt_graph(graph, nirx.schedule(graph, rule), TypeMap({nir.LIF: _resets_at_once}))
+
+
 def test_what_fits_is_not_changed():
     graph = graph_of(neuron("LIF"))
     found = adapt_graph(

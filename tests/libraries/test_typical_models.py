@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -78,3 +79,100 @@ def test_lifted_layers_of_norse():
     assert moved.fidelity != "different"
     assert {"0", "1", "2", "3", "output"} <= {node.key for node in moved.from_source.nodes}
     assert model[0].lifted_module is fc
+
+
+@pytest.mark.parametrize("gives", ["spikes", "spikes and membrane"])
+def test_a_neuron_of_snntorch_that_gives_its_membrane_too(gives):
+    snn = pytest.importorskip("snntorch")
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc1, self.fc2 = nn.Linear(8, 16), nn.Linear(16, 4)
+            self.lif1 = snn.Leaky(0.9, init_hidden=True, threshold=0.3)
+            self.lif2 = snn.Leaky(0.8, init_hidden=True, output=True, threshold=0.2)
+
+        def forward(self, x):
+            spikes, membrane = self.lif2(self.fc2(self.lif1(self.fc1(x))))
+            return spikes if gives == "spikes" else (spikes, membrane)
+
+    torch.manual_seed(1)
+    moved = nirx.move(Net(), "torch")
+    assert moved.silent == ()
+    assert moved.fidelity != "different"
+    assert {"lif1", "lif2", "output"} <= {node.key for node in moved.from_source.nodes}
+
+
+def test_a_network_of_sinabs_made_from_an_ann_knows_its_input():
+    pytest.importorskip("sinabs")
+    from sinabs.from_torch import from_model
+
+    torch.manual_seed(0)
+    ann = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(36, 5), nn.ReLU()
+    )
+    options = {"input_shape": (2, 8, 8), "batch_size": 4}
+    moved = nirx.move(from_model(ann, min_v_mem=None, **options), "torch")
+    assert moved.silent == ()
+    assert moved.fidelity != "different"
+    with pytest.raises(nirx.UnsupportedError, match=r"min_v_mem=-1 has no NIR node.*from_model"):
+        nirx.move(from_model(ann, **options), "torch")
+
+
+def test_a_model_of_norse_whose_state_has_a_name_of_its_own():
+    norse = pytest.importorskip("norse.torch")
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            parameters = norse.LIFParameters(v_th=torch.tensor(0.2))
+            self.fc1, self.lif = nn.Linear(8, 16), norse.LIFCell(parameters)
+            self.fc2, self.li = nn.Linear(16, 3), norse.LICell()
+
+        def forward(self, x, s_=None):
+            a, b = (None, None) if s_ is None else s_
+            z, a = self.lif(self.fc1(x), a)
+            v, b = self.li(self.fc2(z), b)
+            return v, (a, b)
+
+    torch.manual_seed(0)
+    moved = nirx.move(Net(), "snntorch")
+    assert moved.silent == ()
+    assert moved.fidelity == "rounding"
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        ("snntorch:Alpha", r"1 \(Alpha, which no map knows\): its forward decides"),
+        ("snntorch:Lapicque", r"1 \(Lapicque, which no map knows\)"),
+        ("sinabs.layers:ALIF", r"1 \(ALIF, which no map knows\)"),
+        ("norse.torch:LSNNCell", r"1 \(LSNNCell, which no map knows\)"),
+    ],
+)
+def test_a_neuron_that_has_no_node_is_named(build, text):
+    package, kind = build.split(":")
+    module = getattr(pytest.importorskip(package), kind)
+    options = {
+        "Alpha": {"alpha": 0.9, "beta": 0.8, "init_hidden": True},
+        "Lapicque": {"beta": 0.9, "init_hidden": True},
+        "ALIF": {"tau_mem": 10.0, "tau_adapt": 10.0},
+        "LSNNCell": {},
+    }
+    model = nn.Sequential(nn.Linear(8, 4), module(**options[kind]))
+    with pytest.raises(nirx.UnsupportedError, match=text):
+        nirx.move(model, "torch")
+
+
+def test_the_input_tells_the_shape_that_no_layer_tells():
+    snn = pytest.importorskip("snntorch")
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), snn.Leaky(0.9, init_hidden=True, threshold=0.1))
+    xs = torch.rand(20, 3, 1, 6, 6, requires_grad=True)
+    assert nirx.move(model, "torch", xs=xs).fidelity != "different"
+    with pytest.raises(nirx.GraphError, match=r"nothing in the model tells.*--input-shape"):
+        nirx.move(model, "torch")
+    with pytest.raises(nirx.GraphError, match=r"the input has shape \(6,\)"):
+        nirx.move(model, "torch", input_shape=6)
+    with pytest.raises(nirx.InputError, match="NaN or infinity"):
+        nirx.move(model, "torch", xs=np.full((3, 2, 1, 6, 6), np.nan))

@@ -11,6 +11,7 @@ import torch
 
 from nirx.errors import InputError
 from nirx.type_map import TypeMap
+from nirx_torch.exporters import Stateful
 from nirx_torch.net import Net
 from nirx_torch.to_nir import to_nir
 from nirx_torch.torch_to_nir import torch_to_nir
@@ -26,7 +27,7 @@ def export_with(
     module_map: TypeMap,
     model: Any,
     input_shape: Any = None,
-    stateful: Iterable[type] = (),
+    stateful: Iterable[Stateful] = (),
     over_time: Mapping[type, Unwrap] | None = None,
 ) -> nir.NIRGraph:
     """The graph of a model, its discretization (as far as its modules say it) in the metadata.
@@ -34,7 +35,7 @@ def export_with(
     Arguments:
         module_map: of the library.
         input_shape: of one sample, without batch and time, where no layer tells it.
-        stateful: types of modules that give (output, state) though they take no `state`.
+        stateful: as `torch_to_nir` takes them.
         over_time: types of containers that call what they hold for every step.
     """
     if not isinstance(model, torch.nn.Module):

@@ -12,6 +12,7 @@ import torch
 
 from nirx.errors import InputError
 from nirx.foreign_arrays import to_numpy
+from nirx_torch.bridges.freshness import kept, own_errors, require_fresh
 
 __all__ = ["OUTPUT", "run_steps", "run_whole"]
 
@@ -35,22 +36,25 @@ def run_steps(
 
     Returns: [time, *batch, *features] for the model and each of its modules that gave one
     tensor (or a tensor first) in every step.
+
+    **Raises**: `InputError` where the model itself raises, or starts from a state of before.
     """
-    own = _copy(model, dtype)
+    own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
     if reset is not None:
         reset(own)
+    before = kept(own)
     rows: dict[str, list[torch.Tensor]] = {}
-    names = _state_arguments(own)
-    states: list[Any] = [None] * len(names)
+    names, needed = _state_arguments(own)
+    states: list[Any] = [None] * len(needed)
+    given = needed
     with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)):
-        for x in torch.from_numpy(np.array(xs, dtype)):
-            result = own(x, **dict(zip(names, states, strict=True)))
-            if names:
-                if not (isinstance(result, tuple) and len(result) == 1 + len(names)):
-                    raise InputError(
-                        f"the model takes {', '.join(names)} but does not give one output and "
-                        "the new value of each; run it yourself and use nirx.compare"
-                    )
+        for step, x in enumerate(torch.from_numpy(np.array(xs, dtype))):
+            with own_errors(own, needed, before):
+                result = own(x, **dict(zip(given, states, strict=True)))
+            if not step:
+                given = _returned(names, needed, result)
+                require_fresh(own, before)
+            if given:
                 result, *states = result
             _put(rows, OUTPUT, result)
     steps = len(xs)
@@ -70,12 +74,12 @@ def run_whole(
         xs: [time, batch, *features].
         time_axis: where the library has its time; 1 for [batch, time, *features].
     """
-    own = _copy(model, dtype)
+    own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
     if reset is not None:
         reset(own)
     rows: dict[str, list[torch.Tensor]] = {}
     given = torch.from_numpy(np.array(xs, dtype)).movedim(0, time_axis)
-    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)):
+    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)), own_errors(own, [], {}):
         _put(rows, OUTPUT, own(given))
     steps, batch = xs.shape[:2]
     return {
@@ -85,13 +89,35 @@ def run_whole(
     }
 
 
-def _state_arguments(model: torch.nn.Module) -> list[str]:
-    """What forward takes beside its input: `state`, or arguments that have no default."""
+def _state_arguments(model: torch.nn.Module) -> tuple[list[str], list[str]]:
+    """What forward takes beside its input, and those of them that have no default.
+
+    An argument called `state` counts as one that is needed.
+    """
     arguments = list(inspect.signature(model.forward).parameters.values())[1:]
-    if any(a.name == "state" for a in arguments):
-        return ["state"]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [a.name for a in arguments if a.default is a.empty and a.kind in kinds]
+    names = [a.name for a in arguments if a.kind in kinds]
+    if "state" in names:
+        return names, ["state"]
+    return names, [a.name for a in arguments if a.name in names and a.default is a.empty]
+
+
+def _returned(names: list[str], needed: list[str], result: Any) -> list[str]:
+    """The arguments that the model gives new values of, behind its output.
+
+    **Raises**: `InputError` where that cannot be told: the next step could not be called.
+    """
+    count = len(result) - 1 if isinstance(result, tuple) else 0
+    if count == len(needed):
+        return needed
+    if count == len(names):
+        return names
+    if not needed and (not count or not names):
+        return []  # several outputs, or options that are not state
+    raise InputError(
+        f"the model takes {', '.join(names)} and gives {count + 1} values; expected one output and "
+        "the new value of each; run it yourself and use nirx.compare"
+    )
 
 
 def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:

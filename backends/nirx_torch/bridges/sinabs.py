@@ -257,13 +257,20 @@ def _in_own_dtype(module: Any, given: Any) -> Any:
 
 SQUEEZE = (sl.IAFSqueeze, sl.LIFSqueeze, sl.ExpLeakSqueeze)
 
+
+def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
+    """A Network of from_model knows the shape of its input."""
+    own = getattr(model, "input_shape", None) if input_shape is None else input_shape
+    return export_with(MODULE_MAP, model, own)
+
+
 BRIDGE = Bridge(
     name="sinabs",
     library="sinabs",
     backend="torch",
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
-    export=partial(export_with, MODULE_MAP),
+    export=_export,
     run=_run,
     presets=("sinabs.LIF", "sinabs.IAF", "sinabs.ExpLeak"),
 )

@@ -78,7 +78,10 @@ def _neuron(cell: Any) -> nir.NIRNode:
 def _rule(cell: Any) -> Discretization:
     base = PRESETS["sinabs.LIF"]
     if cell.min_v_mem is not None:
-        raise UnsupportedError("min_v_mem has no NIR node; leave it at None")
+        raise UnsupportedError(
+            f"min_v_mem={numbers(cell.min_v_mem).max():g} has no NIR node, whose membranes have no "
+            "lower end; set it to None (from_model sets it to -1 unless told min_v_mem=None)"
+        )
     if cell.spike_fn is None:
         return base
     return replace(base, **_spikes(cell.spike_fn), reset=_reset(cell))

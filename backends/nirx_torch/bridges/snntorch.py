@@ -248,13 +248,19 @@ def _fresh(model: torch.nn.Module) -> None:
             part.reset_mem()  # type: ignore[operator]
 
 
+def _gives_membrane(module: torch.nn.Module) -> bool:
+    """Whether its call gives the spikes alone, or the membrane beside them."""
+    neuron = isinstance(module, snntorch.SpikingNeuron)
+    return neuron and bool(module.output or not module.init_hidden)
+
+
 BRIDGE = Bridge(
     name="snntorch",
     library="snntorch",
     backend="torch",
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
-    export=partial(export_with, MODULE_MAP),
+    export=partial(export_with, MODULE_MAP, stateful=(_gives_membrane,)),
     run=partial(run_steps, reset=_fresh),
     presets=(
         "snntorch.Leaky",

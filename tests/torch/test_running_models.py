@@ -1,0 +1,153 @@
+"""How a library's model is run step by step: its state, and that it begins anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nirx
+from nirx_torch.bridges.running import run_steps, run_whole
+
+XS = np.random.default_rng(0).random((6, 2, 3)).astype(np.float32)
+WANTED = np.cumsum(XS, axis=0)
+
+
+class Given(nn.Module):
+    """The state is an argument, by any name."""
+
+    def forward(self, x, state):
+        v = x if state is None else state + x
+        return v, v
+
+
+class Optional(nn.Module):
+    def forward(self, x, s=None):
+        v = x if s is None else s + x
+        return v, v
+
+
+class Several(nn.Module):
+    def forward(self, x, a, b):
+        a = x if a is None else a + x
+        b = 2 * x if b is None else b + 2 * x
+        return a, a, b
+
+
+class Nested(nn.Module):
+    def forward(self, x, s_=None):
+        a, b = (torch.zeros_like(x), torch.zeros_like(x)) if s_ is None else s_
+        return a + x, (a + x, b)
+
+
+class Options(nn.Module):
+    """The argument is no state."""
+
+    def __init__(self):
+        super().__init__()
+        self.v = torch.zeros(0)
+
+    def forward(self, x, scale=1.0, mask=None):
+        self.v = x * scale if not self.v.numel() else self.v + x * scale
+        return self.v
+
+
+class Pair(nn.Module):
+    """Two outputs, and no state."""
+
+    def forward(self, x):
+        return x.cumsum(0) * 0 + x, x
+
+
+@pytest.mark.parametrize("kind", [Given, Optional, Several, Nested, Options])
+def test_the_state_goes_from_step_to_step(kind):
+    found = run_steps(kind(), XS, "float32")
+    np.testing.assert_allclose(found["output"], WANTED, rtol=1e-6)
+
+
+def test_two_outputs_are_no_state():
+    np.testing.assert_array_equal(run_steps(Pair(), XS, "float32")["output"], XS)
+
+
+class Odd(nn.Module):
+    def forward(self, x, a=None, b=None):
+        return x, a
+
+
+def test_a_state_that_cannot_be_told_is_refused():
+    with pytest.raises(nirx.InputError, match="takes a, b and gives 2 values; expected one output"):
+        run_steps(Odd(), XS, "float32")
+
+
+class Unpacks(nn.Module):
+    def forward(self, x, state):
+        a, b = state
+        return a + x, (a, b)
+
+
+def test_a_model_that_cannot_begin_is_named():
+    with pytest.raises(nirx.InputError, match=r"Unpacks itself raised TypeError.*state is None in"):
+        run_steps(Unpacks(), XS, "float32")
+
+
+class Keeps(nn.Module):
+    """As in a training script: the state stands in an attribute."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.v = state
+
+    def forward(self, x):
+        v = self.v[0] if isinstance(self.v, tuple) else self.v
+        v = x if v is None else v + x
+        self.v = (v,) if isinstance(self.v, tuple) else v
+        return v
+
+
+class Around(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("fresh", [None, torch.zeros(1), (torch.zeros(1),), torch.zeros(2, 3)])
+def test_a_fresh_attribute_is_a_start(fresh):
+    found = run_steps(Keeps(fresh), XS, "float32")
+    np.testing.assert_allclose(found["output"], WANTED, rtol=1e-6)
+
+
+@pytest.mark.parametrize("old", [torch.ones(2, 3), (torch.ones(2, 3),)])
+def test_a_state_of_an_earlier_run_is_named(old):
+    with pytest.raises(nirx.InputError, match=r"self\.inner\.v holds state of an earlier run"):
+        run_steps(Around(Keeps(old)), XS, "float32")
+
+
+def test_a_state_of_another_batch_is_named():
+    text = r"Around itself raised RuntimeError: .*; self\.inner\.v may hold state of an earlier run"
+    with pytest.raises(nirx.InputError, match=text):
+        run_steps(Around(Keeps(torch.ones(5, 3))), XS, "float32")
+
+
+class Buffered(nn.Module):
+    """A constant is no state, though it is no parameter either."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.full((3,), 2.0)
+        self.register_buffer("shift", torch.ones(3))
+
+    def forward(self, x):
+        return x * self.scale + self.shift
+
+
+def test_constants_are_no_state():
+    np.testing.assert_allclose(run_steps(Buffered(), XS, "float32")["output"], 2 * XS + 1)
+
+
+def test_what_a_whole_run_raises_is_named():
+    with pytest.raises(nirx.InputError, match=r"Linear itself raised RuntimeError.*another shape"):
+        run_whole(nn.Linear(7, 2), XS, "float32")
