@@ -194,7 +194,10 @@ def _dropout(call: Call) -> Any:
     return call.value(0)
 
 
-@lowers(torch.clone, torch.detach, "clone", "detach", "contiguous", keywords="input memory_format")
+@lowers(
+    *(torch.clone, torch.detach, "clone", "detach", "contiguous", "float", "double", "type_as"),
+    keywords="input memory_format other",
+)
 def _same(call: Call) -> Any:
     return call.value(0)
 

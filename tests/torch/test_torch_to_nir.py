@@ -122,6 +122,7 @@ SAME: dict[str, Forward] = {
     "reshape by shape": lambda m, x: m.a(x).reshape(x.shape[0], -1),
     "dropout in eval": lambda m, x: functional.dropout(m.a(x), 0.9, m.training),
     "clone, detach": lambda m, x: m.a(x).clone().detach().contiguous(),
+    "double, type_as": lambda m, x: m.a(x.double()).type_as(x),
     "plus zeros_like": lambda m, x: m.a(x) + torch.zeros_like(x),
     "plus zeros of a batch": lambda m, x: m.a(x) + torch.zeros(x.shape[0], 3, dtype=x.dtype),
     "plus new_zeros": lambda m, x: m.a(x) + x.new_zeros(3),
@@ -133,6 +134,11 @@ SAME: dict[str, Forward] = {
 @pytest.mark.parametrize("name", SAME)
 def test_the_graph_gives_torchs_numbers(name):
     assert_same_numbers(build(SAME[name]))
+
+
+def test_a_cast_to_float_is_the_runs_dtype():
+    graph = torch_to_nir(build(lambda m, x: m.a(x.float())))
+    assert list(graph.nodes) == ["input", "a", "output"]
 
 
 def in_place_sum(m, x):

@@ -19,6 +19,7 @@ import nir
 import numpy as np
 import torch
 from rockpool.nn.modules.torch import LIFNeuronTorch, LIFTorch, TorchModule
+from rockpool.nn.networks.synnet import SynNet
 
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values
@@ -156,7 +157,12 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
     """[batch, time, ...], without a trace in torch's random state, which its modules draw from."""
     with torch.random.fork_rng(devices=[]):
-        return run_whole(model, xs, dtype, reset=_fresh, time_axis=1)
+        rows = run_whole(model, xs, dtype, reset=_fresh, time_axis=1)
+    if not isinstance(model, SynNet):
+        return rows
+    if model.output == "vmem":  # the last neurons' spikes are not what the graph reads
+        rows.pop(f"seq.{model.label_last_LIF}", None)
+    return {name.removeprefix("seq."): row for name, row in rows.items() if name != "seq"}
 
 
 def _fresh(model: torch.nn.Module) -> None:

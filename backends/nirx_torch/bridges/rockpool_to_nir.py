@@ -16,9 +16,16 @@ import nir
 import numpy as np
 from rockpool.nn.combinators.residual import TorchResidual
 from rockpool.nn.combinators.sequential import TorchSequential
-from rockpool.nn.modules.torch import ExpSynTorch, LIFNeuronTorch, LIFTorch, LinearTorch
+from rockpool.nn.modules.torch import (
+    ExpSynTorch,
+    LIFNeuronTorch,
+    LIFTorch,
+    LinearTorch,
+    TimeStepDropout,
+)
 from rockpool.nn.modules.torch.lif_neuron_torch import StepPWL as NeuronStep
 from rockpool.nn.modules.torch.lif_torch import PeriodicExponential, StepPWL
+from rockpool.nn.networks.synnet import SynNet
 
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.discretization import Discretization
@@ -75,14 +82,19 @@ def _lif(cell: Any) -> Any:
         raise UnsupportedError(
             f"{cell.n_synapses} synapses for a neuron have no NIR node; use one, shape=(n,)"
         )
+    node = _with_synapse(cell, True)
+    return _looped(node, cell) if cell._has_rec else node
+
+
+def _with_synapse(cell: Any, spiking: bool) -> Any:
+    """CubaLIF, or CubaLI of what is read at the membrane."""
     rule = _rule(cell, (StepPWL, PeriodicExponential))
-    node = neuron_node(membrane(cell), rule, True, synapse(cell))
+    node = neuron_node(membrane(cell), rule, spiking, synapse(cell))
     if _by_time_constant(cell):  # as they were given, not by way of a decay
         size = int(cell.size_out)
         node.tau_mem = np.broadcast_to(numbers(cell.tau_mem), size).copy()
         node.tau_syn = np.broadcast_to(numbers(cell.tau_syn).reshape(-1), size).copy()
-    node = with_rule(node, rule)
-    return _looped(node, cell) if cell._has_rec else node
+    return with_rule(node, rule)
 
 
 def _looped(node: Any, cell: Any) -> nir.NIRGraph:
@@ -141,6 +153,30 @@ def _require_quiet(cell: Any) -> None:
 def _linear(module: Any) -> nir.NIRNode:
     bias = None if module.bias is None else module.bias.expand(module.weight.shape[1])
     return linear_node(module.weight.T, bias)
+
+
+@MODULE_MAP.register(TimeStepDropout)
+def _dropout(module: Any) -> None:
+    if module.training and float(module.p) > 0:
+        raise UnsupportedError(
+            "TimeStepDropout in training mode is random; call eval() before the export"
+        )
+
+
+@MODULE_MAP.register(SynNet)
+def _syn_net(net: SynNet) -> nir.NIRGraph:
+    """Its chain. With output="vmem" its last neurons are read at the membrane, and have the
+    threshold 32767, which is there so that nothing reaches it."""
+    chain = _chain(net.seq)
+    if net.output == "vmem":
+        name = net.label_last_LIF
+        cell = getattr(net.seq, name)
+        if cell._has_rec:
+            raise UnsupportedError(
+                f"{name}: a recurrent readout that is read at its membrane has no NIR node"
+            )
+        chain.nodes[name] = _with_synapse(cell, False)
+    return chain
 
 
 @MODULE_MAP.register(TorchSequential)
