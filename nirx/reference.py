@@ -18,7 +18,7 @@ from nirx.metadata import resolve_discretization
 from nirx.reading import file_path
 from nirx.references.generate import Plan, generate
 from nirx.references.layout import observables
-from nirx.references.sources.choose import source_for
+from nirx.references.sources.choose import file_named, source_for
 from nirx.schedule import build_schedule
 
 __all__ = ["COMPRESSIONS", "Reference", "check_reference_target", "reference"]
@@ -135,11 +135,15 @@ def reference(
 def check_reference_target(path: Path, option: str, *sources: Any) -> None:
     """Say before the work that the file cannot be written, or is not to be.
 
+    Arguments:
+        sources: graph and input; the file that an input such as `"csv:x.csv,unit=ms"` names is
+            not to be written either.
+
     **Raises**: `FileError`.
     """
     if path.suffix.lower() in OTHER_FILES:
         raise FileError(f"{option} {path}: a reference is an HDF5 file; call it {path.stem}.h5")
-    check_target(path, option, *sources)
+    check_target(path, option, *sources, *map(file_named, sources))
 
 
 OTHER_FILES = (".npz", ".npy", ".csv", ".nir", ".png", ".json")

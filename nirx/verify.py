@@ -64,10 +64,11 @@ def verify(
             backend, in reproducible mode.
         jitter: steps that a single spike may be early or late; spikes of one neuron and sample
             are matched one to one. A spike without a partner that lies within so many steps of
-            the first or last step is not counted: its partner may lie outside. (Where that
-            would be every step, all spikes count.)
+            the first or last step is not counted: its partner may lie outside. (All spikes
+            count where that would be half of the steps or more, and in a node of which no
+            other spike is expected.)
         rate: relative error of the number of spikes, of every neuron in every sample, with
-            which a node passes even if single spikes differ.
+            which a node passes even if single spikes differ; below 1.
         lsb: size of one LSB of values (v, i, outputs without spikes), one for all, or by key
             (the key None stands for all that are not named).
         membrane: how many LSB a value may be off; values whose LSB is not given have to be

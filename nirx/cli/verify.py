@@ -49,7 +49,7 @@ def verify_command(
             "--rate",
             metavar="X",
             help="Relative error of a neuron's number of spikes with which a node passes "
-            "whatever single spikes do.",
+            "whatever single spikes do; below 1: 0.05 is 5 %.",
         ),
     ] = 0.0,
     lsb: Annotated[

@@ -73,12 +73,16 @@ def require_whole(header: dict[str, Any], where: str) -> None:
         "chunk_steps": _is_count(header.get("chunk_steps")),
         "digest": isinstance(header.get("digest"), str),
         "graph_sha256": isinstance(header.get("graph_sha256"), str),
+        "graph_file_sha256": isinstance(header.get("graph_file_sha256"), str),
         "discretization": isinstance(header.get("discretization"), str),
         "recordings": isinstance(header.get("recordings"), list),
     }
     for name, good in known.items():
         if not good:
-            raise FileError(f"{where}: the header has {name}={header.get(name)!r:.80}")
+            raise FileError(
+                f"{where}: the header has {name}={header.get(name)!r:.80}; it was changed, or "
+                "written by an early nirx: make the reference again"
+            )
     chunks = -(-header["steps"] // header["chunk_steps"])
     for entry in header["recordings"]:
         if not (isinstance(entry, dict) and _is_entry(entry, chunks)):

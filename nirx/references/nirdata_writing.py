@@ -23,6 +23,8 @@ Pieces = Callable[[], Iterable[np.ndarray]]
 """Gives a recording chunk by chunk, each [time, *batch, *features]."""
 
 CHUNK_BYTES = 2**20
+CHUNK_STEPS = 2**12
+"""Of one chunk of HDF5: narrow recordings of many samples are read in slices of time."""
 
 
 def write_root(file: h5py.File, observables: list[Observable]) -> Callable[[str], str]:
@@ -134,4 +136,4 @@ def _chunks(steps: int, neurons: int, itemsize: int) -> tuple[int, int, int] | N
     if not steps or not neurons:
         return None
     wide = min(neurons, CHUNK_BYTES // itemsize)
-    return (1, max(1, min(steps, CHUNK_BYTES // (wide * itemsize))), wide)
+    return (1, max(1, min(steps, CHUNK_STEPS, CHUNK_BYTES // (wide * itemsize))), wide)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -20,8 +20,11 @@ from nirx.file_names import MARK, MARK_VALUE, encode_name
 from nirx.graph_digest import graph_digest
 from nirx.hdf5_tree import check_dataset
 from nirx.ops import Shape
-from nirx.reading import file_path, read
+from nirx.reading import file_path
+from nirx.references.contents import CHANGED, expected_items, require_items
 from nirx.references.damage import damage_as_file_error
+from nirx.references.embedded_graph import read_embedded
+from nirx.references.event_rows import EVENTS, require_event_rows
 from nirx.references.header import require_whole, unsealed
 from nirx.references.layout import Observable
 
@@ -29,9 +32,8 @@ __all__ = ["GRAPH", "HEADER", "ReferenceFile", "entry_of"]
 
 HEADER, GRAPH = "nirx/header", "nirx/graph"
 MOST_HEADER = 64 * 2**20
-CHANGED = "the file was changed or is damaged; get it again from where it came"
-EVENTS = 2**16
-"""Events that are read together."""
+MOST_OPEN = 32
+"""Datasets that are kept open: HDF5 gives each a cache of chunks of its own."""
 
 
 class ReferenceFile:
@@ -45,6 +47,7 @@ class ReferenceFile:
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = file_path(path)
+        self._datasets: dict[str, Any] = {}
         try:
             self.file = h5py.File(self.path, "r")
         except FileNotFoundError as error:
@@ -84,6 +87,7 @@ class ReferenceFile:
 
     def close(self) -> None:
         """Close the file."""
+        self._datasets.clear()
         self.file.close()
 
     @property
@@ -99,15 +103,11 @@ class ReferenceFile:
     @cached_property
     def graph(self) -> nir.NIRGraph:
         """The graph that the reference is of."""
-        with damage_as_file_error(self.path):
-            return self._graph()
+        return read_embedded(self._graph_file(), self.path)
 
-    def _graph(self) -> nir.NIRGraph:
-        data = self._dataset(GRAPH, "it holds no graph")
-        with tempfile.NamedTemporaryFile(suffix=".nir") as temporary:
-            temporary.write(bytes(data[()]))
-            temporary.flush()
-            return read(temporary.name)
+    def _graph_file(self) -> bytes:
+        with damage_as_file_error(self.path):
+            return bytes(self._dataset(GRAPH, "it holds no graph")[()])
 
     def shape(self, observable: Observable) -> Shape:
         """[time, *batch, *features]."""
@@ -126,7 +126,7 @@ class ReferenceFile:
     def _read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         where = self._where(observable)
         if observable.form == "events":
-            flat = self._events(where, observable, start, stop)
+            flat = self._events(observable, start, stop)
         else:
             data = self._dataset(f"{where}/data", "it lacks a recording")
             if data.shape != (self.samples, self.steps, observable.neurons):
@@ -135,9 +135,14 @@ class ReferenceFile:
         shaped = flat.swapaxes(0, 1).reshape(stop - start, *self.batch, *observable.features)
         return shaped.astype(self.dtype)
 
-    def _events(self, where: str, observable: Observable, start: int, stop: int) -> np.ndarray:
-        idx = self._dataset(f"{where}/idx", "it lacks a recording")
-        time = self._dataset(f"{where}/time", "it lacks a recording")
+    def _event_columns(self, observable: Observable) -> tuple[str, str, Any, Any]:
+        """What to call a list of events, where it stands, and its idx and time."""
+        where = self._where(observable)
+        idx, time = (self._dataset(f"{where}/{c}", "it lacks a recording") for c in ("idx", "time"))
+        return f"{self.path}: {observable.key!r}", where, idx, time
+
+    def _events(self, observable: Observable, start: int, stop: int) -> np.ndarray:
+        _, where, idx, time = self._event_columns(observable)
         flat = np.zeros((self.samples, stop - start, observable.neurons), bool)
         # Chunks are mostly read one after the other: go on where the last one ended.
         at, offsets = self._cursors.get(where, (0, [0] * self.samples))
@@ -161,13 +166,27 @@ class ReferenceFile:
         return flat
 
     def verify_content(self, advance: Callable[[int], object] = lambda steps: None) -> None:
-        """Compute every hash again, of the recordings and of the graph.
+        """Compute every hash again, of the recordings and of the graph, and look at all else.
 
         **Raises**: `FileError` for what was changed.
 
         Arguments:
             advance: called with a number of steps as the work goes on; they add up to `steps`.
         """
+        dt = self.discretization.dt
+        items = expected_items(self.observables, self.rename, self.steps, dt, self.dtype)
+        with damage_as_file_error(self.path):
+            require_items(self.file, self.path, items)
+        self._require_digests(advance)
+        with damage_as_file_error(self.path):
+            for observable in self.observables:
+                if observable.form == "events":
+                    where, _, idx, time = self._event_columns(observable)
+                    shape = (self.samples, self.steps, observable.neurons)
+                    require_event_rows(where, idx, time, shape, dt)
+        self._require_graph()
+
+    def _require_digests(self, advance: Callable[[int], object]) -> None:
         seen = told = 0
 
         def count(steps: int) -> None:  # each recording is read in turn
@@ -185,7 +204,6 @@ class ReferenceFile:
             found = streamed_digests(leaves)
         for observable, entry in zip(self.observables, self.header["recordings"], strict=True):
             key = observable.key
-            self._require_attributes(observable)
             for number, (own, wanted) in enumerate(
                 zip(found.pieces[key], entry["chunks"], strict=True)
             ):
@@ -200,39 +218,20 @@ class ReferenceFile:
                 raise FileError(f"{self.path}: {key!r} does not match its digest: {CHANGED}")
         if found.total != self.digest:
             raise FileError(f"{self.path}: the recordings do not match their digest: {CHANGED}")
+
+    def _require_graph(self) -> None:
+        """The graph, and the bytes that it stands in: they hold a discretization too."""
+        graph_file = hashlib.sha256(self._graph_file()).hexdigest()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NirxWarning)  # whoever made the reference saw them
             graph = graph_digest(self.graph)
-        if graph != self.header.get("graph_sha256"):
-            raise FileError(f"{self.path}: the graph does not match its digest: {CHANGED}")
-
-    def _require_attributes(self, observable: Observable) -> None:
-        """What other readers take the unit of time from, which no digest of numbers covers."""
-        dt = self.discretization.dt
-        with damage_as_file_error(self.path):
-            attributes = dict(self._group(observable).attrs)
-        wanted: dict[str, Any] = {"shape": list(observable.features)}
-        if observable.form == "events":
-            wanted |= {"n_neurons": observable.neurons, "t_max": (self.steps + 0.5) * dt}
-        else:
-            wanted |= {"dt": dt}
-        for name, value in wanted.items():
-            found = np.asarray(attributes.get(name)).tolist()
-            if found != value:
-                raise FileError(
-                    f"{self.path}: {observable.key!r} has {name}={found!r}, but the header says "
-                    f"{value!r}: {CHANGED}"
-                )
+        for found, name in ((graph, "graph_sha256"), (graph_file, "graph_file_sha256")):
+            if found != self.header[name]:
+                raise FileError(f"{self.path}: the graph does not match its digest: {CHANGED}")
 
     def _where(self, observable: Observable) -> str:
         nodes = (f"nodes/{self.rename(name)}" for name in observable.path)
         return "/".join([*nodes, "observables", observable.name])
-
-    def _group(self, observable: Observable) -> Any:
-        current: Any = self.file
-        for part in self._where(observable).split("/"):
-            current = current[part]
-        return current
 
     def _counted(
         self, observable: Observable, advance: Callable[[int], object]
@@ -242,6 +241,14 @@ class ReferenceFile:
             advance(len(piece))
 
     def _dataset(self, name: str, otherwise: str) -> Any:
+        """A dataset, which stays open: with it goes its cache of chunks."""
+        if name not in self._datasets:
+            if len(self._datasets) >= MOST_OPEN:
+                self._datasets.clear()
+            self._datasets[name] = self._opened(name, otherwise)
+        return self._datasets[name]
+
+    def _opened(self, name: str, otherwise: str) -> Any:
         current: Any = self.file
         for part in name.split("/"):
             if not isinstance(current, h5py.Group) or not isinstance(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -10,10 +11,11 @@ from nirx.divergence import Divergence
 from nirx.ops import Shape
 from nirx.ulp import same_bits
 from nirx.verification.result import NodeVerdict
+from nirx.verification.rounding import is_rounding
 from nirx.verification.spike_matching import OpenMatching, Unmatched
 from nirx.verification.tolerance import Tolerance
 from nirx.verification.whole_shift import WholeShift
-from nirx.verification.words import kind_of
+from nirx.verification.words import WHOLE_NUMBERS, kind_of
 
 __all__ = ["Judge", "SpikeJudge", "ValueJudge"]
 
@@ -132,12 +134,16 @@ class ValueJudge:
         self._elements = self._differing = 0
         self._error = self._largest = 0.0
         self._first: Unmatched | None = None
+        self._real, self._whole, self._silent = False, True, True
 
     def take(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
         differs = ~same_bits(reference, other)
         self._elements += reference.size
         count = int(np.count_nonzero(differs))
+        self._whole &= bool((np.isfinite(other) & (other == np.floor(other))).all())
+        self._silent &= not other.any()
         finite = np.abs(reference, where=np.isfinite(reference), out=np.zeros_like(reference))
+        self._real |= bool((finite != np.floor(finite)).any())
         self._largest = max(self._largest, float(finite.max(initial=0.0)))
         if not count:
             return
@@ -157,7 +163,7 @@ class ValueJudge:
 
     def verdict(self) -> NodeVerdict:
         fails, within = self._first is not None, bool(self._differing)
-        return NodeVerdict(
+        found = NodeVerdict(
             self.key,
             False,
             "fails" if fails else ("within tolerance" if within else "exact"),
@@ -169,6 +175,10 @@ class ValueJudge:
             first_divergence=_divergence(self.key, self.shape, self._first),
             largest=self._largest,
         )
+        scaled = self._real and self._whole and not self._silent
+        if fails and scaled and not is_rounding(found):
+            return replace(found, kind=WHOLE_NUMBERS)
+        return found
 
 
 def first_marked(start: int, marked: np.ndarray, a: np.ndarray, b: np.ndarray) -> Unmatched:

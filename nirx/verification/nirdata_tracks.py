@@ -1,13 +1,15 @@
 """Recordings in NIR's data format, NIRGraphData: arrays over time, or events.
 
-Nothing is loaded whole. An observable "spikes", "output" or "input" is what its node puts out;
-any other is the state variable of that name.
+Nothing is loaded whole. An observable "spikes" or "output" is what its node puts out, and so is
+"input" of the graph's Inputs (of another node it is what the node was given); any other is the
+state variable of that name.
 
 **Source**: nir 1.0.8, nir.serialization and nir.data_ir.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,16 +19,19 @@ from nirx.errors import FileError, InputError
 from nirx.file_names import MARK, MARK_VALUE, decode_name
 from nirx.hdf5_tree import MOST_DEPTH
 from nirx.paths import Path, format_path
-from nirx.references.layout import Observable, variable_of
+from nirx.references.layout import INPUT, Observable, variable_of
 from nirx.references.sources.binning import Clock
 from nirx.references.sources.event_source import EventSource
-from nirx.references.sources.hdf5 import OpenFile
+from nirx.references.sources.hdf5 import Column, OpenFile
 from nirx.references.sources.nirdata import SAME_DT, SampleEvents
 from nirx.references.sources.protocol import Wanted
 from nirx.verification.other import Other, Track
 from nirx.verification.subject import Subject
 
 __all__ = ["of_nirdata"]
+
+EVENTS = 2**16
+"""Events that are looked at together."""
 
 
 def of_nirdata(subject: Subject, file: OpenFile) -> Other:
@@ -36,7 +41,7 @@ def of_nirdata(subject: Subject, file: OpenFile) -> Other:
     for path, name, group in _observables(file):
         place = f"{format_path(path)}.{name}"
         observable = subject.of(path, variable_of(name))
-        if observable is None:
+        if observable is None or (name == INPUT and observable.name != INPUT):
             extra.append(place)
             continue
         where = f"{file.path}: {place}"
@@ -101,6 +106,7 @@ def _events(
     if lacking:
         raise FileError(f"{where} has no {lacking[0]!r}")
     columns = {name: file.column(file.child(group, name)) for name in names}
+    _require_whole(columns["idx"], where)
     shape = columns["idx"].shape
     if len(shape) != 2 or any(column.shape != shape for column in columns.values()):
         raise FileError(f"{where}: idx and time need one shape, (samples, events)")
@@ -121,6 +127,22 @@ def _events(
         return source.read(start, stop)[observable.key]
 
     return Track(steps, len(rows), read)
+
+
+def _require_whole(idx: Column, where: str) -> None:
+    """Refuse neurons such as 1.7, which an integer would cut to 1. **Raises** `InputError`."""
+    if idx.dtype.kind != "f":
+        return
+    for sample, start in itertools.product(
+        range(idx.shape[0]), range(0, idx.shape[-1], EVENTS) if len(idx.shape) == 2 else ()
+    ):
+        own = idx[sample, start : start + EVENTS]
+        odd = own != np.floor(own)  # NaN too
+        if odd.any():
+            raise InputError(
+                f"{where} has an event of neuron {float(own[odd.argmax()])!r}; expected whole "
+                "numbers"
+            )
 
 
 def require_dt(where: str, dt: float, wanted: float) -> None:

@@ -17,6 +17,7 @@ from nirx.references.reading import HEADER, ReferenceFile
 from nirx.references.sources.hdf5 import OpenFile
 from nirx.references.sources.nirdata import GRAPH_DATA
 from nirx.references.sources.watched import Watched
+from nirx.verification.csv_recordings import of_csv
 from nirx.verification.nirdata_tracks import of_nirdata, require_dt
 from nirx.verification.other import Other, Track, by_key, flat_track, of_arrays
 from nirx.verification.subject import Subject
@@ -33,12 +34,11 @@ def of_file(subject: Subject, path: Path, advance: Callable[[int], object]) -> O
     **Raises**: `FileError`, `InputError`.
     """
     kind = path.suffix.lower()
-    if kind in (".csv", ".npz"):
+    if kind == ".csv":
+        return of_csv(subject, path)
+    if kind == ".npz":
         lead = (subject.file.steps, *subject.file.batch)
-        found = read_recording(path, subject.schedule, lead)
-        if kind == ".csv" and not found:
-            return _silence(subject, path)
-        return of_arrays(subject, found, str(path))
+        return of_arrays(subject, read_recording(path, subject.schedule, lead), str(path))
     if kind not in (".h5", ".hdf5"):
         raise FileError(f"{path}: a recording of unknown format {kind!r}; expected {FORMATS}")
     file = OpenFile(Watched(path))
@@ -54,21 +54,6 @@ def of_file(subject: Subject, path: Path, advance: Callable[[int], object]) -> O
     except BaseException:
         file.root.close()
         raise
-
-
-def _silence(subject: Subject, path: Path) -> Other:
-    """A list of spikes that has none, and so names no node: none of them has spiked."""
-    samples, tracks = subject.file.samples, {}
-    for o in subject.file.observables:
-        node = subject.schedule.nodes[subject.schedule.positions[o.path]]
-        if subject.spiking(o) and node.type_name != "Input":
-            tracks[o.key] = Track(subject.file.steps, samples, _zeros(samples, o.neurons))
-    note = f"{path} has no rows: compared as no spikes at all"
-    return Other(str(path), tracks, notes=(note,))
-
-
-def _zeros(samples: int, neurons: int) -> Callable[[int, int], np.ndarray]:
-    return lambda start, stop: np.zeros((stop - start, samples, neurons))
 
 
 def _of_reference(subject: Subject, path: Path, advance: Callable[[int], object]) -> Other:

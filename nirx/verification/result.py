@@ -35,7 +35,7 @@ class NodeVerdict:
         first_divergence: where it first leaves the tolerance; None where it passes.
         follows: the recording that failed before it and that it depends on; None for the
             origin of a divergence.
-        kind: in words how the spikes of a failing node differ.
+        kind: in words how a failing node differs, as far as the data say.
         at_ends: spikes without a partner that are not counted, since they lie within the
             allowed jitter of the first or last step: their partner may lie outside.
         largest: largest magnitude of a value in the reference.

@@ -138,8 +138,9 @@ class OpenMatching:
     the other's can be counted one by one: if some matching has partners for these spikes of the
     one side, and some other for those of the other, a third one has for both.
 
-    Where no step is further than the jitter from both ends, every spike needs its partner:
-    nothing would be left to fail.
+    Where half of the steps or more are within the jitter of an end, every spike needs its
+    partner, and so it does where all spikes of the reference would be let off: nothing would be
+    left to fail, and a chip that is dead would pass.
 
     **Source**: N. S. Mendelsohn, A. L. Dulmage, "Some generalizations of the problem of distinct
     representatives", 1958.
@@ -150,7 +151,8 @@ class OpenMatching:
     """
 
     def __init__(self, jitter: int, steps: int):
-        self._ends = (jitter, steps - jitter) if jitter and 2 * jitter < steps else None
+        self._ends = (jitter, steps - jitter) if jitter and 4 * jitter < steps else None
+        self._expected = self._needed = 0
         self._all = Matching(jitter, self._ends or (0, 0))
         self._missing, self._extra = Matching(jitter), Matching(jitter)
 
@@ -158,7 +160,10 @@ class OpenMatching:
         """As `Matching.take`."""
         self._all.take(start, reference, other)
         if self._ends is not None:
-            self._missing.take(start, self._inner(start, reference), other)
+            needed = self._inner(start, reference)
+            self._expected += int(reference.sum())
+            self._needed += int(needed.sum())
+            self._missing.take(start, needed, other)
             self._extra.take(start, reference, self._inner(start, other))
 
     def finish(self) -> None:
@@ -178,14 +183,21 @@ class OpenMatching:
         return inner
 
     @property
+    def _every(self) -> bool:
+        """Whether every spike needs its partner."""
+        if self._ends is None:
+            return True
+        return not self._needed and self._all.missing == self._expected
+
+    @property
     def missing(self) -> int:
         """Spikes that only the reference has."""
-        return self._all.missing if self._ends is None else self._missing.missing
+        return self._all.missing if self._every else self._missing.missing
 
     @property
     def extra(self) -> int:
         """Spikes that only the other has."""
-        return self._all.extra if self._ends is None else self._extra.extra
+        return self._all.extra if self._every else self._extra.extra
 
     @property
     def at_ends(self) -> int:
@@ -195,14 +207,14 @@ class OpenMatching:
     @property
     def widest(self) -> int:
         """The most steps between two partners."""
-        if self._ends is None or self._all.alone == self.missing + self.extra:
+        if self._every or self._all.alone == self.missing + self.extra:
             return self._all.widest
         return max(self._missing.widest, self._extra.widest)
 
     @property
     def first(self) -> Unmatched | None:
         """The first spike that no partner is left for."""
-        if self._ends is None:
+        if self._every:
             return self._all.first
         # The other side of either matching is alone where it only lacks what was taken away.
         return earlier(self._missing.first_missing, self._extra.first_extra)

@@ -16,7 +16,7 @@ from nirx.paths import Path
 from nirx.recording import Probe, resolve_record
 from nirx.references.layout import Observable
 from nirx.references.reading import ReferenceFile
-from nirx.schedule import Schedule, build_schedule
+from nirx.schedule import Schedule, ScheduledNode, build_schedule
 
 __all__ = ["Subject", "open_subject"]
 
@@ -47,9 +47,18 @@ class Subject:
         """Whether it holds spikes; an Output that passes on spikes does."""
         if observable.spiking or observable.variable is not None:
             return observable.spiking
-        probe = Probe(observable.key, self.schedule.positions[observable.path], None)
-        node = recorded_node(self.schedule, probe)
+        node = self._source(observable)
         return node.dynamics is not None and node.dynamics.spiking
+
+    def repeats(self, observable: Observable) -> bool:
+        """Whether it only passes on what the reference holds of another node."""
+        source = self._source(observable).path
+        return source != observable.path and self.of(source, None) is not None
+
+    def _source(self, observable: Observable) -> ScheduledNode:
+        """The node whose output it is."""
+        probe = Probe(observable.key, self.schedule.positions[observable.path], None)
+        return recorded_node(self.schedule, probe)
 
     def of(self, path: Path, variable: str | None) -> Observable | None:
         """The recording of a node's output or state variable; None where there is none."""

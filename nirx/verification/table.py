@@ -78,6 +78,8 @@ def verification_text(found: Verification) -> str:
 
 def _own(node: NodeVerdict, found: Verification) -> bool:
     """Whether how it fails is worth a sentence: no other node's spikes explain it."""
+    if not node.spikes:  # in what unit it was recorded
+        return True
     if node.follows is None or node.follows.startswith(f"{node.key}."):
         return True
     return is_rounding(found[node.follows])
@@ -94,7 +96,10 @@ def _of_spikes(node: NodeVerdict) -> str:
     rate = f"rates {percent(node.rate_error)} off at most"
     alone = f"{node.missing:,} missing, {node.extra:,} too many of {node.expected:,}"
     if node.by == "jitter":
-        return f"spikes off by {node.jitter} step{'s' * (node.jitter != 1)} at most"
+        moved = f"spikes off by {node.jitter} step{'s' * (node.jitter != 1)} at most"
+        spikes = f"{node.at_ends:,} spike{'s' * (node.at_ends != 1)}"
+        ends = f"{spikes} at the ends not counted"
+        return "; ".join([moved] * bool(node.jitter) + [ends] * bool(node.at_ends))
     if node.by == "rate":
         return f"passes by its rates only: {rate}; {alone}"
     return f"{node.kind}; {rate}" if node.missing + node.extra < 2 else f"{alone}; {rate}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -21,7 +22,7 @@ class Tolerance:
     Arguments:
         jitter: steps that a single spike may be early or late.
         rate: relative error of the number of spikes, of every neuron in every sample, with
-            which a node passes even if single spikes differ.
+            which a node passes even if single spikes differ; below 1.
         lsb: size of one least significant bit by key, in the unit of the value; the key None
             stands for all that are not named.
         membrane: how many LSB a value may be off.
@@ -44,7 +45,8 @@ class Tolerance:
         if self.jitter:
             parts.append(f"spikes within {self.jitter} step{'s' * (self.jitter > 1)}")
         if self.rate:
-            parts.append(f"or numbers of spikes within {self.rate:.3%}")
+            rates = f"numbers of spikes within {self.rate:.3%}"
+            parts = [f"{own} or {rates}" for own in parts] or [rates]
         if self.membrane:
             sizes = [f"{k or 'one'}: {v:g}" for k, v in self.lsb.items()]
             parts.append(f"values within {self.membrane:g} LSB ({', '.join(sizes)})")
@@ -66,13 +68,19 @@ def make_tolerance(
 
     **Raises**: `InputError`.
     """
-    if isinstance(jitter, bool) or not isinstance(jitter, int) or jitter < 0:
+    steps = _whole(jitter)
+    if steps is None or steps < 0:
         raise InputError(
             f"jitter={jitter!r} (--jitter); expected a whole number of steps, 0 or more"
         )
     for name, value in (("rate", rate), ("membrane", membrane)):
         if not _is_number(value) or not 0 <= value < math.inf:
             raise InputError(f"{name}={value!r} (--{name}); expected a number, 0 or more")
+    if rate >= 1:
+        raise InputError(
+            f"rate={rate!r} (--rate); expected less than 1: --rate 1 lets a dead chip pass; "
+            "0.05 is 5 %"
+        )
     sizes: dict[str | None, float] = {}
     if lsb is not None:
         sizes = dict(lsb) if isinstance(lsb, Mapping) else {None: lsb}
@@ -98,7 +106,15 @@ def make_tolerance(
         raise InputError(
             f"membrane={membrane!r} (--membrane) counts LSB; say by lsb (--lsb) how large one is"
         )
-    return Tolerance(jitter, float(rate), {k: float(v) for k, v in sizes.items()}, float(membrane))
+    return Tolerance(steps, float(rate), {k: float(v) for k, v in sizes.items()}, float(membrane))
+
+
+def _whole(value: Any) -> int | None:
+    """A Python or NumPy integer, not a bool; None for all else."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def _is_number(value: Any) -> bool:

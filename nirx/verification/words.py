@@ -9,7 +9,10 @@ import numpy as np
 from nirx.divergence import Divergence
 from nirx.verification.spike_matching import OpenMatching
 
-__all__ = ["kind_of", "percent", "place_text"]
+__all__ = ["WHOLE_NUMBERS", "kind_of", "percent", "place_text"]
+
+WHOLE_NUMBERS = "the recording holds whole numbers: scale it to the reference's unit, and say --lsb"
+"""Of values that a chip gave as it counts them."""
 
 
 def kind_of(found: OpenMatching, shift: int | None, no_spikes: bool) -> str:

@@ -551,3 +551,296 @@ def test_a_damaged_part_is_said(tmp_path):
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(nirx.FileError, match=r"part-000001\.npz"):
         nirx.reference(network(), Stops(xs, None), path, discretization=D)
+
+
+# -- what no digest of numbers covers ------------------------------------------------------
+
+
+DENSE = "nodes/sub/nodes/lif/observables/spikes"
+VALUES = "nodes/sub/nodes/lif/observables/v"
+
+
+def _attribute(where, name, value):
+    def change(file):
+        file[where].attrs[name] = value
+
+    return change
+
+
+def _stored_again(where, convert):
+    def change(file):
+        data = convert(file[where][()])
+        del file[where]
+        file[where] = data
+
+    return change
+
+
+def _added(where, **data):
+    def change(file):
+        for name, value in data.items():
+            file.require_group(where)[name] = value
+
+    return change
+
+
+def _without(where, name):
+    def change(file):
+        del file[where].attrs[name]
+
+    return change
+
+
+def _as_another_type(where):
+    def change(file):
+        del file[where]
+        file[where] = np.zeros(3)
+
+    return change
+
+
+ZEROS = np.zeros((2, 50, 4))
+TAMPERED = {
+    "another discretization in the graph": (
+        "graph does not match its digest",
+        lambda file: _other_step(file),
+    ),
+    "type of the root": ("'/' has __type__='Foo'", _attribute("/", "__type__", "Foo")),
+    "type of a nested graph": (
+        "'nodes/sub' has __type__='NIRNodeData', but the header says 'NIRGraphData'",
+        _attribute("nodes/sub", "__type__", "NIRNodeData"),
+    ),
+    "no type of a node": ("'nodes/fc' has __type__=None", _without("nodes/fc", "__type__")),
+    "type of an observable": ("'sub/lif' has __type__=", _attribute(DENSE, "__type__", "XGridded")),
+    "type of another kind": (
+        "'sub/lif' has __type__=",
+        _attribute(DENSE, "__type__", b"EventData"),
+    ),
+    "unit in another precision": ("'sub/lif' has dt=", _attribute(DENSE, "dt", np.float32(1e-3))),
+    "unit as text": ("'sub/lif' has dt=", _attribute(DENSE, "dt", "0.001")),
+    "more attributes": ("has an attribute 't_max'", _attribute(DENSE, "t_max", 5.0)),
+    "attributes of data": ("has an attribute 'unit'", _attribute(f"{VALUES}/data", "unit", "mV")),
+    "mark of names": (
+        "has an attribute 'nirx_names'",
+        _attribute("/", "nirx_names", "percent-encoded"),
+    ),
+    "another node": ("holds 'nodes/ghost'", _added("nodes/ghost/observables/v", data=ZEROS)),
+    "another node in a graph": ("holds 'nodes/sub/nodes/x'", _added("nodes/sub/nodes/x", data=0)),
+    "another observable": (
+        "holds 'nodes/fc/observables/v', which its header does not list",
+        _added("nodes/fc/observables/v", data=ZEROS),
+    ),
+    "events beside data": (f"holds '{DENSE}/idx'", _added(DENSE, idx=ZEROS[0], time=ZEROS[0])),
+    "more in the root": ("holds 'more'", _added("more", x=1)),
+    "more beside the header": ("holds 'nirx/more'", _added("nirx", more=1)),
+    "spikes as numbers": (
+        "spikes/data' holds float32, but nirx writes bool",
+        _stored_again(f"{DENSE}/data", lambda x: x.astype("f4")),
+    ),
+    "values in more digits": (
+        "v/data' holds float64, but nirx writes float32",
+        _stored_again(f"{VALUES}/data", lambda x: x * (1 + 2e-8 * np.ones((), "f8"))),
+    ),
+    "header in wide numbers": (
+        "'nirx/header' holds int64",
+        _stored_again(HEADER, lambda x: x.view("i1").astype("i8")),
+    ),
+    "a group that is none": ("is no group", _as_another_type("nodes/fc")),
+}
+
+
+def _other_step(file):
+    from nirx.references.embedded_graph import read_embedded
+    from nirx.writing import file_bytes
+
+    graph = read_embedded(bytes(file["nirx/graph"][()]), "own")
+    data = file_bytes(graph, nirx.Discretization(dt=2e-3, reset="subtract"))
+    del file["nirx/graph"]
+    file["nirx/graph"] = np.frombuffer(data, np.uint8)
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_what_other_readers_go_by_is_held_to_the_header(made, tmp_path, name):
+    text, change = TAMPERED[name]
+    path = shutil.copy(made[0], tmp_path / "r.h5")
+    with h5py.File(path, "r+") as file:
+        change(file)
+    if name == "header in wide numbers":  # it is no text of its bytes
+        with pytest.raises(nirx.FileError):
+            ReferenceFile(path)
+        return
+    with ReferenceFile(path) as file, pytest.raises(nirx.FileError) as raised:
+        file.verify_content()
+    assert text in str(raised.value)
+    assert "changed" in str(raised.value)
+
+
+def test_the_order_of_bytes_is_left_to_the_machine(made, tmp_path):
+    path = shutil.copy(made[0], tmp_path / "r.h5")
+    with h5py.File(path, "r+") as file:
+        _stored_again(f"{VALUES}/data", lambda x: x.astype(">f4"))(file)
+        assert file[f"{VALUES}/data"].dtype == ">f4"
+    with ReferenceFile(path) as file:
+        file.verify_content()
+
+
+EVENTS = {
+    "late in the step": ("the middle of one of 400 steps", lambda i, t: (i, t + 4.9e-4)),
+    "an ulp late": ("the middle of one of", lambda i, t: (i, np.nextafter(t, np.inf))),
+    "one twice": (
+        "events are there twice",
+        lambda i, t: (np.c_[i[:, :1], i], np.c_[t[:, :1], t]),
+    ),
+    "in reverse": ("not in order", lambda i, t: _rows(i, t, lambda n: slice(None, None, -1))),
+    "two exchanged": ("not in order", lambda i, t: _rows(i, t, lambda n: [1, 0, *range(2, n)])),
+    "other padding": ("an event has the time inf", lambda i, t: (np.where(i < 0, -7, i), t)),
+    "padding at a time": (
+        "padding is not idx -1 at time inf",
+        lambda i, t: (i, np.where(i < 0, 0.1, t)),
+    ),
+    "more padding": (
+        "padded further than its longest row",
+        lambda i, t: (np.c_[i, [-1, -1]], np.c_[t, [np.inf] * 2]),
+    ),
+    "after the end": (
+        "the middle of one of 400 steps",
+        lambda i, t: (np.c_[_full(i), [0, 0]], np.c_[_full(t, 399.5), [400.5e-3] * 2]),
+    ),
+    "at no time": (
+        "the middle of one of 400 steps",
+        lambda i, t: (np.c_[_full(i), [0, 0]], np.c_[_full(t, 399.5), [np.inf] * 2]),
+    ),
+    "other rows": ("2 rows of one length", lambda i, t: (i, t[:, 1:])),
+    "as numbers": ("idx' holds float64, but nirx writes int64", lambda i, t: (i + 0.0, t)),
+    "in single precision": ("time' holds float32", lambda i, t: (i, t.astype("f4"))),
+}
+
+
+def _rows(idx, time, order):
+    """Every row in another order, its padding left at the end."""
+    idx, time = idx.copy(), time.copy()
+    for own, when in zip(idx, time, strict=True):
+        n = int((own >= 0).sum())
+        own[:n], when[:n] = own[:n][order(n)], when[:n][order(n)]
+    return idx, time
+
+
+def _full(array, at=None):
+    """Rows without padding: the shortest one says how many events."""
+    kept = int((array >= 0).sum(1).min()) if at is None else int(np.isfinite(array).sum(1).min())
+    return array[:, :kept]
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("events") / "ref.h5"
+    nirx.reference(network(), inputs(400), path, discretization=D, spikes="events")
+    return path
+
+
+@pytest.mark.parametrize("block", [2, 2**16])
+@pytest.mark.parametrize("name", EVENTS)
+def test_events_are_as_nirx_writes_them(listed, tmp_path, monkeypatch, name, block):
+    """The spikes, and so the digest, are mostly the same; to other readers they are not."""
+    from nirx.references import event_rows
+
+    monkeypatch.setattr(event_rows, "EVENTS", block)
+    text, change = EVENTS[name]
+    path = shutil.copy(listed, tmp_path / "r.h5")
+    with h5py.File(path, "r+") as file:
+        group = file[DENSE]
+        idx, time = group["idx"][()], group["time"][()]
+        assert (idx < 0).any(), "the test wants padding"
+        for key, value in zip(("idx", "time"), change(idx, time), strict=True):
+            del group[key]
+            group[key] = value
+    monkeypatch.setattr(ReferenceFile, "_require_digests", lambda self, advance: None)
+    with ReferenceFile(path) as file, pytest.raises(nirx.FileError) as raised:
+        file.verify_content()
+    assert text in str(raised.value)
+    assert "changed" in str(raised.value)
+    with ReferenceFile(listed) as file:
+        file.verify_content()
+
+
+def test_padding_has_no_gaps():
+    from nirx.references.event_rows import require_event_rows
+
+    idx, time = np.array([[1, -1, 2, 1]]), np.array([[0.5, np.inf, 1.5, 2.5]])
+    for block in (1, 2, 9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("nirx.references.event_rows.EVENTS", block)
+            with pytest.raises(nirx.FileError, match=r"after the padding|padding is not idx"):
+                require_event_rows("x", idx, time, (1, 3, 3), 1.0)
+    require_event_rows("x", idx[:, :1], time[:, :1], (1, 3, 3), 1.0)
+    require_event_rows("x", idx[:, :0], time[:, :0], (1, 3, 3), 1.0)
+    require_event_rows("x", idx[:0, :0], time[:0, :0], (0, 3, 3), 1.0)
+    with pytest.raises(nirx.FileError, match="none of 2 neurons"):
+        require_event_rows("x", idx[:, 2:3], time[:, 2:3], (1, 3, 2), 1.0)
+    with pytest.raises(nirx.FileError, match="none of 3 neurons"):
+        require_event_rows("x", idx[:, :1] - 3, time[:, :1], (1, 3, 3), 1.0)
+
+
+def test_the_graph_is_there_to_the_byte(made):
+    """Its metadata say how it steps, which the digest of the graph leaves out."""
+    import hashlib
+
+    with ReferenceFile(made[0]) as file:
+        data = bytes(file.file["nirx/graph"][()])
+        assert file.header["graph_file_sha256"] == hashlib.sha256(data).hexdigest()
+
+
+# -- a good file on a bad day --------------------------------------------------------------
+
+
+def test_no_room_for_a_temporary_file_is_not_the_references_fault(made, tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with ReferenceFile(made[0]) as file:
+        with monkeypatch.context() as patch:
+            patch.setattr("tempfile.tempdir", str(tmp_path))
+            patch.setattr("tempfile.TemporaryDirectory", full)
+            with pytest.raises(nirx.FileError) as raised:
+                file.verify_content()
+        wanted = f"cannot write a temporary file to {tmp_path}: No space left on device"
+        assert wanted in str(raised.value)
+        assert "damaged" not in str(raised.value)
+        with monkeypatch.context() as patch:
+            patch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+            with pytest.raises(nirx.FileError, match="gone: No such file or directory; make room"):
+                file.verify_content()
+        file.verify_content()
+
+
+@pytest.mark.parametrize("text", ["nirdata:{},observable=input", "events:{},unit=us", "npy:{}"])
+def test_an_input_behind_a_prefix_is_not_overwritten(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    nirx.reference(network(), inputs(), "own.h5", discretization=D)
+    (tmp_path / "link.h5").symlink_to("own.h5")
+    before = (tmp_path / "own.h5").read_bytes()
+    for name in ("own.h5", "./own.h5", "link.h5"):
+        with pytest.raises(nirx.FileError, match=r"out own\.h5: is read too"):
+            nirx.reference(network(), text.format(name), "own.h5", discretization=D)
+    assert (tmp_path / "own.h5").read_bytes() == before
+    nirx.reference(network(), "nirdata:own.h5,observable=input", "new.h5", discretization=D)
+
+
+def test_every_dataset_is_opened_once(tmp_path, monkeypatch):
+    """HDF5 drops its cache of chunks with the dataset: a chunk was decompressed for each read."""
+    from nirx.references import reading
+
+    path, opened = tmp_path / "r.h5", []
+    monkeypatch.setattr("nirx.references.generate.MOST_STEPS", 5)
+    nirx.reference(network(), inputs(), path, discretization=D)
+    check = reading.check_dataset
+    monkeypatch.setattr(reading, "check_dataset", lambda d, w: (opened.append(d.name), check(d, w)))
+    with ReferenceFile(path) as file:
+        assert file.chunk == 5
+        file.verify_content()
+        assert len(opened) == len(set(opened)) == len(file.keys) + 2
+    with ReferenceFile(path) as file:
+        monkeypatch.setattr(reading, "MOST_OPEN", 2)
+        file.verify_content()
+        assert len(file._datasets) <= 2, "the caches take no memory without end"
+    assert not file._datasets

@@ -90,6 +90,8 @@ def test_node_and_dt(tmp_path):
     [
         ([[0, 3]], [[0, 1e-3]], "event of neuron 3; expected 0..2"),
         ([[0, -2]], [[0, 1e-3]], "event of neuron -2"),
+        ([[0, 1.7]], [[0, 1e-3]], r"event of neuron 1\.7; expected whole numbers"),
+        ([[0, np.nan]], [[0, 1e-3]], "event of neuron nan"),
         ([[0, 1]], [[0, -1e-3]], "before the start"),
         ([[0, 1]], [[0, np.nan]], "before the start|is the unit right"),
         ([[0, 1]], [[0, np.inf]], "is in step inf"),

@@ -212,6 +212,84 @@ def test_the_ends_do_not_swallow_the_recording(made):
     assert "every spike" not in text, "what was allowed is no reason"
 
 
+@pytest.mark.parametrize(("steps", "jitter"), [(4, 1), (5, 2), (8, 2), (101, 26), (101, 50)])
+def test_where_the_ends_are_half_of_it_nothing_is_let_off(steps, jitter, tmp_path):
+    """As a chip that is dead was within the tolerance of three steps, or of a large jitter."""
+    n = np.ones(1, np.float32)
+    nodes = {"input": ends(1, 1)[0], "neuron": nir.Threshold(n * 0.5), "output": ends(1, 1)[1]}
+    xs = np.zeros((steps, 1, 1), np.float32)
+    xs[[0, steps // 2]] = 1
+    reference(graph_of(nodes), xs, tmp_path / "r.h5", discretization=D)
+    live = xs.copy()
+    live[0] = 0
+    found = nirx.verify(tmp_path / "r.h5", {"neuron": live}, jitter=jitter)
+    assert (found.verdict, found["neuron"].at_ends) == ("fails", 0)
+    longer = np.concatenate([xs, np.zeros((9 * jitter, 1, 1), np.float32)])
+    reference(graph_of(nodes), longer, tmp_path / "l.h5", discretization=D)
+    longer[0] = 0
+    found = nirx.verify(tmp_path / "l.h5", {"neuron": longer}, jitter=jitter)
+    assert (found.verdict, found["neuron"].at_ends) == ("within tolerance", 1)
+
+
+def test_a_dead_chip_is_not_let_off_its_only_spikes(tmp_path):
+    n = np.ones(2, np.float32)
+    nodes = {"input": ends(2, 2)[0], "neuron": nir.Threshold(n * 0.5), "output": ends(2, 2)[1]}
+    xs = np.zeros((40, 1, 2), np.float32)
+    xs[[0, 39], 0, [0, 1]] = 1
+    reference(graph_of(nodes), xs, tmp_path / "r.h5", discretization=D)
+    found = nirx.verify(tmp_path / "r.h5", {"neuron": xs * 0}, jitter=2)
+    assert (found.verdict, found["neuron"].missing) == ("fails", 2)
+    assert place(found.first_divergence) == ("neuron", 0, (0, 0))
+    assert found["neuron"].at_ends == 0
+    xs[39] = 0
+    found = nirx.verify(tmp_path / "r.h5", {"neuron": xs}, jitter=2)
+    assert found.verdict == "within tolerance"
+    assert "1 spike at the ends not counted" in render(verdict_table(found), 400)
+    assert "off by 0 steps" not in str(found)
+
+
+def test_any_whole_number_is_a_jitter(made):
+    late = {"lif1": made.recorded["lif1"]}
+    step, *index = np.argwhere(late["lif1"][5:-5] > 0)[9]
+    late["lif1"][step + 5, *index] = 0
+    for jitter in (np.int64(1), np.uint8(1)):
+        found = made.verify(late, jitter=jitter)
+        assert type(found.tolerance.jitter) is int
+    with pytest.raises(nirx.InputError, match="expected a whole number of steps"):
+        made.verify(late, jitter=np.bool_(True))
+
+
+def test_tolerances_are_told_as_a_sentence(made):
+    told = [
+        str(made.verify(made.recorded, **own).tolerance)
+        for own in ({"rate": 0.05}, {"rate": 0.05, "jitter": 2}, {"jitter": 1}, {})
+    ]
+    assert told == [
+        "numbers of spikes within 5.000%",
+        "spikes within 2 steps or numbers of spikes within 5.000%",
+        "spikes within 1 step",
+        "equal numbers",
+    ]
+
+
+def test_values_in_whole_numbers_are_told_to_be_of_another_unit(made):
+    wanted = "lif1.v: the recording holds whole numbers: scale it to the reference's unit, and say"
+    true = made.recorded["lif1.v"]
+    counts = np.rint(true * 256)
+    for whole in (counts.astype(np.int16), counts):
+        found = made.verify({"lif1.v": whole})
+        assert found["lif1.v"].kind
+        assert wanted in str(found)
+    for other in (true + np.float32(0.25), true * 0, np.where(true > 0.1, np.nan, counts)):
+        assert "whole numbers" not in str(made.verify({"lif1.v": other}))
+    assert "whole numbers" not in str(made.verify({"fc1": np.full_like(true, np.inf)}))
+    quantised = {"lif1.v": counts / 256}
+    assert "whole numbers" not in str(made.verify(quantised))
+    seen = made.recorded
+    seen["lif1"][0] = 1 - seen["lif1"][0]  # the cause, from the same step on
+    assert wanted in str(made.verify({"lif1": seen["lif1"], "lif1.v": counts}))
+
+
 def test_a_spike_whose_place_is_taken_is_said_to_be(tmp_path):
     """Of spikes in every step one is lost: the one before it finds its place taken."""
     n = np.ones(1, np.float32)
@@ -416,7 +494,7 @@ def test_rates_stand_in_for_single_spikes_only_where_asked_for(made):
     silent = np.argwhere(counts == 0)
     assert silent.size, "the test wants a silent neuron"
     seen["lif1"][9, *silent[0]] = 1
-    found = made.verify(seen, rate=100.0)
+    found = made.verify(seen, rate=0.999)
     assert not found.agree
     assert found["lif1"].rate_error == np.inf
 
@@ -463,7 +541,7 @@ def test_one_whole_lsb_is_one_in_spite_of_rounding(made):
 def test_what_is_no_spike_train_fails_whatever_is_allowed(bad, made):
     seen = made.recorded
     seen["lif2"][33, 1, 2] = bad
-    found = made.verify(seen, jitter=1000, rate=1e9)
+    found = made.verify(seen, jitter=1000, rate=0.999)
     assert place(found.first_divergence) == ("lif2", 33, (1, 2))
     assert "no spike train" in found["lif2"].kind
 

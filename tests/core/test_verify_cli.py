@@ -104,7 +104,7 @@ def test_tolerances(made, capsys):
     assert found["tolerance"]["lsb"] == {"lif.v": 0.01}
     assert main([*near, "--lsb", "1", "--lsb", "lif.v=0.001", "--membrane", "1"]) == 1
     bad = ["verify", str(folder / "r.h5"), str(folder / "bad.npz")]
-    assert main([*bad, "--rate", "1"]) == 0
+    assert main([*bad, "--rate", "0.99"]) == 0
     assert main([*bad, "--jitter", "2"]) == 1
 
 
@@ -145,6 +145,7 @@ def test_partial(made, capsys):
         (["r.h5", "good.npz", "--lsb", "lif=1"], "holds spikes"),
         (["r.h5", "good.npz", "--membrane", "1"], "how large one is"),
         (["r.h5", "good.npz", "--jitter", "-1"], "jitter=-1"),
+        (["r.h5", "good.npz", "--rate", "1"], "--rate 1 lets a dead chip pass; 0.05 is 5 %"),
         (["r.h5", "good.npz", "--plot", "x.gif"], "a plot ends in"),
         (["r.h5", "--backend", "nope"], "no backend 'nope'"),
     ],

@@ -351,7 +351,52 @@ def test_a_csv_without_rows_is_a_chip_that_never_spiked(ref, rec, tmp_path):
     path.write_text("step,node,index,sample\n3,lif,1,0\n")
     found = nirx.verify(ref, path)
     assert [n.key for n in found.nodes] == ["lif"], "rows name what was recorded"
-    assert not found.notes
+
+
+def test_a_csv_says_of_which_spikes_it_has_no_rows(ref, rec, tmp_path):
+    """A layer that is dead on the chip has none; it is not in the verdict, so it is told."""
+    path, text = tmp_path / "x.csv", "step,node,index,value,sample\n"
+    text += "".join(f"{step},lif,{k},1,{s}\n" for step, s, k in np.argwhere(rec["lif"] > 0))
+    path.write_text(text)
+    found = nirx.verify(ref, path)
+    note = "no rows of 'sub/lif': not compared; a layer that never spiked looks the same: add a "
+    assert found.notes == (note + "row of it with value 0",)
+    assert note in str(found)
+    assert (found.verdict, "sub/lif" in found.not_observed) == ("exact", True)
+    path.write_text(text + "0,sub/lif,0,0,0\n")
+    found = nirx.verify(ref, path)
+    assert (found.verdict, found["sub/lif"].missing) == ("fails", rec["sub/lif"].sum())
+    assert not found.notes, "what the Outputs pass on is compared where it comes from"
+    rows = np.ndenumerate(rec["lif.v"])
+    values = "".join(f"{step},lif.v,{k},{v},{s}\n" for (step, s, k), v in rows)
+    path.write_text("step,node,index,value,sample\n" + values)
+    assert not nirx.verify(ref, path).notes, "it lists no spikes at all"
+    reference(network(), signal(), tmp_path / "o.h5", discretization=D, record="outputs")
+    path.write_text("step,node,index,value,sample\n0,output,0,0,0\n")
+    assert not nirx.verify(tmp_path / "o.h5", path).notes
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("1_0,lif,0,1,0", "line 3: step is '1_0'; expected a number in the digits 0 to 9"),
+        ("\u0661,lif,0,1,0", "line 3: step is '\u0661'; expected a number in the digits"),
+        ("1,lif,\uff12,1,0", "line 3: index is '\uff12'"),
+        ("1,lif,0,1_0,0", "line 3: value is '1_0'"),
+        ("1,lif,0,-1,0", "line 3: value is '-1'; expected a number of spikes"),
+        ("1,sub/out,0,-0.5,1", "line 3: value is '-0.5'; expected a number of spikes"),
+    ],
+)
+def test_rows_that_no_chip_writes_are_refused(row, text, ref, tmp_path):
+    (tmp_path / "x.csv").write_text(f"step,node,index,value,sample\n2,lif,0,1,0\n{row}\n")
+    with pytest.raises(nirx.InputError, match=text):
+        nirx.verify(ref, tmp_path / "x.csv")
+
+
+def test_values_may_be_negative_in_a_csv(ref, rec, tmp_path):
+    assert rec["lif.v"].min() < 0
+    write_csv(tmp_path / "x.csv", rec)
+    assert nirx.verify(ref, tmp_path / "x.csv").verdict == "exact"
 
 
 def test_nothing_left_is_an_error(ref, rec):
@@ -378,6 +423,8 @@ def test_one_of_recording_and_backend(ref, rec):
         ({"rate": -0.1}, "rate=-0.1"),
         ({"rate": float("nan")}, "rate=nan"),
         ({"rate": "high"}, "rate='high'"),
+        ({"rate": 1}, r"rate=1 \(--rate\); expected less than 1"),
+        ({"rate": 1e9}, "lets a dead chip pass; 0.05 is 5 %"),
         ({"membrane": 1}, r"say by lsb \(--lsb\) how large"),
         ({"membrane": -1, "lsb": 1.0}, "membrane=-1"),
         ({"lsb": 0.0}, "lsb=0.0 .*; expected a positive"),
@@ -470,6 +517,34 @@ def test_nirdata_that_does_not_fit(ref, rec, tmp_path):
     nirdata(path, nir.TimeGriddedData(grid, D.dt), nobody=extra)
     with pytest.warns(nirx.NirxWarning, match=r"'nobody\.odd' is not in the reference"):
         assert nirx.verify(ref, path).verdict == "exact"
+
+
+def test_what_a_node_was_given_is_not_what_it_puts_out(ref, rec, tmp_path):
+    path, spikes = tmp_path / "n.h5", nir.TimeGriddedData(flat(rec["lif"]) > 0, D.dt)
+    given: dict[str, Any] = {"input": nir.TimeGriddedData(flat(rec["fc"]), D.dt)}
+    orders: list[dict[str, Any]] = [{**given, "spikes": spikes}, {"spikes": spikes, **given}]
+    for own in orders:
+        nir.write_data(path, nir.NIRGraphData({"lif": nir.NIRNodeData(own)}))
+        with pytest.warns(nirx.NirxWarning, match=r"'lif\.input' is not in the reference"):
+            assert nirx.verify(ref, path).verdict == "exact"
+    nir.write_data(path, nir.NIRGraphData({"lif": nir.NIRNodeData(given)}))
+    with pytest.raises(nirx.InputError, match=r"nothing to compare: it holds 'lif\.input'"):
+        nirx.verify(ref, path)
+    own: dict[str, Any] = {"input": nir.TimeGriddedData(flat(rec["input"]), D.dt)}
+    nir.write_data(path, nir.NIRGraphData({"input": nir.NIRNodeData(own)}))
+    assert [n.key for n in nirx.verify(ref, path).nodes] == ["input"]
+
+
+@pytest.mark.parametrize("wrong", [0.7, -0.5, np.nan])
+def test_neurons_are_whole_numbers(wrong, ref, rec, tmp_path):
+    found = events(rec["lif"])
+    found.idx = found.idx.astype(np.float64)
+    nirdata(tmp_path / "e.h5", found)
+    assert nirx.verify(ref, tmp_path / "e.h5").verdict == "exact"
+    found.idx[1, 2] += wrong
+    nirdata(tmp_path / "e.h5", found)
+    with pytest.raises(nirx.InputError, match=r"lif.*has an event of neuron .*; expected whole"):
+        nirx.verify(ref, tmp_path / "e.h5")
 
 
 def test_links_out_of_a_recording_are_not_followed(ref, rec, tmp_path):

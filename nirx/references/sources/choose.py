@@ -25,7 +25,7 @@ from nirx.references.sources.tonic import TONIC_OPTIONS, tonic_source
 from nirx.references.sources.watched import Watched
 from nirx.schedule import Schedule
 
-__all__ = ["KINDS", "SUFFIXES", "source_for"]
+__all__ = ["KINDS", "SUFFIXES", "file_named", "source_for"]
 
 FILES = {
     "npy": (),
@@ -84,6 +84,22 @@ def source_for(
         f"the input is a {type(data).__name__}; expected arrays, a path, a generator such as "
         "'poisson:rate=0.2', or a Source"
     )
+
+
+def file_named(data: Any) -> str | os.PathLike[str] | None:
+    """The file that an input is read from, also behind a prefix as in `"csv:x.csv,unit=ms"`.
+
+    Returns: None for what is no file, or nothing that `source_for` takes.
+    """
+    if not isinstance(data, str):
+        return data if isinstance(data, os.PathLike) else None
+    try:
+        kind, head, _ = _split(data)
+    except InputError:
+        return None
+    if not kind:
+        return data
+    return head if kind in FILES else None
 
 
 def _split(text: str) -> tuple[str, str, dict[str, str]]:

@@ -15,6 +15,7 @@ from nirx.errors import FileError, InputError
 from nirx.ops import Shape
 from nirx.references.sources.arrays import ArraySource, InMemory
 from nirx.references.sources.csv_events import EventList, Row
+from nirx.references.sources.csv_numbers import is_number, require_plain
 from nirx.references.sources.events import EVENT_OPTIONS, only_input
 from nirx.references.sources.options import Options
 from nirx.references.sources.protocol import Source, Wanted
@@ -28,7 +29,8 @@ CSV_OPTIONS = EVENT_OPTIONS
 def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
     """A CSV file for the only Input.
 
-    Table: one row per step, one column per feature; a header of names may come first.
+    Table: one row per step, one column per feature; a header of names may come first, none of
+    which is a number.
     List: a header with `step` or `t`; `index` (flat, or axes parted by ";") or `x` and perhaps
     `y` and `p`; perhaps `sample` and `value`. What has no row is 0.
 
@@ -73,7 +75,7 @@ def _rows(path: Path) -> Iterator[Row]:
 def _table(first: Row, rows: Iterator[Row], features: Shape) -> np.ndarray:
     size = math.prod(features)
     values = array("d")
-    if _all_numbers(first[1]):
+    if _holds_numbers(first):
         _add_row(values, first, size)
     elif len(first[1]) != size:
         raise InputError(f"{first[0]}: a header of {len(first[1])} columns; {_expected(features)}")
@@ -82,20 +84,30 @@ def _table(first: Row, rows: Iterator[Row], features: Shape) -> np.ndarray:
     return np.frombuffer(values, np.float64).reshape(-1, *features)
 
 
-def _all_numbers(fields: list[str]) -> bool:
-    try:
-        for field in fields:
-            float(field)
-    except ValueError:
-        return False
-    return True
+def _holds_numbers(first: Row) -> bool:
+    """Whether the first row is one of numbers, no header. **Raises** `InputError` for a mixture.
+
+    A slip in the first number must not turn the first step into a header.
+    """
+    where, fields = first
+    numbers = [is_number(field) for field in fields]
+    if any(numbers) and not all(numbers):
+        word, number = numbers.index(False), numbers.index(True)
+        raise InputError(
+            f"{where}: column {word + 1} is {fields[word]!r:.80}, which is no number, but column "
+            f"{number + 1} is {fields[number]!r:.80}; expected numbers alone, or a header in "
+            "which no name is a number"
+        )
+    return all(numbers)
 
 
 def _add_row(values: array[float], row: Row, size: int) -> None:
     where, fields = row
     if len(fields) != size:
         raise InputError(f"{where}: {len(fields)} columns; {_expected((size,))}")
-    values.extend(read_value(where, field, False) for field in fields)
+    for field in fields:
+        require_plain(where, "value", field)
+        values.append(read_value(where, field, False))
 
 
 def _expected(features: Shape) -> str:

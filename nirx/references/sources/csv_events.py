@@ -15,6 +15,7 @@ from nirx.diagnosis.recording_csv import read_place, read_value
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.ops import Shape
 from nirx.references.sources.binning import Clock
+from nirx.references.sources.csv_numbers import require_plain
 from nirx.references.sources.event_source import EventSource
 from nirx.references.sources.events import MICROSECONDS, merge_of, start_of
 from nirx.references.sources.options import Options
@@ -93,6 +94,8 @@ class EventList:
 
     def _add(self, where: str, row: dict[str, str]) -> None:
         self.lines.append(where)
+        for column, field in row.items():
+            require_plain(where, column, field)
         text = row.get("sample") or "0"
         most = math.prod(self.wanted.batch) if self.wanted.batch else MOST_SAMPLES
         self.samples.append(read_place(where, "sample", text, (most,))[0])

@@ -188,7 +188,11 @@ class SampleEvents:
 
     def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         found = {k: c[self._sample, start:stop] for k, c in self._columns.items()}
-        idx = found["idx"].astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN is no whole number either
+            idx = found["idx"].astype(np.int64)
+        if (idx != found["idx"]).any():
+            odd = found["idx"][idx != found["idx"]][0]
+            raise InputError(f"{self._where} has an event of neuron {odd}; expected whole numbers")
         here = idx != -1
         places = idx[here]
         if places.size and (places.min() < 0 or places.max() >= self._neurons):

@@ -1,0 +1,46 @@
+"""The `.nir` file inside a reference."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import nir
+
+from nirx.errors import FileError
+from nirx.reading import read
+from nirx.references.damage import damage_as_file_error
+
+__all__ = ["read_embedded"]
+
+
+def read_embedded(data: bytes, path: str) -> nir.NIRGraph:
+    """The graph of a `.nir` file's bytes.
+
+    Arguments:
+        path: of the file that holds them, for messages.
+
+    **Raises**: `FileError` for what is no graph; another one if there is no room to unpack it,
+    which says nothing of the file.
+    """
+    with _unpacked(data, path) as place, damage_as_file_error(path):
+        return read(place)
+
+
+@contextmanager
+def _unpacked(data: bytes, path: str) -> Iterator[str]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            place = os.path.join(folder, "graph.nir")
+            with open(place, "wb") as stream:
+                stream.write(data)
+        except OSError as error:
+            where = tempfile.tempdir or "any folder for them"
+            raise FileError(
+                f"{path}: its graph cannot be read: cannot write a temporary file to {where}: "
+                f"{error.strerror or error}; make room there, or let TMPDIR name another folder"
+            ) from error
+        yield place

@@ -1,0 +1,91 @@
+"""A recording in CSV: rows that no chip writes are refused, and what no row names is told."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nirx.diagnosis.recording_file import read_recording
+from nirx.errors import InputError
+from nirx.references.layout import Observable
+from nirx.references.sources.csv_numbers import require_plain
+from nirx.verification.other import Other, Track, by_key, of_arrays
+from nirx.verification.subject import Subject
+
+__all__ = ["of_csv"]
+
+NUMBERS = ("step", "sample", "index", "value")
+MOST_NAMES = 8
+
+
+def of_csv(subject: Subject, path: Path) -> Other:
+    """The recordings of a CSV file. **Raises** `FileError`, `InputError`; both name the line."""
+    lead = (subject.file.steps, *subject.file.batch)
+    found = read_recording(path, subject.schedule, lead)
+    if not found:
+        return _silence(subject, path)
+    matched, _ = by_key(subject, list(found), str(path))
+    _require_rows(path, {key for key, own in matched.items() if subject.spiking(own)})
+    other = of_arrays(subject, found, str(path))
+    return replace(other, notes=_unnamed(subject, other))
+
+
+def _require_rows(path: Path, spikes: Collection[str]) -> None:
+    """Hold the rows of a file that was read to what its reader does not ask for.
+
+    Arguments:
+        spikes: names of nodes of which rows count spikes: a negative number would take away
+            one that another row has told.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            for column in NUMBERS:
+                require_plain(where, column, row.get(column, "").strip())
+            value = row.get("value", "").strip()
+            if value and float(value) < 0 and row["node"].strip() in spikes:
+                raise InputError(f"{where}: value is {value!r:.80}; expected a number of spikes")
+
+
+def _silence(subject: Subject, path: Path) -> Other:
+    """A list of spikes that has none, and so names no node: none of them has spiked."""
+    samples, steps = subject.file.samples, subject.file.steps
+    tracks = {
+        o.key: Track(steps, samples, _zeros(samples, o.neurons)) for o in _spike_trains(subject)
+    }
+    note = f"{path} has no rows: compared as no spikes at all"
+    return Other(str(path), tracks, notes=(note,))
+
+
+def _unnamed(subject: Subject, other: Other) -> tuple[str, ...]:
+    """Says of which spikes there are no rows, if there are of others: they may be dead layers."""
+    trains = _spike_trains(subject)
+    lost = [o.key for o in trains if o.key not in other.tracks and not subject.repeats(o)]
+    if not lost or not any(o.key in other.tracks for o in trains):
+        return ()
+    names = ", ".join(map(repr, lost[:MOST_NAMES]))
+    more = f" and {len(lost) - MOST_NAMES} more" if len(lost) > MOST_NAMES else ""
+    each = "it" if len(lost) == 1 else "each"
+    return (
+        f"no rows of {names}{more}: not compared; a layer that never spiked looks the same: add "
+        f"a row of {each} with value 0",
+    )
+
+
+def _spike_trains(subject: Subject) -> list[Observable]:
+    """What a list of spikes can tell of: all that spikes, but for what the graph is given."""
+    nodes, positions = subject.schedule.nodes, subject.schedule.positions
+    return [
+        o
+        for o in subject.file.observables
+        if subject.spiking(o) and nodes[positions[o.path]].type_name != "Input"
+    ]
+
+
+def _zeros(samples: int, neurons: int) -> Callable[[int, int], np.ndarray]:
+    return lambda start, stop: np.zeros((stop - start, samples, neurons))
