@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nirx.csv_numbers import read_place, read_value
 from nirx.diagnosis.observed import recorded_node
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.ops import Shape
 from nirx.recording import resolve_record
 from nirx.schedule import Schedule
 
-__all__ = ["read_csv", "read_place", "read_value"]
+__all__ = ["read_csv"]
 
 REQUIRED = ("step", "node", "index")
 COLUMNS = (*REQUIRED, "value", "sample")
@@ -90,6 +90,9 @@ def _add(
     place = (step, *sample, *index)
     value = read_value(where, row.get("value", ""), own.spikes)
     if own.spikes:
+        if value < 0:  # it would take away what another row has told
+            text = row.get("value", "")
+            raise InputError(f"{where}: value is {text!r:.80}; expected a number of spikes")
         own.values[place] += value
         return
     if own.given[place]:
@@ -110,42 +113,6 @@ def _begin(where: str, key: str, schedule: Schedule, lead: Shape) -> _Recording:
     shape = (*lead, *node.output_shape)
     spikes = probe.variable is None and spiking
     return _Recording(spikes, node.output_shape, np.zeros(shape), np.zeros(shape, bool))
-
-
-def read_place(where: str, column: str, text: str, sizes: Shape) -> tuple[int, ...]:
-    """A place whose axes are parted by ";". **Raises** `InputError` that names the line."""
-    parts = text.split(";") if text else ["0"] * len(sizes)
-    if not text and any(size != 1 for size in sizes):
-        raise InputError(f"{where}: no {column}; expected {_expected(sizes)}")
-    try:
-        place = tuple(int(part) for part in parts)
-    except ValueError:
-        raise InputError(
-            f"{where}: {column} is {text!r:.80}; expected {_expected(sizes)}"
-        ) from None
-    within = all(0 <= i < size for i, size in zip(place, sizes, strict=False))
-    if len(place) != len(sizes) or not within:
-        raise InputError(f"{where}: {column} is {text!r:.80}; expected {_expected(sizes)}")
-    return place
-
-
-def _expected(sizes: Shape) -> str:
-    if not sizes:
-        return "nothing: there is no such axis"
-    return " ; ".join(f"0..{size - 1}" for size in sizes)
-
-
-def read_value(where: str, text: str, spikes: bool) -> float:
-    """A finite number; 1 for a spike without one. **Raises** `InputError`."""
-    if not text and spikes:
-        return 1.0
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{where}: value is {text!r:.80}; expected a finite number")
-    return value
 
 
 def _refuse_gaps(path: Path, key: str, own: _Recording, lead: int) -> None:

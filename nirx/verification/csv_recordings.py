@@ -1,24 +1,20 @@
-"""A recording in CSV: rows that no chip writes are refused, and what no row names is told."""
+"""A recording in CSV, and what no row of it names."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from nirx.diagnosis.recording_file import read_recording
-from nirx.errors import InputError
 from nirx.references.layout import Observable
-from nirx.references.sources.csv_numbers import require_plain
-from nirx.verification.other import Other, Track, by_key, of_arrays
+from nirx.verification.other import Other, Track, of_arrays
 from nirx.verification.subject import Subject
 
 __all__ = ["of_csv"]
 
-NUMBERS = ("step", "sample", "index", "value")
 MOST_NAMES = 8
 
 
@@ -28,28 +24,8 @@ def of_csv(subject: Subject, path: Path) -> Other:
     found = read_recording(path, subject.schedule, lead)
     if not found:
         return _silence(subject, path)
-    matched, _ = by_key(subject, list(found), str(path))
-    _require_rows(path, {key for key, own in matched.items() if subject.spiking(own)})
     other = of_arrays(subject, found, str(path))
     return replace(other, notes=_unnamed(subject, other))
-
-
-def _require_rows(path: Path, spikes: Collection[str]) -> None:
-    """Hold the rows of a file that was read to what its reader does not ask for.
-
-    Arguments:
-        spikes: names of nodes of which rows count spikes: a negative number would take away
-            one that another row has told.
-    """
-    with open(path, encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        for row in reader:
-            where = f"{path}, line {reader.line_num}"
-            for column in NUMBERS:
-                require_plain(where, column, row.get(column, "").strip())
-            value = row.get("value", "").strip()
-            if value and float(value) < 0 and row["node"].strip() in spikes:
-                raise InputError(f"{where}: value is {value!r:.80}; expected a number of spikes")
 
 
 def _silence(subject: Subject, path: Path) -> Other:

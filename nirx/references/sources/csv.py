@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nirx.diagnosis.recording_csv import read_value
+from nirx.csv_numbers import is_number, read_value
 from nirx.errors import FileError, InputError
 from nirx.ops import Shape
 from nirx.references.sources.arrays import ArraySource, InMemory
 from nirx.references.sources.csv_events import EventList, Row
-from nirx.references.sources.csv_numbers import is_number, require_plain
 from nirx.references.sources.events import EVENT_OPTIONS, only_input
 from nirx.references.sources.options import Options
 from nirx.references.sources.protocol import Source, Wanted
@@ -106,7 +105,6 @@ def _add_row(values: array[float], row: Row, size: int) -> None:
     if len(fields) != size:
         raise InputError(f"{where}: {len(fields)} columns; {_expected((size,))}")
     for field in fields:
-        require_plain(where, "value", field)
         values.append(read_value(where, field, False))
 
 

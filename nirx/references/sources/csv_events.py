@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nirx.diagnosis.recording_csv import read_place, read_value
+from nirx.csv_numbers import read_place, read_value, require_plain
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.ops import Shape
 from nirx.references.sources.binning import Clock
-from nirx.references.sources.csv_numbers import require_plain
 from nirx.references.sources.event_source import EventSource
 from nirx.references.sources.events import MICROSECONDS, merge_of, start_of
 from nirx.references.sources.options import Options
