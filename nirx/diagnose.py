@@ -52,11 +52,12 @@ def diagnose(
             None takes the graph's own, else the default.
         dt: a step, or several to try. None keeps that of the starting point.
         choices: `{choice: values}`: tries these values only; other choices are searched in full.
-        max_shift: whole steps by which a node's recording may be late or early; 0 if it is
-            known to be on time.
+        max_shift: whole steps by which a node's recording may be late or early, as far as
+            less than half of the recording; 0 if it is known to be on time.
         dtype: what is simulated in, `"float64"` or `"float32"`.
         tolerance: of a trace's largest magnitude, for v and i; spikes have to be equal.
-            Default: 1e-6, or 1e-4 where recording or run is float32.
+            Default: 1e-6, or 1e-4 where recording or run is float32; but at least 3/4 of a
+            unit (at most an eighth of the largest magnitude) where all are whole numbers.
 
     Returns: a `Diagnosis`: per node the ranked candidates and those that the recording cannot
     tell apart, and one discretization for the whole graph, confirmed by a free run.

@@ -81,14 +81,15 @@ def diagnose_command(
         typer.Option(
             "--tolerance",
             help="For v and i, relative to a recording's largest; spikes have to be equal. "
-            "Default 1e-6, or 1e-4 where recording or run is float32.",
+            "Default 1e-6, 1e-4 where recording or run is float32, 3/4 of a unit for whole "
+            "numbers.",
         ),
     ] = None,
     json: Json = False,
 ) -> Report:
     """Find the discretization under which nirx reproduces a recording.
 
-    Exit status 0 if the best candidate explains everything, 1 if it does not, 2 for bad input.
+    Exit status 0 if everything recorded is explained, 1 if it is not, 2 for bad input.
     """
     kind = dtype_name(dtype)
     opened = open_graph(file, dt[0] if dt else None, preset, set_, override)
@@ -165,6 +166,8 @@ def _node(node: NodeDiagnosis, top: int) -> dict[str, Any]:
         "recorded": node.recorded,
         "searched_with": node.searched_with,
         "silent": node.silent,
+        "by_spikes": node.by_spikes,
+        "max_shift": node.max_shift,
         "pinned": node.pinned,
         "open": node.open,
         "indistinguishable": len(node.indistinguishable),
@@ -188,6 +191,7 @@ def _candidate(own: Candidate) -> dict[str, Any]:
         "samples_within": own.samples_within,
         "samples": own.samples,
         "error": own.error,
+        "tolerance_needed": own.tolerance_needed,
         "first_divergence": _divergence(own.first_divergence),
     }
 
@@ -198,6 +202,7 @@ def _confirmed(own: Confirmed) -> dict[str, Any]:
         "spikes": own.spikes,
         "elements": own.elements,
         "differing": own.differing,
+        "numbers": own.recorded,
         "shift": own.shift,
         "first_divergence": _divergence(own.first_divergence),
     }

@@ -53,7 +53,9 @@ def confirm(
             differing, first = first_failure([trace], {trace.key: recorded[key]}, shift, fit)
             steps = max(len(trace.values) - abs(shift), 0)
             size = steps * int(np.prod(trace.values.shape[1:], dtype=np.int64))
-            results.append(Confirmed(trace.key, trace.spikes, size, differing, shift, first))
+            results.append(
+                Confirmed(trace.key, trace.spikes, size, differing, trace.values.size, shift, first)
+            )
     return tuple(results)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.diagnosis.trial import Lane, Trial
+from nirx.diagnosis.trial import Bound, Lane, Trial
 
 __all__ = ["Found", "found_in"]
 
@@ -25,11 +25,15 @@ class Found:
         shift: observed[t] is simulated[t - shift].
         mismatches: spikes that only one of the two has.
         outside: samples of v or i outside the tolerance; error: the largest one's.
+        needed: the relative tolerance that would take in every sample; 0 where none is outside.
+        spike_score, trace_score: what ranks by spikes, and by v and i (`Tally.score`).
         matched, either, samples: spikes in both, spikes in either, samples compared.
         fit: per key of a membrane (scale, offset), where it had to be fitted.
         changes: names of the choices that are not as asked for.
         lost: recorded spikes that a shift leaves unexplained: those before the simulation
             begins; those after its end only where they are many.
+        aside: whether v and i fit nowhere, so that they only order what the spikes leave equal.
+        beyond: whether the shift is farther than what was asked for.
         also: the same at other shifts that explain as much.
     """
 
@@ -38,18 +42,33 @@ class Found:
     mismatches: float
     outside: float
     error: float
+    needed: float
+    spike_score: float
+    trace_score: float
     matched: float
     either: float
     samples: float
     fit: Mapping[str, tuple[float, float]]
     changes: tuple[str, ...]
     lost: float
+    aside: bool = False
+    beyond: bool = False
     also: tuple[Found, ...] = ()
 
     @property
     def score(self) -> tuple[Any, ...]:
         """What makes one candidate better than another; equal ones cannot be told apart."""
-        return self.mismatches, self.outside, self.error, self.lost, len(self.fit)
+        return *self.bound, self.lost, len(self.fit)
+
+    @property
+    def bound(self) -> Bound:
+        """The part of the score that is known to grow while a trial runs."""
+        return self.spike_score, 0.0 if self.aside else self.trace_score
+
+    @property
+    def explains(self) -> bool:
+        """Whether everything that counts is explained."""
+        return self.mismatches == 0 and (self.aside or self.outside == 0)
 
     @property
     def shifts(self) -> tuple[int, ...]:
@@ -65,7 +84,8 @@ class Found:
     def rank(self) -> tuple[Any, ...]:
         """The order in which they are reported."""
         away = self.lane.cut.variant.changes + self.steps_away
-        return *self.score, away, abs(self.shift), self.lane.order
+        tail = self.trace_score, away, abs(self.shift), self.lane.order
+        return self.beyond, *self.score, *tail
 
 
 def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Found:
@@ -77,6 +97,7 @@ def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fo
     both = float(sum(t.simulated[at] + t.observed[at] for t in spikes))
     outside = float(sum(t.wrong[at] for t in traces))
     error = max((float(t.error[at]) for t in traces), default=0.0)
+    relative = [float(t.error[at]) / max(t.trace.largest, t.trace.unit) for t in traces]
     fit = {
         t.trace.key: (float(t.fit.scale[at]), float(t.fit.offset[at]))
         for t in traces
@@ -89,12 +110,16 @@ def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fo
         mismatches=wrong,
         outside=outside,
         error=_rounded(error) if outside else 0.0,
+        needed=_rounded(max(relative)) if outside else 0.0,
+        spike_score=float(sum(t.score[at] for t in spikes)),
+        trace_score=_rounded(float(sum(t.score[at] for t in traces))),
         matched=(both - wrong) / 2,
         either=(both + wrong) / 2,
         samples=float(sum(t.samples[at] for t in traces)),
         fit=fit,
         changes=changes,
         lost=sum(_lost(t.trace.values, shift) for t in spikes),
+        aside=trial.aside,
     )
 
 

@@ -15,7 +15,7 @@ from nirx.diagnosis.found import Found
 from nirx.diagnosis.groups import Group, find_groups, known_values
 from nirx.diagnosis.observed import Observed, Trace
 from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis
-from nirx.diagnosis.search import search_group
+from nirx.diagnosis.search_group import search_group
 from nirx.diagnosis.shared import Verdict, shared_discretization
 from nirx.diagnosis.tally import Tally
 from nirx.diagnosis.trial import Trial
@@ -57,10 +57,12 @@ def judge(
     groups = find_groups(variants[0].schedule, frozenset(known[0]), targets)
     spaces: list[Space] = []
     found: list[Ranked] = []
+    reach: list[int] = []
     for group in groups:
         traces = observed.traces[group.target]
-        space, own = search_group(group, variants, known, traces, limits, max_shift, ops)
-        spaces.append(space)
+        search, own = search_group(group, variants, known, traces, limits, max_shift, ops)
+        spaces.append(search.space)
+        reach.append(max(search.shifts))
         found.append(own)
     tied = _tied(variants, found)
     settings = _Settings(graph, variants, groups, spaces, found, inputs, observed, str(ops.dtype))
@@ -80,8 +82,19 @@ def judge(
                 chosen, best, final, confirmed = first, punctual, other, seen
     tied = [chosen, *(v for v in tied if v != chosen)]
     nodes = tuple(
-        _node(g, observed.traces[g.target], space, own, tied, best[g.target], variants, start, ops)
-        for g, space, own in zip(groups, spaces, found, strict=True)
+        _node(
+            g,
+            observed.traces[g.target],
+            space,
+            far,
+            own,
+            tied,
+            best[g.target],
+            variants,
+            start,
+            ops,
+        )
+        for g, space, far, own in zip(groups, spaces, reach, found, strict=True)
     )
     return Diagnosis(final, start, nodes, confirmed, given)
 
@@ -90,33 +103,35 @@ def _tied(variants: Sequence[Variant], found: Sequence[Sequence[Sequence[Found]]
     """The variants that explain most, over all nodes; the one that changes least first."""
 
     def total(variant: int) -> tuple[float, ...]:
-        scores = [(f.mismatches, f.outside, f.lost, len(f.fit)) for f in first(variant)]
-        return tuple(map(sum, zip(*scores, strict=True)))
+        return tuple(map(sum, zip(*(f.score for f in first(variant)), strict=True)))
 
     def first(variant: int) -> list[Found]:
         return [own[variant][0] for own in found]
 
-    def changes(variant: int) -> tuple[int, int]:
+    def changes(variant: int) -> tuple[float, ...]:
         own = first(variant)
         away = variants[variant].changes + sum(f.steps_away for f in own)
-        return away, sum(abs(f.shift) for f in own)
+        return sum(f.trace_score for f in own), away, sum(abs(f.shift) for f in own)
 
     best = min(total(v) for v in range(len(variants)))
     return sorted((v for v in range(len(variants)) if total(v) == best), key=changes)
 
 
 def _best_of(ranked: Sequence[Found]) -> list[Found]:
-    return [f for f in ranked if f.score == ranked[0].score]
+    return [f for f in ranked if f.score <= ranked[0].score]
 
 
 def _at_shift(ranked: Sequence[Found], best: Found) -> list[Found]:
-    """Candidates that explain as much as the best one and at its shift, it first."""
-    every = [own for f in _best_of(ranked) for own in (f, *f.also) if own.shift == best.shift]
-    return sorted(every, key=lambda f: f.lane is not best.lane)
+    """Candidates that explain as much as the best one, v too, and at its shift, it first."""
+    every = [own for f in _best_of(ranked) for own in (f, *f.also)]
+    like = [f for f in every if (f.shift, f.trace_score) == (best.shift, best.trace_score)]
+    return sorted(like, key=lambda f: f.lane is not best.lane)
 
 
 def _on_time(ranked: Sequence[Found]) -> Found:
     """Of the best candidates the one with the smallest shift."""
+    if ranked[0].aside:  # v says which is the nearest, if not which it is
+        return ranked[0]
     every = [own for f in _best_of(ranked) for own in (f, *f.also)]
     return min(every, key=lambda f: (abs(f.shift), f.rank))
 
@@ -172,9 +187,9 @@ def _as_others(ranked: Sequence[Found], verdict: Verdict, base: Discretization) 
     Where a node needs choices of its own to be on time, but does what the others do if its
     recording is late, the second is what happened.
     """
-    if verdict.allows(base) or not ranked[0].changes:
+    if verdict.allows(base) or not ranked[0].changes or ranked[0].aside:
         return ranked[0]
-    every = [own for f in _best_of(ranked) for own in (f, *f.also)]
+    every = [own for f in _best_of(ranked) if not f.beyond for own in (f, *f.also)]
     like = [f for f in every if replace(verdict, possible=(f.lane.choices,)).allows(base)]
     return min(like, key=lambda f: f.rank, default=ranked[0])
 
@@ -183,6 +198,7 @@ def _node(
     group: Group,
     traces: Sequence[Trace],
     space: Space,
+    reach: int,
     found: Sequence[Sequence[Found]],
     tied: Sequence[int],
     best: Found,
@@ -216,6 +232,8 @@ def _node(
         shifts=tuple(shifts for _, shifts in equal),
         recorded_spikes=_whole(sum(float(t.values.sum()) for t in spikes)),
         silent=bool(spikes) and best.either == 0,
+        by_spikes=best.aside,
+        max_shift=reach,
         asked=asked,
         space=space,
     )
@@ -238,6 +256,7 @@ def _candidate(
         samples_within=_whole(found.samples - found.outside),
         samples=_whole(found.samples),
         error=found.error,
+        tolerance_needed=found.needed,
         first_divergence=first if is_best else None,
     )
 

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nirx.diagnosis.found import Found
+from nirx.diagnosis.search import Batches, ByCut, Search
 from nirx.diagnosis.tally import STRETCH
 from nirx.diagnosis.trial import Lane
 
-if TYPE_CHECKING:
-    from nirx.diagnosis.search import Search
+__all__ = ["far_better", "search_fitted", "search_traces"]
 
-__all__ = ["search_membrane"]
-
-Batches = Sequence[Sequence[Lane]]
+FAR_BETTER = 2
+"""Times that the deviation has to be halved for an affine image to be believed."""
 
 
-def search_membrane(search: Search, batches: Batches) -> dict[int, list[Found]]:
-    """`Search.run` where a membrane was recorded, which may have to be fitted."""
+def search_traces(search: Search, batches: Batches) -> ByCut:
+    """`Search.run`; a membrane, where one was recorded, may have to be fitted."""
+    if not any(t.membrane for t in search.traces):
+        return search.run(batches)
     likely, plain = _probe(search, batches)
     if plain or not likely:
         return _with_fits(search, batches, likely, search.run(batches))
     # A first stretch shows that no candidate explains the membrane as it is. If one
     # explains all of it by an affine image, nothing can be better.
-    fitted = _fitted(search, likely, [lane for own in batches for lane in own])
+    fitted = search_fitted(search, likely, batches)
     perfect = {
         cut: own for cut, own in fitted.items() if any(f.mismatches == f.outside == 0 for f in own)
     }
@@ -40,24 +40,37 @@ def _with_fits(
     search: Search,
     batches: Batches,
     likely: Batches,
-    plain: dict[int, list[Found]],
-) -> dict[int, list[Found]]:
+    plain: ByCut,
+) -> ByCut:
     """What was found as it is, or by an affine image where that explains far more."""
-    if any(min(own, key=lambda f: f.rank).outside == 0 for own in plain.values()):
+    if any(_best(own).outside == 0 for own in plain.values() if own):
         return plain
-    every = [lane for own in batches for lane in own]
-    found = _fitted(search, likely, every)
+    found = search_fitted(search, likely, batches)
     if not any(f.outside == 0 for own in found.values() for f in own):
-        found = _fitted(search, batches, every)  # a first stretch rules out perfect ones only
-    for cut, own in found.items():
-        if not own:
-            found[cut] = plain[cut]
-            continue
-        as_it_is = min(plain[cut], key=lambda f: f.rank)
-        best = min(own, key=lambda f: f.rank)
-        if best.mismatches > as_it_is.mismatches or 2 * best.outside >= as_it_is.outside:
-            found[cut] = plain[cut]
-    return found
+        spikes = any(t.spikes for t in search.traces)
+        if spikes and any(f.mismatches == 0 for own in plain.values() for f in own):
+            return plain  # the spikes decide, and few candidates are left to be fitted
+        found = search_fitted(search, batches, batches)  # a stretch rules out perfect ones only
+    return {
+        cut: own if own and _preferred(own, plain[cut]) else plain[cut]
+        for cut, own in found.items()
+    }
+
+
+def _preferred(fitted: Sequence[Found], plain: Sequence[Found]) -> bool:
+    return not plain or far_better(_best(fitted), _best(plain))
+
+
+def _best(found: Sequence[Found]) -> Found:
+    return min(found, key=lambda f: f.rank)
+
+
+def far_better(fitted: Found, plain: Found) -> bool:
+    """Whether an affine image explains far more than the membrane as it is."""
+    if fitted.spike_score > plain.spike_score:
+        return False
+    gained = plain.trace_score - fitted.trace_score
+    return fitted.outside == 0 or gained > FAR_BETTER * plain.outside
 
 
 def _probe(search: Search, batches: Batches) -> tuple[list[Sequence[Lane]], bool]:
@@ -77,8 +90,9 @@ def _probe(search: Search, batches: Batches) -> tuple[list[Sequence[Lane]], bool
     return likely, plain
 
 
-def _fitted(search: Search, batches: Batches, every: Sequence[Lane]) -> dict[int, list[Found]]:
-    found: dict[int, list[Found]] = {id(lane.cut): [] for lane in every}
+def search_fitted(search: Search, batches: Batches, every: Batches) -> dict[int, list[Found]]:
+    """The candidates of some batches, each by its own affine image; `every` names the cuts."""
+    found: dict[int, list[Found]] = {id(lane.cut): [] for own in every for lane in own}
     for lanes in batches:
         first = search.trial(lanes, moments=True)
         first.finish()

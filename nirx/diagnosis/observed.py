@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ __all__ = ["Observed", "Trace", "accept_observed", "recorded_node"]
 
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
 """Of a trace's largest magnitude, by the narrower dtype of recording and run."""
+ROUNDED = 0.75
+"""What whole numbers may be off by: half a unit by rounding, and what that does to a fit."""
+COARSEST = 1 / 8
+"""Of the largest magnitude: whole numbers smaller than a few units would allow anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,17 @@ class Trace:
     spikes: bool
     values: np.ndarray
     tolerance: float
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return float(np.abs(self.values).max(initial=0.0))
+
+    @property
+    def unit(self) -> float:
+        """What a deviation is measured in: the tolerance, or rounding where that is none."""
+        info = np.finfo(self.values.dtype)
+        return max(self.tolerance, float(info.eps) * self.largest, float(info.tiny))
 
     @property
     def membrane(self) -> bool:
@@ -152,6 +168,10 @@ def _refuse_contradiction(
 
 
 def _tolerance(given: Any, values: np.ndarray, tolerance: float | None) -> float:
+    largest = float(np.abs(values).max(initial=0.0))
+    if tolerance is not None:
+        return tolerance * largest
+    whole = bool((values == np.floor(values)).all())  # an integer dtype, or a chip's units
+    rounded = min(ROUNDED, COARSEST * largest) if whole else 0.0
     single = "float32" in (str(values.dtype), str(getattr(given, "dtype", "")).rpartition(".")[2])
-    relative = TOLERANCE["float32" if single else "float64"] if tolerance is None else tolerance
-    return float(relative * np.abs(values).max(initial=0.0))
+    return max(TOLERANCE["float32" if single else "float64"] * largest, rounded)

@@ -29,6 +29,8 @@ class Candidate:
         spikes_matched, spikes: in both, and in either of the two.
         samples_within, samples: of v, i or a value: within the tolerance, and compared.
         error: largest deviation of those that are outside the tolerance; else 0.
+        tolerance_needed: the tolerance, relative to a trace's largest magnitude, that would
+            take in every sample; 0 where the one in force does.
         first_divergence: the first point that it does not explain (the recording is the
             reference); None where it explains all, or was not asked.
     """
@@ -44,6 +46,7 @@ class Candidate:
     samples_within: int
     samples: int
     error: float
+    tolerance_needed: float = 0.0
     first_divergence: Divergence | None = None
 
     @property
@@ -66,6 +69,9 @@ class NodeDiagnosis:
         shifts: for each of these the shifts at which it does.
         recorded_spikes: how many the recording holds.
         silent: no spike was recorded and the best candidate gives none.
+        by_spikes: v or i was recorded too, but no candidate fits it: what is
+            indistinguishable is so by the spikes, and v only says which is the nearest.
+        max_shift: how far off a recording may be; what is indistinguishable may be farther.
         asked: the choices as asked for.
         space: all that was tried.
     """
@@ -79,6 +85,8 @@ class NodeDiagnosis:
     shifts: tuple[tuple[int, ...], ...]
     recorded_spikes: int
     silent: bool
+    by_spikes: bool
+    max_shift: int
     asked: Mapping[str, Any]
     space: Space = field(repr=False, compare=False)
 
@@ -95,8 +103,22 @@ class NodeDiagnosis:
         return self.candidates[0]
 
     @property
+    def settles(self) -> bool:
+        """Whether the best candidate explains all of the recording, or at least all spikes.
+
+        Where it does not, the truth is not among the candidates, and what they have in common
+        says nothing about it.
+        """
+        return self.best.explains_all or self.by_spikes
+
+    @property
     def pinned(self) -> dict[str, Any]:
-        """The choices that every one of the indistinguishable candidates makes alike."""
+        """The choices that every one of the indistinguishable candidates makes alike.
+
+        Empty where no candidate explains the recording.
+        """
+        if not self.settles:
+            return {}
         return {name: own[0] for name, own in self.possible.items() if len(own) == 1}
 
     @property
@@ -144,6 +166,7 @@ class Confirmed:
     Arguments:
         key: of the recording; spikes: whether it holds spikes.
         elements, differing: numbers compared, and those that are not explained.
+        recorded: all numbers of the recording.
         shift: whole steps that were allowed for: those of the node and of what drives it.
         first_divergence: None where nothing differs.
     """
@@ -152,8 +175,14 @@ class Confirmed:
     spikes: bool
     elements: int
     differing: int
+    recorded: int
     shift: int
     first_divergence: Divergence | None
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether most of the recording was compared, and none of that differs."""
+        return not self.differing and 2 * self.elements > self.recorded
 
 
 @dataclass(frozen=True)
@@ -184,13 +213,19 @@ class Diagnosis:
 
     @property
     def explained(self) -> bool:
-        """Whether the best candidates explain every recording, node by node and all together."""
+        """Whether a free run with what was found reproduces every recording.
+
+        Most often each node is explained by itself too. Driven by an input that was recorded
+        late it may not be: then it heard of what came before the recording began.
+        """
         each = all(node.best.explains_all for node in self.nodes)
-        return each and not any(c.differing for c in self.confirmed)
+        return all(c.reproduced or (each and not c.differing) for c in self.confirmed)
 
     @property
     def first_divergence(self) -> Divergence | None:
         """The earliest point that the best candidates do not explain; None if there is none."""
+        if self.explained:
+            return None
         found = [n.best.first_divergence for n in self.nodes if n.best.first_divergence]
         found = found or [c.first_divergence for c in self.confirmed if c.first_divergence]
         return min(found, key=lambda d: d.step, default=None)

@@ -10,14 +10,17 @@ from nirx.diagnosis.candidates import LANES, Limits, Space, is_searched, values_
 from nirx.diagnosis.cut import Cut, cut_group
 from nirx.diagnosis.found import Found, found_in
 from nirx.diagnosis.groups import Group, Known
-from nirx.diagnosis.membrane import search_membrane
 from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.tally import STRETCH, Fit, Tally, shifts_up_to
 from nirx.diagnosis.trial import Bound, Lane, Trial
 from nirx.diagnosis.variants import Variant
 from nirx.numpy_ops import NumpyOps
 
-__all__ = ["Search", "search_group"]
+__all__ = ["Batches", "ByCut", "Search", "prepare"]
+
+Batches = Sequence[Sequence[Lane]]
+ByCut = Mapping[int, list[Found]]
+"""Candidates by the id of their cut."""
 
 RUNNERS_UP = 3
 STATES = 6
@@ -27,7 +30,7 @@ MOST_STATE = 2**29
 NEVER: Bound = (float("inf"), float("inf"))
 
 
-def search_group(
+def prepare(
     group: Group,
     variants: Sequence[Variant],
     known: Sequence[Known],
@@ -35,8 +38,8 @@ def search_group(
     limits: Limits,
     max_shift: int,
     ops: NumpyOps,
-) -> tuple[Space, list[list[Found]]]:
-    """All candidates of a group that may matter, best first, for each variant.
+) -> tuple[Search, list[Cut], Batches]:
+    """The search of a group, the group in each variant, and the candidates that run together.
 
     Arguments:
         known: per variant the outputs that drive the group.
@@ -44,13 +47,8 @@ def search_group(
     """
     cuts = [cut_group(v, group, own, ops) for v, own in zip(variants, known, strict=True)]
     space = _space(cuts[0], group, traces, limits)
-    shifts = shifts_up_to(min(max_shift, len(traces[0].values) - 1))
-    batches = _batches(cuts, space)
-    search = Search(group, space, traces, shifts, ops)
-    found = (
-        search_membrane(search, batches) if any(t.membrane for t in traces) else search.run(batches)
-    )
-    return space, [sorted(found[id(cut)], key=lambda f: f.rank) for cut in cuts]
+    shifts = shifts_up_to(max_shift, len(traces[0].values))
+    return Search(group, space, traces, shifts, ops), cuts, _batches(cuts, space)
 
 
 def _space(cut: Cut, group: Group, traces: Sequence[Trace], limits: Limits) -> Space:
@@ -84,6 +82,8 @@ class Search:
     Arguments:
         group, space: what is searched.
         traces: recordings of the target; shifts: in the order of preference.
+        aside: whether v and i only order what the spikes leave equal.
+        most: what is worse is not run to the end.
     """
 
     def __init__(
@@ -93,11 +93,27 @@ class Search:
         traces: Sequence[Trace],
         shifts: tuple[int, ...],
         ops: NumpyOps,
+        aside: bool = False,
+        most: Bound = NEVER,
     ):
         self.group, self.space, self.traces = group, space, traces
         self.shifts, self.ops = shifts, ops
+        self.aside, self.most = aside, most
 
-    def run(self, batches: Sequence[Sequence[Lane]]) -> dict[int, list[Found]]:
+    def like(
+        self,
+        *,
+        traces: Sequence[Trace] | None = None,
+        shifts: tuple[int, ...] | None = None,
+        aside: bool = False,
+        most: Bound = NEVER,
+    ) -> Search:
+        """Another search of the same group."""
+        traces = self.traces if traces is None else traces
+        shifts = self.shifts if shifts is None else shifts
+        return Search(self.group, self.space, traces, shifts, self.ops, aside, most)
+
+    def run(self, batches: Batches) -> dict[int, list[Found]]:
         """Per cut (by id) what was run to the end.
 
         A trial's score only grows. One that is worse than a finished candidate already
@@ -114,7 +130,7 @@ class Search:
 
     def _race(self, trials: Sequence[Trial], found: dict[int, list[Found]]) -> None:
         while True:
-            limits = {cut: _limit(own) for cut, own in found.items()}
+            limits = {cut: min(_limit(own), self.most) for cut, own in found.items()}
             bounds = {i: _bound(t, limits) for i, t in enumerate(trials) if not t.finished}
             lowest = min(bounds.values(), default=NEVER)
             if lowest == NEVER:
@@ -134,7 +150,7 @@ class Search:
             Tally(trace, self.shifts, len(lanes), fit, moments)
             for trace, fit in zip(self.traces, fits, strict=True)
         ]
-        return Trial(self.group.target, lanes, self.traces, tallies, self.ops)
+        return Trial(self.group.target, lanes, self.traces, tallies, self.ops, self.aside)
 
     def collect(self, trial: Trial, found: dict[int, list[Found]]) -> None:
         """Add the lanes of a finished trial, each at its best shift."""
@@ -148,7 +164,7 @@ class Search:
 
 def _limit(found: Sequence[Found]) -> Bound:
     """The worst score that is still worth a run: of the best, and of a few runners-up."""
-    scores = sorted((f.mismatches, f.outside) for f in found)
+    scores = sorted(f.bound for f in found)
     behind = [s for s in scores if s > scores[0]] if scores else []
     return behind[RUNNERS_UP - 1] if len(behind) >= RUNNERS_UP else NEVER
 

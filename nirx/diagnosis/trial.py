@@ -66,6 +66,7 @@ class Trial:
         target: the recorded node; traces: its recordings.
         lanes: candidates with the same operations.
         tallies: one per trace.
+        aside: whether v and i are left out of the bounds.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class Trial:
         traces: Sequence[Trace],
         tallies: Sequence[Tally],
         ops: NumpyOps,
+        aside: bool = False,
     ):
         self.target, self.lanes = target, tuple(lanes)
         self.traces, self.tallies = tuple(traces), tuple(tallies)
-        self.ops = ops
+        self.ops, self.aside = ops, aside
         self.time = 0
         self.length = len(traces[0].values)
         cut = self.lanes[0].cut
@@ -95,7 +97,7 @@ class Trial:
         self._keys = [self._key(trace) for trace in traces]
         self._state: Any = None
         self.bounds: list[Bound] = self._bounds()
-        """Per lane (spike mismatches, samples outside the tolerance): at least so many."""
+        """Per lane the scores of spikes, and of v and i: at least so much."""
 
     @property
     def finished(self) -> bool:
@@ -103,8 +105,9 @@ class Trial:
         return self.time >= self.length
 
     def _bounds(self) -> list[Bound]:
-        spikes = sum((t.wrong for t in self.tallies if t.trace.spikes), np.zeros(()))
-        samples = sum((t.wrong for t in self.tallies if not t.trace.spikes), np.zeros(()))
+        traces = [t for t in self.tallies if not (t.trace.spikes or self.aside)]
+        spikes = sum((t.score for t in self.tallies if t.trace.spikes), np.zeros(()))
+        samples = sum((t.score for t in traces), np.zeros(()))
         shape = self.tallies[0].wrong.shape
         spikes, samples = np.broadcast_to(spikes, shape), np.broadcast_to(samples, shape)
         return [

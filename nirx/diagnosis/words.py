@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from nirx.diagnosis.result import Candidate, Diagnosis, NodeDiagnosis
+import numpy as np
+
+from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis
 from nirx.printable import printable
 
 __all__ = ["best_text", "choices_text", "explanation", "open_text"]
@@ -50,6 +52,8 @@ RESET = ("reset", "reset_when")
 ASKED = "you asked for"
 ENOUGH = 0.9
 """Part of the spikes that has to be explained before a mechanism is told."""
+COARSE = 0.1
+"""Of a trace's largest magnitude: what is off by more was not merely recorded coarsely."""
 TOGETHER = {"reset": RESET, "reset_when": RESET, "max_spikes": ("spikes", "max_spikes")}
 
 
@@ -57,7 +61,11 @@ def explanation(diagnosis: Diagnosis) -> Iterator[str]:
     """Sentences, one line each: every node, then the graph as a whole."""
     asked = ASKED if diagnosis.given else "the default is"
     for node in diagnosis.nodes:
-        yield from _of_node(node, asked)
+        if diagnosis.explained and not node.best.explains_all:
+            yield _by_free_run(node, diagnosis.confirmed)
+            yield from _settled(node, asked, "as the free run has it: ")
+        else:
+            yield from _of_node(node, asked)
     differing = [c for c in diagnosis.confirmed if c.differing]
     if not differing:
         yield "a free run of the whole graph confirms it: every recording is reproduced"
@@ -79,19 +87,13 @@ def _of_node(node: NodeDiagnosis, you_asked: str) -> Iterator[str]:
             yield f"{name} differs first at {first}"
             return
         yield f"no candidate explains {name}; the best one fails first at {first}"
+        yield from _off(node, name)
+    nearest = "" if best.explains_all else "the best one so far: "
+    if node.by_spikes:
+        nearest = "by its spikes: "
     if best.shift:
-        yield f"the recording of {name} is {_time(best.shift)}"
-    possible = node.at_best_shift
-    settled = [n for n in best.changes if node.asked[n] not in possible[n]]
-    for names in dict.fromkeys(TOGETHER.get(n, (n,)) for n in settled):
-        certain = [n for n in names if n in settled or len(possible.get(n, ())) == 1]
-        found = {n: best.choices[n] for n in certain}
-        asked = {n: node.asked[n] for n in certain}
-        nearest = "" if best.explains_all else "the best one so far: "
-        yield (
-            f"{nearest}{name} {_phrase(found)} ({choices_text(found)}); "
-            f"{you_asked} {choices_text(asked)}"
-        )
+        yield f"{nearest}the recording of {name} is {_time(best.shift)}"
+    settled = yield from _settled(node, you_asked, nearest)
     if best.explains_all and not settled:
         does = "does what you asked for" if you_asked == ASKED else "does what the default says"
         yield f"{name} {does}" + (", as far as was recorded" * bool(node.open))
@@ -101,11 +103,68 @@ def _of_node(node: NodeDiagnosis, you_asked: str) -> Iterator[str]:
         yield f"the membrane of {name} is recorded as {best.scale:g}*v + {best.offset:g}"
     if node.silent:
         yield f"{name} never spikes: the recording says nothing about threshold and reset"
-    if open_text(node):
+    if node.settles and open_text(node):
         yield f"left open for {name}: " + "; ".join(open_text(node))
     if node.searched_with:
         others = ", ".join(printable(n) for n in node.searched_with)
         yield f"{name} shares its rule with {others}: not recorded, so searched together with it"
+
+
+def _settled(
+    node: NodeDiagnosis, you_asked: str, nearest: str
+) -> Generator[str, None, Sequence[str]]:
+    """What the best candidate changes that no other one at its shift has as asked for."""
+    name, best = printable(node.node), node.best
+    possible = node.at_best_shift
+    settled = [n for n in best.changes if node.asked[n] not in possible[n]]
+    for names in dict.fromkeys(TOGETHER.get(n, (n,)) for n in settled):
+        certain = [n for n in names if n in settled or len(possible.get(n, ())) == 1]
+        found = {n: best.choices[n] for n in certain}
+        asked = {n: node.asked[n] for n in certain}
+        yield (
+            f"{nearest}{name} {_phrase(found)} ({choices_text(found)}); "
+            f"{you_asked} {choices_text(asked)}"
+        )
+    return settled
+
+
+def _by_free_run(node: NodeDiagnosis, confirmed: Sequence[Confirmed]) -> str:
+    """What to say of a node that only the free run reproduces."""
+    first = printable(f"{node.best.first_divergence} (the recording against nirx)")
+    shifts = {c.shift: None for c in confirmed}
+    if list(shifts) == [0]:
+        why = "its input was not recorded exactly"
+    elif len(shifts) == 1:
+        why = f"its input was not recorded on time (every recording is {_time(next(iter(shifts)))})"
+    else:
+        each = "; ".join(f"{printable(c.key)} is {_time(c.shift)}" for c in confirmed)
+        why = f"its input was not recorded on time ({each})"
+    return (
+        f"driven by its recorded input {printable(node.node)} fails first at {first}, but the "
+        f"free run reproduces it: {why}"
+    )
+
+
+def _off(node: NodeDiagnosis, name: str) -> Iterator[str]:
+    """By how much v and i are off, and what may be done about it."""
+    best = node.best
+    if best.samples_within == best.samples:
+        return
+    judged = f"; {name} is judged by its spikes, which are all explained" * node.by_spikes
+    states = [key for key in node.recorded if key.endswith((".v", ".i"))]
+    what = " or ".join(map(printable, states or node.recorded))
+    yield f"{what} is off by up to {_coarse(best)}{judged}"
+
+
+def _coarse(best: Candidate) -> str:
+    """`"0.002 times the largest value; if it was recorded so coarsely, ..."`."""
+    if best.tolerance_needed > COARSE:
+        return f"{best.tolerance_needed:.2g} times the largest value"
+    wanted = float(np.format_float_scientific(1.1 * best.tolerance_needed, precision=1))
+    return (
+        f"{best.tolerance_needed:.2g} times the largest value; if it was recorded so coarsely, "
+        f"say so with tolerance={wanted:g} (--tolerance)"
+    )
 
 
 def _trouble(node: NodeDiagnosis, name: str) -> str:
@@ -124,6 +183,8 @@ def _trouble(node: NodeDiagnosis, name: str) -> str:
     return (
         f"no rule explains {name}: the best one explains {done:,} of {whole:,} {what}; "
         "is the input, the graph, the dt (--dt) or the unit right?"
+        + f" it is off by up to {_coarse(best)}"
+        * (what == "samples")
     )
 
 
@@ -141,7 +202,10 @@ def _alternatives(node: NodeDiagnosis, name: str) -> Iterator[str]:
     for shift, choices in node.alternatives.items():
         own = choices_text(node.changes(choices))
         does = f"with {own}" if own else "as asked for"
-        yield f"or: {name} {does}, its recording {_time(shift)}{printable(hint)}"
+        far = ""
+        if abs(shift) > node.max_shift:
+            far = f"; to search that far, say max_shift={abs(shift)} (--max-shift)"
+        yield f"or: {name} {does}, its recording {_time(shift)}{far}{printable(hint)}"
 
 
 def _time(shift: int) -> str:
