@@ -12,7 +12,7 @@ import numpy as np
 
 from nirx.assemble import dtype_name, load
 from nirx.backend import find_backend, from_nir
-from nirx.bridging.adapt import Change, adapt_graph
+from nirx.bridging.adapt import Adapted, Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
 from nirx.bridging.refusal import NotRepresentable
 from nirx.compare import TOLERANCE as COMPARED
@@ -82,8 +82,8 @@ class Move:
             as from `from_nir`, with the library's own neurons in it.
         graph: what the target computes, the discretization in its metadata; write it with
             `nirx.write`.
-        changes: what the target cannot represent and what took its place; empty unless
-            `adapt` was asked for.
+        changes: what the target cannot represent and what took its place; without `adapt`
+            only what gives the same spikes.
         source, target: names of the bridges; source is None for a graph.
         original: the graph as it came.
         schedule: of the original, with the discretization that the exact executor ran with.
@@ -193,7 +193,7 @@ def move(
     checked = "float64" if _all_have("float64", origin, target) else "float32"
     inputs = _inputs(original, schedule, xs, checked)
     try:
-        fit = adapt_graph(original, schedule, target.node_map, kind, strict=not adapt)
+        fit = adapt_graph(original, schedule, target.node_map, kind, not adapt, exactly=True)
     except NotRepresentable as refusal:
         if not adapt and (refusal.rule or refusal.node):
             raise refusal.with_hint("adapt=True (--adapt) takes it") from refusal
@@ -202,11 +202,14 @@ def move(
     if origin is not None:
         runs.append(_source_run(origin, own.model, schedule, checked))
     names = [place.name for place in schedule.nodes if place.type_name != "Input"]
-    run = _target_run(target, fit.graph, fit.discretization, checked, names)
+    places = {name: fit.moved.get(name, name) for name in names if fit.moved.get(name, name)}
+    run = _target_run(target, fit, checked, places)
     options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
     comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
     adapted = None
-    if fit.changes:
+    if any(not change.exact for change in fit.changes):
+        run = _target_run(target, fit, checked, {at: at for at in places.values()})
+        options["record"] = list(places.values())
         adapted = compare(
             fit.graph, inputs, [EXACT, run], discretization=fit.discretization, **options
         )
@@ -223,7 +226,7 @@ def move(
         comparison=comparison,
         adapted=adapted,
         silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
-        by_nirx=_left_to_nirx(fit.graph, schedule, target),
+        by_nirx=_left_to_nirx(original, schedule, target),
     )
 
 
@@ -287,17 +290,18 @@ def _source_run(bridge: Bridge, model: Any, schedule: Schedule, dtype: str) -> A
     return run
 
 
-def _target_run(
-    bridge: Bridge,
-    graph: nir.NIRGraph,
-    discretization: Discretization,
-    dtype: str,
-    names: list[str],
-) -> Any:
+def _target_run(bridge: Bridge, fit: Adapted, dtype: str, places: Mapping[str, str]) -> Any:
+    """What `compare` calls.
+
+    Arguments:
+        places: under which name to give what which node of the graph gave.
+    """
+
     def run(inputs: Mapping[str, np.ndarray]) -> Any:
-        options = {"node_map": bridge.node_map}
-        prepared = find_backend(bridge.backend).prepare(graph, discretization, dtype, **options)
-        return prepared(dict(inputs), None, names)
+        prepare = find_backend(bridge.backend).prepare
+        prepared = prepare(fit.graph, fit.discretization, dtype, node_map=bridge.node_map)
+        outputs, state, rows = prepared(dict(inputs), None, list(places.values()))
+        return outputs, state, {name: rows[at] for name, at in places.items()}
 
     run.__name__ = f"{bridge.name} (target)"
     return run

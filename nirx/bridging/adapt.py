@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import nir
 
 from nirx.assemble import call_builder
+from nirx.bridging.late import Form, late_graph, other_form
 from nirx.bridging.membrane import membrane_of
 from nirx.bridging.refusal import NotRepresentable
 from nirx.discretization import Discretization
@@ -17,7 +18,7 @@ from nirx.node_types import find_type
 from nirx.origin import node_at, rebuild_graph
 from nirx.paths import Path
 from nirx.rules import gather_rules
-from nirx.schedule import Schedule
+from nirx.schedule import Schedule, ScheduledNode
 from nirx.type_map import ABSENT, find_handler
 
 __all__ = ["Adapted", "Change", "adapt_graph"]
@@ -36,10 +37,12 @@ class Change:
     Arguments:
         node: path of the node.
         text: what was found, and the nearest that the library can represent.
+        exact: it is the same in another form: nothing that the network gives is another.
     """
 
     node: str
     text: str
+    exact: bool = False
 
     def __str__(self) -> str:
         return f"{self.node}: {self.text}"
@@ -52,11 +55,14 @@ class Adapted:
     Arguments:
         graph: its metadata carry the discretization.
         changes: what differs from the graph it was made of; empty if nothing does.
+        moved: node of that graph -> the node that gives its output here, where it is another;
+            an empty name where none does.
     """
 
     graph: nir.NIRGraph
     discretization: Discretization
     changes: tuple[Change, ...]
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 def adapt_graph(
@@ -65,6 +71,7 @@ def adapt_graph(
     node_map: Mapping[type, Any],
     dtype: str = "float32",
     strict: bool = True,
+    exactly: bool = False,
 ) -> Adapted:
     """The graph as a library can represent it.
 
@@ -73,6 +80,8 @@ def adapt_graph(
         node_map: of the library's bridge.
         strict: raise the first refusal instead of taking the nearest, unless that gives the
             same spikes.
+        exactly: where the library lacks an output from the old (or new) v, take the form with
+            a Delay (without it) that computes the same.
 
     **Raises**: `NotRepresentable` for a node that the library refuses: any with `strict`, else
     one for which it has nothing near.
@@ -81,34 +90,79 @@ def adapt_graph(
     rules: dict[Path, Discretization] = {}
     nodes: dict[Path, Any] = {}
     changes: list[Change] = []
+    moved: dict[str, str] = {}
     for place in schedule.nodes:
         node = node_at(graph, place.path)
         entry = find_type(type(node))
         if entry is None or entry.dynamics is None or not entry.dynamics.uses_dt:
             continue
-        rule = discretization.at(place.path)
+        own = _Fitting(graph, schedule, place, node, discretization.at(place.path))
         builder = find_handler(type(node), node_map)
         if builder is not ABSENT and builder is not None:
-            for _ in range(MOST_CHANGES):
-                try:
-                    call_builder(builder, node, rule, dtype, place.name)
-                    break
-                except NotRepresentable as refusal:
-                    alike = refusal.node is None and _same_spikes(node, rule, refusal.rule)
-                    final = refusal.rule is None and refusal.node is None
-                    if final or (strict and not alike):
-                        raise
-                    note = ALIKE if alike else refusal.expected
-                    changes.append(Change(place.name, f"{refusal.found}; {note}"))
-                    rule = refusal.rule or rule
-                    if refusal.node is not None:
-                        nodes[place.path] = node = refusal.node
-        rules[place.path] = rule
+            own.settle(builder, dtype, strict, exactly)
+        changes += own.changes
+        if own.node is not node:
+            nodes[place.path] = own.node
+        rules[place.path if own.form is None else own.form.path] = own.rule
+        if own.form is not None:
+            moved[place.name] = own.form.output
+            nodes |= own.form.delays
+            if own.form.path != place.path:
+                nodes[place.path] = late_graph(own.node, place, own.rule.dt)
     chosen = discretization
     if any(rule != discretization.at(path) for path, rule in rules.items()):
         chosen = gather_rules(rules) or discretization
-    own = with_discretization(rebuild_graph(graph, nodes), chosen)
-    return Adapted(own, chosen, tuple(changes))
+    fitted = with_discretization(rebuild_graph(graph, nodes), chosen)
+    return Adapted(fitted, chosen, tuple(changes), moved)
+
+
+@dataclass
+class _Fitting:
+    """A node on its way to what a library can represent.
+
+    Arguments:
+        node, rule: as they are by now.
+        form: the other form that it was given, if it was.
+    """
+
+    graph: nir.NIRGraph
+    schedule: Schedule
+    place: ScheduledNode
+    node: Any
+    rule: Discretization
+    form: Form | None = None
+    changes: list[Change] = field(default_factory=list)
+
+    def settle(self, builder: Any, dtype: str, strict: bool, exactly: bool) -> None:
+        """Give way until the builder takes it, or `NotRepresentable` is final."""
+        for _ in range(MOST_CHANGES):
+            try:
+                call_builder(builder, self.node, self.rule, dtype, self.place.name)
+                return
+            except NotRepresentable as refusal:
+                if not (exactly and self._takes_other_form(refusal)):
+                    self._give_way(refusal, strict)
+
+    def _takes_other_form(self, refusal: NotRepresentable) -> bool:
+        asked = refusal.rule is not None and refusal.rule.output != self.rule.output
+        if not asked or self.form is not None:
+            return False
+        form = other_form(self.graph, self.schedule, self.place, self.node, self.rule)
+        if form is None:
+            return False
+        self.form, self.rule = form, form.rule
+        self.changes.append(Change(self.place.name, form.text, exact=True))
+        return True
+
+    def _give_way(self, refusal: NotRepresentable, strict: bool) -> None:
+        alike = refusal.node is None and _same_spikes(self.node, self.rule, refusal.rule)
+        final = refusal.rule is None and refusal.node is None
+        if final or (strict and not alike):
+            raise refusal
+        note = ALIKE if alike else refusal.expected
+        self.changes.append(Change(self.place.name, f"{refusal.found}; {note}"))
+        self.rule = refusal.rule or self.rule
+        self.node = self.node if refusal.node is None else refusal.node
 
 
 def _same_spikes(node: Any, rule: Discretization, other: Discretization | None) -> bool:
@@ -117,6 +171,8 @@ def _same_spikes(node: Any, rule: Discretization, other: Discretization | None) 
     pair = {"same", "next-leaked"}
     if other is None or {rule.reset_when, other.reset_when} != pair or rule.output != "new":
         return False
+    if (other.output, other.reset) != (rule.output, rule.reset):
+        return False  # and to put the one's reset_when into the other could be no legal rule
     if replace(other, reset_when=rule.reset_when) != rule:
         return False
     own = membrane_of(node, rule)

@@ -96,7 +96,7 @@ def guess_bridge(model: Any) -> str:
     """
     packages = _packages(model)
     found = [name for name in bridge_names() if name not in PLAIN and _fits(name, packages)]
-    found = found or [name for name, package in PLAIN.items() if package in packages]
+    found = found or [name for name, package in (PLAIN | SILENT).items() if package in packages]
     if len(found) == 1:
         return found[0]
     if isinstance(model, type):
@@ -114,6 +114,10 @@ def guess_bridge(model: Any) -> str:
 PLAIN = {"torch": "torch", "jax": "equinox"}
 """Bridges of models without a neuron library, and the package that such a model comes from."""
 
+SILENT = {"slax": "flax.linen"}
+"""The same where a model makes its parts only while it is called, so that they do not tell what
+they are: the one bridge that such models have."""
+
 
 def _fits(name: str, packages: Mapping[str, None]) -> bool:
     package, _, backend = name.partition("-")  # "rockpool" is torch's, "rockpool-jax" JAX's
@@ -122,7 +126,8 @@ def _fits(name: str, packages: Mapping[str, None]) -> bool:
 
 
 def _packages(model: Any) -> dict[str, None]:
-    """The packages that a model's type and those of its parts come from, bases included."""
+    """The packages that a model's type and those of its parts come from, bases included, and the
+    packages in these."""
     found: dict[str, None] = {}
     seen: set[int] = set()
     work = [model]
@@ -132,7 +137,8 @@ def _packages(model: Any) -> dict[str, None]:
             continue
         seen.add(id(part))
         for base in type(part).__mro__:
-            found.setdefault(base.__module__.partition(".")[0])
+            names = base.__module__.split(".")
+            found |= {".".join(names[:length]): None for length in (1, 2)}
         if isinstance(part, Mapping):
             work += list(part.values())
         elif isinstance(part, list | tuple):

@@ -311,6 +311,49 @@ def test_other_resets_are_not_the_same_spikes(choices):
         adapt_graph(graph, nirx.schedule(graph, rule), TypeMap({nir.LIF: _resets_at_once}))
 
 
+def _puts_out(output):
+    def build(node, rule):
+        Limits("lib.N", ({"output": (output,)},)).require(rule)
+
+    return TypeMap({nir.LIF: build})
+
+
+OLD = replace(EULER, reset="subtract", reset_when="next", output="old")
+
+
+def _bits(graph, rule):
+    xs = 9 * np.random.default_rng(0).random((60, 2, 4))
+    ys, _ = nirx.from_nir(graph, "numpy", rule, "float64").run(xs)
+    assert ys.any()
+    return ys
+
+
+def test_a_late_output_is_a_delay_and_back():
+    graph = graph_of(neuron("LIF"))
+    with pytest.raises(NotRepresentable, match="output='old'"):
+        adapt_graph(graph, nirx.schedule(graph, OLD), _puts_out("new"))
+    late = adapt_graph(graph, nirx.schedule(graph, OLD), _puts_out("new"), exactly=True)
+    assert [(c.node, c.exact) for c in late.changes] == [("n", True)]
+    assert late.moved == {"n": "n/delay"}
+    np.testing.assert_array_equal(_bits(graph, OLD), _bits(late.graph, late.discretization))
+    schedule = nirx.schedule(late.graph, late.discretization)
+    back = adapt_graph(late.graph, schedule, _puts_out("old"), exactly=True)
+    assert back.moved == {"n/neuron": ""}
+    np.testing.assert_array_equal(_bits(graph, OLD), _bits(back.graph, back.discretization))
+    assert isinstance(graph.nodes["n"], nir.LIF)
+
+
+def test_a_late_output_in_a_cycle_or_after_a_loud_start_stays_refused():
+    looped = graph_of(neuron("LIF"))
+    looped.nodes["back"] = nir.Linear(np.eye(4))
+    looped.edges += [("n", "back"), ("back", "n")]
+    loud = graph_of(neuron("LIF"))
+    loud.nodes["n"].v_leak[...] = 9.0
+    for graph, rule in ((looped, OLD), (loud, replace(OLD, initial_v="leak"))):
+        with pytest.raises(NotRepresentable, match="output='old'"):
+            adapt_graph(graph, nirx.schedule(graph, rule), _puts_out("new"), exactly=True)
+
+
 def test_what_fits_is_not_changed():
     graph = graph_of(neuron("LIF"))
     found = adapt_graph(

@@ -230,12 +230,152 @@ def test_a_model_runs_layer_by_layer_as_its_graph(build):
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-6)
 
 
+class _Chain(brainstate.nn.Module):
+    """Layers whose names do not sort in the order of their calls."""
+
+    def __init__(self, factor=None):
+        super().__init__()
+        self.factor = factor
+        self.z, self.y, self.b = _linear(5, 8), bp.LIF(8, tau=4 * u.ms), _linear(8, 3)
+        self.a = bp.LIF(3)
+
+    def update(self, x):
+        given = x if self.factor is None else self.factor * x
+        return self.a(self.b(self.y(self.z(given))))
+
+
+class _Nested(_Chain):
+    def __init__(self):
+        super().__init__()
+        self.z = brainstate.nn.Sequential(self.z)
+
+
+@pytest.mark.parametrize("build", [_Chain, _Nested, lambda: _Chain(2.0)])
+def test_the_input_has_the_shape_that_the_first_call_reads(build):
+    with brainstate.environ.context(dt=DT * u.ms):
+        graph = BRIDGE.export(build())
+    assert nirx.schedule(graph).shapes["input"] == ((5,), (5,))
+
+
+class _Reshaped(_Chain):
+    def update(self, x):
+        return super().update(x.reshape(2, -1).sum(0))
+
+
+def test_an_input_whose_shape_nothing_tells_is_asked_for():
+    refused = pytest.raises(nirx.InputError, match=r"nothing tells .*pass input_shape=")
+    with brainstate.environ.context(dt=DT * u.ms), refused:
+        BRIDGE.export(_Reshaped())
+
+
+def test_what_the_models_own_code_raises_says_so():
+    with brainstate.environ.context(dt=DT * u.ms):
+        with pytest.raises(
+            nirx.InputError, match=r"_Chain: .*shape \(7,\) fails .*input_shape="
+        ) as e:
+            BRIDGE.export(_Chain(), 7)
+        assert isinstance(e.value.__cause__, Exception)
+        with pytest.raises(nirx.InputError, match=r"_Chain: .*shape \(4, 7\) fails"):
+            BRIDGE.run(_Chain(), np.zeros((2, 4, 7)), "float32")
+
+
+def _dropped():
+    return brainstate.nn.Sequential(_linear(5, 8), bp.LIF(8), brainstate.nn.Dropout(0.5))
+
+
+@pytest.mark.parametrize("said", [{}, {"fit": False}])
+def test_dropout_is_nothing_where_nobody_trains(said):
+    with brainstate.environ.context(dt=DT * u.ms, **said):
+        model = _dropped()
+        graph = BRIDGE.export(model)
+        own = BRIDGE.run(model, drive(20), "float64")
+    assert own["output"].any()
+    assert_same_steps(graph, drive(20), {"layers.1": own["output"]}, busy=False)
+
+
+def test_dropout_in_training_is_refused():
+    text = r"layers.2: Dropout.*set\(fit=False\)"
+    refused = pytest.raises(nirx.UnsupportedError, match=text)
+    with brainstate.environ.context(dt=DT * u.ms, fit=True), refused:
+        BRIDGE.export(_dropped())
+
+
+ZERO = braintools.init.Constant(0.0)
+
+
+def _read_out():
+    readout = bp.Expon(3, tau=np.linspace(2, 9, 3) * u.ms, g_initializer=ZERO)
+    return brainstate.nn.Sequential(
+        _linear(5, 30), bp.LIF(30), brainstate.nn.Linear(30, 3), readout
+    )
+
+
+def test_an_expon_is_an_li_that_takes_in_all_of_its_input():
+    xs = drive(100)
+    with brainstate.environ.context(dt=DT * u.ms):
+        model = _read_out()
+        graph = BRIDGE.export(model)
+        own = BRIDGE.run(model, xs, "float64")
+    node = graph.nodes["layers.3"]
+    assert isinstance(node, nir.LI)
+    np.testing.assert_allclose(node.tau, np.linspace(2e-3, 9e-3, 3), rtol=1e-6)
+    theirs = own.pop("output")
+    assert np.abs(theirs).max() > 0.1
+    assert_same_steps(graph, xs, {**own, "layers.3": theirs}, busy=False)
+
+
+class _Projected(brainstate.nn.Module):
+    """A network as brainpy's tutorials write it: projections align their synapses with the
+    neurons behind them, which are asked for the spikes of the step before."""
+
+    def __init__(self, unit, merged, recurrent=True):
+        super().__init__()
+        size = 12 if recurrent else 5
+        self.recurrent = recurrent
+        self.fc, self.lif, self.out = _linear(5, 12), bp.LIF(12), bp.LeakyRateReadout(12, 3)
+        comm = brainstate.nn.Linear(
+            size, 12, w_init=braintools.init.KaimingNormal(scale=9.0, unit=unit), b_init=None
+        )
+        syn, out = bp.Expon, bp.CUBA
+        options = {"tau": 4 * u.ms, "g_initializer": braintools.init.Constant(0.0 * unit)}
+        scale = {"scale": 1.0 if unit == u.mA else 1.0 * u.volt}
+        parts = (
+            {"syn": syn.desc(12, **options), "out": out.desc(**scale)}
+            if merged
+            else {"syn": syn(12, **options), "out": out(**scale)}
+        )
+        self.proj = bp.AlignPostProj(comm=comm, post=self.lif, **parts)
+
+    def update(self, x):
+        self.proj(self.lif.get_spike() if self.recurrent else x)
+        return self.out(self.lif(self.fc(x)))
+
+
+PROJECTED = [(u.mA, False, False), (u.mA, False, True), (u.mA, True, True), (u.mS, False, True)]
+
+
+@pytest.mark.parametrize(("unit", "merged", "recurrent"), PROJECTED)
+def test_projections_carry_spikes_through_their_synapse(unit, merged, recurrent):
+    xs = drive(100)
+    brainstate.random.seed(1)
+    with brainstate.environ.context(dt=DT * u.ms):
+        model = _Projected(unit, merged, recurrent)
+        graph = BRIDGE.export(model, None if recurrent else 5)
+        own = BRIDGE.run(model, xs, "float64")
+    assert sum(isinstance(node, nir.LI) for node in graph.nodes.values()) == 1
+    assert_same_steps(graph, xs, {"lif": own["lif"]})
+    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs)
+    np.testing.assert_allclose(own["output"], ours, rtol=0, atol=1e-6)
+
+
 UNKNOWN = [
     (lambda: bp.LIFRef(4), "LIFRef keeps a refractory time.*nearest is a LIF"),
     (lambda: bp.ALIF(4), "ALIF has dynamics of its own"),
     (lambda: bp.LIF(4, V_initializer=braintools.init.Constant(0.5 * u.mV)), "a V_initializer"),
     (lambda: bp.LIF(4, V_th=-1 * u.mV), "V_th <= V_reset"),
     (lambda: bp.LIF(4, spk_fun=jax.nn.sigmoid), "spk_fun that is no step"),
+    (lambda: bp.Expon(4, g_initializer=braintools.init.Constant(0.5)), "Expon with a g_init"),
+    (lambda: bp.DualExpon(4), "DualExpon by itself has no NIR node; Expon has one"),
 ]
 
 

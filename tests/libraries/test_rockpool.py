@@ -26,6 +26,7 @@ from rockpool.nn.modules.torch import (
     LIFNeuronTorch,
     LIFTorch,
     LinearTorch,
+    TimeStepDropout,
     TorchModule,
 )
 from rockpool.nn.modules.torch.lif_torch import PeriodicExponential
@@ -33,6 +34,7 @@ from rockpool.nn.modules.torch.nir import (
     _convert_nir_to_rockpool,
     _extract_rockpool_module,
 )
+from rockpool.nn.networks import SynNet
 
 from nirx_torch.bridges.rockpool import BRIDGE
 
@@ -293,6 +295,54 @@ def test_a_model_runs_in_nirx_as_in_rockpool(build):
         np.testing.assert_array_equal(theirs[key], again[key])
         np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-3, err_msg=key)
     np.testing.assert_allclose(theirs["output"], ys, rtol=0, atol=1e-3)
+
+
+def syn_net(**options):
+    torch.manual_seed(0)
+    return SynNet(3, 5, size_hidden_layers=[12], time_constants_per_layer=[2], **options)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("options", [{}, {"p_dropout": 0.4}, {"output": "vmem", "p_dropout": 0.4}])
+def test_a_syn_net_is_its_chain(options):
+    model, xs = syn_net(**options).eval(), (4 * drive(60)).astype(np.float32)
+    graph, theirs = BRIDGE.export(model, None), BRIDGE.run(model, xs, "float32")
+    last = nir.CubaLI if "output" in options else nir.CubaLIF
+    assert type(graph.nodes["out_neurons"]) is last
+    with torch.no_grad():
+        y, _, _ = model.reset_state()(torch.from_numpy(xs).movedim(0, 1))
+    np.testing.assert_array_equal(y.movedim(1, 0), theirs["output"])
+    assert theirs["output"].any()
+    keys = [key for key in theirs if key in graph.nodes]
+    assert {"0_linear", "0_neurons", "out_linear", "output"} <= set(keys)
+    _, _, ours = nirx.from_nir(graph, "numpy").run(xs, record=keys)
+    for key in keys:
+        np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-4, err_msg=key)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_dropout_of_time_steps_is_nothing_in_eval_mode():
+    model = linear_and(TimeStepDropout((30,)), LIFTorch((30,))).eval()
+    assert not any("Dropout" in name for name in BRIDGE.export(model, None).nodes)
+    with pytest.raises(nirx.UnsupportedError, match=r"1_TimeStepDropout: .*call eval\(\)"):
+        BRIDGE.export(model.train(), None)
+    with pytest.raises(nirx.UnsupportedError, match=r"0_dropout: .*call eval\(\)"):
+        BRIDGE.export(syn_net(p_dropout=0.4), None)
+
+
+def test_a_dropout_in_a_module_of_ones_own_is_nothing_in_eval_mode():
+    model = Dropped().eval()
+    assert set(BRIDGE.export(model, None).nodes) == {"input", "fc", "lif", "output"}
+
+
+class Dropped(Own):
+    def __init__(self):
+        super().__init__()
+        self.drop = TimeStepDropout((10,))
+
+    def forward(self, x):
+        y, _, _ = self.drop(super().forward(x))
+        return y
 
 
 # Its own functions for NIR. When one of these fails, Rockpool has mended it: change the notes.

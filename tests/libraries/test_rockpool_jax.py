@@ -191,6 +191,13 @@ def test_rockpool_drops_recurrent_weights_from_its_graph():
     assert BRIDGE.export(cell).nodes["lifjax"].nodes["recurrent"].weight.any()
 
 
+def test_what_the_models_own_code_raises_says_so():
+    model = Sequential(LinearJax((5, 30)), LIFJax(30))
+    with pytest.raises(nirx.InputError, match=r"JaxSequential: .*shape \(4, 2, 7\) fails") as e:
+        BRIDGE.run(model, np.zeros((2, 4, 7)), "float32")
+    assert isinstance(e.value.__cause__, Exception)
+
+
 UNKNOWN = [
     (lambda: LIFJax(4, noise_std=0.1), "noise_std=0.1"),
     (lambda: LIFJax((8, 4)), "2 synapses"),

@@ -19,6 +19,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 import nirx_jax  # noqa: E402
+from nirx.bridging.bridge import guess_bridge  # noqa: E402
 from nirx_jax.bridges.slax import BRIDGE  # noqa: E402
 
 KEY = jax.random.PRNGKey(0)
@@ -175,7 +176,7 @@ def test_the_model_inside_an_rnn_is_found():
     xs = drive(50).astype("float32")
     rnn = slax.RNN(slax.connect(_layers()))
     variables = rnn.init(KEY, jnp.asarray(xs))
-    graph = BRIDGE.export((rnn, variables), None)
+    graph = BRIDGE.export((rnn, {"params": variables["params"]}), None)
     ours, _ = nirx.from_nir(graph, "numpy", dtype="float32").run(xs)
     fresh = {k: v if k == "params" else _zeros(v) for k, v in variables.items()}
     theirs = rnn.apply(fresh, jnp.asarray(xs), mutable=["carry"])
@@ -185,6 +186,84 @@ def test_the_model_inside_an_rnn_is_found():
 
 def _zeros(tree):
     return jax.tree.map(jnp.zeros_like, tree)
+
+
+def _parameters(module, x):
+    return {"params": module.init(KEY, x)["params"]}
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_module_of_ones_own_is_known_for_slax(bound):
+    x = jnp.ones((1, 5))
+    given = _bound(_Own(), x) if bound else (_Own(), _parameters(_Own(), x))
+    assert guess_bridge(given) == "slax"
+    moved = nirx.move(given, "torch")
+    assert moved.source == "slax"
+    assert moved.fidelity != "different"
+
+
+def test_a_module_without_its_variables_is_asked_for_them():
+    with pytest.raises(nirx.InputError, match=r"a _Own; .*module.bind\(variables\)"):
+        nirx.move(_Own(), "torch")
+
+
+class _Normed(nn.Module):
+    """Both places where linen takes the choice from."""
+
+    now: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        x = slax.LIF()(nn.BatchNorm(use_running_average=self.now)(nn.Dense(8)(x)))
+        return nn.BatchNorm(use_scale=False, use_bias=False)(nn.Dense(3)(x), self.now)
+
+
+def _normed(now=True):
+    module = _Normed(now)
+    x = jnp.ones((1, 5))
+    variables = module.init(KEY, x)
+    rows = np.random.default_rng(0)
+    drawn = {
+        name: jax.tree.map(lambda a: rows.uniform(0.5, 1.5, a.shape).astype("float32"), part)
+        for name, part in variables.items()
+        if name != "carry"
+    }
+    return module, drawn
+
+
+def test_batch_norm_with_its_running_statistics_is_an_affine():
+    model = _normed()
+    xs = drive(100).astype("float32")
+    graph = BRIDGE.export(model, None)
+    own = BRIDGE.run(model, xs, "float64")
+    theirs = own.pop("output")
+    assert {"BatchNorm_0", "BatchNorm_1"} <= set(own) <= set(graph.nodes)
+    assert_same_steps(graph, xs, own, busy=False)
+    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs.astype("float64"))
+    np.testing.assert_allclose(theirs, ours, atol=1e-6)
+
+
+def test_batch_norm_in_training_is_refused():
+    with pytest.raises(nirx.UnsupportedError, match=r"BatchNorm_0: .*use_running_average=True"):
+        BRIDGE.export(_normed(False), None)
+
+
+def test_a_carry_that_plays_no_part_is_named():
+    module = slax.connect([nn.Dense(4), slax.LIF()])
+    variables = module.init(KEY, jnp.full((1, 5), 0.5))
+    with pytest.warns(UserWarning, match='the collection "carry" .* is left out') as seen:
+        graph = BRIDGE.export((module, variables), None)
+    assert len(seen) == 1
+    assert nirx.same_graph(graph, BRIDGE.export((module, {"params": variables["params"]}), None))
+
+
+def test_what_the_models_own_code_raises_says_so():
+    model = _Own(), _parameters(_Own(), jnp.ones((1, 5)))
+    with pytest.raises(nirx.InputError, match=r"_Own: .*shape \(7,\) fails .*input_shape=") as e:
+        BRIDGE.export(model, (7,))
+    assert isinstance(e.value.__cause__, Exception)
+    with pytest.raises(nirx.InputError, match=r"_Own: .*shape \(4, 7\) fails"):
+        BRIDGE.run(model, np.zeros((2, 4, 7)), "float32")
 
 
 UNKNOWN = [
@@ -198,14 +277,14 @@ UNKNOWN = [
 @pytest.mark.parametrize(("cell", "text"), UNKNOWN)
 def test_what_nir_cannot_say_is_refused_by_name(cell, text):
     model = slax.connect([nn.Dense(5), cell])
-    variables = model.init(KEY, jnp.ones((1, 5)))
+    variables = {"params": model.init(KEY, jnp.ones((1, 5))).get("params", {})}
     with pytest.raises(nirx.UnsupportedError, match=f"chain_1: .*{text}"):
         BRIDGE.export((model, variables), (5,))
 
 
 def test_a_convolution_is_refused_by_name():
     model = slax.connect([nn.Conv(3, (3, 3)), slax.LIF()])
-    variables = model.init(KEY, jnp.ones((1, 4, 4, 2)))
+    variables = {"params": model.init(KEY, jnp.ones((1, 4, 4, 2)))["params"]}
     with pytest.raises(nirx.UnsupportedError, match=r"chain_0: .*channels last"):
         BRIDGE.export((model, variables), (4, 4, 2))
 

@@ -237,6 +237,67 @@ def test_what_nir_cannot_say_is_refused_by_name(layer, text):
         BRIDGE.export(sn.Sequential(nnx.Linear(5, 4, rngs=R), layer), (5,))
 
 
+class _Threaded(nnx.Module):
+    """As spyx documents it: whatever has `initial_state` and a call of (x, state) runs."""
+
+    def __init__(self):
+        rngs = nnx.Rngs(2)
+        self.body = sn.Sequential(nnx.Linear(12, 12, rngs=rngs), sn.RLIF((12,), rngs=rngs))
+        self.zero = nnx.Linear(5, 12, rngs=rngs)  # called first, and last by name
+        self.lif = sn.LIF((12,), threshold=0.5, rngs=rngs)
+        self.heads = nnx.List([nnx.Linear(12, 3, rngs=rngs), sn.LI((3,), rngs=rngs)])
+
+    def initial_state(self, batch_size):
+        parts = {"lif": self.lif, "body": self.body, "li": self.heads[1]}
+        return {name: part.initial_state(batch_size) for name, part in parts.items()}
+
+    def __call__(self, x, state):
+        new = {}
+        z, new["lif"] = self.lif(self.zero(x), state["lif"])
+        y, new["body"] = self.body(z, state["body"])
+        y, new["li"] = self.heads[1](self.heads[0](y + z), state["li"])
+        return y, new
+
+
+def test_a_module_of_ones_own_that_hands_states_through_is_traced():
+    xs, model = drive(200), _Threaded()
+    before = copy.deepcopy(nnx.state(model))
+    graph = BRIDGE.export(model)
+    own = BRIDGE.run(model, xs, "float64")
+    theirs = own.pop("output")
+    assert {"zero", "lif", "body.layers.1/delay", "heads.0", "heads.1"} <= set(own)
+    assert_same_steps(graph, xs, own, busy=False)
+    assert own["lif"].any()
+    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-9)
+    whole, _ = sn.run(model, jnp.asarray(xs, "float32"))
+    np.testing.assert_allclose(theirs, whole, rtol=0, atol=1e-3)
+    assert nirx.same_graph(graph, BRIDGE.export(model, 5))
+    jax.tree.map(np.testing.assert_array_equal, before, nnx.state(model))
+
+
+def test_what_the_models_own_code_raises_says_so():
+    with pytest.raises(
+        nirx.InputError, match=r"_Threaded: .*shape \(7,\) fails .*input_shape="
+    ) as e:
+        BRIDGE.export(_Threaded(), (7,))
+    assert isinstance(e.value.__cause__, Exception)
+    for model in (_Threaded(), _dense()):
+        with pytest.raises(nirx.InputError, match=r": .*shape \(4, 7\) fails"):
+            BRIDGE.run(model, np.zeros((2, 4, 7)), "float32")
+
+
+class _Convolved(_Threaded):
+    def __init__(self):
+        super().__init__()
+        self.zero = nnx.Conv(2, 4, (3, 3), rngs=R)
+
+
+def test_channels_in_a_module_of_ones_own_are_refused():
+    with pytest.raises(nirx.UnsupportedError, match=r"zero: .*channels last.*Sequential"):
+        BRIDGE.export(_Convolved(), (2, 8, 8))
+
+
 class _Own(nnx.Module):
     pass
 

@@ -27,11 +27,21 @@ import numpy as np
 
 from nirx.bridging.bridge import Bridge
 from nirx.errors import InputError, UnsupportedError
+from nirx.ops import Shape
 from nirx.presets import PRESETS
-from nirx.type_map import ABSENT, find_handler
 from nirx_jax.bridges.brainpy_layers import MODULE_MAP
+from nirx_jax.bridges.brainpy_modules import (
+    Asked,
+    Replaced,
+    State,
+    layers_of,
+    read_state,
+    write_state,
+)
 from nirx_jax.bridges.brainpy_neurons import NODE_MAP
 from nirx_jax.bridges.brainpy_units import plain, unit_of
+from nirx_jax.bridges.calling import calling
+from nirx_jax.bridges.probing import probed_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
 from nirx_jax.exporters import Exporters
@@ -40,7 +50,8 @@ from nirx_jax.to_nir import to_nir
 
 __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
 
-State = dict[Any, Any]
+SPIKES = ".spikes"
+"""Behind a neuron's name, in the state of a step: what it gave in the step before."""
 
 
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
@@ -48,22 +59,29 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     if isinstance(model, Net):
         return to_nir(model, MODULE_MAP)
     own = _copied(model)
-    given = getattr(model, "in_size", None) if input_shape is None else input_shape
-    if given is None:
-        given = _first_size(model)
-    shape = tuple(int(n) for n in np.atleast_1d(given))
+    _require_no_dropout(own)
     exporters = Exporters(MODULE_MAP, None)
-    for name, layer in _layers(own):  # brainstate hides what is raised inside a call
+    for name, layer in layers_of(own):  # a refusal comes before any fault of the model's call
         exporters.node_of(layer, name)
+    shape = _input_shape(own, input_shape)
     brainstate.nn.init_all_states(own)
 
-    def step(call: Callable[..., Any], x: Any, state: State) -> tuple[Any, State]:
-        _write(own, state)
-        with _Replaced(own, lambda name, layer, run: _traced(call, name, layer, run)):
-            y = plain(_called(own, x))
-        return y, _read(own)
+    cells = {n: c for n, c in layers_of(own) if isinstance(c, brainpy.state.Neuron)}
 
-    return traced_graph(MODULE_MAP, type(model).__name__, step, _read(own), shape)
+    def step(call: Callable[..., Any], x: Any, state: State) -> tuple[Any, State]:
+        write_state(own, state)
+        spikes = {name: state[name + SPIKES] for name in cells}
+
+        def tap(name: str, layer: Any, run: Any) -> Any:
+            update = _traced(call, name, layer, run)
+            return update if name not in cells else _kept(update, name, spikes)
+
+        with Replaced(own, tap), Asked(cells, spikes):
+            y = plain(_called(own, x))
+        return y, read_state(own) | {name + SPIKES: z for name, z in spikes.items()}
+
+    before = {name + SPIKES: jnp.zeros(cell.varshape) for name, cell in cells.items()}
+    return traced_graph(MODULE_MAP, type(model).__name__, step, read_state(own) | before, shape)
 
 
 def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
@@ -75,7 +93,7 @@ def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
 
         def step(x: Any, state: State) -> tuple[Any, State]:
             rows: dict[str, Any] = {}
-            _write(own, state)
+            write_state(own, state)
 
             def tap(name: str, layer: Any, run: Any) -> Any:
                 def update(*args: Any) -> Any:
@@ -85,17 +103,19 @@ def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
 
                 return update
 
-            with _Replaced(own, tap):
+            with Replaced(own, tap):
                 rows[OUTPUT] = plain(_called(own, x))
-            return rows, _read(own)
+            return rows, read_state(own)
 
-        return run_scan(step, _read(own), given)
+        with calling(model, given.shape[1:]):
+            return run_scan(step, read_state(own), given)
 
 
 def _called(model: Any, x: Any) -> Any:
     """One step. A neuron alone takes its input as a current, or at its synapse."""
     if not isinstance(model, brainpy.state.Neuron) or unit_of(model.V_th) is None:
-        return model(x)
+        with brainstate.environ.context(fit=_fits()):
+            return model(x)
     if not isinstance(model, brainpy.state.CubaLIF):
         return model(x * u.mamp)
     model.add_delta_input("x", x * u.mamp)
@@ -106,21 +126,21 @@ def _traced(call: Callable[..., Any], name: str, layer: Any, run: Any) -> Any:
     """A layer's update with its own code behind a `Call`."""
 
     def update(*args: Any) -> Any:
-        neuron = isinstance(layer, brainpy.state.Neuron)
-        x, give = _input(layer, *args) if neuron else (args[0], run)
+        fed = isinstance(layer, brainpy.state.Neuron | brainpy.state.Expon)
+        x, give = _input(layer, *args) if fed else (args[0], run)
         unit, units = unit_of(x), {}
 
         def alone(x: Any, state: Any = None) -> Any:
             if state is not None:
-                _write(layer, state)
+                write_state(layer, state)
             y = give(x if unit is None else x * unit)
             units["y"] = unit_of(y)
-            return plain(y) if state is None else (plain(y), _read(layer))
+            return plain(y) if state is None else (plain(y), read_state(layer))
 
-        before = _read(layer)
+        before = read_state(layer)
         if before:
             y, after = call(name, StatefulCall(layer, alone), plain(x), before)
-            _write(layer, after)
+            write_state(layer, after)
         else:
             y = call(name, Call(layer, alone), plain(x))
         return y if units["y"] is None else y * units["y"]
@@ -131,6 +151,14 @@ def _traced(call: Callable[..., Any], name: str, layer: Any, run: Any) -> Any:
 def _input(cell: Any, *args: Any) -> tuple[Any, Any]:
     """What flows into a neuron in this step, and its update from that alone."""
     update = type(cell).update
+    if isinstance(cell, brainpy.state.Expon):
+        if cell.current_inputs:
+            raise UnsupportedError(
+                "an Expon with a current into it has no NIR node; call it with its input, or use "
+                "add_delta_input"
+            )
+        x = args[0] if args else u.math.zeros_like(cell.g.value)
+        return cell.sum_delta_inputs(x), lambda x: update(cell, x)
     current = bool(cell.current_inputs) or bool(args)
     if isinstance(cell, brainpy.state.CubaLIF):
         if current:
@@ -153,60 +181,19 @@ def _input(cell: Any, *args: Any) -> tuple[Any, Any]:
     return cell.sum_current_inputs(x, cell.V.value), lambda x: update(cell, x)
 
 
-class _Replaced:
-    """The updates of all mapped modules replaced, for as long as it is entered."""
+def _kept(update: Any, name: str, spikes: dict[str, Any]) -> Any:
+    """An update that puts what it gives under a name."""
 
-    def __init__(self, model: Any, make: Callable[[str, Any, Any], Any]):
-        self.layers = _layers(model)
-        self.make = make
+    def keep(*args: Any) -> Any:
+        spikes[name] = y = update(*args)
+        return y
 
-    def __enter__(self) -> None:
-        for name, layer in self.layers:
-            object.__setattr__(layer, "update", self.make(name, layer, layer.update))
-
-    def __exit__(self, *error: object) -> None:
-        for _, layer in self.layers:
-            object.__delattr__(layer, "update")
-
-
-def _layers(model: Any) -> list[tuple[str, Any]]:
-    """The outermost mapped modules by their names in the graph."""
-    found: list[tuple[Any, Any]] = []
-    for path, part in sorted(model.nodes().items(), key=lambda item: len(item[0])):
-        below = any(path[: len(other)] == other for other, _ in found)
-        if not below and find_handler(type(part), MODULE_MAP) is not ABSENT:
-            found.append((path, part))
-    kind = type(model).__name__.lower()
-    return [(".".join(map(str, path)) or kind, part) for path, part in found]
+    return keep
 
 
 def _leaf_name(name: str, layer: Any) -> str:
     readout = isinstance(layer, brainpy.state.LeakyRateReadout)
     return f"{name}/li" if readout else name
-
-
-def _read(model: Any) -> State:
-    """The state of a module, without its parameters."""
-    states = model.states().items()
-    return {
-        ".".join(map(str, path)): plain(s.value)
-        for path, s in states
-        if not isinstance(s, brainstate.ParamState)
-    }
-
-
-def _write(model: Any, state: State) -> None:
-    """Give a module states with these values: new ones, since brainstate keeps a State from
-    being written in a trace that it was not made in."""
-    for path, own in model.states().items():
-        name = ".".join(map(str, path))
-        if name in state:
-            unit = unit_of(own.value)
-            parent = model
-            for key in path[:-1]:
-                parent = getattr(parent, key) if isinstance(key, str) else parent[key]
-            value = state[name] if unit is None else state[name] * unit
-            setattr(parent, path[-1], type(own)(value))
 
 
 def _copied(model: Any) -> Any:
@@ -215,12 +202,59 @@ def _copied(model: Any) -> Any:
     return copy.deepcopy(model)
 
 
-def _first_size(model: Any) -> Any:
-    for _, layer in _layers(model):
-        size = getattr(layer, "in_size", None)
-        if size is not None:
-            return size
-    raise InputError("nothing tells the shape of the input; pass input_shape=")
+def _input_shape(model: Any, given: Any) -> tuple[int, ...]:
+    """Of one sample: what the caller says, the model, or the layer that its input goes into."""
+    if given is None:
+        given = getattr(model, "in_size", None)
+    if given is None:
+        given = _probed(model)
+    return tuple(int(n) for n in np.atleast_1d(given))
+
+
+def _probed(model: Any) -> Shape:
+    sizes = [getattr(layer, "in_size", None) for _, layer in layers_of(model)]
+
+    def read_by(x: Any) -> Shape | None:
+        own, read = copy.deepcopy(model), []
+
+        def look(name: str, layer: Any, run: Any) -> Any:
+            def update(*args: Any) -> Any:
+                if args and args[0] is x:
+                    read.append(tuple(np.atleast_1d(layer.in_size)))
+                    raise _Read
+                return run(*args)
+
+            return update
+
+        brainstate.nn.init_all_states(own)
+        try:
+            with Replaced(own, look):
+                _called(own, x)
+        except Exception:  # the library may put an error of its own around `_Read`
+            if not read:
+                raise
+        return read[0] if read else None
+
+    return probed_shape([tuple(np.atleast_1d(n)) for n in sizes if n is not None], read_by)
+
+
+class _Read(Exception):
+    """The input has come to a layer; what follows does not matter."""
+
+
+def _require_no_dropout(model: Any) -> None:
+    for path, part in model.nodes().items():
+        kind = type(part).__name__
+        if _fits() and "Dropout" in kind and getattr(part, "prob", 1.0) < 1:
+            raise UnsupportedError(
+                f"{'.'.join(map(str, path)) or kind}: {kind} is random in training; use "
+                "brainstate.environ.set(fit=False) for the export"
+            )
+
+
+def _fits() -> bool:
+    """Whether the environment says that the model is being trained; it need not say anything."""
+    return bool(brainstate.environ.get("fit", False))
 
 
 BRIDGE = Bridge(

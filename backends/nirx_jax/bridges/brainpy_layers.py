@@ -14,6 +14,7 @@ from typing import Any
 
 import brainpy
 import brainstate
+import braintools
 import jax
 import jax.numpy as jnp
 import nir
@@ -114,10 +115,25 @@ def _other(cell: Any) -> nir.NIRNode:
     raise UnsupportedError(f"{kind} {why}, which no NIR node has; the nearest is a LIF")
 
 
+@MODULE_MAP.register(bp.Expon)
+def _expon(cell: Any) -> nir.NIRNode:
+    """It decays and then takes in its input, all of it."""
+    rule = replace(PRESETS["brainpy.LeakyRateReadout"], dt=_dt())
+    keep, _ = kept(_spread(cell.tau, cell), rule.dt)
+    start = _spread(braintools.init.param(cell.g_initializer, cell.varshape), cell)
+    if start.any():
+        raise refused("Expon", "a g_initializer that is not 0", "NIR's LI starts at 0")
+    zero = np.zeros_like(keep)
+    return with_rule(
+        neuron_node(Membrane(keep, zero + 1, zero, zero, zero, zero), rule, False), rule
+    )
+
+
 @MODULE_MAP.register(bp.Synapse)
 def _synapse(cell: Any) -> nir.NIRNode:
     raise UnsupportedError(
-        f"{type(cell).__name__} by itself has no NIR node; a CubaLIF has an exponential synapse"
+        f"{type(cell).__name__} by itself has no NIR node; Expon has one, and a CubaLIF has an "
+        "exponential synapse"
     )
 
 

@@ -1,7 +1,8 @@
 """Units: brainpy's quantities as plain numbers, and back.
 
 NIR's numbers have no units. Here a time is in seconds, a voltage in millivolts, a current in
-milliamperes and a resistance in ohms, so that R*I is a voltage; numbers without units stay.
+milliamperes, a conductance in millisiemens and a resistance in ohms, so that R*I is a voltage;
+numbers without units stay.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
@@ -19,7 +20,7 @@ from nirx.errors import UnsupportedError
 
 __all__ = ["plain", "unit_of"]
 
-BASE = (u.second, u.mvolt, u.mamp, u.ohm)
+BASE = (u.second, u.mvolt, u.mamp, u.ohm, u.msiemens)
 
 
 def unit_of(value: Any) -> Any:
@@ -33,8 +34,8 @@ def unit_of(value: Any) -> Any:
         if value.dim == unit.dim:
             return unit
     raise UnsupportedError(
-        f"a quantity in {value.unit}; expected a time, a voltage, a current, a resistance, or a "
-        "number without unit"
+        f"a quantity in {value.unit}; expected a time, a voltage, a current, a resistance, a "
+        "conductance, or a number without unit"
     )
 
 

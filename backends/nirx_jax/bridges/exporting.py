@@ -15,6 +15,7 @@ from nirx.errors import InputError
 from nirx.exporting import settled
 from nirx.tracing.draft import Draft
 from nirx.type_map import TypeMap
+from nirx_jax.bridges.calling import calling
 from nirx_jax.exporters import Exporters
 from nirx_jax.jax_to_nir import jax_to_nir
 from nirx_jax.net import Net
@@ -43,7 +44,8 @@ def export_with(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir
             raise InputError(f"{kind}: pass input_shape= (of one sample, without batch and time)")
         shape = () if input_shape is None else tuple(np.atleast_1d(input_shape))
         example = jax.ShapeDtypeStruct(tuple(map(int, shape)), jax.numpy.zeros(()).dtype)
-        return jax_to_nir(model, example, module_map, None)
+        with calling(kind, example.shape):
+            return jax_to_nir(model, example, module_map, None)
     node = exporters.node_of(model, kind)
     if isinstance(node, nir.NIRGraph):
         return settled(node, None)

@@ -10,6 +10,7 @@ in "carry" where a layer is called with x alone.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,26 +21,35 @@ import jax.numpy as jnp
 import nir
 import numpy as np
 
-from nirx.errors import InputError
+from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
 
-__all__ = ["Model", "model_of", "run_model", "trace_model"]
+__all__ = ["Model", "model_of", "run_model", "trace_model", "warn_of_carry"]
 
 CARRY = "carry"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A module without its parameters, and these."""
+    """A module without its variables, and these.
+
+    Arguments:
+        variables: all but the carry: "params", and what else is learnt, as "batch_stats".
+    """
 
     module: nn.Module
-    params: Any
+    variables: dict[str, Any]
+
+    @property
+    def params(self) -> Any:
+        return self.variables.get("params", {})
 
     def apply(self, x: Any, carry: Any) -> tuple[Any, Any]:
         """One step: y and the new carry."""
-        variables = {"params": self.params, CARRY: carry}
+        variables = {**self.variables, CARRY: carry}
         # Not the module's own apply, of which slax makes one with one result or two.
         y, new = nn.Module.apply(self.module, variables, x, mutable=[CARRY])
         return y, new.get(CARRY, {})
@@ -47,12 +57,33 @@ class Model:
     def fresh(self, x: Any) -> Any:
         """The carry before the first step: slax's own is zero whatever it is initialised with."""
         init = nn.Module.init
-        shapes = jax.eval_shape(lambda key: init(self.module, key, x), jax.random.PRNGKey(0))
+        with calling(self.module, x.shape):
+            shapes = jax.eval_shape(lambda key: init(self.module, key, x), jax.random.PRNGKey(0))
         return jax.tree.map(lambda a: jnp.zeros(a.shape, x.dtype), dict(shapes.get(CARRY, {})))
 
 
 def model_of(model: Any) -> Model:
     """The model inside `slax.RNN`, if that is around it: one step without time."""
+    module, variables = _parts(model)
+    own = Model(module, {name: part for name, part in variables.items() if name != CARRY})
+    if "mdl" not in _in_rnn(own.params):
+        return own
+    inside = {name: _in_rnn(part)["mdl"] for name, part in own.variables.items() if _in_rnn(part)}
+    return Model(_inside(own), inside)
+
+
+def warn_of_carry(model: Any) -> None:
+    """Say so where a model brings a carry, which plays no part."""
+    _, variables = _parts(model)
+    if any(np.any(np.asarray(leaf)) for leaf in jax.tree.leaves(variables.get(CARRY, {}))):
+        warn_caller(
+            'the collection "carry" of the model\'s variables is left out: every run starts with '
+            "zeros, where init leaves a carry that has run a step; give "
+            '{"params": variables["params"]}'
+        )
+
+
+def _parts(model: Any) -> tuple[nn.Module, Any]:
     if isinstance(model, nn.Module) and model.scope is not None:
         module, variables = model.unbind()
     elif isinstance(model, tuple | list) and len(model) == 2 and isinstance(model[0], nn.Module):
@@ -62,9 +93,12 @@ def model_of(model: Any) -> Model:
             f"the model is a {type(model).__name__}; expected a linen module bound to its "
             "variables (module.bind(variables)), or the pair (module, variables)"
         )
-    own = Model(module, variables.get("params", {}))
-    rnn = own.params.get("rec_0", {}).get("RNN_", {}) if isinstance(own.params, dict) else {}
-    return Model(_inside(own), rnn["mdl"]) if "mdl" in rnn else own
+    return module, variables
+
+
+def _in_rnn(variables: Any) -> Any:
+    own = variables if isinstance(variables, dict) else {}
+    return own.get("rec_0", {}).get("RNN_", {})
 
 
 def _inside(model: Model) -> nn.Module:
@@ -103,8 +137,10 @@ def trace_model(module_map: TypeMap, model: Model, input_shape: tuple[int, ...])
             layer = context.module
             if inside or not _is_layer(module_map, context):
                 return following(*args, **kwargs)
-            own, (params, before) = layer.clone(parent=None, name=None), _variables(layer)
-            alone = Model(own, params)
+            x, said = _arguments(layer, args, kwargs)
+            own = layer.clone(parent=None, name=None, **said)  # what its call says counts too
+            variables, before = _variables(layer)
+            alone = Model(own, variables)
 
             def run(x: Any, state: Any = None) -> Any:
                 nonlocal inside
@@ -115,10 +151,10 @@ def trace_model(module_map: TypeMap, model: Model, input_shape: tuple[int, ...])
                     inside = False
                 return y if state is None else (y, after)
 
-            known = own.bind({"params": params})
+            known = own.bind(variables)
             if not before:
-                return call(_name(layer), Call(known, run), *args)
-            y, after = call(_name(layer), StatefulCall(known, run), *args, before)
+                return call(_name(layer), Call(known, run), x)
+            y, after = call(_name(layer), StatefulCall(known, run), x, before)
             for key, value in after.items():
                 layer.put_variable(CARRY, key, value)
             return y
@@ -136,8 +172,8 @@ def run_model(module_map: TypeMap, model: Model, xs: np.ndarray, dtype: str) -> 
         xs: [time, batch, *features].
     """
     with jax.enable_x64(dtype == "float64"):
-        params = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(dtype), model.params)
-        own, given = Model(model.module, params), jnp.asarray(np.array(xs, dtype))
+        learnt = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(dtype), model.variables)
+        own, given = Model(model.module, learnt), jnp.asarray(np.array(xs, dtype))
 
         def step(x: Any, carry: Any) -> Any:
             rows: dict[str, Any] = {}
@@ -152,7 +188,23 @@ def run_model(module_map: TypeMap, model: Model, xs: np.ndarray, dtype: str) -> 
                 y, carry = own.apply(x, carry)
             return {**rows, OUTPUT: y}, dict(carry)
 
-        return run_scan(step, own.fresh(given[0]), given)
+        fresh = own.fresh(given[0])
+        with calling(model.module, given.shape[1:]):
+            return run_scan(step, fresh, given)
+
+
+def _arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
+    """What a layer is called with: its input, and options that are fields of the layer too."""
+    bound = inspect.signature(layer.__call__).bind(*args, **kwargs).arguments
+    first, *rest = bound
+    said = {name: bound[name] for name in rest if bound[name] is not None}
+    other = [name for name in said if not hasattr(layer, name)]
+    if other:
+        raise UnsupportedError(
+            f"{_name(layer)}: a {type(layer).__name__} called with {', '.join(other)} has no NIR "
+            "node; call it with its input alone"
+        )
+    return bound[first], said
 
 
 def _is_layer(module_map: TypeMap, context: Any) -> bool:
@@ -164,7 +216,7 @@ def _name(layer: nn.Module) -> str:
     return ".".join(layer.path) or type(layer).__name__.lower()
 
 
-def _variables(layer: nn.Module) -> tuple[Any, dict[str, Any]]:
-    """Parameters and carry of a layer that is being called."""
-    own = layer.variables
-    return own.get("params", {}), dict(own.get(CARRY, {}))
+def _variables(layer: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a layer that is being called has learnt, and its carry."""
+    own = dict(layer.variables)
+    return own, dict(own.pop(CARRY, {}))

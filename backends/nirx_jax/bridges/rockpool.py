@@ -27,6 +27,7 @@ from nirx.foreign_arrays import to_numpy
 from nirx.presets import PRESETS
 from nirx.rules import with_rule
 from nirx.type_map import TypeMap
+from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.exporting import chain_graph
 from nirx_jax.bridges.neuron import numbers
 from nirx_jax.bridges.rockpool_neurons import NODE_MAP, kept, quiet
@@ -147,7 +148,10 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
 def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
     """One call of evolve with all steps, recording; Rockpool has the batch first."""
     given = jnp.asarray(np.array(xs, dtype)).swapaxes(0, 1)
-    with quiet():  # not under jit, where LinearJax 3.1.0 loses its bias; evolve compiles its loop
+    with (
+        quiet(),
+        calling(model, given.shape),
+    ):  # not under jit, where LinearJax 3.1.0 loses its bias; evolve compiles its loop
         y, _, record = model.reset_state().evolve(given, record=True)
     rows = {name: _output(record, name.split(".")) for name, _ in _layers(model)}
     if not isinstance(model, JaxSequential):

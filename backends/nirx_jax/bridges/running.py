@@ -13,6 +13,7 @@ import numpy as np
 
 from nirx.foreign_arrays import to_numpy
 from nirx.runners import takes_state
+from nirx_jax.bridges.calling import calling
 from nirx_jax.exporters import Exporters
 from nirx_jax.leaf import dotted
 from nirx_jax.net import Net, cast
@@ -51,7 +52,7 @@ def run_equinox(module_map: Mapping[type, Any], model: Any, xs: np.ndarray, dtyp
         module_map: its modules are the ones whose outputs are kept.
         xs: [time, batch, *features].
     """
-    with jax.enable_x64(dtype == "float64"):
+    with jax.enable_x64(dtype == "float64"), calling(model, xs.shape[2:]):
         given = jnp.asarray(np.array(xs, dtype))
         own = cast(model, dtype)
         if isinstance(own, Net):

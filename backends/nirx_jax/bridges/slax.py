@@ -30,7 +30,7 @@ from nirx.foreign_arrays import to_numpy
 from nirx.presets import PRESETS
 from nirx.rules import with_rule
 from nirx.type_map import TypeMap
-from nirx_jax.bridges.linen import Model, model_of, run_model, trace_model
+from nirx_jax.bridges.linen import Model, model_of, run_model, trace_model, warn_of_carry
 from nirx_jax.bridges.neuron import numbers
 from nirx_jax.bridges.slax_neurons import NODE_MAP, kept
 from nirx_jax.bridges.tracing import refused
@@ -60,6 +60,21 @@ def _conv(layer: nn.Conv) -> nir.NIRNode:
         "linen's Conv has its channels last and NIR has them first; slax models with "
         "convolutions are not exported: move their weights by hand, or build them in Equinox"
     )
+
+
+@MODULE_MAP.register(nn.BatchNorm)
+def _batch_norm(layer: nn.BatchNorm) -> nir.NIRNode:
+    """With the running statistics it is a gain and an offset per feature, the last axis."""
+    if not layer.use_running_average:
+        raise refused("BatchNorm", "the statistics of its batch", "use use_running_average=True")
+    if layer.axis not in (-1, (-1,)):
+        raise refused("BatchNorm", f"axis={layer.axis}", "put the features last")
+    learnt, kept_statistics = layer.variables.get("params", {}), layer.variables["batch_stats"]
+    gain = numbers(learnt.get("scale", 1.0)) / np.sqrt(
+        numbers(kept_statistics["var"]) + layer.epsilon
+    )
+    offset = numbers(learnt.get("bias", 0.0)) - gain * numbers(kept_statistics["mean"])
+    return linear_node(np.diag(gain), offset)
 
 
 @MODULE_MAP.register(slax.LIF)
@@ -101,6 +116,7 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     """A bound linen module, or (module, variables); input_shape is of one sample."""
     if isinstance(model, Net):
         return to_nir(model, MODULE_MAP)
+    warn_of_carry(model)
     own = model_of(model)
     if input_shape is None:
         input_shape = _input_shape(own)

@@ -1,8 +1,10 @@
 """spyx: its neurons and Sequential as NIR, and its models run as its users run them.
 
 One step of LIF is z = V > threshold, V = beta*V + x - z*threshold: the spikes are those of the
-step before. Shapes given to nirx and taken from it are NIR's, [channels, height, width]; spyx
-itself has the channels last.
+step before. A model is a Sequential, one layer, or a module of one's own that hands states through
+as `spyx.nn.run` wants it: `initial_state(batch_size)` and (x, state) -> (y, state).
+Shapes given to nirx and taken from it are NIR's, [channels, height, width]; spyx itself has the
+channels last.
 
 **Source**: spyx 1.0.0, spyx.nn; held to it by tests/libraries.
 """
@@ -32,6 +34,7 @@ from nirx_jax.bridges.axes import channels_first
 from nirx_jax.bridges.flax_layers import LAYERS, refuse
 from nirx_jax.bridges.neuron import numbers
 from nirx_jax.bridges.spyx_neurons import NODE_MAP
+from nirx_jax.bridges.spyx_own import hands_states_through, own_graph, run_own
 from nirx_jax.bridges.spyx_sequential import layers_of, run_layers, sequential_graph
 from nirx_jax.module_map import MODULE_MAP as JAX
 from nirx_jax.net import Net
@@ -151,16 +154,21 @@ def _require_step(cell: Any) -> None:
 
 
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
-    """A Sequential or one layer of spyx or flax; input_shape is NIR's, the channels first."""
+    """A Sequential, one layer of spyx or flax, or a module of one's own that hands states through;
+    input_shape is NIR's, the channels first."""
     if isinstance(model, Net):
         return to_nir(model, MODULE_MAP)
-    return sequential_graph(MODULE_MAP, layers_of(_known(model)), input_shape)
+    if not _is_sequential(model):
+        return own_graph(MODULE_MAP, model, input_shape)
+    return sequential_graph(MODULE_MAP, layers_of(model), input_shape)
 
 
 def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
     with jax.enable_x64(dtype == "float64"):
-        own = nnx.merge(*_cast(nnx.split(_known(model)), dtype))
-        return run_layers(own, np.array(xs, dtype))
+        sequential = _is_sequential(model)
+        own = nnx.merge(*_cast(nnx.split(model), dtype))
+        given = np.array(xs, dtype)
+        return run_layers(own, given) if sequential else run_own(MODULE_MAP, own, given)
 
 
 def _cast(parts: Any, dtype: str) -> Any:
@@ -173,16 +181,19 @@ def _cast(parts: Any, dtype: str) -> Any:
     return graph, jax.tree.map(convert, state)
 
 
-def _known(model: Any) -> Any:
+def _is_sequential(model: Any) -> bool:
+    """Whether the order of its layers is known without running it."""
     if not isinstance(model, nnx.Module):
         raise InputError(f"the model is a {type(model).__name__}; expected a flax.nnx.Module")
-    known = any(base in MODULE_MAP for base in type(model).__mro__)
-    if not known:
-        raise UnsupportedError(
-            f"{type(model).__name__}: the order of its layers is known to its own code alone; "
-            "make it a spyx.nn.Sequential"
-        )
-    return model
+    if any(base in MODULE_MAP for base in type(model).__mro__):
+        return True
+    if hands_states_through(model):
+        return False
+    raise UnsupportedError(
+        f"{type(model).__name__}: the order of its layers is known to its own code alone; make it "
+        "a spyx.nn.Sequential, or give it `initial_state(batch_size)` and a call of (x, state) "
+        "that gives (y, state)"
+    )
 
 
 BRIDGE = Bridge(

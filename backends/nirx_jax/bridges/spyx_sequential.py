@@ -21,6 +21,7 @@ from nirx.ops import Shape
 from nirx.tracing.draft import Draft
 from nirx.type_map import TypeMap
 from nirx_jax.bridges.axes import channels_first, channels_last, flattened_node, unshuffled
+from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.exporters import Exporters
 
@@ -100,9 +101,10 @@ def run_layers(model: Any, xs: np.ndarray) -> dict[str, np.ndarray]:
         layer.initial_state(batch) if hasattr(layer, "initial_state") else None
         for _, layer in layers
     ]
-    rows = run_scan(step, fresh, given)
     whole = model if isinstance(model, spyx.Sequential) else spyx.Sequential(model)
-    rows[OUTPUT] = np.asarray(jax.jit(lambda xs: spyx.run(whole, xs)[0])(given))
+    with calling(model, given.shape[1:]):
+        rows = run_scan(step, fresh, given)
+        rows[OUTPUT] = np.asarray(jax.jit(lambda xs: spyx.run(whole, xs)[0])(given))
     return _named(layers, rows, given.shape[2:])
 
 

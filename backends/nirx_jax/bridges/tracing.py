@@ -15,6 +15,7 @@ import nir
 
 from nirx.errors import UnsupportedError
 from nirx.type_map import TypeMap
+from nirx_jax.bridges.calling import calling
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret
 from nirx_jax.leaf import Leaf
@@ -86,7 +87,8 @@ def traced_graph(
     exporters = _Exporters(module_map, None)
     example = jax.ShapeDtypeStruct(tuple(input_shape), jnp.zeros(()).dtype)
     whole = _Whole(step, exporters)
-    found = trace(whole, example, state, lambda part: False, exporters.export)
+    with calling(kind, input_shape):
+        found = trace(whole, example, state, lambda part: False, exporters.export)
     return interpret(kind, found, exporters).build(None)
 
 

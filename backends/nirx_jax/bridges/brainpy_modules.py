@@ -1,0 +1,117 @@
+"""The modules of a brainstate model: which are layers, their states, and their calls replaced.
+
+**Source**: brainpy 2.8.2 (brainpy_state 0.1.0), brainstate 0.5.4; held to it by tests/libraries.
+"""
+
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import brainstate
+
+from nirx.type_map import ABSENT, find_handler
+from nirx_jax.bridges.brainpy_layers import MODULE_MAP
+from nirx_jax.bridges.brainpy_units import plain, unit_of
+
+__all__ = ["Asked", "Replaced", "State", "layers_of", "read_state", "write_state"]
+
+State = dict[Any, Any]
+
+BEFORE = "_before_updates"
+"""Where brainpy keeps what a neuron calls before its update."""
+
+
+class Asked:
+    """Neurons that are asked for their spikes between updates, for as long as it is entered.
+
+    They read V for it, which no NIR node gives away; but that tells the spikes of the last
+    update, which are a value of the network.
+    """
+
+    def __init__(self, cells: dict[str, Any], spikes: dict[str, Any]):
+        self.cells, self.spikes = cells, spikes
+
+    def __enter__(self) -> None:
+        for name, cell in self.cells.items():
+            object.__setattr__(cell, "get_spike", self._spikes(name, cell.get_spike))
+
+    def __exit__(self, *error: object) -> None:
+        for cell in self.cells.values():
+            object.__delattr__(cell, "get_spike")
+
+    def _spikes(self, name: str, own: Any) -> Any:
+        return lambda V=None: self.spikes[name] if V is None else own(V)  # noqa: N803
+
+
+class Replaced:
+    """The updates of all mapped modules replaced, for as long as it is entered."""
+
+    def __init__(self, model: Any, make: Callable[[str, Any, Any], Any]):
+        self.layers = layers_of(model)
+        self.make = make
+
+    def __enter__(self) -> None:
+        for name, layer in self.layers:
+            object.__setattr__(layer, "update", self.make(name, layer, layer.update))
+
+    def __exit__(self, *error: object) -> None:
+        for _, layer in self.layers:
+            object.__delattr__(layer, "update")
+
+
+def layers_of(model: Any) -> list[tuple[str, Any]]:
+    """The outermost mapped modules by their names in the graph."""
+    found: list[tuple[Any, Any]] = []
+    for path, part in sorted(model.nodes().items(), key=lambda item: len(item[0])):
+        below = any(_is_inside(path, other) for other, _ in found)
+        if not below and find_handler(type(part), MODULE_MAP) is not ABSENT:
+            found.append((path, part))
+    kind = type(model).__name__.lower()
+    known: dict[Any, str] = {}
+    return [(_layer_name(path, known) or kind, part) for path, part in found]
+
+
+def _is_inside(path: Any, other: Any) -> bool:
+    """Whether a part is one of another's own; what a projection has a neuron call before its
+    update is not."""
+    own = path[len(other) :]
+    return path[: len(other)] == other and own[:1] != (BEFORE,)
+
+
+def _layer_name(path: Any, known: dict[Any, str]) -> str:
+    """The path with dots, and a number for what brainpy knows by a description alone."""
+    if BEFORE not in path:
+        return ".".join(map(str, path))
+    at = path.index(BEFORE)
+    number = known.setdefault(path[: at + 2], str(len(known)))
+    return ".".join(map(str, (*path[:at], "before", number, *path[at + 2 :])))
+
+
+def read_state(model: Any) -> State:
+    """The state of a module, without its parameters."""
+    states = model.states().items()
+    return {
+        ".".join(map(str, path)): plain(s.value)
+        for path, s in states
+        if not isinstance(s, brainstate.ParamState)
+    }
+
+
+def write_state(model: Any, state: State) -> None:
+    """Give a module states with these values: new ones, since brainstate keeps a State from
+    being written in a trace that it was not made in."""
+    for path, own in model.states().items():
+        name = ".".join(map(str, path))
+        if name in state:
+            unit = unit_of(own.value)
+            parent = model
+            for key in path[:-1]:
+                held = isinstance(parent, dict | list | tuple)
+                parent = parent[key] if held else getattr(parent, key)
+            value = state[name] if unit is None else state[name] * unit
+            setattr(parent, path[-1], type(own)(value))

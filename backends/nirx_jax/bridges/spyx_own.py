@@ -1,0 +1,174 @@
+"""An nnx.Module of one's own that hands states through: (x, state) -> (y, state), as a graph
+and over time.
+
+**Source**: spyx 1.0.0: `spyx.nn.run` takes whatever has `initial_state`.
+"""
+
+# The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import nir
+import numpy as np
+from flax import nnx
+from spyx import nn as spyx
+
+from nirx.errors import UnsupportedError
+from nirx.ops import Shape
+from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx_jax.bridges.calling import calling
+from nirx_jax.bridges.probing import probed_shape
+from nirx_jax.bridges.running import OUTPUT, run_scan
+from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
+from nirx_jax.exporters import Exporters
+
+__all__ = ["hands_states_through", "own_graph", "run_own"]
+
+Wrap = Callable[[str, Any], Callable[..., Any]]
+"""(name, layer) -> what is called in its place."""
+
+
+def hands_states_through(model: Any) -> bool:
+    """Whether a module has spyx's contract for whatever keeps states."""
+    return callable(model) and hasattr(model, "initial_state")
+
+
+def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.NIRGraph:
+    """The graph of one step, traced. Layers get their places in the model as names.
+
+    **Raises**: `UnsupportedError` for layers on more than one axis: spyx has the channels last.
+    """
+    layers = _replaced(module_map, model, lambda name, layer: layer)[1]
+    exporters = Exporters(module_map, None)
+    for name, layer in layers.items():
+        exporters.node_of(layer, name)
+        shape = getattr(layer, "hidden_shape", getattr(layer, "layer_shape", (1,)))
+        if isinstance(layer, nnx.Conv | spyx.SumPool | spyx.Flatten) or len(shape) != 1:
+            raise UnsupportedError(
+                f"{name}: spyx has the channels last and NIR has them first, which nirx sees to in "
+                "a spyx.nn.Sequential only; make the model one"
+            )
+    with calling(model, ()):
+        state = jax.tree.map(lambda a: a[0], model.initial_state(1))
+    given = _probed(module_map, model, state) if input_shape is None else input_shape
+
+    # As a list: where a part has no state stands None, which the tracer takes for a fresh one.
+    leaves, structure = jax.tree.flatten(state)
+
+    def step(call: Callable[..., Any], x: Any, leaves: Any) -> Any:
+        def wrap(name: str, layer: Any) -> Any:
+            def called(x: Any, *state: Any) -> Any:
+                kind = StatefulCall if state else Call
+                return call(name, kind(layer, layer), x, *state)
+
+            return called
+
+        y, new = _replaced(module_map, model, wrap)[0](x, jax.tree.unflatten(structure, leaves))
+        return y, jax.tree.leaves(new)
+
+    shape = tuple(int(n) for n in np.atleast_1d(given))
+    return traced_graph(module_map, type(model).__name__, step, leaves, shape)
+
+
+def run_own(module_map: TypeMap, model: Any, xs: np.ndarray) -> dict[str, np.ndarray]:
+    """What every layer gave, and the model; xs is [time, batch, features]."""
+    given = jnp.asarray(xs)
+
+    def step(x: Any, state: Any) -> Any:
+        rows: dict[str, Any] = {}
+
+        def wrap(name: str, layer: Any) -> Any:
+            def called(x: Any, *state: Any) -> Any:
+                result = layer(x, *state)
+                late = isinstance(layer, spyx.RIF | spyx.RLIF | spyx.RCuBaLIF)
+                rows[f"{name}/delay" if late else name] = result[0] if state else result
+                return result
+
+            return called
+
+        y, state = _replaced(module_map, model, wrap)[0](x, state)
+        return {**rows, OUTPUT: y}, state
+
+    with calling(model, given.shape[1:]):
+        return run_scan(step, model.initial_state(given.shape[1]), given)
+
+
+def _probed(module_map: TypeMap, model: Any, state: Any) -> Shape:
+    layers = _replaced(module_map, model, lambda name, layer: layer)[1]
+    sizes = [_reads(layer) for layer in layers.values()]
+
+    def read_by(x: Any) -> Shape | None:
+        read: list[Shape] = []
+
+        def wrap(name: str, layer: Any) -> Any:
+            def called(given: Any, *state: Any) -> Any:
+                if given is x and _reads(layer) is not None:
+                    read.append(_reads(layer))
+                    raise _Read
+                return layer(given, *state)
+
+            return called
+
+        try:
+            _replaced(module_map, model, wrap)[0](x, state)
+        except Exception:  # the library may put an error of its own around `_Read`
+            if not read:
+                raise
+        return read[0] if read else None
+
+    return probed_shape([size for size in sizes if size is not None], read_by)
+
+
+def _reads(layer: Any) -> Shape | None:
+    if isinstance(layer, nnx.Linear):
+        return (int(layer.in_features),)
+    return getattr(layer, "hidden_shape", getattr(layer, "layer_shape", None))
+
+
+class _Read(Exception):
+    """The input has come to a layer; what follows does not matter."""
+
+
+def _replaced(module_map: TypeMap, model: Any, wrap: Wrap) -> tuple[Any, dict[str, Any]]:
+    """A copy of the model that calls something in the place of its layers, and the layers by name.
+
+    Arguments:
+        model: left as it is; the copy has the same parameters.
+    """
+    layers: dict[str, Any] = {}
+    done: dict[int, Any] = {}
+
+    def copied(part: Any, name: str) -> Any:
+        if id(part) in done:
+            return done[id(part)]
+        new = part
+        if isinstance(part, nnx.Module) and name and _is_layer(part, module_map):
+            layers[name] = part
+            new = wrap(name, part)
+        elif isinstance(part, nnx.Module):
+            new = object.__new__(type(part))
+            vars(new).update({k: copied(v, _below(name, k)) for k, v in vars(part).items()})
+        elif isinstance(part, dict):
+            new = {k: copied(v, _below(name, k)) for k, v in part.items()}
+        elif type(part) in (list, tuple):
+            new = type(part)(copied(v, _below(name, k)) for k, v in enumerate(part))
+        done[id(part)] = new
+        return new
+
+    return copied(model, ""), layers
+
+
+def _is_layer(part: Any, module_map: TypeMap) -> bool:
+    kinds = nnx.Sequential  # is traced through
+    return find_handler(type(part), module_map) is not ABSENT and not isinstance(part, kinds)
+
+
+def _below(name: str, key: Any) -> str:
+    return f"{name}.{key}" if name else str(key)
