@@ -78,10 +78,9 @@ def adapt_graph(
     Arguments:
         graph: left as it is; schedule: of it.
         node_map: of the library's bridge.
-        strict: raise the first refusal instead of taking the nearest, unless that gives the
-            same spikes.
-        exactly: where the library lacks an output from the old (or new) v, take the form with
-            a Delay (without it) that computes the same.
+        strict: raise the first refusal instead of taking the nearest.
+        exactly: before that, take what gives the same spikes: a reset at the end of a step for
+            one at the beginning of the next, and a Delay for an output of the old v.
 
     **Raises**: `NotRepresentable` for a node that the library refuses: any with `strict`, else
     one for which it has nothing near.
@@ -140,36 +139,38 @@ class _Fitting:
                 call_builder(builder, self.node, self.rule, dtype, self.place.name)
                 return
             except NotRepresentable as refusal:
-                if not (exactly and self._takes_other_form(refusal)):
+                if not (exactly and self._takes_what_is_alike(refusal)):
                     self._give_way(refusal, strict)
 
-    def _takes_other_form(self, refusal: NotRepresentable) -> bool:
-        asked = refusal.rule is not None and refusal.rule.output != self.rule.output
-        if not asked or self.form is not None:
+    def _takes_what_is_alike(self, refusal: NotRepresentable) -> bool:
+        if refusal.rule is None:
             return False
-        form = other_form(self.graph, self.schedule, self.place, self.node, self.rule)
-        if form is None:
+        if refusal.node is None and _same_spikes(self.node, self.rule, refusal.rule):
+            self.changes.append(Change(self.place.name, f"{refusal.found}; {ALIKE}"))
+            self.rule = refusal.rule
+            return True
+        if refusal.rule.output == self.rule.output or self.form is not None:
             return False
-        self.form, self.rule = form, form.rule
-        self.changes.append(Change(self.place.name, form.text, exact=True))
+        self.form = other_form(self.graph, self.schedule, self.place, self.node, self.rule)
+        if self.form is None:
+            return False
+        self.rule = self.form.rule
+        self.changes.append(Change(self.place.name, self.form.text, exact=True))
         return True
 
     def _give_way(self, refusal: NotRepresentable, strict: bool) -> None:
-        alike = refusal.node is None and _same_spikes(self.node, self.rule, refusal.rule)
-        final = refusal.rule is None and refusal.node is None
-        if final or (strict and not alike):
+        if strict or (refusal.rule is None and refusal.node is None):
             raise refusal
-        note = ALIKE if alike else refusal.expected
-        self.changes.append(Change(self.place.name, f"{refusal.found}; {note}"))
+        self.changes.append(Change(self.place.name, f"{refusal.found}; {refusal.expected}"))
         self.rule = refusal.rule or self.rule
         self.node = self.node if refusal.node is None else refusal.node
 
 
-def _same_spikes(node: Any, rule: Discretization, other: Discretization | None) -> bool:
+def _same_spikes(node: Any, rule: Discretization, other: Discretization) -> bool:
     """Whether two rules differ in nothing but that a reset is at the end of a step or at the
     beginning of the next, and the node starts where neither resets it."""
     pair = {"same", "next-leaked"}
-    if other is None or {rule.reset_when, other.reset_when} != pair or rule.output != "new":
+    if {rule.reset_when, other.reset_when} != pair or rule.output != "new":
         return False
     if (other.output, other.reset) != (rule.output, rule.reset):
         return False  # and to put the one's reset_when into the other could be no legal rule

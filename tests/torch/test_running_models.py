@@ -132,6 +132,11 @@ def test_a_state_of_another_batch_is_named():
         run_steps(Around(Keeps(torch.ones(5, 3))), XS, "float32")
 
 
+def test_what_the_library_begins_anew_is_its_own_affair():
+    found = run_steps(Keeps(torch.ones(2, 3)), XS, "float32", neurons=(Keeps,))
+    np.testing.assert_allclose(found["output"], WANTED + 1, rtol=1e-6)
+
+
 class Buffered(nn.Module):
     """A constant is no state, though it is no parameter either."""
 

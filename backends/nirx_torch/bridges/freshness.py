@@ -16,10 +16,16 @@ Place = tuple[str, str]
 """A module's path, and an attribute of it."""
 
 
-def kept(model: torch.nn.Module) -> dict[Place, Any]:
-    """Attributes that may hold state: tensors, and tuples of them, that are no parameters."""
+def kept(model: torch.nn.Module, neurons: tuple[type, ...]) -> dict[Place, Any]:
+    """Attributes that may hold state: tensors, and tuples of them, that are no parameters.
+
+    Arguments:
+        neurons: types of modules that the library itself begins anew.
+    """
     found = {}
     for path, part in model.named_modules():
+        if isinstance(part, neurons):
+            continue
         for name, value in (*vars(part).items(), *part._buffers.items()):
             if isinstance(value, torch.Tensor) or (isinstance(value, tuple) and value):
                 found[path, name] = value

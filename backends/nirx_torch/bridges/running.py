@@ -23,7 +23,11 @@ Prepare = Callable[[torch.nn.Module], Any]
 
 
 def run_steps(
-    model: torch.nn.Module, xs: np.ndarray, dtype: str, reset: Prepare | None = None
+    model: torch.nn.Module,
+    xs: np.ndarray,
+    dtype: str,
+    reset: Prepare | None = None,
+    neurons: tuple[type, ...] = (),
 ) -> dict[str, np.ndarray]:
     """Call a model once per step: x -> y, (x, state) -> (y, state), or (x, a, b) -> (y, a, b).
 
@@ -33,6 +37,7 @@ def run_steps(
         xs: [time, *batch, *features].
         dtype: the model's copy is cast to it.
         reset: puts the copy into its fresh state, where the library keeps state in modules.
+        neurons: types of these modules.
 
     Returns: [time, *batch, *features] for the model and each of its modules that gave one
     tensor (or a tensor first) in every step.
@@ -42,7 +47,7 @@ def run_steps(
     own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
     if reset is not None:
         reset(own)
-    before = kept(own)
+    before = kept(own, neurons)
     rows: dict[str, list[torch.Tensor]] = {}
     names, needed = _state_arguments(own)
     states: list[Any] = [None] * len(needed)

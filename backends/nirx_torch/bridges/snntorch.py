@@ -261,7 +261,7 @@ BRIDGE = Bridge(
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
     export=partial(export_with, MODULE_MAP, stateful=(_gives_membrane,)),
-    run=partial(run_steps, reset=_fresh),
+    run=partial(run_steps, reset=_fresh, neurons=(snntorch.SpikingNeuron,)),
     presets=(
         "snntorch.Leaky",
         "snntorch.Leaky(reset_mechanism='zero')",

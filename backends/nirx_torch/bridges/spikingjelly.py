@@ -22,6 +22,7 @@ import nir
 import numpy as np
 import torch
 from spikingjelly.activation_based import functional
+from spikingjelly.activation_based.base import MemoryModule
 from spikingjelly.activation_based.layer import (
     MultiStepContainer,
     SeqToANNContainer,
@@ -163,7 +164,9 @@ def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.nda
     modes = {getattr(part, "step_mode", "s") for part in model.modules()}
     always = (NonSpikingBaseNode, SeqToANNContainer, MultiStepContainer)
     whole = "m" in modes or any(isinstance(part, always) for part in model.modules())
-    return (run_whole if whole else run_steps)(model, xs, dtype, reset=_fresh)
+    if whole:
+        return run_whole(model, xs, dtype, reset=_fresh)
+    return run_steps(model, xs, dtype, reset=_fresh, neurons=(MemoryModule,))
 
 
 def _fresh(model: torch.nn.Module) -> None:
