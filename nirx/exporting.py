@@ -18,6 +18,7 @@ from nirx.origin import Cast, Origin, node_at, rebuild_graph, rebuild_node
 from nirx.paths import Path
 from nirx.rules import gather_rules, take_rules
 from nirx.schedule import Schedule
+from nirx.tracing.spike_pool import refuse_bare_pools
 from nirx.type_map import ABSENT, find_handler, require_type_map
 
 __all__ = ["MODULE_FORM", "call_exporter", "export", "settled", "with_discretization"]
@@ -131,6 +132,7 @@ def settled(node: Any, discretization: Discretization | None) -> Any:
         return node
     rules = take_rules(node.nodes)
     chosen = chosen or gather_rules(rules)
+    refuse_bare_pools(node)
     return node if chosen is None else with_discretization(node, chosen)
 
 

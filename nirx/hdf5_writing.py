@@ -29,7 +29,9 @@ def hdf5_file(path: str, **options: Any) -> Iterator[h5py.File]:
             with h5py.File(stream, "w", **options) as file:
                 yield file
         except Exception as error:
-            raise stream.error or error from error
+            if stream.error is None:
+                raise
+            raise stream.error from error
         if stream.error is not None:
             raise stream.error
 

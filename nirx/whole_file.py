@@ -9,7 +9,10 @@ from contextlib import contextmanager, suppress
 
 from nirx.errors import FileError
 
-__all__ = ["whole_file"]
+__all__ = ["PREFIX", "SUFFIX", "whole_file"]
+
+PREFIX, SUFFIX = ".nirx-", ".part"
+"""Of the names of files that are being written."""
 
 
 @contextmanager
@@ -25,7 +28,7 @@ def whole_file(path: str, folder: str | None = None) -> Iterator[str]:
     try:
         try:
             beside = folder or os.path.dirname(os.path.abspath(path))
-            handle, temporary = tempfile.mkstemp(".part", ".nirx-", beside)
+            handle, temporary = tempfile.mkstemp(SUFFIX, PREFIX, beside)
         except ValueError as error:  # a NUL in the path
             raise FileError(f"{path}: cannot be written: {error}") from error
         os.close(handle)

@@ -53,7 +53,7 @@ def write(
 def file_bytes(graph: nir.NIRGraph, discretization: Discretization | None = None) -> bytes:
     """What `write` would put into a file. **Raises** as `write` does."""
     shapes = _checked(graph, discretization)
-    stream = io.BytesIO()
+    stream = io.BytesIO()  # memory does not fill up as a disk does
     with h5py.File(stream, "w") as file:
         _write_file(file, graph, discretization, shapes)
     return stream.getvalue()

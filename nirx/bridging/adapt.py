@@ -167,10 +167,9 @@ class _Fitting:
 
 
 def _same_spikes(node: Any, rule: Discretization, other: Discretization) -> bool:
-    """Whether two rules differ in nothing but that a reset is at the end of a step or at the
-    beginning of the next, and the node starts where neither resets it."""
-    pair = {"same", "next-leaked"}
-    if {rule.reset_when, other.reset_when} != pair or rule.output != "new":
+    """Whether the other rule differs in nothing but that a reset is at the end of a step rather
+    than at the beginning of the next, and the node starts where neither resets it."""
+    if (rule.reset_when, other.reset_when) != ("next-leaked", "same") or rule.output != "new":
         return False
     if (other.output, other.reset) != (rule.output, rule.reset):
         return False  # and to put the one's reset_when into the other could be no legal rule

@@ -96,7 +96,9 @@ def guess_bridge(model: Any) -> str:
     """
     packages = _packages(model)
     found = [name for name in bridge_names() if name not in PLAIN and _fits(name, packages)]
-    found = found or [name for name, package in (PLAIN | SILENT).items() if package in packages]
+    found = found or [
+        name for name, package in (PLAIN | BY_FRAMEWORK).items() if package in packages
+    ]
     if len(found) == 1:
         return found[0]
     if isinstance(model, type):
@@ -114,9 +116,9 @@ def guess_bridge(model: Any) -> str:
 PLAIN = {"torch": "torch", "jax": "equinox"}
 """Bridges of models without a neuron library, and the package that such a model comes from."""
 
-SILENT = {"slax": "flax.linen"}
-"""The same where a model makes its parts only while it is called, so that they do not tell what
-they are: the one bridge that such models have."""
+BY_FRAMEWORK = {"slax": "flax.linen"}
+"""Bridges of models whose framework makes their parts only when they are called, so that these
+cannot be looked at: the one bridge for models of that framework."""
 
 
 def _fits(name: str, packages: Mapping[str, None]) -> bool:

@@ -42,9 +42,9 @@ def lock_folder(folder: Path) -> FolderLock:
         except FileNotFoundError as error:
             if folder.parent.is_dir():
                 continue  # another run removed it just now
-            raise FileError(f"{folder}: cannot be made: {error.strerror}") from error
+            raise FileError(f"{folder}: cannot be made or opened: {error.strerror}") from error
         except OSError as error:
-            raise FileError(f"{folder}: cannot be made: {error.strerror}") from error
+            raise FileError(f"{folder}: cannot be made or opened: {error.strerror}") from error
         lock = FolderLock(handle)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

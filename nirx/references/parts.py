@@ -17,6 +17,7 @@ import numpy as np
 from nirx.archive import load_arrays, save_arrays, write_whole
 from nirx.errors import FileError, InputError
 from nirx.references.folder_lock import lock_folder
+from nirx.whole_file import PREFIX, SUFFIX
 
 __all__ = ["Parts"]
 
@@ -139,7 +140,7 @@ class Parts:
 
 def _is_half_written(path: Path) -> bool:
     """What a run leaves that is killed before its manifest is there."""
-    return path.name.startswith(".nirx-") and path.suffix == ".part"
+    return path.name.startswith(PREFIX) and path.name.endswith(SUFFIX)
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[Any, Any]]:

@@ -14,10 +14,16 @@ from nirx.flatten import walk_graphs
 from nirx.paths import Path
 from nirx.schedule import build_schedule
 
-__all__ = ["require_spikes", "spike_pool"]
+__all__ = ["refuse_bare_pools", "require_spikes", "spike_pool"]
 
 OF_SPIKES = "nirx_of_spikes"
 """In the metadata of a node on its way into a graph: it takes nothing but 0 and 1."""
+
+
+REFUSAL = (
+    "the maximum over a window has no NIR node, unless it is of spikes, at most one per neuron and "
+    "step; put it behind a neuron, or take an average"
+)
 
 
 def spike_pool(sums: nir.NIRNode) -> nir.NIRGraph:
@@ -42,12 +48,7 @@ def require_spikes(graph: nir.NIRGraph, rule: Discretization) -> None:
 
     **Raises**: `UnsupportedError` where it is not spikes, at most one per step.
     """
-    marked: list[Path] = []
-    for path, below, _ in walk_graphs(graph):
-        for name, node in below.nodes.items():
-            metadata = getattr(node, "metadata", None)
-            if isinstance(metadata, dict) and metadata.pop(OF_SPIKES, False):
-                marked.append((*path, name))
+    marked = _take_marks(graph)
     if not marked:
         return
     schedule, _ = build_schedule(graph, rule)
@@ -56,8 +57,20 @@ def require_spikes(graph: nir.NIRGraph, rule: Discretization) -> None:
         sources = [(binary[s.position] if not s.late else False, s.late) for s in node.sources]
         binary.append(mark_binary(node.dynamics, sources)[1])
         if node.path in marked and sources != [(True, False)]:
-            raise UnsupportedError(
-                f"{'/'.join(node.path[:-1])}: the maximum over a window has no NIR node, unless it "
-                "is of spikes, at most one per neuron and step; put it behind a neuron, or "
-                "take an average"
-            )
+            raise UnsupportedError(f"{'/'.join(node.path[:-1])}: {REFUSAL}")
+
+
+def refuse_bare_pools(graph: nir.NIRGraph) -> None:
+    """The same for the graph of a single module, of whose input nothing is known."""
+    if _take_marks(graph):
+        raise UnsupportedError(REFUSAL)
+
+
+def _take_marks(graph: nir.NIRGraph) -> list[Path]:
+    marked: list[Path] = []
+    for path, below, _ in walk_graphs(graph):
+        for name, node in below.nodes.items():
+            metadata = getattr(node, "metadata", None)
+            if isinstance(metadata, dict) and metadata.pop(OF_SPIKES, False):
+                marked.append((*path, name))
+    return marked

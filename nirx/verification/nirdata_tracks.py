@@ -9,7 +9,6 @@ state variable of that name.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from nirx.paths import Path, format_path
 from nirx.references.layout import INPUT, Observable, variable_of
 from nirx.references.sources.binning import Clock
 from nirx.references.sources.event_source import EventSource
-from nirx.references.sources.hdf5 import Column, OpenFile
+from nirx.references.sources.hdf5 import OpenFile
 from nirx.references.sources.nirdata import SAME_DT, SampleEvents
 from nirx.references.sources.protocol import Wanted
 from nirx.verification.other import Other, Track
@@ -106,7 +105,6 @@ def _events(
     if lacking:
         raise FileError(f"{where} has no {lacking[0]!r}")
     columns = {name: file.column(file.child(group, name)) for name in names}
-    _require_whole(columns["idx"], where)
     shape = columns["idx"].shape
     if len(shape) != 2 or any(column.shape != shape for column in columns.values()):
         raise FileError(f"{where}: idx and time need one shape, (samples, events)")
@@ -127,22 +125,6 @@ def _events(
         return source.read(start, stop)[observable.key]
 
     return Track(steps, len(rows), read)
-
-
-def _require_whole(idx: Column, where: str) -> None:
-    """Refuse neurons such as 1.7, which an integer would cut to 1. **Raises** `InputError`."""
-    if idx.dtype.kind != "f":
-        return
-    for sample, start in itertools.product(
-        range(idx.shape[0]), range(0, idx.shape[-1], EVENTS) if len(idx.shape) == 2 else ()
-    ):
-        own = idx[sample, start : start + EVENTS]
-        odd = own != np.floor(own)  # NaN too
-        if odd.any():
-            raise InputError(
-                f"{where} has an event of neuron {float(own[odd.argmax()])!r}; expected whole "
-                "numbers"
-            )
 
 
 def require_dt(where: str, dt: float, wanted: float) -> None:

@@ -29,7 +29,7 @@ def calling(model: Any, shape: Any) -> Iterator[None]:
     except Exception as error:  # whatever it may be
         hidden = _hidden(error)
         if hidden is not None:
-            raise hidden from error
+            raise hidden from hidden.__cause__
         kind = model if isinstance(model, str) else type(model).__name__
         said = next(iter(str(error).strip().splitlines()), "")
         size = tuple(int(n) for n in shape)

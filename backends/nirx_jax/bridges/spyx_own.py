@@ -153,7 +153,7 @@ def _replaced(module_map: TypeMap, model: Any, wrap: Wrap) -> tuple[Any, dict[st
             layers[name] = part
             new = wrap(name, part)
         elif isinstance(part, nnx.Module):
-            new = object.__new__(type(part))
+            done[id(part)] = new = object.__new__(type(part))  # a part may refer back to it
             vars(new).update({k: copied(v, _below(name, k)) for k, v in vars(part).items()})
         elif isinstance(part, dict):
             new = {k: copied(v, _below(name, k)) for k, v in part.items()}
@@ -166,8 +166,8 @@ def _replaced(module_map: TypeMap, model: Any, wrap: Wrap) -> tuple[Any, dict[st
 
 
 def _is_layer(part: Any, module_map: TypeMap) -> bool:
-    kinds = nnx.Sequential  # is traced through
-    return find_handler(type(part), module_map) is not ABSENT and not isinstance(part, kinds)
+    known = find_handler(type(part), module_map) is not ABSENT
+    return known and not isinstance(part, nnx.Sequential)  # which is traced through
 
 
 def _below(name: str, key: Any) -> str:

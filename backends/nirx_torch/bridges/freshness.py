@@ -7,17 +7,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from nirx.errors import InputError, NirxError
 
-__all__ = ["kept", "own_errors", "require_fresh"]
+__all__ = ["kept", "own_errors", "require_fresh", "tensors_in"]
+
+INTERNAL = frozenset(vars(torch.nn.Module()))
+"""What every module has: its parameters, buffers, hooks, ..."""
 
 Place = tuple[str, str]
 """A module's path, and an attribute of it."""
 
 
-def kept(model: torch.nn.Module, neurons: tuple[type, ...]) -> dict[Place, Any]:
-    """Attributes that may hold state: tensors, and tuples of them, that are no parameters.
+def kept(model: torch.nn.Module, neurons: tuple[type, ...]) -> dict[Place, list[torch.Tensor]]:
+    """Attributes that may hold state: tensors, and nests of them, that are no parameters.
 
     Arguments:
         neurons: types of modules that the library itself begins anew.
@@ -27,17 +31,18 @@ def kept(model: torch.nn.Module, neurons: tuple[type, ...]) -> dict[Place, Any]:
         if isinstance(part, neurons):
             continue
         for name, value in (*vars(part).items(), *part._buffers.items()):
-            if isinstance(value, torch.Tensor) or (isinstance(value, tuple) and value):
-                found[path, name] = value
+            if name not in INTERNAL and tensors_in(value):
+                found[path, name] = [t.clone() for t in tensors_in(value)]
     return found
 
 
-def require_fresh(model: torch.nn.Module, before: Mapping[Place, Any]) -> None:
+def require_fresh(model: torch.nn.Module, before: Mapping[Place, list[torch.Tensor]]) -> None:
     """What the first step wrote anew must not have held anything."""
-    for (path, name), value in before.items():
+    for (path, name), held in before.items():
         part = model.get_submodule(path)
-        now = vars(part).get(name, part._buffers.get(name))
-        if now is not value and _holds(value):
+        now = tensors_in(vars(part).get(name, part._buffers.get(name)))
+        same = len(now) == len(held) and all(map(_equal, now, held))
+        if not same and _holds(held):
             raise InputError(
                 f"{_name((path, name))} holds state of an earlier run, from which the model would "
                 "go on; set it back to what it is in a fresh model"
@@ -46,7 +51,7 @@ def require_fresh(model: torch.nn.Module, before: Mapping[Place, Any]) -> None:
 
 @contextmanager
 def own_errors(
-    model: torch.nn.Module, needed: list[str], before: Mapping[Place, Any]
+    model: torch.nn.Module, needed: list[str], before: Mapping[Place, list[torch.Tensor]]
 ) -> Iterator[None]:
     """What the model itself raises, as an error that says whose it is.
 
@@ -65,7 +70,7 @@ def own_errors(
             hints = [
                 f"{', '.join(needed)} is None in the first step: forward has to begin anew there"
             ]
-        held = [_name(place) for place, value in before.items() if _holds(value)]
+        held = [_name(place) for place, own in before.items() if _holds(own)]
         hints += [f"{', '.join(held)} may hold state of an earlier run"] if held else []
         hints = hints or ["the input may have another shape than it takes"]
         raise InputError(
@@ -73,9 +78,17 @@ def own_errors(
         ) from error
 
 
-def _holds(value: Any) -> bool:
-    parts = value if isinstance(value, tuple) else (value,)
-    return any(isinstance(p, torch.Tensor) and p.ndim and bool(p.any()) for p in parts)
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """The tensors in tuples, lists and dicts, to any depth."""
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a, b)
+
+
+def _holds(tensors: list[torch.Tensor]) -> bool:
+    return any(t.ndim and bool(t.any()) for t in tensors)
 
 
 def _name(place: Place) -> str:

@@ -12,7 +12,14 @@ import torch
 
 from nirx.errors import InputError
 from nirx.foreign_arrays import to_numpy
-from nirx_torch.bridges.freshness import kept, own_errors, require_fresh
+from nirx_torch.bridges.freshness import (
+    INTERNAL,
+    kept,
+    own_errors,
+    require_fresh,
+    tensors_in,
+)
+from nirx_torch.trace import OPTIONS
 
 __all__ = ["OUTPUT", "run_steps", "run_whole"]
 
@@ -95,13 +102,13 @@ def run_whole(
 
 
 def _state_arguments(model: torch.nn.Module) -> tuple[list[str], list[str]]:
-    """What forward takes beside its input, and those of them that have no default.
+    """What forward takes beside its input and its options, and what of it has no default.
 
     An argument called `state` counts as one that is needed.
     """
     arguments = list(inspect.signature(model.forward).parameters.values())[1:]
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [a.name for a in arguments if a.kind in kinds]
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [a.name for a in arguments if a.kind in kinds and type(a.default) not in OPTIONS]
     if "state" in names:
         return names, ["state"]
     return names, [a.name for a in arguments if a.name in names and a.default is a.empty]
@@ -130,8 +137,9 @@ def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
     does not copy: the copy gets its values."""
     memo: dict[int, Any] = {}
     for _, part in getattr(model, "named_modules", tuple)():
-        for value in (*vars(part).values(), *part._buffers.values()):
-            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+        own = {k: v for k, v in vars(part).items() if k not in INTERNAL}
+        for value in tensors_in([*own.values(), *part._buffers.values()]):
+            if value.grad_fn is not None:
                 memo[id(value)] = value.detach().clone()
     return copy.deepcopy(model, memo).to(getattr(torch, dtype)).eval()
 
