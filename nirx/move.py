@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,67 +9,30 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.assemble import dtype_name, load
-from nirx.backend import find_backend, from_nir
-from nirx.bridging.adapt import Adapted, Change, adapt_graph
-from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
+from nirx.assemble import dtype_name
+from nirx.backend import from_nir
+from nirx.bridging.adapt import Change, adapt_graph
+from nirx.bridging.bridge import Bridge, find_bridge
 from nirx.bridging.refusal import NotRepresentable
 from nirx.compare import TOLERANCE as COMPARED
 from nirx.compare import BackendComparison, Comparison, Fidelity, compare
 from nirx.discretization import Discretization
 from nirx.errors import InputError
-from nirx.foreign_arrays import to_numpy
 from nirx.metadata import resolve_discretization
+from nirx.moving.inputs import accepted_input, inputs_for
+from nirx.moving.movable import Movable, is_graph, open_model
+from nirx.moving.runs import source_run, target_run
 from nirx.origin import node_at
-from nirx.paths import format_path
-from nirx.random_spikes import amplified, random_spikes
 from nirx.schedule import Schedule, build_schedule
 from nirx.type_map import ABSENT, find_handler
 
-__all__ = ["Move", "Movable", "move", "open_model"]
-
-STEPS, BATCH, RATE, SEED = 100, 4, 0.3, 0
-"""Of the random spikes that a move is checked with unless the caller gives an input."""
+__all__ = ["Move", "move"]
 
 TOLERANCE = 1e-6
 """For values, of a node's largest: models hold their parameters in float32."""
 
 EXACT = "numpy"
 """The executor that a library is held to."""
-
-
-@dataclass(frozen=True, eq=False)
-class Movable:
-    """What can be moved: a graph, and the model that it was exported from, if it was.
-
-    Arguments:
-        graph: NIR.
-        model: of the library that `bridge` is for; both are None for a graph.
-    """
-
-    graph: nir.NIRGraph
-    model: Any = None
-    bridge: Bridge | None = None
-
-
-def open_model(model: Any, source: str | None = None, input_shape: Any = None) -> Movable:
-    """A model, exported once; arguments as for `move`.
-
-    **Raises**: `GraphError`, `InputError`, `FileError`, `UnsupportedError`.
-    """
-    if _is_graph(model):
-        if source is not None or input_shape is not None:
-            raise InputError(
-                "source= (--from) and input_shape= (--input-shape) are for models; a graph needs "
-                "neither"
-            )
-        return Movable(load(model))
-    bridge = find_bridge(source or guess_bridge(model))
-    return Movable(bridge.export(model, input_shape), model, bridge)
-
-
-def _is_graph(model: Any) -> bool:
-    return isinstance(model, nir.NIRGraph | str | os.PathLike)
 
 
 @dataclass(frozen=True)
@@ -178,12 +140,12 @@ def move(
     """
     target = find_bridge(to)
     kind = dtype_name(dtype)
-    xs = _accepted(xs)
+    xs = accepted_input(xs)
     if isinstance(model, Movable):
         if source is not None or input_shape is not None:
             raise InputError("source= and input_shape= are for open_model")
         own = model
-    elif isinstance(xs, np.ndarray) and input_shape is None and not _is_graph(model):
+    elif input_shape is None and getattr(xs, "ndim", 0) > 2 and not is_graph(model):
         own = open_model(model, source, xs.shape[2:])
     else:
         own = open_model(model, source, input_shape)
@@ -191,7 +153,7 @@ def move(
     chosen = resolve_discretization(original, discretization)
     schedule, _ = build_schedule(original, chosen)
     checked = "float64" if _all_have("float64", origin, target) else "float32"
-    inputs = _inputs(original, schedule, xs, checked)
+    inputs = inputs_for(original, schedule, xs, checked)
     try:
         fit = adapt_graph(original, schedule, target.node_map, kind, not adapt, exactly=True)
     except NotRepresentable as refusal:
@@ -200,15 +162,15 @@ def move(
         raise
     runs: list[Any] = [EXACT]
     if origin is not None:
-        runs.append(_source_run(origin, own.model, schedule, checked))
+        runs.append(source_run(origin, own.model, schedule, checked))
     names = [place.name for place in schedule.nodes if place.type_name != "Input"]
     places = {name: fit.moved.get(name, name) for name in names if fit.moved.get(name, name)}
-    run = _target_run(target, fit, checked, places)
+    run = target_run(target, fit, checked, places)
     options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
     comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
     adapted = None
     if any(not change.exact for change in fit.changes):
-        run = _target_run(target, fit, checked, {at: at for at in places.values()})
+        run = target_run(target, fit, checked, {at: at for at in places.values()})
         options["record"] = list(places.values())
         adapted = compare(
             fit.graph, inputs, [EXACT, run], discretization=fit.discretization, **options
@@ -240,68 +202,3 @@ def _left_to_nirx(graph: nir.NIRGraph, schedule: Schedule, target: Bridge) -> tu
 
 def _all_have(dtype: str, *bridges: Bridge | None) -> bool:
     return all(dtype in bridge.dtypes for bridge in bridges if bridge is not None)
-
-
-def _inputs(graph: nir.NIRGraph, schedule: Schedule, xs: Any, dtype: str) -> dict[str, np.ndarray]:
-    if xs is None:
-        spikes = random_spikes(schedule, STEPS, (BATCH,), RATE, SEED, dtype)
-        return amplified(graph, schedule, spikes)
-    if isinstance(xs, Mapping):
-        return {name: x.astype(dtype) for name, x in xs.items()}
-    if len(schedule.inputs) != 1:
-        names = ", ".join(repr(name) for name, _ in schedule.inputs)
-        raise InputError(f"xs is one array; expected a dict of the Inputs {names}")
-    return {schedule.inputs[0][0]: xs.astype(dtype)}
-
-
-def _accepted(xs: Any) -> Any:
-    """A caller's input as NumPy arrays of finite numbers."""
-    if xs is None:
-        return None
-    if isinstance(xs, Mapping):
-        return {name: _accepted(x) for name, x in xs.items()}
-    try:
-        array = to_numpy(xs)
-    except Exception as error:  # whatever a foreign array type raises
-        raise InputError(f"xs is a {type(xs).__name__}; expected an array") from error
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"xs has dtype {array.dtype}; expected real numbers")
-    if not np.isfinite(array).all():
-        raise InputError("xs holds NaN or infinity, with which nothing can be compared")
-    return array
-
-
-def _source_run(bridge: Bridge, model: Any, schedule: Schedule, dtype: str) -> Any:
-    def run(inputs: Mapping[str, np.ndarray]) -> tuple[Any, None, Any]:
-        if len(inputs) != 1:
-            raise InputError(
-                f"a model of {bridge.name} with {len(inputs)} inputs cannot be run here; export "
-                "it (nirx_torch.torch_to_nir, nirx_jax.jax_to_nir) and move the graph"
-            )
-        (xs,) = inputs.values()
-        found = dict(bridge.run(model, xs, dtype))
-        # A layer that became a graph of its own gives what the Output of that graph gives.
-        whole = {path[:-1]: name for path, name in ends if format_path(path[:-1]) in found}
-        found |= {name: found[format_path(path)] for path, name in whole.items()}
-        return {}, None, found
-
-    ends = [(p.path, p.name) for p in schedule.nodes if p.type_name == "Output" and p.path[1:]]
-    run.__name__ = f"{bridge.name} (source)"
-    return run
-
-
-def _target_run(bridge: Bridge, fit: Adapted, dtype: str, places: Mapping[str, str]) -> Any:
-    """What `compare` calls.
-
-    Arguments:
-        places: under which name to give what which node of the graph gave.
-    """
-
-    def run(inputs: Mapping[str, np.ndarray]) -> Any:
-        prepare = find_backend(bridge.backend).prepare
-        prepared = prepare(fit.graph, fit.discretization, dtype, node_map=bridge.node_map)
-        outputs, state, rows = prepared(dict(inputs), None, list(places.values()))
-        return outputs, state, {name: rows[at] for name, at in places.items()}
-
-    run.__name__ = f"{bridge.name} (target)"
-    return run

@@ -15,8 +15,10 @@ from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_gra
 from nirx.cli.report import Report
 from nirx.errors import InputError, NirxError
 from nirx.importing import import_object
-from nirx.move import BATCH, SEED, Move, move, open_model
+from nirx.move import Move, move
 from nirx.move_table import fidelity_table, remarks
+from nirx.moving.inputs import BATCH, SEED
+from nirx.moving.movable import open_model
 from nirx.random_spikes import amplified
 from nirx.tables import cell
 from nirx.writing import write

@@ -67,9 +67,13 @@ def explanation(diagnosis: Diagnosis) -> Iterator[str]:
         else:
             yield from _of_node(node, asked)
     differing = [c for c in diagnosis.confirmed if c.differing]
-    if not differing:
+    if diagnosis.explained:
         yield "a free run of the whole graph confirms it: every recording is reproduced"
-        return
+    elif not differing:
+        yield (
+            "in a free run of the whole graph nothing differs, but the recordings are so late or "
+            "early that too little of them could be compared"
+        )
     for own in differing:
         yield (
             f"in a free run of the whole graph {printable(own.key)} differs in {own.differing} of "

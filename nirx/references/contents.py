@@ -11,6 +11,7 @@ import numpy as np
 
 from nirx.errors import FileError
 from nirx.file_names import MARK, MARK_VALUE, needs_encoding
+from nirx.references.event_times import end_of_run
 from nirx.references.layout import Observable
 
 __all__ = ["CHANGED", "expected_items", "require_items"]
@@ -84,7 +85,7 @@ def _observable(
     group.label = repr(own.key)
     group.attributes["shape"] = np.array(own.features, np.int64)
     if own.form == "events":
-        numbers = {"n_neurons": np.asarray(own.neurons), "t_max": np.asarray((steps + 0.5) * dt)}
+        numbers = {"n_neurons": np.asarray(own.neurons), "t_max": np.asarray(end_of_run(steps, dt))}
         group.attributes |= {"__type__": "EventData", **numbers}
         datasets = {"idx": np.dtype(np.int64), "time": np.dtype(np.float64)}
     else:

@@ -8,6 +8,7 @@ import numpy as np
 
 from nirx.errors import FileError
 from nirx.references.contents import CHANGED
+from nirx.references.event_times import steps_of, times_of
 
 __all__ = ["require_event_rows"]
 
@@ -45,7 +46,7 @@ def _count(
     """How many events a sample has."""
     _, steps, neurons = shape
     count, width = 0, idx.shape[1]
-    last = np.full(2, -1.0), np.full(1, -1)  # step and neuron of the event before
+    last_step, last_neuron = np.full(1, -1.0), np.full(1, -1)
     for start in range(0, width, EVENTS):
         own = np.asarray(idx[sample, start : start + EVENTS])
         times = np.asarray(time[sample, start : start + EVENTS])
@@ -57,9 +58,8 @@ def _count(
         if count < start:
             raise FileError(f"{where}: there is an event after the padding: {CHANGED}")
         own, times = own[:events], times[:events]
-        with np.errstate(invalid="ignore", over="ignore"):
-            step = np.rint(times / dt - 0.5)
-            odd = ~((step >= 0) & (step < steps) & ((step + 0.5) * dt == times))
+        step = steps_of(times, dt)
+        odd = ~((step >= 0) & (step < steps) & (times_of(step, dt) == times))
         if odd.any():
             raise FileError(
                 f"{where}: an event has the time {float(times[odd.argmax()])!r}; expected the "
@@ -67,11 +67,11 @@ def _count(
             )
         if ((own < 0) | (own >= neurons)).any():
             raise FileError(f"{where}: an event is of none of {neurons} neurons: {CHANGED}")
-        moves = np.diff(np.concatenate([last[0][-1:], step]))
-        rises = np.diff(np.concatenate([last[1], own]))
+        moves = np.diff(np.concatenate([last_step, step]))
+        rises = np.diff(np.concatenate([last_neuron, own]))
         if not ((moves > 0) | ((moves == 0) & (rises > 0))).all():
             raise FileError(
                 f"{where}: events are there twice, or not in order of step and neuron: {CHANGED}"
             )
-        last, count = (step, own[-1:]), count + events
+        last_step, last_neuron, count = step[-1:], own[-1:], count + events
     return count

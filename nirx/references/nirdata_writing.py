@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from nirx.file_names import MARK, MARK_VALUE, encode_name, needs_encoding
+from nirx.references.event_times import end_of_run, times_of
 from nirx.references.layout import Observable
 
 __all__ = ["Pieces", "write_observable", "write_root"]
@@ -108,7 +109,7 @@ def _write_events(
     most = int(counts.max(initial=0))
     group.attrs["__type__"] = "EventData"
     group.attrs["n_neurons"] = observable.neurons
-    group.attrs["t_max"] = (steps + 0.5) * dt
+    group.attrs["t_max"] = end_of_run(steps, dt)
     options: dict[str, Any] = {}
     if most and samples:
         options = {"chunks": (1, min(most, CHUNK_BYTES // 8)), "compression": compression}
@@ -122,7 +123,7 @@ def _write_events(
             step, neuron = np.nonzero(flat[sample])  # in order of time, then of the neuron
             own = slice(filled[sample], filled[sample] + len(step))
             idx[sample, own] = neuron
-            time[sample, own] = (start + step + 0.5) * dt
+            time[sample, own] = times_of(start + step, dt)
             filled[sample] += len(step)
         start += len(piece)
 

@@ -25,6 +25,7 @@ from nirx.references.contents import CHANGED, expected_items, require_items
 from nirx.references.damage import damage_as_file_error
 from nirx.references.embedded_graph import read_embedded
 from nirx.references.event_rows import EVENTS, require_event_rows
+from nirx.references.event_times import steps_of
 from nirx.references.header import require_whole, unsealed
 from nirx.references.layout import Observable
 
@@ -151,7 +152,7 @@ class ReferenceFile:
             while offsets[sample] < idx.shape[1]:
                 block = slice(offsets[sample], offsets[sample] + EVENTS)
                 own = np.asarray(idx[sample, block])
-                steps = np.floor(np.asarray(time[sample, block]) / self.discretization.dt)
+                steps = steps_of(np.asarray(time[sample, block]), self.discretization.dt)
                 before_stop = (own >= 0) & (steps < stop)
                 count = len(own) if before_stop.all() else int(before_stop.argmin())
                 here = steps[:count] >= start

@@ -271,6 +271,17 @@ def test_a_free_run_that_compares_little_explains_nothing():
     assert Confirmed("a", True, 60, 0, 100, 4, None).reproduced
     assert not Confirmed("a", True, 40, 0, 100, 6, None).reproduced
     assert not Confirmed("a", True, 60, 1, 100, 4, None).reproduced
+    xs, net = signal(), graph(lif())
+    seen = {"a": record(net, SUBTRACTS, xs, "a")["a"]}
+    found = nirx.diagnose(net, xs, seen, discretization=DT1)
+    assert "a free run of the whole graph confirms it" in found.explain()
+    (node,), (own,) = found.nodes, found.confirmed
+    failed = replace(node.candidates[0], mismatches=1)
+    short = replace(own, elements=1, shift=2)
+    doubtful = replace(found, nodes=(replace(node, candidates=(failed,)),), confirmed=(short,))
+    assert not doubtful.explained
+    assert "too little of them could be compared" in doubtful.explain()
+    assert "confirms it" not in doubtful.explain()
 
 
 # -- a recording later than was searched

@@ -92,6 +92,12 @@ def test_a_reference_does_not_fit_and_is_assembled_later(room, spikes, fill, tmp
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.h5", "whole.h5"]
 
 
+def test_another_error_stays_what_it_is(tmp_path):
+    with pytest.raises(KeyError, match="mine") as caught, hdf5_writing.hdf5_file(tmp_path / "x"):
+        raise KeyError("mine")
+    assert caught.value.__cause__ is None
+
+
 def test_a_file_that_just_fits(fill, tmp_path):
     nirx.write(tmp_path / "a.nir", network(), D)
     fill((tmp_path / "a.nir").stat().st_size * 2)

@@ -533,7 +533,7 @@ def test_an_added_axis_is_refused_where_it_matters():
         (eqx.nn.GRUCell(3, 3, key=jax.random.key(0)), (3,)),
         (eqx.nn.LayerNorm(3), (3,)),
         (eqx.nn.PReLU(), (3,)),
-        (eqx.nn.MaxPool2d(2), (1, 4, 4)),
+        (eqx.nn.MaxPool1d(2), (1, 4)),
         (eqx.nn.ConvTranspose1d(1, 1, 2, key=jax.random.key(0)), (1, 4)),
     ],
 )

@@ -177,6 +177,12 @@ def test_the_maximum_of_a_sum_of_spikes_is_refused():
         torch_to_nir(Both(), {LIF: lif}, input_shape=(2, 8, 8), discretization=D)
 
 
+def test_the_maximum_alone_is_refused():
+    """Nothing is known of the input of a module that is exported by itself."""
+    with pytest.raises(nirx.UnsupportedError, match="the maximum over a window has no NIR node"):
+        torch_to_nir(nn.MaxPool2d(2), input_shape=(2, 8, 8))
+
+
 @pytest.mark.parametrize(
     ("pool", "text"),
     [

@@ -53,6 +53,24 @@ class Options(nn.Module):
         return self.v
 
 
+class KeywordOnly(nn.Module):
+    def forward(self, x, *, state=None):
+        v = x if state is None else state + x
+        return v, v
+
+
+class OptionAndMembrane(nn.Module):
+    """Its second result is no new value of its option."""
+
+    def __init__(self):
+        super().__init__()
+        self.v = None
+
+    def forward(self, x, gain=1.0, trace=False):
+        self.v = gain * x if self.v is None else self.v + gain * x
+        return self.v, self.v + 1
+
+
 class Pair(nn.Module):
     """Two outputs, and no state."""
 
@@ -60,7 +78,9 @@ class Pair(nn.Module):
         return x.cumsum(0) * 0 + x, x
 
 
-@pytest.mark.parametrize("kind", [Given, Optional, Several, Nested, Options])
+@pytest.mark.parametrize(
+    "kind", [Given, Optional, Several, Nested, Options, KeywordOnly, OptionAndMembrane]
+)
 def test_the_state_goes_from_step_to_step(kind):
     found = run_steps(kind(), XS, "float32")
     np.testing.assert_allclose(found["output"], WANTED, rtol=1e-6)
@@ -118,6 +138,52 @@ class Around(nn.Module):
 def test_a_fresh_attribute_is_a_start(fresh):
     found = run_steps(Keeps(fresh), XS, "float32")
     np.testing.assert_allclose(found["output"], WANTED, rtol=1e-6)
+
+
+class Dict(nn.Module):
+    """The state is in a dict, which is replaced."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {"v": [None]}
+
+    def forward(self, x):
+        (v,) = self.kept["v"]
+        v = x if v is None else v + x
+        self.kept = {"v": [v]}
+        return v
+
+
+def test_a_state_in_a_nest_is_named_too():
+    model = Dict()
+    np.testing.assert_allclose(run_steps(model, XS, "float32")["output"], WANTED, rtol=1e-6)
+    model(torch.ones(2, 3))
+    with pytest.raises(nirx.InputError, match=r"self\.kept holds state of an earlier run"):
+        run_steps(model, XS, "float32")
+
+
+@pytest.mark.parametrize("state", [lambda v: v, lambda v: (v,), lambda v: {"a": [v]}])
+def test_what_a_training_run_left_is_no_trouble_where_it_is_not_used(state):
+    model = nn.Linear(3, 3, bias=False)
+    torch.nn.init.eye_(model.weight)
+    model.last = state(model(torch.ones(2, 3)))  # it has a gradient, so torch does not copy it
+    np.testing.assert_array_equal(run_steps(model, XS, "float32")["output"], XS)
+
+
+class Recast(nn.Module):
+    """A constant that forward assigns anew is no state."""
+
+    def __init__(self):
+        super().__init__()
+        self.rest = torch.ones(3)
+
+    def forward(self, x):
+        self.rest = self.rest.to(x).clone()
+        return x + self.rest
+
+
+def test_a_constant_that_is_assigned_anew_is_no_state():
+    np.testing.assert_array_equal(run_steps(Recast(), XS, "float32")["output"], XS + 1)
 
 
 @pytest.mark.parametrize("old", [torch.ones(2, 3), (torch.ones(2, 3),)])

@@ -35,8 +35,8 @@ def calling(model: Any, shape: Any) -> Iterator[None]:
         size = tuple(int(n) for n in shape)
         raise InputError(
             f"{kind}: its call with an input of shape {size} fails ({type(error).__name__}: "
-            f"{said}); call the model so yourself, or pass input_shape= (of one sample) if its "
-            "input is another"
+            f"{said}); call the model so yourself; if its input has another shape, say so by "
+            "input_shape= (of one sample), or give xs= of that shape"
         ) from error
 
 

@@ -55,7 +55,7 @@ def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.N
                 f"{name}: spyx has the channels last and NIR has them first, which nirx sees to in "
                 "a spyx.nn.Sequential only; make the model one"
             )
-    with calling(model, ()):
+    with calling(f"{type(model).__name__}.initial_state", ()):
         state = jax.tree.map(lambda a: a[0], model.initial_state(1))
     given = _probed(module_map, model, state) if input_shape is None else input_shape
 

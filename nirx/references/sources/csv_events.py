@@ -93,8 +93,6 @@ class EventList:
 
     def _add(self, where: str, row: dict[str, str]) -> None:
         self.lines.append(where)
-        for column, field in row.items():
-            require_plain(where, column, field)
         text = row.get("sample") or "0"
         most = math.prod(self.wanted.batch) if self.wanted.batch else MOST_SAMPLES
         self.samples.append(read_place(where, "sample", text, (most,))[0])
@@ -179,6 +177,7 @@ class _Listing:
 
 def _number(where: str, column: str, row: dict[str, str]) -> int | float:
     text = row[column]
+    require_plain(where, column, text)
     try:
         value: int | float = int(text) if len(text) < 19 else float(text)
     except ValueError:
