@@ -241,7 +241,7 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "cat": (lambda m, x: torch.cat([x, m.a(x)], 1), "torch.cat"),
     "mean": (lambda m, x: m.a(x).mean(1), "torch.Tensor.mean"),
     "transpose": (lambda m, x: m.a(x).T, "'T'"),
-    "dtype": (lambda m, x: m.a(x).float(), "torch.Tensor.float"),
+    "dtype": (lambda m, x: m.a(x).int(), "torch.Tensor.int"),
     "control flow": (lambda m, x: m.a(x) if x.sum() > 0 else x, "decides or loops"),
     "len": (lambda m, x: m.a(x) * len(x), "decides or loops"),
     "a loop over a size": (
