@@ -16,8 +16,12 @@ from nirx.errors import FileError
 
 __all__ = ["refuse_endless_heaps"]
 
-SIGNATURE = b"GCOL\x01\x00\x00\x00"
+SIGNATURE = b"GCOL\x01"
+RESERVED = bytes(3)
+"""What follows it. HDF5 does not look at that, but where it is something else, the signature is
+more likely a chance in other data than a heap."""
 HEADER = 16
+WORD = 2**64
 
 
 def refuse_endless_heaps(path: str) -> None:
@@ -32,18 +36,21 @@ def refuse_endless_heaps(path: str) -> None:
 
 
 def _walk(path: str, data: mmap, start: int) -> None:
+    sure = data[start + len(SIGNATURE) : start + 8] == RESERVED
     end = start + _integer(data, start + 8, 8)
     place = start + HEADER
     while place + HEADER <= min(end, len(data)):
         index = _integer(data, place, 2)
         size = _integer(data, place + 8, 8)
-        # Object 0 is the free space at the end; its size counts its own header.
+        # Object 0 is the free space, to the end; its size counts its own header.
         step = size if index == 0 else HEADER + -(-size // 8) * 8
         if step < HEADER or place + step > end:
-            raise FileError(f"{path}: damaged: a heap of texts has an object of impossible size")
-        if index == 0:
+            if sure or step % WORD == 0:  # HDF5 would stay there for ever
+                raise FileError(
+                    f"{path}: damaged: a heap of texts has an object of impossible size"
+                )
             return
-        place += step
+        place += step  # behind free space that ends too early HDF5 goes on, too
 
 
 def _integer(data: mmap, start: int, length: int) -> int:

@@ -61,17 +61,34 @@ def test_a_huge_table_of_texts_is_refused(tmp_path):
     assert read_in_little_memory(path) == "refused"
 
 
-def test_a_heap_of_texts_without_end_is_refused(tmp_path):
-    # HDF5 2.0 walks a global heap for ever once an object of index 0 has size 0.
+@pytest.mark.parametrize("reserved", [0, 33])
+@pytest.mark.parametrize("kept", [0, 64])
+def test_a_heap_of_texts_without_end_is_refused(kept, reserved, tmp_path):
+    # HDF5 2.0 walks a global heap for ever once an object of index 0 has size 0: the free space,
+    # or what it takes for an object behind free space that ends too early.
     path = good_file(tmp_path / "g.nir")
     data = bytearray(path.read_bytes())
     place = data.index(b"GCOL") + 16
     while index := int.from_bytes(data[place : place + 2], "little"):
         assert index < 100
         place += 16 + -(-int.from_bytes(data[place + 8 : place + 16], "little") // 8) * 8
-    data[place + 8 : place + 16] = bytes(8)
+    assert data[place + 64 : place + 80] == bytes(16)
+    data[place + 8 : place + 16] = kept.to_bytes(8, "little")
+    data[data.index(b"GCOL") + 7] = reserved  # which HDF5 does not look at
     path.write_bytes(data)
     assert read_in_little_memory(path) == "refused"
+
+
+def test_what_only_looks_like_a_heap_is_data(tmp_path):
+    values = np.frombuffer(b"GCOL\x01" + bytes(range(1, 68)), np.float32)
+    graph = nir.NIRGraph.from_list(nir.Linear(values[None]))
+    nirx.write(tmp_path / "g.nir", graph)
+    with h5py.File(tmp_path / "g.nir", "r+") as file:
+        (name,) = (n for n in file["node/nodes"] if "weight" in file["node/nodes"][n])
+        _replace(file, f"node/nodes/{name}/weight", data=values[None])  # as it is, uncompressed
+    assert b"GCOL\x01\x01" in (tmp_path / "g.nir").read_bytes()
+    found = nirx.read(tmp_path / "g.nir")
+    assert np.array_equal(found.nodes[name].weight, values[None], equal_nan=True)
 
 
 def test_a_scalar_delay_on_a_huge_input_takes_little_memory(tmp_path):
