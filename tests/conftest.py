@@ -15,9 +15,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compiled_programs_end_with_their_module() -> Iterator[None]:
-    """JAX keeps every program it compiled; gigabytes of them slow down all that comes after."""
+def _compiled_programs_end_with_their_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """JAX keeps every program it compiled; in a run of all tests gigabytes of them slow down all
+    that comes after. The quick tests alone are quicker with them."""
     yield
-    if "jax" in sys.modules:
+    if "jax" in sys.modules and request.config.getoption("markexpr") != "not slow":
         sys.modules["jax"].clear_caches()
         gc.collect()

@@ -130,7 +130,9 @@ def test_a_truncated_file_is_refused(part, tmp_path):
         nirx.read(path)
 
 
-@pytest.mark.parametrize("start", range(0, 200, 20))
+@pytest.mark.parametrize(
+    "start", [0, 20, *(pytest.param(n, marks=pytest.mark.slow) for n in range(40, 200, 20))]
+)
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_flipped_bytes_give_a_graph_or_a_nirx_error(start, tmp_path):
     path = good_file(tmp_path / "g.nir")

@@ -126,7 +126,9 @@ POOLS = {
 }
 
 
-@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize(
+    "name", ["plain", *(pytest.param(n, marks=pytest.mark.slow) for n in list(POOLS)[1:])]
+)
 def test_the_maximum_of_spikes(name):
     graph = agree(Step(nn.Identity(), POOLS[name]), (2, 6, 7), (2, 6, 7))
     assert not any("nirx_of_spikes" in (n.metadata or {}) for n in leaves(graph))
