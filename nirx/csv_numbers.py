@@ -7,7 +7,7 @@ import math
 from nirx.errors import InputError
 from nirx.ops import Shape
 
-__all__ = ["is_number", "read_place", "read_value", "require_plain"]
+__all__ = ["is_number", "read_finite", "read_place", "read_value", "require_plain"]
 
 
 def require_plain(where: str, column: str, text: str) -> None:
@@ -59,13 +59,13 @@ def _expected(sizes: Shape) -> str:
 
 def read_value(where: str, text: str, spikes: bool) -> float:
     """A finite number; 1 for a spike without one. **Raises** `InputError`."""
-    if not text and spikes:
-        return 1.0
-    require_plain(where, "value", text)
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    return 1.0 if not text and spikes else read_finite(where, "value", text)
+
+
+def read_finite(where: str, column: str, text: str) -> float:
+    """A finite number. **Raises** `InputError` that names the line."""
+    require_plain(where, column, text)
+    value = float(text) if is_number(text) else math.nan
     if not math.isfinite(value):
-        raise InputError(f"{where}: value is {text!r:.80}; expected a finite number")
+        raise InputError(f"{where}: {column} is {text!r:.80}; expected a finite number")
     return value

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nirx.csv_numbers import read_place, read_value, require_plain
+from nirx.csv_numbers import read_finite, read_place, read_value
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.ops import Shape
 from nirx.references.sources.binning import Clock
@@ -177,14 +177,8 @@ class _Listing:
 
 def _number(where: str, column: str, row: dict[str, str]) -> int | float:
     text = row[column]
-    require_plain(where, column, text)
+    value = read_finite(where, column, text)
     try:
-        value: int | float = int(text) if len(text) < 19 else float(text)
+        return int(text) if len(text) < 19 else value  # whole ticks are divided exactly
     except ValueError:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{where}: {column} is {text!r:.80}; expected a finite number")
-    return value
+        return value
