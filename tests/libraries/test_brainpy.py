@@ -11,7 +11,7 @@ import pytest
 
 import nirx
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
-from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+from nirx_conformance.libraries.neurons import NEURONS, alone, around, drive, neuron
 
 pytest.importorskip("brainpy", reason="brainpy is installed by `make libraries` only")
 
@@ -123,17 +123,6 @@ REFUSED = [
 def test_what_brainpy_cannot_do_is_refused_with_the_nearest(node, rule, text):
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3, **rule), drive(10))
-
-
-def alone(shape, tau=5e-3):
-    """A graph of one LIF of this shape, and input for it."""
-    size = np.array(shape, int)
-    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
-    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
-    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
-    edges = [("input", "neuron"), ("neuron", "output")]
-    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
-    return nir.NIRGraph(nodes, edges, type_check=False), xs
 
 
 def test_features_without_axes():

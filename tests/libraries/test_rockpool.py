@@ -15,7 +15,7 @@ import torch
 import nirx
 import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
-from nirx_conformance.libraries.neurons import around, drive, neuron
+from nirx_conformance.libraries.neurons import alone, around, drive, neuron
 
 pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries` only")
 pytest.importorskip("rockpool.nn.modules.torch")
@@ -199,17 +199,6 @@ def test_trained_parameters_come_back():
     with torch.no_grad():
         theirs, _ = net.run(xs)
     assert int((theirs.numpy() != ours).sum()) == 0
-
-
-def alone(shape, tau=5e-3):
-    """A graph of one LIF of this shape, and input for it."""
-    size = np.array(shape, int)
-    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
-    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
-    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
-    edges = [("input", "neuron"), ("neuron", "output")]
-    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
-    return nir.NIRGraph(nodes, edges, type_check=False), xs
 
 
 def test_a_layer_without_neurons():

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import equinox as eqx
-import nir
 import numpy as np
 import pytest
 
 import nirx
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
-from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+from nirx_conformance.libraries.neurons import NEURONS, alone, around, drive, neuron
 
 pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries` only")
 
@@ -104,17 +103,6 @@ def test_what_rockpool_cannot_do_is_refused_with_the_nearest(node, rule, text):
     d = nirx.Discretization(dt=1e-3, **rule)
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), d, drive(10), "float32")
-
-
-def alone(shape, tau=5e-3):
-    """A graph of one LIF of this shape, and input for it."""
-    size = np.array(shape, int)
-    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
-    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
-    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
-    edges = [("input", "neuron"), ("neuron", "output")]
-    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
-    return nir.NIRGraph(nodes, edges, type_check=False), xs
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 3), (2, 3), ()])

@@ -13,7 +13,7 @@ import torch
 import nirx
 import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
-from nirx_conformance.libraries.neurons import around, drive, neuron
+from nirx_conformance.libraries.neurons import alone, around, drive, neuron
 
 logging.getLogger("torch").setLevel(logging.ERROR)
 pytest.importorskip("spikingjelly", reason="spikingjelly is installed by `make libraries` only")
@@ -198,17 +198,6 @@ def test_parameters_that_it_lacks_are_refused_with_the_nearest(kind, values, tex
         setattr(node, name, np.full_like(node.r, value))
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3), drive(10))
-
-
-def alone(shape, tau=5e-3):
-    """A graph of one LIF of this shape, and input for it."""
-    size = np.array(shape, int)
-    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
-    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
-    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
-    edges = [("input", "neuron"), ("neuron", "output")]
-    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
-    return nir.NIRGraph(nodes, edges, type_check=False), xs
 
 
 def test_a_layer_without_neurons():

@@ -10,7 +10,7 @@ from typing import Any
 import nir
 import numpy as np
 
-__all__ = ["NEURONS", "around", "drive", "neuron"]
+__all__ = ["alone", "NEURONS", "around", "drive", "neuron"]
 
 NEURONS = ("I", "IF", "LI", "LIF", "CubaLI", "CubaLIF")
 
@@ -64,3 +64,14 @@ def around(node: Any, seed: int = 0) -> nir.NIRGraph:
 def drive(steps: int = 1000, batch: int = 4, features: int = INPUTS, seed: int = 0) -> np.ndarray:
     """Random input [time, batch, features], float64."""
     return 3 * np.random.default_rng((seed, 2)).random((steps, batch, features))
+
+
+def alone(shape: tuple[int, ...], tau: float = 5e-3) -> tuple[nir.NIRGraph, np.ndarray]:
+    """A graph of one LIF of this shape, and input for it."""
+    size = np.array(shape, int)
+    values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
+    ends = nir.Input(size), nir.LIF(*values), nir.Output(size)
+    nodes = dict(zip(("input", "neuron", "output"), ends, strict=True))
+    edges = [("input", "neuron"), ("neuron", "output")]
+    xs = np.random.default_rng(0).normal(0.4, 1, (60, 4, *shape))
+    return nir.NIRGraph(nodes, edges, type_check=False), xs
