@@ -17,6 +17,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/lint-imports
 
 # torch first and pinned: an unpinned one, or torchvision, brings several GB of CUDA packages.
 .venv/installed: pyproject.toml constraints.txt

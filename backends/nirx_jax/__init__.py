@@ -2,6 +2,7 @@
 
 try:
     import equinox as _equinox
+
     import jax as _jax
 except ImportError as error:
     raise ImportError(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-
-from nirx.backend import Prepared
-from nirx.discretization import Discretization
-from nirx.state import state_to_numpy
+from nirx.dynamics.discretization import Discretization
+from nirx.execution.backend import Prepared
+from nirx.graphs.state import state_to_numpy
 from nirx_jax.nir_to_jax import from_nir
 from nirx_jax.state import state_from_numpy
 from nirx_jax.x64 import x64_is_on
@@ -17,7 +16,7 @@ __all__ = ["BACKEND", "JaxBackend"]
 
 
 class JaxBackend:
-    """See `nirx.backend.Backend`."""
+    """See `nirx.execution.backend.Backend`."""
 
     name = "jax"
 

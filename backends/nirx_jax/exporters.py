@@ -7,9 +7,9 @@ from typing import Any
 
 import equinox as eqx
 
+from nirx.basics.type_map import ABSENT, Handler, find_handler
 from nirx.errors import UnsupportedError
-from nirx.exporting import call_exporter
-from nirx.type_map import ABSENT, Handler, find_handler
+from nirx.tracing.exporting import call_exporter
 from nirx_jax.leaf import Leaf
 
 __all__ = ["Exporters"]

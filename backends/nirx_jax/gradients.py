@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
-from nirx.surrogate import Surrogate
+import jax
+from nirx.dynamics.surrogate import Surrogate
 
 __all__ = ["select", "with_surrogate"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import equinox as eqx
 
-from nirx.discretization import Discretization
+from nirx.basics.type_map import Handler, require_type_map
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
-from nirx.exporting import MODULE_FORM, settled
+from nirx.tracing.exporting import MODULE_FORM, settled
 from nirx.tracing.nest import nest_graph
-from nirx.type_map import Handler, require_type_map
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret
 from nirx_jax.module_map import MODULE_MAP

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+import jax
 from nirx.errors import UnsupportedError
-from nirx.runners import takes_state
+from nirx.execution.runners import takes_state
 
 __all__ = ["INPUT", "LEAF", "Leaf", "LeafCall", "Place", "dotted", "is_array"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import UnsupportedError
-from nirx.foreign_arrays import to_numpy
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx_jax.leaf import LeafCall, Place

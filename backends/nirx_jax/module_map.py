@@ -9,10 +9,10 @@ import equinox as eqx
 import nir
 import numpy as np
 
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
-from nirx.foreign_arrays import to_numpy
 from nirx.tracing.spike_pool import spike_pool
-from nirx.type_map import TypeMap
 from nirx_jax.bridges.neuron import LibraryNeuron
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
-from nirx.assemble import native_arrays
-from nirx.discretization import Discretization
-from nirx.node_types import find_type
-from nirx.origin import Origin
-from nirx.standalone import checked_node, step_alone
-from nirx.surrogate import SURROGATES
+import jax
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
+from nirx.dynamics.surrogate import SURROGATES
+from nirx.execution.assemble import native_arrays
+from nirx.execution.standalone import checked_node, step_alone
+from nirx.graphs.origin import Origin
 from nirx_jax.ops import JaxOps
 
 __all__ = ["NativeNode"]

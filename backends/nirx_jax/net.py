@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
-import jax
 
-from nirx.assemble import Assembly
+import jax
+from nirx.basics.paths import format_path
+from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
-from nirx.execute import Executor
-from nirx.origin import Origin
-from nirx.paths import format_path
-from nirx.recording import resolve_record
-from nirx.runners import ForeignRunner, NativeRunner, Runner
-from nirx.schedule import Schedule, ScheduledNode
-from nirx.surrogate import Surrogate
+from nirx.execution.assemble import Assembly
+from nirx.execution.execute import Executor
+from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
+from nirx.graphs.origin import Origin
+from nirx.graphs.recording import resolve_record
+from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps

@@ -9,12 +9,12 @@ from typing import Any
 import equinox as eqx
 import nir
 
-from nirx.assemble import Assembly, assemble, dtype_name
-from nirx.discretization import Discretization
+from nirx.basics.type_map import Handler
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.errors import InputError, UnsupportedError
-from nirx.standalone import build_single
-from nirx.surrogate import resolve_surrogate
-from nirx.type_map import Handler
+from nirx.execution.assemble import Assembly, assemble, dtype_name
+from nirx.execution.standalone import build_single
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net, cast
 from nirx_jax.node_map import NODE_MAP

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nirx.node_types import NATIVE_TYPES
-from nirx.type_map import TypeMap
+from nirx.basics.type_map import TypeMap
+from nirx.dynamics.node_types import NATIVE_TYPES
 from nirx_jax.native import NativeNode
 
 __all__ = ["NODE_MAP"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
+import jax
+from jax import lax
+from nirx.dynamics.ops import Array, ConvGeometry, Shape
+from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError
-from nirx.ops import Array, ConvGeometry, Shape
-from nirx.surrogate import Surrogate
 from nirx_jax.gradients import select, with_surrogate
 
 __all__ = ["JaxOps"]

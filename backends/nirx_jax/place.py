@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import equinox
-import jax
 import jaxtyping
+
+import jax
 
 __all__ = ["label_of", "place_of"]
 

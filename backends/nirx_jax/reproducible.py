@@ -7,22 +7,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-from nirx.ops import Array
-from nirx.reproducible import SMALLEST, Reproducible
-from nirx.sliced import SLICES, Sliced, cut, dot, slice_bits
-from nirx.surrogate import Surrogate
+import jax
+from jax import lax
+from nirx.dynamics.ops import Array
+from nirx.dynamics.surrogate import Surrogate
+from nirx.execution.reproducible import SMALLEST, Reproducible
+from nirx.execution.sliced import SLICES, Sliced, cut, dot, slice_bits
 from nirx_jax.ops import JaxOps
 
 __all__ = ["JaxKernel", "ReproducibleJaxOps"]
 
 
 class JaxKernel:
-    """See `nirx.sliced.SliceKernel`; to be called with x64 on."""
+    """See `nirx.execution.sliced.SliceKernel`; to be called with x64 on."""
 
     def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
         return jnp.max(jnp.abs(x), axis=axes, keepdims=True, initial=0.0)
@@ -73,7 +73,7 @@ def _sliced_forward_jvp(plain: Callable[[Any, Any], Any], primals: Any, tangents
 
 
 class ReproducibleJaxOps(Reproducible, JaxOps):
-    """See `nirx.reproducible.Reproducible`.
+    """See `nirx.execution.reproducible.Reproducible`.
 
     The select in `keep` also stands between any two operations that XLA would otherwise
     contract to a fused multiply-add or rewrite.

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from nirx.state import map_tree, state_to_numpy
+from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["state_from_numpy"]
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
-import jax
 import nir
 import numpy as np
 
+import jax
+from nirx.basics.type_map import Handler
 from nirx.errors import InputError
-from nirx.exporting import export
-from nirx.origin import Cast, rebuild_node
-from nirx.type_map import Handler
+from nirx.graphs.origin import Cast, rebuild_node
+from nirx.tracing.exporting import export
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
 

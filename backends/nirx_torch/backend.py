@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-
-from nirx.backend import Prepared
-from nirx.discretization import Discretization
-from nirx.state import state_to_numpy
+from nirx.dynamics.discretization import Discretization
+from nirx.execution.backend import Prepared
+from nirx.graphs.state import state_to_numpy
 from nirx_torch.nir_to_torch import from_nir
 from nirx_torch.state import state_from_numpy
 
@@ -16,7 +15,7 @@ __all__ = ["BACKEND", "TorchBackend"]
 
 
 class TorchBackend:
-    """See `nirx.backend.Backend`."""
+    """See `nirx.execution.backend.Backend`."""
 
     name = "torch"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
+import torch
 from nirx.errors import UnsupportedError, warn_caller
-from nirx.runners import takes_state
+from nirx.execution.runners import takes_state
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
 from nirx_torch.exporters import starts_afresh

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-
+from nirx.basics.type_map import ABSENT, Handler, find_handler
 from nirx.errors import UnsupportedError
-from nirx.exporting import call_exporter
-from nirx.runners import takes_state
-from nirx.type_map import ABSENT, Handler, find_handler
+from nirx.execution.runners import takes_state
+from nirx.tracing.exporting import call_exporter
 from nirx_torch.native import NativeNode
 
 __all__ = ["Exporters", "Stateful", "remembers", "starts_afresh"]

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import nir
-import torch
 
+import torch
+from nirx.basics.type_map import ABSENT, find_handler
 from nirx.errors import InputError
-from nirx.flatten import walk_graphs
-from nirx.reading import read
-from nirx.type_map import ABSENT, find_handler
+from nirx.files.reading import read
+from nirx.graphs.flatten import walk_graphs
 from nirx_torch.native import NativeNode
 from nirx_torch.nir_to_torch import nir_to_torch
 from nirx_torch.node_map import NODE_MAP

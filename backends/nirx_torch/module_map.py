@@ -6,12 +6,12 @@ from typing import Any
 
 import nir
 import numpy as np
-import torch
 
+import torch
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError, UnsupportedError
-from nirx.foreign_arrays import to_numpy
 from nirx.tracing.spike_pool import spike_pool
-from nirx.type_map import TypeMap
 from nirx_torch.bridges.neuron import LibraryNeuron
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net

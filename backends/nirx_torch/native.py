@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from nirx.assemble import native_arrays
-from nirx.discretization import Discretization
+import torch
 from nirx.dynamics.base import Stateless
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer
-from nirx.node_types import find_type
-from nirx.standalone import checked_node, step_alone
-from nirx.surrogate import SURROGATES
+from nirx.dynamics.node_types import find_type
+from nirx.dynamics.surrogate import SURROGATES
+from nirx.execution.assemble import native_arrays
+from nirx.execution.standalone import checked_node, step_alone
 from nirx_torch.ops import TorchOps
 
 __all__ = ["AvgPool2d", "Conv1d", "Conv2d", "Flatten", "Linear", "NativeNode", "SumPool2d"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-
-from nirx.assemble import Assembly
-from nirx.execute import Executor
-from nirx.runners import ForeignRunner, NativeRunner, Runner
-from nirx.schedule import Schedule, ScheduledNode
-from nirx.surrogate import Surrogate
+from nirx.dynamics.surrogate import Surrogate
+from nirx.execution.assemble import Assembly
+from nirx.execution.execute import Executor
+from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
+from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode

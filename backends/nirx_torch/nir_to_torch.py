@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import nir
-import torch
 
-from nirx.assemble import Assembly, assemble, dtype_name
-from nirx.discretization import Discretization
+import torch
+from nirx.basics.type_map import Handler
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.errors import InputError
-from nirx.standalone import build_single
-from nirx.surrogate import resolve_surrogate
-from nirx.type_map import Handler
+from nirx.execution.assemble import Assembly, assemble, dtype_name
+from nirx.execution.standalone import build_single
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 from nirx_torch.node_map import NODE_MAP

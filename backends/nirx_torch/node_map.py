@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import nir
 
-from nirx.node_types import NATIVE_TYPES
-from nirx.type_map import TypeMap
+from nirx.basics.type_map import TypeMap
+from nirx.dynamics.node_types import NATIVE_TYPES
 from nirx_torch import native
 
 __all__ = ["NODE_MAP"]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
+import torch
 from nirx.errors import InputError
-from nirx.parameters import fitting, parameter_key, place_parameters
+from nirx.execution.parameters import fitting, parameter_key, place_parameters
 from nirx_torch.module_map import array
 from nirx_torch.net import Net
 

@@ -7,21 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
+import torch
+from nirx.dynamics.ops import Array
+from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
-from nirx.ops import Array
-from nirx.reproducible import SMALLEST, Reproducible
-from nirx.sliced import SLICES, Sliced, cut, dot, slice_bits
-from nirx.surrogate import Surrogate
+from nirx.execution.reproducible import SMALLEST, Reproducible
+from nirx.execution.sliced import SLICES, Sliced, cut, dot, slice_bits
 from nirx_torch.ops import TorchOps
 
 __all__ = ["ReproducibleTorchOps", "TorchKernel"]
 
 
 class TorchKernel:
-    """See `nirx.sliced.SliceKernel`."""
+    """See `nirx.execution.sliced.SliceKernel`."""
 
     def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
         if x.numel() == 0:
@@ -87,7 +87,7 @@ class _SlicedForward(torch.autograd.Function):
 
 
 class ReproducibleTorchOps(Reproducible, TorchOps):
-    """See `nirx.reproducible.Reproducible`.
+    """See `nirx.execution.reproducible.Reproducible`.
 
     Only operations that IEEE 754 defines to the bit: never lerp, addcmul, alpha=, sum or exp.
     """

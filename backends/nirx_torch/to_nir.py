@@ -7,14 +7,14 @@ from typing import Any
 
 import nir
 import numpy as np
-import torch
 
-from nirx.assemble import floating
+import torch
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import Handler
 from nirx.errors import InputError
-from nirx.exporting import export
-from nirx.foreign_arrays import to_numpy
-from nirx.origin import Cast, rebuild_node
-from nirx.type_map import Handler
+from nirx.execution.assemble import floating
+from nirx.graphs.origin import Cast, rebuild_node
+from nirx.tracing.exporting import export
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-
-from nirx.discretization import Discretization
+from nirx.basics.type_map import ABSENT, Handler, find_handler, require_type_map
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
-from nirx.exporting import MODULE_FORM, settled
+from nirx.tracing.exporting import MODULE_FORM, settled
 from nirx.tracing.nest import nest_graph
-from nirx.type_map import ABSENT, Handler, find_handler, require_type_map
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import interpret
 from nirx_torch.module_map import MODULE_MAP

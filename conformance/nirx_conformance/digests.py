@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import nirx
-from nirx.state import map_tree
+from nirx.graphs.state import map_tree
 from nirx_conformance.cases import ALL_CASES, FixedCase
 
 __all__ = ["DTYPES", "TABLE", "case_digest", "committed", "main"]

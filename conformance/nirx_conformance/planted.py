@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 import nirx
+from nirx.basics.paths import parse_path
 from nirx.diagnosis.result import Diagnosis
-from nirx.discretization import GLOBAL_ONLY, Discretization
-from nirx.paths import parse_path
-from nirx.state import map_tree
+from nirx.dynamics.discretization import GLOBAL_ONLY, Discretization
+from nirx.graphs.state import map_tree
 from nirx_conformance.strategies import Case, random_case
 
 __all__ = ["Recovery", "planted_case", "recover"]

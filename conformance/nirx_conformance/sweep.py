@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import nirx
-from nirx.state import map_tree
+from nirx.graphs.state import map_tree
 from nirx_conformance import oracle
 from nirx_conformance.planted import planted_case, recover
 from nirx_conformance.strategies import Case, random_case

@@ -8,18 +8,18 @@ from typing import Any
 
 import nir
 
-from nirx.assemble import call_builder
+from nirx.basics.paths import Path
+from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.late import Form, late_graph, other_form
 from nirx.bridging.membrane import membrane_of
-from nirx.bridging.refusal import NotRepresentable
-from nirx.discretization import Discretization
-from nirx.exporting import with_discretization
-from nirx.node_types import find_type
-from nirx.origin import node_at, rebuild_graph
-from nirx.paths import Path
-from nirx.rules import gather_rules
-from nirx.schedule import Schedule, ScheduledNode
-from nirx.type_map import ABSENT, find_handler
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
+from nirx.execution.assemble import call_builder
+from nirx.execution.refusal import NotRepresentable
+from nirx.graphs.origin import node_at, rebuild_graph
+from nirx.graphs.rules import gather_rules
+from nirx.graphs.schedule import Schedule, ScheduledNode
+from nirx.tracing.exporting import with_discretization
 
 __all__ = ["Adapted", "Change", "adapt_graph"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.type_map import TypeMap
 
 __all__ = ["Bridge", "Outputs", "bridge_names", "find_bridge", "guess_bridge"]
 

@@ -19,11 +19,11 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import Path, format_path
 from nirx.bridging.membrane import membrane_of
-from nirx.discretization import Discretization
-from nirx.origin import node_at
-from nirx.paths import Path, format_path
-from nirx.schedule import Schedule, ScheduledNode
+from nirx.dynamics.discretization import Discretization
+from nirx.graphs.origin import node_at
+from nirx.graphs.schedule import Schedule, ScheduledNode
 
 __all__ = ["Form", "late_graph", "other_form"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.bridging.refusal import NotRepresentable
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
+from nirx.execution.refusal import NotRepresentable
 
 __all__ = ["Limits", "require_uniform", "require_values"]
 

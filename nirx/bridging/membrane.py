@@ -18,11 +18,11 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.coefficients import decay_fraction
-from nirx.discretization import Discretization
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.dynamics.coefficients import decay_fraction
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
-from nirx.foreign_arrays import to_numpy
-from nirx.numpy_ops import NumpyOps
+from nirx.execution.numpy_ops import NumpyOps
 
 __all__ = [
     "Membrane",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 
 __all__ = ["threshold_for", "threshold_from"]
 

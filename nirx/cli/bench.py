@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from nirx.assemble import dtype_name
-from nirx.backend import find_backend
-from nirx.bench import LAYERS, bench
 from nirx.cli.options import Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.run import Dtype
 from nirx.errors import InputError
+from nirx.execution.assemble import dtype_name
+from nirx.execution.backend import find_backend
+from nirx.execution.bench import LAYERS, bench
 
 __all__ = ["bench_command"]
 

@@ -8,10 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from nirx import plotting
-from nirx.archive import check_target, write_whole
-from nirx.assemble import dtype_name
-from nirx.backend import Backend, find_backend
+from nirx.basics.tables import cell
 from nirx.cli.compare_table import comparison_payload, node_tables
 from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
@@ -19,10 +16,13 @@ from nirx.cli.pieces import piece_length, run_in_pieces
 from nirx.cli.progress import Bars, bars
 from nirx.cli.report import Report
 from nirx.cli.run import Dtype, Record, Reproducible, record_of
-from nirx.compare import compare
+from nirx.comparison import plotting
+from nirx.comparison.compare import compare
 from nirx.errors import InputError
-from nirx.recording import resolve_record
-from nirx.tables import cell
+from nirx.execution.assemble import dtype_name
+from nirx.execution.backend import Backend, find_backend
+from nirx.files.archive import check_target, write_whole
+from nirx.graphs.recording import resolve_record
 
 __all__ = ["compare_command"]
 

@@ -8,9 +8,9 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
-from nirx.compare import BackendComparison, Comparison
-from nirx.divergence import Divergence
-from nirx.tables import MOST_ROWS, cell
+from nirx.basics.tables import MOST_ROWS, cell
+from nirx.comparison.compare import BackendComparison, Comparison
+from nirx.comparison.divergence import Divergence
 
 __all__ = ["comparison_payload", "node_tables"]
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from nirx.backend import find_backend
 from nirx.cli.options import Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.errors import InputError, UnsupportedError
+from nirx.execution.backend import find_backend
 
 __all__ = ["conformance_command"]
 

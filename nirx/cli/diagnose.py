@@ -7,20 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from nirx.assemble import dtype_name
+from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import File, Json, Opened, Overrides, Preset, Sets, open_graph
 from nirx.cli.report import Report
 from nirx.cli.run import Dtype
-from nirx.diagnose import diagnose
-from nirx.diagnosis.recording_file import read_recording, require_known
-from nirx.diagnosis.recording_nirdata import is_nirdata, read_nirdata
+from nirx.comparison.divergence import Divergence
+from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis
 from nirx.diagnosis.table import diagnosis_table
-from nirx.divergence import Divergence
 from nirx.errors import InputError
-from nirx.references.sources.choose import source_for
-from nirx.tables import cell
+from nirx.execution.assemble import dtype_name
+from nirx.inputs.choose import source_for
+from nirx.recordings.recording_file import read_recording, require_known
+from nirx.recordings.recording_nirdata import is_nirdata, read_nirdata
 
 __all__ = ["diagnose_command"]
 

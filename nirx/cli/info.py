@@ -10,12 +10,12 @@ import numpy as np
 import rich.box
 from rich.table import Table
 
+from nirx.basics.tables import cell
 from nirx.cli.info_tree import node_tree
 from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
 from nirx.cli.parameters import parameter_bytes, parameters_of, settings_of
 from nirx.cli.report import Report, bytes_text
-from nirx.ops import Shape
-from nirx.tables import cell
+from nirx.dynamics.ops import Shape
 
 __all__ = ["describe", "info_command"]
 

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from nirx.basics.paths import Path
+from nirx.basics.tables import MOST_ROWS, cell, shape_text
 from nirx.cli.options import Opened
 from nirx.cli.parameters import parameters_of, settings_of
 from nirx.cli.report import bytes_text
-from nirx.paths import Path
-from nirx.schedule import ScheduledNode
-from nirx.tables import MOST_ROWS, cell, shape_text
+from nirx.graphs.schedule import ScheduledNode
 
 __all__ = ["node_tree"]
 

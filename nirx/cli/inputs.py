@@ -9,12 +9,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from nirx.archive import load_arrays
+from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
-from nirx.ops import Shape
-from nirx.random_spikes import random_spikes
-from nirx.references.sources.arrays import as_dtype, common_lead, match_members
-from nirx.schedule import Schedule
+from nirx.files.archive import load_arrays
+from nirx.graphs.schedule import Schedule
+from nirx.inputs.arrays import as_dtype, common_lead, match_members
+from nirx.inputs.random_spikes import random_spikes
 
 __all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "as_dtype", "make_inputs"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from nirx.basics.tables import cell
 from nirx.errors import NirxWarning
-from nirx.tables import cell
 
 __all__ = ["print_error", "warn", "warnings_as_lines"]
 

@@ -7,21 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from nirx.archive import check_target
+from nirx.basics.importing import import_object
+from nirx.basics.tables import cell
 from nirx.bridging.bridge import find_bridge
 from nirx.cli.compare_table import comparison_payload
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_graph, settle
 from nirx.cli.report import Report
 from nirx.errors import InputError, NirxError
-from nirx.importing import import_object
-from nirx.move import Move, move
-from nirx.move_table import fidelity_table, remarks
+from nirx.files.archive import check_target
+from nirx.files.writing import write
+from nirx.inputs.random_spikes import amplified
 from nirx.moving.inputs import BATCH, SEED
 from nirx.moving.movable import open_model
-from nirx.random_spikes import amplified
-from nirx.tables import cell
-from nirx.writing import write
+from nirx.moving.move import Move, move
+from nirx.moving.table import fidelity_table, remarks
 
 __all__ = ["move_command"]
 

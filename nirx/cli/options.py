@@ -11,12 +11,12 @@ import nir
 import typer
 
 from nirx.cli.messages import warn
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, NirxWarning, did_you_mean
-from nirx.metadata import stored_discretization
-from nirx.presets import PRESETS
-from nirx.reading import read
-from nirx.schedule import Schedule, build_schedule
+from nirx.files.reading import read
+from nirx.graphs.metadata import stored_discretization
+from nirx.graphs.schedule import Schedule, build_schedule
 
 __all__ = ["Dt", "File", "Json", "Opened", "Overrides", "Preset", "Sets", "open_graph", "settle"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.node_types import find_type
+from nirx.dynamics.node_types import find_type
 
 __all__ = ["parameter_bytes", "parameters_of", "settings_of"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nirx.backend import Prepared
 from nirx.cli.inputs import Inputs
+from nirx.execution.backend import Prepared
 
 __all__ = ["MOST_STEPS", "piece_length", "run_in_pieces"]
 

@@ -10,15 +10,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from nirx.assemble import dtype_name
+from nirx.basics.tables import cell
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets, open_graph
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.cli.run import Dtype, Record, record_of
-from nirx.discretization import CHOICES, Discretization
-from nirx.reference import check_reference_target, reference
-from nirx.references.sources.choose import source_for
-from nirx.tables import cell
+from nirx.dynamics.discretization import CHOICES, Discretization
+from nirx.execution.assemble import dtype_name
+from nirx.inputs.choose import source_for
+from nirx.references.reference import check_reference_target, reference
 
 __all__ = ["reference_command"]
 

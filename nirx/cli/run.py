@@ -11,9 +11,7 @@ import rich.box
 import typer
 from rich.table import Table
 
-from nirx.archive import check_target, save_arrays
-from nirx.assemble import dtype_name
-from nirx.backend import find_backend
+from nirx.basics.tables import cell, shape_text
 from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
 from nirx.cli.pieces import piece_length, run_in_pieces
@@ -22,9 +20,11 @@ from nirx.cli.report import Report
 from nirx.cli.spiking import carries_spikes
 from nirx.cli.state_file import load_state, save_state
 from nirx.errors import InputError
-from nirx.recording import resolve_record
-from nirx.schedule import Schedule
-from nirx.tables import cell, shape_text
+from nirx.execution.assemble import dtype_name
+from nirx.execution.backend import find_backend
+from nirx.files.archive import check_target, save_arrays
+from nirx.graphs.recording import resolve_record
+from nirx.graphs.schedule import Schedule
 
 __all__ = ["Dtype", "Record", "Reproducible", "record_of", "run_command"]
 

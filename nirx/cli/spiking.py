@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nirx.schedule import Schedule
+from nirx.graphs.schedule import Schedule
 
 __all__ = ["carries_spikes"]
 

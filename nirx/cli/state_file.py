@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from nirx.archive import load_arrays, member_name, save_arrays
+from nirx.basics.paths import Path as NodePath
+from nirx.basics.paths import format_path, parse_path
 from nirx.cli.inputs import as_dtype
 from nirx.errors import InputError
-from nirx.paths import Path as NodePath
-from nirx.paths import format_path, parse_path
-from nirx.schedule import Schedule
+from nirx.files.archive import load_arrays, member_name, save_arrays
+from nirx.graphs.schedule import Schedule
 
 __all__ = ["load_state", "save_state"]
 

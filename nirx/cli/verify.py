@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from nirx.basics.tables import cell
 from nirx.cli.options import Json
 from nirx.cli.progress import BarAdvance, Bars, bars
 from nirx.cli.report import Report
 from nirx.errors import InputError
-from nirx.tables import cell
 from nirx.verification.payload import verification_payload
 from nirx.verification.table import remarks, verdict_table
-from nirx.verify import open_reference, verify
+from nirx.verification.verify import open_reference, verify
 
 __all__ = ["verify_command"]
 

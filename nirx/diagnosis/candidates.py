@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.discretization import CHOICES, Discretization
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.cuba import CurrentBasedIntegrator
+from nirx.dynamics.discretization import CHOICES, Discretization
 from nirx.dynamics.elementwise import Threshold
 from nirx.dynamics.neuron import Neuron
 from nirx.errors import InputError, did_you_mean

@@ -9,13 +9,13 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import Path
+from nirx.comparison.divergence import Divergence, find_first
 from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.result import Confirmed
-from nirx.discretization import Discretization
-from nirx.divergence import Divergence, find_first
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import NirxWarning
-from nirx.numpy_backend import from_nir
-from nirx.paths import Path
+from nirx.execution.numpy_backend import from_nir
 
 __all__ = ["confirm", "first_failure"]
 

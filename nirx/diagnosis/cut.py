@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nirx.basics.paths import Path
 from nirx.diagnosis.groups import Group, Known, carried, fan_in
 from nirx.diagnosis.variants import Variant
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.reshape import Port
-from nirx.numpy_ops import NumpyOps
-from nirx.paths import Path
-from nirx.schedule import Schedule, ScheduledNode, Segment, Source
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.graphs.schedule import Schedule, ScheduledNode, Segment, Source
 
 __all__ = ["Cut", "cut_group"]
 

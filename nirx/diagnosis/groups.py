@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nirx.basics.paths import Path
 from nirx.diagnosis.candidates import is_searched
 from nirx.diagnosis.variants import Variant
-from nirx.numpy_ops import NumpyOps
-from nirx.ops import Array
-from nirx.paths import Path
-from nirx.runners import NativeRunner
-from nirx.schedule import Schedule, ScheduledNode, Source
+from nirx.dynamics.ops import Array
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.execution.runners import NativeRunner
+from nirx.graphs.schedule import Schedule, ScheduledNode, Source
 
 __all__ = ["Group", "Known", "find_groups", "known_values"]
 

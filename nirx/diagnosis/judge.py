@@ -9,6 +9,8 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import Path, format_path
+from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.candidates import Limits, Space, is_searched
 from nirx.diagnosis.confirm import confirm, first_failure
 from nirx.diagnosis.found import Found
@@ -20,11 +22,9 @@ from nirx.diagnosis.shared import Verdict, shared_discretization
 from nirx.diagnosis.tally import Tally
 from nirx.diagnosis.trial import Trial
 from nirx.diagnosis.variants import Variant
-from nirx.discretization import Discretization
-from nirx.divergence import Divergence
-from nirx.numpy_ops import NumpyOps
-from nirx.paths import Path, format_path
-from nirx.schedule import Schedule
+from nirx.dynamics.discretization import Discretization
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.graphs.schedule import Schedule
 
 __all__ = ["judge"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.base import Dynamics
-from nirx.ops import Array, Ops, Shape
-from nirx.runners import NativeRunner
+from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.execution.runners import NativeRunner
 
 __all__ = ["LaneRunner"]
 

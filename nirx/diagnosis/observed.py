@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.paths import Path
 from nirx.diagnosis.candidates import is_searched
-from nirx.dynamics.reshape import Port
+from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
-from nirx.foreign_arrays import to_numpy
-from nirx.ops import Shape
-from nirx.paths import Path
-from nirx.recording import Probe, resolve_record
-from nirx.schedule import Schedule, ScheduledNode
+from nirx.graphs.recording import recorded_node, resolve_record
+from nirx.graphs.schedule import Schedule, ScheduledNode
 
-__all__ = ["Observed", "Trace", "accept_observed", "recorded_node"]
+__all__ = ["Observed", "Trace", "accept_observed"]
 
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
 """Of a trace's largest magnitude, by the narrower dtype of recording and run."""
@@ -127,14 +126,6 @@ def accept_observed(
         )
     ordered = (node.path for node in schedule.nodes if node.path in traces)
     return Observed(outputs, {path: tuple(traces[path].values()) for path in ordered})
-
-
-def recorded_node(schedule: Schedule, probe: Probe) -> ScheduledNode:
-    """The node itself, or what an Output only passes on."""
-    node = schedule.nodes[probe.position]
-    while isinstance(node.dynamics, Port) and len(node.sources) == 1 and not node.sources[0].late:
-        node = schedule.nodes[node.sources[0].position]
-    return node
 
 
 def _numbers(where: str, value: Any, dtype: np.dtype) -> np.ndarray:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nirx.basics.paths import parse_path
+from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.candidates import Space
-from nirx.discretization import Discretization
-from nirx.divergence import Divergence
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, did_you_mean
-from nirx.paths import parse_path
 
 __all__ = ["Candidate", "Confirmed", "Diagnosis", "NodeDiagnosis"]
 

@@ -14,7 +14,7 @@ from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.tally import STRETCH, Fit, Tally, shifts_up_to
 from nirx.diagnosis.trial import Bound, Lane, Trial
 from nirx.diagnosis.variants import Variant
-from nirx.numpy_ops import NumpyOps
+from nirx.execution.numpy_ops import NumpyOps
 
 __all__ = ["Batches", "ByCut", "Search", "prepare"]
 

@@ -14,7 +14,7 @@ from nirx.diagnosis.search import Batches, ByCut, Search, prepare
 from nirx.diagnosis.tally import farther_than
 from nirx.diagnosis.trial import Bound
 from nirx.diagnosis.variants import Variant
-from nirx.numpy_ops import NumpyOps
+from nirx.execution.numpy_ops import NumpyOps
 
 __all__ = ["search_group"]
 

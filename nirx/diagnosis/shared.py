@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from nirx.basics.paths import Path, format_path
 from nirx.diagnosis.candidates import Choices, Space, with_choices
 from nirx.diagnosis.variants import Variant
-from nirx.discretization import CHOICES, GLOBAL_ONLY, Discretization
+from nirx.dynamics.discretization import CHOICES, GLOBAL_ONLY, Discretization
 from nirx.errors import InputError
-from nirx.paths import Path, format_path
 
 __all__ = ["Verdict", "shared_discretization"]
 

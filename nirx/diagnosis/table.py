@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from nirx.basics.tables import MOST_ROWS, cell, render
 from nirx.diagnosis.result import Candidate, Diagnosis, NodeDiagnosis
 from nirx.diagnosis.words import best_text, explanation
-from nirx.tables import MOST_ROWS, cell, render
 
 __all__ = ["diagnosis_table"]
 

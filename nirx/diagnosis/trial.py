@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.paths import Path
 from nirx.diagnosis.candidates import Choices, is_searched, values_of, with_choices
 from nirx.diagnosis.cut import Cut
 from nirx.diagnosis.lanes import LaneRunner
 from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.tally import Tally
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.conv import Convolution
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.neuron import Neuron
-from nirx.execute import Executor
-from nirx.numpy_ops import NumpyOps
-from nirx.paths import Path
-from nirx.runners import NativeRunner, Runner
-from nirx.schedule import ScheduledNode
-from nirx.state import FEEDBACK
+from nirx.execution.execute import Executor
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.execution.runners import NativeRunner, Runner
+from nirx.graphs.schedule import ScheduledNode
+from nirx.graphs.state import FEEDBACK
 
 __all__ = ["Lane", "Trial", "rule_for"]
 

@@ -11,17 +11,17 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.assemble import Assembly, assemble, native_arrays
+from nirx.basics.paths import Path
 from nirx.diagnosis.candidates import GLOBAL, Limits
-from nirx.discretization import CHOICES, Discretization
+from nirx.dynamics.discretization import CHOICES, Discretization
+from nirx.dynamics.ops import Shape
 from nirx.errors import NirxWarning, UnsupportedError
-from nirx.execute import Executor
-from nirx.numpy_ops import NumpyOps
-from nirx.ops import Shape
-from nirx.paths import Path
-from nirx.runners import NativeRunner
-from nirx.schedule import Schedule
-from nirx.state import unnest
+from nirx.execution.assemble import Assembly, assemble, native_arrays
+from nirx.execution.execute import Executor
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.execution.runners import NativeRunner
+from nirx.graphs.schedule import Schedule
+from nirx.graphs.state import unnest
 
 __all__ = ["Variant", "make_variants"]
 

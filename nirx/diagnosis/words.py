@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.printable import printable
 from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis
-from nirx.printable import printable
 
 __all__ = ["best_text", "choices_text", "explanation", "open_text"]
 

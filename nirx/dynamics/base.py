@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nirx.discretization import Discretization
-from nirx.ops import Array, Ops, Shape
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = [
     "Arrays",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Arrays, Dynamics, Misfit, Stateless, parameter
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer, integers, windows
-from nirx.ops import Array, ConvGeometry, Ops, Shape
+from nirx.dynamics.ops import Array, ConvGeometry, Ops, Shape
 
 __all__ = ["Conv1d", "Conv2d", "conv_geometry"]
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from nirx.coefficients import decay_fraction
 from nirx.dynamics.base import Arrays
+from nirx.dynamics.coefficients import decay_fraction
 from nirx.dynamics.leaky import leaky_step
 from nirx.dynamics.neuron import Neuron
-from nirx.ops import Array, Ops, Shape
+from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = ["CurrentBasedIntegrateAndFire", "CurrentBasedIntegrator"]
 

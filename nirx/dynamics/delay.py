@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Arrays, Dynamics, Misfit, common_shape, parameter, require_broadcast
-from nirx.ops import Array, Ops, Shape
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = ["Delay"]
 

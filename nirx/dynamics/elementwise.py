@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nirx.dynamics.base import Arrays, Stateless, common_shape, require_broadcast
+from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.spike import single_spike
-from nirx.ops import Array, Ops, Shape
 
 __all__ = ["Scale", "Threshold"]
 

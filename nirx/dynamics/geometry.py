@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.base import Misfit
-from nirx.ops import Shape
+from nirx.dynamics.ops import Shape
 
 __all__ = ["integer", "integers", "windows"]
 

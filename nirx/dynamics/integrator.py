@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nirx.dynamics.base import Arrays
 from nirx.dynamics.neuron import Neuron
-from nirx.ops import Array, Ops
+from nirx.dynamics.ops import Array, Ops
 
 __all__ = ["Integrator", "IntegrateAndFire"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nirx.coefficients import decay_fraction
 from nirx.dynamics.base import Arrays
+from nirx.dynamics.coefficients import decay_fraction
 from nirx.dynamics.neuron import Neuron
-from nirx.ops import Array, Ops
+from nirx.dynamics.ops import Array, Ops
 
 __all__ = ["LeakyIntegrateAndFire", "LeakyIntegrator", "leaky_step"]
 

@@ -12,7 +12,7 @@ from nirx.dynamics.base import (
     broadcasts_to,
     parameter,
 )
-from nirx.ops import Array, Ops, Shape
+from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = ["Affine", "Linear"]
 

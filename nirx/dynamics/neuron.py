@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from nirx.discretization import Discretization
 from nirx.dynamics.base import (
     Arrays,
     Dynamics,
@@ -15,8 +14,9 @@ from nirx.dynamics.base import (
     parameter,
     require_broadcast,
 )
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.spike import spiking_coefficients, spiking_step
-from nirx.ops import Array, Ops, Shape
 
 __all__ = ["Neuron"]
 

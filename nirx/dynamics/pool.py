@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Arrays, Dynamics, Misfit, Stateless
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integers, windows
-from nirx.ops import Array, Ops, Shape
+from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = ["AvgPool2d", "SumPool2d"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nirx.dynamics.base import Arrays, Misfit, Stateless
 from nirx.dynamics.geometry import integers
-from nirx.ops import Array, Ops, Shape
+from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = ["Flatten", "Port", "declared_port_shape"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Arrays
-from nirx.ops import Array, Ops
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Array, Ops
 
 __all__ = ["fire", "single_spike", "spiking_step", "spiking_coefficients"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import InputError
-from nirx.foreign_arrays import to_numpy
-from nirx.random_spikes import amplified, random_spikes
-from nirx.schedule import Schedule
+from nirx.graphs.schedule import Schedule
+from nirx.inputs.random_spikes import amplified, random_spikes
 
 __all__ = ["BATCH", "SEED", "accepted_input", "inputs_for"]
 

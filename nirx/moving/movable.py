@@ -8,9 +8,9 @@ from typing import Any
 
 import nir
 
-from nirx.assemble import load
 from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
 from nirx.errors import InputError
+from nirx.execution.assemble import load
 
 __all__ = ["Movable", "is_graph", "open_model"]
 

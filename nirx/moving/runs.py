@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nirx.backend import find_backend
+from nirx.basics.paths import format_path
 from nirx.bridging.adapt import Adapted
 from nirx.bridging.bridge import Bridge
 from nirx.errors import InputError
-from nirx.paths import format_path
-from nirx.schedule import Schedule
+from nirx.execution.backend import find_backend
+from nirx.graphs.schedule import Schedule
 
 __all__ = ["source_run", "target_run"]
 

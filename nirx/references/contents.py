@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from nirx.errors import FileError
-from nirx.file_names import MARK, MARK_VALUE, needs_encoding
+from nirx.files.names import MARK, MARK_VALUE, needs_encoding
 from nirx.references.event_times import end_of_run
 from nirx.references.layout import Observable
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 import nir
 
 from nirx.errors import FileError
-from nirx.reading import read
+from nirx.files.reading import read
 from nirx.references.damage import damage_as_file_error
 
 __all__ = ["read_embedded"]

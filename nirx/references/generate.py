@@ -11,20 +11,20 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.backend import find_backend
-from nirx.digest import Stream, streamed_digests
+from nirx.comparison.digest import Stream, streamed_digests
+from nirx.comparison.graph_digest import graph_digest
 from nirx.errors import FileError
-from nirx.graph_digest import graph_digest
-from nirx.hdf5_writing import hdf5_file
+from nirx.execution.backend import find_backend
+from nirx.files.hdf5_writing import hdf5_file
+from nirx.files.whole_file import whole_file
+from nirx.files.writing import file_bytes
+from nirx.graphs.schedule import Schedule
+from nirx.inputs.protocol import Source
 from nirx.references.header import FORMAT, sealed, software
 from nirx.references.layout import Observable
 from nirx.references.nirdata_writing import write_observable, write_root
 from nirx.references.parts import Parts
 from nirx.references.reading import GRAPH, HEADER, entry_of
-from nirx.references.sources.protocol import Source
-from nirx.schedule import Schedule
-from nirx.whole_file import whole_file
-from nirx.writing import file_bytes
 
 __all__ = ["Plan", "generate"]
 

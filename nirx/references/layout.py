@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nirx.discretization import Discretization
+from nirx.basics.paths import Path, format_path
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
-from nirx.ops import Shape
-from nirx.paths import Path, format_path
-from nirx.recording import Probe, resolve_record
-from nirx.schedule import Schedule
+from nirx.graphs.recording import Probe, resolve_record
+from nirx.graphs.schedule import Schedule
 
 __all__ = ["FORMS", "Form", "Observable", "observables", "variable_of"]
 

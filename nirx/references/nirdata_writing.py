@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nirx.file_names import MARK, MARK_VALUE, encode_name, needs_encoding
+from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
 from nirx.references.event_times import end_of_run, times_of
 from nirx.references.layout import Observable
 

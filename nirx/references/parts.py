@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from nirx.archive import load_arrays, save_arrays, write_whole
 from nirx.errors import FileError, InputError
+from nirx.files.archive import load_arrays, save_arrays, write_whole
+from nirx.files.whole_file import PREFIX, SUFFIX
 from nirx.references.folder_lock import lock_folder
-from nirx.whole_file import PREFIX, SUFFIX
 
 __all__ = ["Parts"]
 

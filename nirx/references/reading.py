@@ -13,14 +13,14 @@ import h5py
 import nir
 import numpy as np
 
-from nirx.digest import Stream, streamed_digests
-from nirx.discretization import Discretization
+from nirx.comparison.digest import Stream, streamed_digests
+from nirx.comparison.graph_digest import graph_digest
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
-from nirx.file_names import MARK, MARK_VALUE, encode_name
-from nirx.graph_digest import graph_digest
-from nirx.hdf5_tree import check_dataset
-from nirx.ops import Shape
-from nirx.reading import file_path
+from nirx.files.hdf5_tree import check_dataset
+from nirx.files.names import MARK, MARK_VALUE, encode_name
+from nirx.files.reading import file_path
 from nirx.references.contents import CHANGED, expected_items, require_items
 from nirx.references.damage import damage_as_file_error
 from nirx.references.embedded_graph import read_embedded

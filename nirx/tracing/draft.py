@@ -9,14 +9,14 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Misfit, broadcasts_to
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
+from nirx.dynamics.ops import Shape
 from nirx.errors import InputError, UnsupportedError, warn_caller
-from nirx.exporting import with_discretization
-from nirx.metadata import MODULE_KEY, require_discretization
-from nirx.node_types import find_type
-from nirx.ops import Shape
-from nirx.rules import gather_rules, take_rules
+from nirx.graphs.metadata import MODULE_KEY, require_discretization
+from nirx.graphs.rules import gather_rules, take_rules
+from nirx.tracing.exporting import with_discretization
 from nirx.tracing.finish import finish
 from nirx.tracing.shift import fold_shifts
 from nirx.tracing.spike_pool import require_spikes
@@ -151,7 +151,7 @@ class Draft:
 
         Arguments:
             discretization: gives Delays their unit, and goes into the metadata. None takes what
-                exporters said of their modules (`nirx.rules`), else the default, which goes
+                exporters said of their modules (`nirx.graphs.rules`), else the default, which goes
                 into the metadata only where a Delay depends on it.
             check: whether to refuse what `nirx.check` refuses.
 

@@ -7,12 +7,12 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.check import examine
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
+from nirx.dynamics.ops import Shape
 from nirx.errors import Fault, GraphError
-from nirx.flatten import walk_graphs
-from nirx.node_types import find_type
-from nirx.ops import Shape
+from nirx.graphs.check import examine
+from nirx.graphs.flatten import walk_graphs
 from nirx.tracing.timing import claims
 
 __all__ = ["finish"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import nir
 
-from nirx.discretization import Discretization
-from nirx.metadata import DISCRETIZATION_KEY
-from nirx.paths import Path, format_path, parse_path
+from nirx.basics.paths import Path, format_path, parse_path
+from nirx.dynamics.discretization import Discretization
+from nirx.graphs.metadata import DISCRETIZATION_KEY
 
 __all__ = ["nest_graph"]
 

@@ -7,12 +7,12 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.binary import mark_binary
-from nirx.discretization import Discretization
+from nirx.basics.paths import Path
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
-from nirx.flatten import walk_graphs
-from nirx.paths import Path
-from nirx.schedule import build_schedule
+from nirx.graphs.binary import mark_binary
+from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.schedule import build_schedule
 
 __all__ = ["refuse_bare_pools", "require_spikes", "spike_pool"]
 

@@ -1,6 +1,6 @@
 """Timing: whether nirx reads a traced loop back one step late where the program was.
 
-NIR has no feedback edges; nirx finds them by a rule (`nirx.feedback`). Where the rule finds
+NIR has no feedback edges; nirx finds them by a rule (`nirx.graphs.feedback`). Where the rule finds
 what the program did, a loop needs nothing. Where it does not, the loop gets a one-step Delay.
 """
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import nir
 
-from nirx.check import examine
-from nirx.discretization import Discretization
 from nirx.dynamics.base import Stateless
-from nirx.feedback import late_edges
-from nirx.flatten import Claim, FlatGraph
-from nirx.node_types import find_type
-from nirx.ports import BadEnd, resolve_end
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
+from nirx.graphs.check import examine
+from nirx.graphs.feedback import late_edges
+from nirx.graphs.flatten import Claim, FlatGraph
+from nirx.graphs.ports import BadEnd, resolve_end
 from nirx.tracing.value import Loop
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nirx.ops import Shape
+from nirx.dynamics.ops import Shape
 
 __all__ = ["Loop", "Source", "Value"]
 

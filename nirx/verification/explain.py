@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
-from nirx.diagnose import diagnose
+from nirx.diagnosis.diagnose import diagnose
 from nirx.errors import InputError, NirxWarning
+from nirx.recordings.other import Other
+from nirx.recordings.subject import Subject
 from nirx.references.layout import Observable
-from nirx.verification.other import Other
-from nirx.verification.subject import Subject
 
 __all__ = ["explain"]
 

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from nirx.divergence import Divergence
-from nirx.ops import Shape
-from nirx.ulp import same_bits
+from nirx.comparison.divergence import Divergence
+from nirx.comparison.ulp import same_bits
+from nirx.dynamics.ops import Shape
 from nirx.verification.result import NodeVerdict
 from nirx.verification.rounding import is_rounding
 from nirx.verification.spike_matching import OpenMatching, Unmatched

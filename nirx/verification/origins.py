@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nirx.divergence import Divergence
-from nirx.paths import Path
+from nirx.basics.paths import Path
+from nirx.comparison.divergence import Divergence
+from nirx.recordings.subject import Subject
 from nirx.references.layout import Observable
 from nirx.verification.result import NodeVerdict
-from nirx.verification.subject import Subject
 
 __all__ = ["earliest", "with_origins"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nirx.divergence import Divergence
+from nirx.comparison.divergence import Divergence
 from nirx.verification.result import NodeVerdict, Verification
 
 __all__ = ["verification_payload"]

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from nirx import plotting
-from nirx.compare import BackendComparison, Comparison, NodeComparison
-from nirx.ops import Shape
-from nirx.plot_frame import Words
+from nirx.comparison import plotting
+from nirx.comparison.compare import BackendComparison, Comparison, NodeComparison
+from nirx.comparison.plot_frame import Words
+from nirx.dynamics.ops import Shape
+from nirx.recordings.other import Other
+from nirx.recordings.subject import Subject
 from nirx.references.layout import Observable
-from nirx.verification.other import Other
 from nirx.verification.result import NodeVerdict, Verification
-from nirx.verification.subject import Subject
 
 __all__ = ["draw"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from nirx.divergence import Divergence
+from nirx.comparison.divergence import Divergence
 from nirx.errors import InputError, did_you_mean
 from nirx.verification.tolerance import Tolerance
 

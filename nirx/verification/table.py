@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from nirx.tables import MOST_ROWS, cell, render
+from nirx.basics.tables import MOST_ROWS, cell, render
 from nirx.verification.rounding import is_rounding, rounding_sentence
 from nirx.verification.words import percent, place_text
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nirx.divergence import Divergence
+from nirx.comparison.divergence import Divergence
 from nirx.verification.spike_matching import OpenMatching
 
 __all__ = ["WHOLE_NUMBERS", "kind_of", "percent", "place_text"]

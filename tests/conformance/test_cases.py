@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.discretization import CHOICES
-from nirx.flatten import walk_graphs
-from nirx.node_types import find_type
+from nirx.dynamics.discretization import CHOICES
+from nirx.dynamics.node_types import find_type
+from nirx.graphs.flatten import walk_graphs
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.digests import DTYPES
 from nirx_conformance.suite.expected import expect

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.numpy_backend import BACKEND
-from nirx.state import map_tree
+from nirx.execution.numpy_backend import BACKEND
+from nirx.graphs.state import map_tree
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.cases.case import FixedCase, chain, neuron, spikes, uniform
 from nirx_conformance.suite import judge as judge_module

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.numpy_backend import BACKEND
+from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.cases.case import chain, neuron, uniform
 from nirx_conformance.mutants import KILLED_BY, MODULES, MUTANTS, kill_table, try_case

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import nirx
-from nirx.flatten import walk_graphs
+from nirx.graphs.flatten import walk_graphs
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import Outcome
 from nirx_conformance.suite.random_graphs import case_named

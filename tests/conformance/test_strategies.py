@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from nirx import Discretization
-from nirx.discretization import CHOICES
+from nirx.dynamics.discretization import CHOICES
 from nirx_conformance import oracle
 from nirx_conformance.oracle.inlining import inline
 from nirx_conformance.oracle.late_edges import back_edges, edges_on_cycles, reachable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nirx import node_types
+from nirx.dynamics import node_types
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p.name for p in (ROOT / "docs").glob("*.md"))

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import nirx
+from support.agreement import assert_near, assert_states_close
+from support.running import Running
 
 RULE = nirx.Discretization(dt=1e-3)
 BACKENDS = ("numpy", "torch", "jax")
@@ -65,18 +67,16 @@ def whole(graph, xs):
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(BACKENDS, repeat=2)))
-def test_fifty_steps_here_and_fifty_there_equal_a_hundred(
-    first, second, graph, xs, whole, agreement
-):
+def test_fifty_steps_here_and_fifty_there_equal_a_hundred(first, second, graph, xs, whole):
     ys, end, rec = whole
-    one, middle, rec_one = agreement.Running(first, graph, RULE).run(xs[:50])
+    one, middle, rec_one = Running(first, graph, RULE, "float64").run(xs[:50])
     before = copy.deepcopy(middle)
-    two, state, rec_two = agreement.Running(second, graph, RULE).run(xs[50:], middle)
-    agreement.near(np.concatenate([one, two]), ys, 1e-12, "outputs")
-    agreement.states_close(state, end, 1e-12, f"{first} to {second}")
+    two, state, rec_two = Running(second, graph, RULE, "float64").run(xs[50:], middle)
+    assert_near(np.concatenate([one, two]), ys, 1e-12, "outputs")
+    assert_states_close(state, end, 1e-12, f"{first} to {second}")
     for key, value in rec.items():
-        agreement.near(np.concatenate([rec_one[key], rec_two[key]]), value, 1e-12, key)
-    agreement.states_close(middle, before, 0.0, "the state handed over is unchanged")
+        assert_near(np.concatenate([rec_one[key], rec_two[key]]), value, 1e-12, key)
+    assert_states_close(middle, before, 0.0, "the state handed over is unchanged")
 
 
 def test_the_run_has_spikes_on_both_sides_of_the_cut(whole):
@@ -89,24 +89,24 @@ def test_the_run_has_spikes_on_both_sides_of_the_cut(whole):
     assert "feedback" in state["sub"]["cuba"]
 
 
-def test_the_first_state_is_the_same_tree_everywhere(backend, graph, agreement):
+def test_the_first_state_is_the_same_tree_everywhere(backend, graph):
     start = nirx.from_nir(graph, "numpy", RULE, "float64").init_state((2,))
-    net = agreement.Running(backend, graph, RULE)
+    net = Running(backend, graph, RULE, "float64")
     _, state, _ = net.run(np.zeros((0, 2, 3)))
-    agreement.states_close(state, start, 1e-12, backend)
+    assert_states_close(state, start, 1e-12, backend)
 
 
-def test_graph_and_input_are_unchanged(backend, graph, xs, agreement):
+def test_graph_and_input_are_unchanged(backend, graph, xs):
     other, given = copy.deepcopy(graph), xs.copy()
-    agreement.Running(backend, graph, RULE).run(given)
+    Running(backend, graph, RULE, "float64").run(given)
     assert nirx.same_graph(graph, other)
     assert np.array_equal(given, xs)
 
 
-def test_copies_to_numpy_do_not_follow_the_network(backend, graph, xs, agreement):
-    net = agreement.Running(backend, graph, RULE)
+def test_copies_to_numpy_do_not_follow_the_network(backend, graph, xs):
+    net = Running(backend, graph, RULE, "float64")
     _, state, _ = net.run(xs[:5])
     kept = copy.deepcopy(state)
     state["lif"]["v"][:] = 77.0
     _, again, _ = net.run(xs[:5])
-    agreement.states_close(again, kept, 0.0, backend)
+    assert_states_close(again, kept, 0.0, backend)

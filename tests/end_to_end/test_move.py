@@ -15,16 +15,16 @@ from itertools import pairwise
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
+import torch
+from nirx.basics.type_map import TypeMap
 from nirx.bridging import bridge as bridges
 from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
 from nirx.bridging.limits import Limits
 from nirx.bridging.membrane import membrane_of, neuron_node
 from nirx.cli import main
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron
 from nirx_torch.bridges.running import run_steps
@@ -429,8 +429,8 @@ def test_a_network_of_jax_moves_to_torch_and_back():
 
 def test_an_equinox_model_of_ones_own_moves():
     import equinox as eqx
-    import jax
 
+    import jax
     import nirx_jax
 
     class Own(eqx.Module):

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import nirx
+from support.agreement import assert_near
+from support.running import Running
 
 RULE = nirx.Discretization(dt=1e-3)
 ODD = [
@@ -62,14 +64,14 @@ def plain(xs):
 
 
 @pytest.mark.parametrize("name", ODD, ids=ascii)
-def test_a_name_changes_nothing(name, backend, xs, plain, agreement):
+def test_a_name_changes_nothing(name, backend, xs, plain):
     ys, state, rec = plain
-    net = agreement.Running(backend, graph_of(name), RULE)
+    net = Running(backend, graph_of(name), RULE, "float64")
     found, found_state, found_rec = net.run(xs, record=[(name, name), (name, name, "v")])
     assert np.array_equal(found, ys)
     assert np.array_equal(found_rec[name, name], rec["lif/lif"])
-    agreement.near(found_rec[name, name, "v"], rec["lif/lif.v"], 1e-12, name)
-    agreement.near(found_state[name][name]["v"], state["lif"]["lif"]["v"], 1e-12, name)
+    assert_near(found_rec[name, name, "v"], rec["lif/lif.v"], 1e-12, name)
+    assert_near(found_state[name][name]["v"], state["lif"]["lif"]["v"], 1e-12, name)
     again, end, _ = net.run(xs, found_state)
     assert list(end[name][name]["feedback"]) == list(found_state[name][name]["feedback"])
     assert again.shape == ys.shape
@@ -79,12 +81,12 @@ def test_the_plain_network_spikes(plain):
     assert 0 < plain[0].sum() < plain[0].size
 
 
-def test_names_that_differ_in_one_sign_stay_apart(backend, agreement):
+def test_names_that_differ_in_one_sign_stay_apart(backend):
     names = ["a.b", "a_b", "a/b", "a~1b", "A.b", "a.b ", "e\u0301", "\u00e9"]
     nodes = {n: nir.Scale(np.array([float(i + 2)])) for i, n in enumerate(names)}
     every = {"input": nir.Input(np.array([1])), **nodes}
     every |= {f"out{i}": nir.Output(np.array([1])) for i in range(len(names))}
     edges = [("input", n) for n in names] + [(n, f"out{i}") for i, n in enumerate(names)]
     graph = nir.NIRGraph(every, edges, type_check=False)
-    ys, _, _ = agreement.Running(backend, graph, RULE).run(np.ones((1, 1)))
+    ys, _, _ = Running(backend, graph, RULE, "float64").run(np.ones((1, 1)))
     assert {k: y.item() for k, y in ys.items()} == {f"out{i}": i + 2 for i in range(len(names))}

@@ -7,6 +7,8 @@ import pytest
 
 import nirx
 from nirx_conformance import oracle
+from support.agreement import assert_near, assert_states_close, steps_before_a_close_call
+from support.running import Running
 
 SOUND = {
     "braille_noDelay_bias_zero": (1e-4, 60),
@@ -47,23 +49,23 @@ def expected(case):
 
 
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
-def test_float64_against_the_oracle_and_float32_between_backends(case, expected, agreement):
+def test_float64_against_the_oracle_and_float32_between_backends(case, expected):
     graph, rule, spikes = case
     assert sum(expected.recordings[key].sum() for key in expected.margins) > 0
     narrow = {}
     for backend in ("numpy", "torch", "jax"):
-        _, state, rec = agreement.Running(backend, graph, rule).run(spikes)
+        _, state, rec = Running(backend, graph, rule, "float64").run(spikes)
         for key in expected.margins:
             different = rec[key] != expected.recordings[key]
             assert not different.any(), f"{backend} {key}: {np.argwhere(different)[:3]}"
-        agreement.states_close(state, expected.state, 1e-12, backend)
-        run = agreement.Running(backend, graph, rule, "float32")
+        assert_states_close(state, expected.state, 1e-12, backend)
+        run = Running(backend, graph, rule, "float32")
         narrow[backend] = run.run(spikes.astype(np.float32))[2]
     reference = narrow.pop("numpy")
     for rec in narrow.values():
-        steps = agreement.steps_before_a_close_call(expected.margins, rec, reference, 1e-5)
+        steps = steps_before_a_close_call(expected.margins, rec, reference, 1e-5)
         for key in expected.recordings:
-            agreement.near(rec[key][:steps], reference[key][:steps], 1e-3, key)
+            assert_near(rec[key][:steps], reference[key][:steps], 1e-3, key)
 
 
 def test_the_broken_graph_is_refused_with_the_mend(paper):

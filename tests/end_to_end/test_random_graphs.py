@@ -9,6 +9,8 @@ import pytest
 
 from nirx_conformance import oracle
 from nirx_conformance.strategies import random_case
+from support.agreement import assert_near, assert_states_close, steps_before_a_close_call
+from support.running import Running
 
 TOLERANCE = 1e-12
 FEW = [pytest.param(seed, id=f"seed{seed}") for seed in range(15)]
@@ -17,28 +19,26 @@ MANY = [pytest.param(seed, id=f"seed{seed}", marks=pytest.mark.slow) for seed in
 
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 @pytest.mark.parametrize("seed", [*FEW, *MANY])
-def test_every_backend_agrees_with_the_oracle(seed, agreement):
+def test_every_backend_agrees_with_the_oracle(seed):
     case = random_case(seed)
     expected = oracle.run(case.graph, case.discretization, case.inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         for backend in ("numpy", "torch", "jax"):
-            net = agreement.Running(backend, case.graph, case.discretization)
+            net = Running(backend, case.graph, case.discretization, "float64")
             outputs, state, rec = net.run(case.inputs)
             assert rec.keys() == expected.recordings.keys()
-            steps = agreement.steps_before_a_close_call(
-                expected.margins, rec, expected.recordings, TOLERANCE
-            )
+            steps = steps_before_a_close_call(expected.margins, rec, expected.recordings, TOLERANCE)
             for key, value in expected.recordings.items():
                 assert rec[key].shape == value.shape
                 where = f"{backend} {key}"
-                agreement.near(rec[key][:steps], value[:steps], TOLERANCE, where)
+                assert_near(rec[key][:steps], value[:steps], TOLERANCE, where)
             if steps == len(next(iter(rec.values()))):
-                agreement.states_close(state, expected.state, TOLERANCE, backend)
+                assert_states_close(state, expected.state, TOLERANCE, backend)
             outputs = outputs if isinstance(outputs, dict) else {None: outputs}
             for name, y in outputs.items():
                 (key,) = expected.outputs if name is None else (name,)
-                agreement.near(y[:steps], expected.outputs[key][:steps], TOLERANCE, backend)
+                assert_near(y[:steps], expected.outputs[key][:steps], TOLERANCE, backend)
 
 
 def test_the_cases_have_spikes_loops_and_several_ports():

@@ -41,7 +41,7 @@ def test_files_that_pages_name_exist(page):
 
 def test_every_choice_is_in_the_semantics():
     text = (ROOT / "docs/semantics.md").read_text()
-    from nirx.discretization import CHOICES
+    from nirx.dynamics.discretization import CHOICES
 
     for name, values in CHOICES.items():
         assert f"| `{name}` |" in text

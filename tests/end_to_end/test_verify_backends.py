@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.backend import find_backend
-from nirx.reference import reference
+from nirx.execution.backend import find_backend
+from nirx.recordings import other_backend
 from nirx.references import generate
-from nirx.verification import other_backend
+from nirx.references.reference import reference
 
 pytestmark = pytest.mark.slow
 

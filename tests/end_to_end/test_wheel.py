@@ -21,7 +21,7 @@ nodes = {
 graph = nir.NIRGraph(nodes, [("i", "lif"), ("lif", "o")])
 net = nirx.from_nir(graph, backend="numpy", discretization=nirx.Discretization(dt=1.0))
 ys, state = net.run(np.full((4, 2), 0.6, np.float32))
-print(ys.sum(axis=0).tolist(), nirx.backend.backend_names())
+print(ys.sum(axis=0).tolist(), nirx.execution.backend.backend_names())
 try:
     import nirx_torch
 except ImportError as error:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx
 import nirx_jax
+from support.graphs import chain
 
 TRACES: list[str] = []
+
+RULE = nirx.Discretization(dt=1e-3)
 
 
 class Counting(eqx.Module):
@@ -29,13 +32,13 @@ class Counting(eqx.Module):
 
 
 @pytest.fixture
-def make(networks):
-    def make(factor=2.0, delay=2e-3, name="s", rule=networks.rule, **options):
+def make():
+    def make(factor=2.0, delay=2e-3, name="s", rule=RULE, **options):
         nodes = {
             name: nir.Scale(np.full(2, factor, np.float32)),
             "delay": nir.Delay(np.array([delay, 1e-3])),
         }
-        graph = networks.chain(nodes, 2, 2)
+        graph = chain(nodes, 2, 2)
         return nirx_jax.from_nir(graph, rule, node_map={nir.Scale: Counting}, **options)
 
     return make
@@ -82,13 +85,12 @@ def test_every_static_difference_is_traced_and_seen(make, traces):
     assert make().run(xs)[0][:, 0].tolist() == [0, 0, 0, 4, 8]
 
 
-def test_two_delays_of_two_thousand_that_differ_in_one_place(networks, rule):
+def test_two_delays_of_two_thousand_that_differ_in_one_place(rule):
     delays = np.full(2000, 1e-3)
     other = delays.copy()
     other[1000] = 0.0
     nets = [
-        nirx_jax.from_nir(networks.chain({"d": nir.Delay(d)}, 2000, 2000), rule)
-        for d in (delays, other)
+        nirx_jax.from_nir(chain({"d": nir.Delay(d)}, 2000, 2000), rule) for d in (delays, other)
     ]
     first, second = (net(jnp.ones(2000))[0] for net in nets)
     assert first.sum() == 0

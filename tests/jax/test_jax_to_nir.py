@@ -9,15 +9,16 @@ import inspect
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx
 import nirx_jax
 from nirx_jax import jax_to_nir
+from support.graphs import varied_lif
 
 RULE = nirx.Discretization(dt=1e-3)
 
@@ -678,17 +679,17 @@ class Started(eqx.Module):
         return y, state
 
 
-def native(networks) -> nirx_jax.NativeNode:
-    return nirx_jax.nir_to_jax(networks.lif(), discretization=RULE)
+def native() -> nirx_jax.NativeNode:
+    return nirx_jax.nir_to_jax(varied_lif(), discretization=RULE)
 
 
-def test_a_state_of_none_tells_its_structure_by_a_step(networks):
-    graph = jax_to_nir(Started(linear(3, 4), native(networks)), jnp.ones(3))
+def test_a_state_of_none_tells_its_structure_by_a_step():
+    graph = jax_to_nir(Started(linear(3, 4), native()), jnp.ones(3))
     assert graph.edges == [("input", "fc"), ("fc", "cell"), ("cell", "output")]
-    assert np.array_equal(graph.nodes["cell"].tau, networks.lif().tau)
+    assert np.array_equal(graph.nodes["cell"].tau, varied_lif().tau)
 
 
-def test_example_state_tells_the_structure(networks):
+def test_example_state_tells_the_structure():
     class Strict(eqx.Module):
         fc: eqx.nn.Linear
         cell: nirx_jax.NativeNode
@@ -697,7 +698,7 @@ def test_example_state_tells_the_structure(networks):
             y, own = self.cell(self.fc(x), state["own"])
             return y, {"own": own}
 
-    model = Strict(linear(3, 4), native(networks))
+    model = Strict(linear(3, 4), native())
     with pytest.raises(nirx.InputError, match="pass example_state"):
         jax_to_nir(model, jnp.ones(3))
     for own in (None, {"v": jnp.zeros(4)}):
@@ -705,7 +706,7 @@ def test_example_state_tells_the_structure(networks):
         assert list(graph.nodes) == ["input", "fc", "cell", "output"]
 
 
-def test_a_module_without_its_state_warns(networks):
+def test_a_module_without_its_state_warns():
     class Forgets(eqx.Module):
         cell: nirx_jax.NativeNode
 
@@ -713,7 +714,7 @@ def test_a_module_without_its_state_warns(networks):
             return self.cell(x, None)[0]
 
     with pytest.warns(nirx.NirxWarning, match="cell is called without the state"):
-        graph = jax_to_nir(Forgets(native(networks)), jnp.ones(4))
+        graph = jax_to_nir(Forgets(native()), jnp.ones(4))
     assert list(graph.nodes) == ["input", "cell", "output"]
 
 
@@ -740,13 +741,13 @@ def test_equinox_states_pass_through_the_layers_that_do_not_own_them():
         assert len(graph.edges) == 4
 
 
-def test_stop_gradient_of_a_state_is_nothing(networks):
+def test_stop_gradient_of_a_state_is_nothing():
     class Truncated(Started):
         def __call__(self, x, state=None):
             y, state = self.cell(self.fc(x), jax.lax.stop_gradient(state))
             return y, jax.lax.stop_gradient(state)
 
-    graph = jax_to_nir(Truncated(linear(3, 4), native(networks)), jnp.ones(3))
+    graph = jax_to_nir(Truncated(linear(3, 4), native()), jnp.ones(3))
     assert list(graph.nodes) == ["input", "fc", "cell", "output"]
 
 
@@ -840,14 +841,14 @@ def test_a_loop_that_starts_elsewhere_warns():
         jax_to_nir(Delayed(linear(3, 4)), jnp.ones(3), example_state=state, discretization=RULE)
 
 
-def test_a_start_elsewhere_beside_a_state_of_none_warns(networks):
+def test_a_start_elsewhere_beside_a_state_of_none_warns():
     class Beside(Started):
         def __call__(self, x, state=None):
             assert state is not None
             y, own = self.cell(self.fc(x) + state["back"], state["own"])
             return y, {"own": own, "back": y}
 
-    model = Beside(linear(3, 4), native(networks))
+    model = Beside(linear(3, 4), native())
     state = {"own": None, "back": jnp.ones(4)}
     with pytest.warns(nirx.NirxWarning, match=r"state\.back does not start at zero"):
         jax_to_nir(model, jnp.ones(3), example_state=state, discretization=RULE)

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx
 import nirx_jax
 from nirx_jax import MODULE_MAP, jax_to_nir
+from support.graphs import varied_lif
 
 RULE = nirx.Discretization(dt=1e-3)
 KEY = jax.random.key(7)
@@ -216,7 +217,7 @@ def test_an_mlp_without_activation_is_its_layers():
     assert list(jax_to_nir(mlp, jnp.ones(3)).nodes) == ["input", "layers.0", "layers.1", "output"]
 
 
-def test_networks_and_nodes_of_nirx(loop, networks):
+def test_networks_and_nodes_of_nirx(loop):
     net = nirx_jax.from_nir(loop, RULE)
     assert jax_to_nir(net, jnp.ones(3)).edges == loop.edges
 
@@ -229,7 +230,7 @@ def test_networks_and_nodes_of_nirx(loop, networks):
             y, own = self.node(y, state["node"])
             return y, {"net": inner, "node": own}
 
-    node = nirx_jax.nir_to_jax(networks.lif(), discretization=RULE)
+    node = nirx_jax.nir_to_jax(varied_lif(), discretization=RULE)
     state = {"net": net.init_state(), "node": None}
     model = Around(net, node)
     graph = jax_to_nir(model, jnp.ones(3), example_state=state, discretization=RULE)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx
 import nirx_jax
+from support.graphs import chain
 
 
 class Times(eqx.Module):
@@ -47,16 +48,16 @@ def times(factor):
     return lambda node: Times(jnp.asarray(factor, jnp.float32))
 
 
-def scale(networks):
-    return networks.chain({"s": nir.Scale(np.ones(2))}, 2, 2)
+def scale():
+    return chain({"s": nir.Scale(np.ones(2))}, 2, 2)
 
 
 def build(graph, rule, make, **options):
     return nirx_jax.from_nir(graph, rule, node_map={nir.Scale: make}, **options)
 
 
-def test_a_stateless_module_and_its_gradient(networks, rule):
-    net = build(scale(networks), rule, times(2.0))
+def test_a_stateless_module_and_its_gradient(rule):
+    net = build(scale(), rule, times(2.0))
     xs = jnp.arange(6.0).reshape(3, 1, 2)
     assert np.array_equal(net.run(xs)[0], 2 * xs)
     assert net.run(xs)[1] == net.init_state((1,)) == {}
@@ -64,15 +65,15 @@ def test_a_stateless_module_and_its_gradient(networks, rule):
     assert grads.nodes["s"].factor == xs.sum()
 
 
-def test_a_plain_function_is_a_module(networks, rule):
-    net = build(scale(networks), rule, lambda node: jnp.tanh)
+def test_a_plain_function_is_a_module(rule):
+    net = build(scale(), rule, lambda node: jnp.tanh)
     assert np.array_equal(net(jnp.ones(2))[0], jnp.tanh(jnp.ones(2)))
 
 
 @pytest.mark.parametrize(("module", "start"), [(Count, 0.0), (CountFromTen, 10.0)])
 @pytest.mark.parametrize("chunk", [1, 2, 1024])
-def test_a_stateful_module(module, start, chunk, networks, rule):
-    net = build(scale(networks), rule, lambda node: module())
+def test_a_stateful_module(module, start, chunk, rule):
+    net = build(scale(), rule, lambda node: module())
     xs = jnp.arange(1.0, 11).reshape(5, 1, 2)
     expected = start + xs.cumsum(0)
     ys, state = net.run(xs, chunk=chunk)
@@ -104,9 +105,9 @@ def test_a_module_in_a_loop(chunk, loop, rule):
     assert np.array_equal(end["lif"][0], state["lif"][0])
 
 
-def test_parameters_of_a_module_take_the_dtype_of_the_network(networks, rule):
+def test_parameters_of_a_module_take_the_dtype_of_the_network(rule):
     with jax.enable_x64(True):
-        net = build(scale(networks), rule, times(2.0), dtype="float64")
+        net = build(scale(), rule, times(2.0), dtype="float64")
         assert net.nodes["s"].factor.dtype == jnp.float64
         assert net(np.ones(2))[0].dtype == jnp.float64
 
@@ -119,9 +120,9 @@ def test_parameters_of_a_module_take_the_dtype_of_the_network(networks, rule):
         (lambda node: lambda x, state: x, r"'s'.*expected \(y, state\)"),
     ],
 )
-def test_a_wrong_module_is_refused(make, message, networks, rule):
+def test_a_wrong_module_is_refused(make, message, rule):
     with pytest.raises(nirx.InputError, match=message):
-        build(scale(networks), rule, make)(jnp.ones((4, 2)))
+        build(scale(), rule, make)(jnp.ones((4, 2)))
 
 
 @pytest.fixture
@@ -132,12 +133,12 @@ def default_map(monkeypatch):
     return node_map
 
 
-def test_the_default_map(default_map, networks, rule):
+def test_the_default_map(default_map, rule):
     assert len(default_map) == 18
     with pytest.raises(nirx.InputError, match="Scale has an entry already; use override"):
         default_map.register(nir.Scale, times(3.0))
     with pytest.raises(nirx.InputError, match="str has no entry; use register"):
         default_map.override(str, times(3.0))
     default_map.override(nir.Scale, times(3.0))
-    assert nirx_jax.from_nir(scale(networks), rule)(jnp.ones(2))[0].tolist() == [3.0, 3.0]
-    assert build(scale(networks), rule, times(5.0))(jnp.ones(2))[0].tolist() == [5.0, 5.0]
+    assert nirx_jax.from_nir(scale(), rule)(jnp.ones(2))[0].tolist() == [3.0, 3.0]
+    assert build(scale(), rule, times(5.0))(jnp.ones(2))[0].tolist() == [5.0, 5.0]

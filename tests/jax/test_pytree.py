@@ -7,13 +7,14 @@ import io
 import pickle
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx_jax
+from support.graphs import chain
 
 
 @pytest.fixture
@@ -91,8 +92,8 @@ def test_the_graph_and_the_network_share_nothing(loop, net, rule):
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", ">f8", "f2", "longdouble", "i4", "u2", "?"])
-def test_parameters_of_any_numeric_dtype_are_taken(dtype, networks, rule):
+def test_parameters_of_any_numeric_dtype_are_taken(dtype, rule):
     scale = np.array([1, 0, 1]).astype(dtype)
-    net = nirx_jax.from_nir(networks.chain({"s": nir.Scale(scale)}, 3, 3), rule)
+    net = nirx_jax.from_nir(chain({"s": nir.Scale(scale)}, 3, 3), rule)
     assert net.nodes["s"].scale.dtype == jnp.float32
     assert net(jnp.full((3,), 2.5))[0].tolist() == [2.5, 0.0, 2.5]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx
 import nirx_jax
+from support.graphs import chain, varied_lif
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def test_the_chunk_length_changes_nothing(chunk, net, xs):
     close(net.run(xs, record="all", chunk=chunk), net.run(xs, record="all"))
 
 
-def test_a_delay_across_chunks(networks, rule):
+def test_a_delay_across_chunks(rule):
     delays = 1e-3 * np.array([0, 1, 4, 7])
-    net = nirx_jax.from_nir(networks.chain({"d": nir.Delay(delays)}, 4, 4), rule)
+    net = nirx_jax.from_nir(chain({"d": nir.Delay(delays)}, 4, 4), rule)
     xs = jnp.arange(1.0, 11)[:, None] * jnp.ones(4)
     ys, state = net.run(xs, chunk=3)
     expected = [[max(0, t - d) for d in (0, 1, 4, 7)] for t in range(1, 11)]
@@ -98,10 +99,10 @@ def test_init_state_starts_like_no_state(batch, net):
 
 
 @pytest.mark.slow
-def test_a_chain_of_two_hundred_neurons_compiles(networks, rule):
-    nodes = {f"lif{i:03}": networks.lif(4) for i in range(200)}
+def test_a_chain_of_two_hundred_neurons_compiles(rule):
+    nodes = {f"lif{i:03}": varied_lif(4) for i in range(200)}
     nodes["lif000"].v_threshold[:] = 0.01
-    net = nirx_jax.from_nir(networks.chain(nodes, 4, 4), rule)
+    net = nirx_jax.from_nir(chain(nodes, 4, 4), rule)
     ys, state, rec = net.run(jnp.ones((50, 4)), record=["lif000", "lif001.v"])
     assert ys.shape == (50, 4)
     assert len(state) == 200

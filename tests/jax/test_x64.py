@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
+import jax
 import nirx
 import nirx_jax
+from support.graphs import chain
 
 
 def test_float64_with_x64_off_is_refused_with_the_mend(loop, rule):
@@ -25,8 +26,8 @@ def test_float64_with_x64_on(loop, rule):
     assert dtypes == {np.dtype(np.float64)}
 
 
-def test_float64_parameters_are_not_rounded(networks, rule):
-    graph = networks.chain({"s": nir.Scale(np.array([1 / 3]))}, 1, 1)
+def test_float64_parameters_are_not_rounded(rule):
+    graph = chain({"s": nir.Scale(np.array([1 / 3]))}, 1, 1)
     with jax.enable_x64(True):
         net = nirx_jax.from_nir(graph, rule, dtype="float64")
         assert float(net.nodes["s"].scale[0]) == 1 / 3

@@ -19,8 +19,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from nirx.numpy_reproducible import KERNEL
-from nirx.sliced import SLICES, cut, dot, slice_bits
+from nirx.execution.numpy_reproducible import KERNEL
+from nirx.execution.sliced import SLICES, cut, dot, slice_bits
+from support.agreement import assert_bits
 
 LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 64, 65, 255, 256, 257, 1023, 1024, 1025, 4095, 4096)
 
@@ -114,7 +115,7 @@ def test_products_of_slices_are_exact_integers(length, dtype):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_the_short_path_for_zeros_and_ones(length, dtype, bits):
+def test_the_short_path_for_zeros_and_ones(length, dtype):
     rng = np.random.default_rng(length)
     w = operand(rng, 9, length, dtype)
     w[0] = np.nextafter(np.asarray(2.0, dtype), 0)
@@ -122,18 +123,18 @@ def test_the_short_path_for_zeros_and_ones(length, dtype, bits):
     x = (rng.random((12, length)) < np.linspace(0, 1, 12)[:, None]).astype(np.float64)
     x[-1] = 1
     x[0] = 0
-    bits.assert_bits(sliced(x, w, dtype, True) + 0.0, sliced(x, w, dtype, False) + 0.0)
+    assert_bits(sliced(x, w, dtype, True) + 0.0, sliced(x, w, dtype, False) + 0.0)
     assert sliced(x, w, dtype)[-1].any()
     w[2, 0], w[3, -1] = np.nan, np.inf
     found = sliced(x, w, dtype, True)
-    bits.assert_bits(found + 0.0, sliced(x, w, dtype, False) + 0.0)
+    assert_bits(found + 0.0, sliced(x, w, dtype, False) + 0.0)
     assert np.isnan(found[:, 2:4]).all()
 
 
-def test_the_order_of_the_sum_does_not_matter(dtype, bits):
+def test_the_order_of_the_sum_does_not_matter(dtype):
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(5, 720)), rng.normal(size=(5, 720))
     x, w = x.astype(dtype).astype(np.float64), w.astype(dtype).astype(np.float64)
     order = rng.permutation(720)
-    bits.assert_bits(sliced(x[:, order], w[:, order], dtype), sliced(x, w, dtype))
+    assert_bits(sliced(x[:, order], w[:, order], dtype), sliced(x, w, dtype))
     assert (product(x[:, order], w[:, order]) != product(x, w)).any()

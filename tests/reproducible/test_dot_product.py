@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import nirx
+from support.agreement import assert_bits
+from support.graphs import chain
+from support.running import BACKENDS, Reproducible
 
 RULE = nirx.Discretization(dt=1e-3)
 ALL = (1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 127, 128, 129, 1000, 1023, 1024, 1025, 4095, 4096)
@@ -29,19 +32,19 @@ def ill(rng, shape, axis=-1):
     return w
 
 
-def run_all(bits, graph, xs, dtype):
-    runs = {b: bits.Running(b, graph, RULE, dtype).run(xs)[0] for b in bits.BACKENDS}
-    bits.assert_bits(runs["torch"], runs["numpy"], "torch")
-    bits.assert_bits(runs["jax"], runs["numpy"], "jax")
+def run_all(graph, xs, dtype):
+    runs = {b: Reproducible(b, graph, RULE, dtype).run(xs)[0] for b in BACKENDS}
+    assert_bits(runs["torch"], runs["numpy"], "torch")
+    assert_bits(runs["jax"], runs["numpy"], "jax")
     return runs["numpy"]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_ill_conditioned_weights(length, dtype, bits):
+def test_ill_conditioned_weights(length, dtype):
     rng = np.random.default_rng(length)
-    graph = bits.chain({"fc": nir.Linear(ill(rng, (6, length)))}, length, 6)
+    graph = chain({"fc": nir.Linear(ill(rng, (6, length)))}, length, 6)
     xs = np.concatenate([ill(rng, (5, length)), rng.random((2, length)) < 0.3])
-    ys = run_all(bits, graph, xs, dtype)
+    ys = run_all(graph, xs, dtype)
     assert (ys[:, 1] == 0).all()
     assert (ys[:, 0] != 0).any()
     assert (ys[1] == 0).all()
@@ -49,49 +52,49 @@ def test_ill_conditioned_weights(length, dtype, bits):
 
 @pytest.mark.parametrize("length", [1, 64])
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
-def test_what_is_not_finite_gives_nan_in_its_row_alone(length, bad, dtype, bits):
+def test_what_is_not_finite_gives_nan_in_its_row_alone(length, bad, dtype):
     rng = np.random.default_rng(length)
-    graph = bits.chain({"fc": nir.Linear(rng.normal(size=(4, length)))}, length, 4)
+    graph = chain({"fc": nir.Linear(rng.normal(size=(4, length)))}, length, 4)
     xs = rng.normal(size=(5, 3, length))
-    clean = run_all(bits, graph, xs, dtype)
+    clean = run_all(graph, xs, dtype)
     xs[2, 1, length // 2] = bad
-    ys = run_all(bits, graph, xs, dtype)
+    ys = run_all(graph, xs, dtype)
     expected = clean.copy()
     expected[2, 1] = np.nan
-    bits.assert_bits(ys, expected)
+    assert_bits(ys, expected)
 
 
-def test_huge_numbers_overflow_to_infinity_everywhere(dtype, bits):
+def test_huge_numbers_overflow_to_infinity_everywhere(dtype):
     huge = {"float32": 3e38, "float64": 1.7e308}[dtype]
-    graph = bits.chain({"fc": nir.Linear(np.array([[1.0, 1.0], [1.0, -1.0], [2.0, 0.0]]))}, 2, 3)
-    ys = run_all(bits, graph, np.array([[huge, huge], [huge, -huge], [-huge, 0.0]]), dtype)
+    graph = chain({"fc": nir.Linear(np.array([[1.0, 1.0], [1.0, -1.0], [2.0, 0.0]]))}, 2, 3)
+    ys = run_all(graph, np.array([[huge, huge], [huge, -huge], [-huge, 0.0]]), dtype)
     expected = [[np.inf, 0, np.inf], [0, np.inf, np.inf], [-huge, -huge, -np.inf]]
-    bits.assert_bits(ys, np.array(expected, dtype))
+    assert_bits(ys, np.array(expected, dtype))
 
 
-def test_tiny_numbers_become_plus_zero(dtype, bits):
+def test_tiny_numbers_become_plus_zero(dtype):
     tiny = {"float32": 2.0**-102, "float64": 2.0**-969}[dtype]
-    graph = bits.chain({"fc": nir.Linear(np.array([[1.0], [-0.5], [-1.0], [tiny], [0.25]]))}, 1, 5)
-    ys = run_all(bits, graph, np.array([[tiny], [2 * tiny], [tiny * 0.99], [-0.0]]), dtype)
+    graph = chain({"fc": nir.Linear(np.array([[1.0], [-0.5], [-1.0], [tiny], [0.25]]))}, 1, 5)
+    ys = run_all(graph, np.array([[tiny], [2 * tiny], [tiny * 0.99], [-0.0]]), dtype)
     t = tiny
     expected = [[t, 0, -t, 0, 0], [2 * t, -t, -2 * t, 0, 0], [0] * 5, [0] * 5]
-    bits.assert_bits(ys, np.array(expected, dtype))
+    assert_bits(ys, np.array(expected, dtype))
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 7), (3, 2, 4, 33)])
-def test_batched_weights(shape, dtype, bits):
+def test_batched_weights(shape, dtype):
     rng = np.random.default_rng(1)
     *lead, out, into = shape
     w = np.moveaxis(ill(rng, (out, *lead, into)), 0, -2)
-    graph = bits.chain({"fc": nir.Linear(w)}, (*lead, into), (*lead, out))
+    graph = chain({"fc": nir.Linear(w)}, (*lead, into), (*lead, out))
     xs = ill(rng, (4, 2, *lead, into))
-    ys = run_all(bits, graph, xs, dtype)
+    ys = run_all(graph, xs, dtype)
     assert np.isfinite(ys).all()
     # One of the batched products alone gives the same numbers.
     first = (0,) * len(lead)
-    alone = bits.chain({"fc": nir.Linear(w[first])}, into, out)
-    one = run_all(bits, alone, xs[(slice(None), slice(None), *first)], dtype)
-    bits.assert_bits(ys[(slice(None), slice(None), *first)], one)
+    alone = chain({"fc": nir.Linear(w[first])}, into, out)
+    one = run_all(alone, xs[(slice(None), slice(None), *first)], dtype)
+    assert_bits(ys[(slice(None), slice(None), *first)], one)
 
 
 def conv1d(rng, stride, padding, dilation, groups):
@@ -116,7 +119,7 @@ def conv2d(rng, stride, padding, dilation, groups):
     ],
     ids=str,
 )
-def test_convolutions(build, geometry, dtype, bits):
+def test_convolutions(build, geometry, dtype):
     rng = np.random.default_rng(2)
     node, takes = build(rng, *geometry)
     graph = nir.NIRGraph(
@@ -125,25 +128,25 @@ def test_convolutions(build, geometry, dtype, bits):
         type_check=False,
     )
     xs = ill(rng, (4, 3, *takes))
-    clean = run_all(bits, graph, xs, dtype)
+    clean = run_all(graph, xs, dtype)
     assert np.isfinite(clean).all()
     xs[1, 2, 0, 3] = np.inf
     xs[3, 0, -1, 0] = np.nan
-    ys = run_all(bits, graph, xs, dtype)
+    ys = run_all(graph, xs, dtype)
     touched = np.zeros((4, 3), bool)
     touched[1, 2] = touched[3, 0] = True
     assert np.isnan(ys[touched]).all()
-    bits.assert_bits(ys[~touched], clean[~touched])
+    assert_bits(ys[~touched], clean[~touched])
 
 
-def test_a_convolution_as_wide_as_its_input_is_the_dot_product(dtype, bits):
+def test_a_convolution_as_wide_as_its_input_is_the_dot_product(dtype):
     rng = np.random.default_rng(3)
     w = ill(rng, (5, 3, 4, 6))
-    conv = bits.chain({"c": nir.Conv2d(None, w, 1, 0, 1, 1, np.zeros(5))}, (3, 4, 6), (5, 1, 1))
-    linear = bits.chain({"fc": nir.Linear(w.reshape(5, -1))}, 72, 5)
+    conv = chain({"c": nir.Conv2d(None, w, 1, 0, 1, 1, np.zeros(5))}, (3, 4, 6), (5, 1, 1))
+    linear = chain({"fc": nir.Linear(w.reshape(5, -1))}, 72, 5)
     xs = ill(rng, (6, 3, 4, 6))
     one, other = (
-        run_all(bits, conv, xs, dtype),
-        run_all(bits, linear, xs.reshape(6, 72), dtype),
+        run_all(conv, xs, dtype),
+        run_all(linear, xs.reshape(6, 72), dtype),
     )
-    bits.assert_bits(one.reshape(6, 5), other)
+    assert_bits(one.reshape(6, 5), other)

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
-import torch
 
+import jax
 import nirx
+import torch
+from support.agreement import assert_bits
+from support.graphs import chain
+from support.running import Reproducible
 
 TIME, BATCH = 23, 6
 
@@ -22,17 +25,17 @@ def near(rng, value, *shape):
     return value * (1 + 0.2 * rng.random(shape))
 
 
-def lif_loop(bits):
+def lif_loop():
     rng = np.random.default_rng(1)
     lif = nir.LIF(*(near(rng, v, 8) for v in (5e-3, 2.0, 0.05, 0.3, -0.1)))
     nodes = {"fc": nir.Affine(rng.normal(size=(8, 5)), near(rng, 0.1, 8)), "lif": lif}
-    graph = bits.chain(nodes, 5, 8)
+    graph = chain(nodes, 5, 8)
     graph.nodes["back"] = nir.Affine(0.5 * rng.normal(size=(8, 8)), near(rng, 0.05, 8))
     graph.edges += [("lif", "back"), ("back", "lif")]
     return graph, nirx.Discretization(dt=1e-3), (5,)
 
 
-def cuba_multi(bits):
+def cuba_multi():
     rng = np.random.default_rng(2)
     values = (4e-3, 7e-3, 2.0, 0.01, 0.11, 0.0, 1.5)
     nodes = {
@@ -41,26 +44,26 @@ def cuba_multi(bits):
         "out": nir.Linear(rng.normal(size=(3, 7))),
     }
     rule = nirx.Discretization(dt=1e-3, spikes="multi", reset="subtract")
-    return bits.chain(nodes, 5, 3), rule, (5,)
+    return chain(nodes, 5, 3), rule, (5,)
 
 
-def images(bits):
+def images():
     rng = np.random.default_rng(3)
     nodes = {
         "conv": nir.Conv2d(None, rng.normal(size=(3, 2, 3, 3)), 1, 1, 1, 1, near(rng, 0.1, 3)),
         "pool": nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
         "n": nir.IF(near(rng, 300.0, 3, 3, 3), near(rng, 0.6, 3, 3, 3), 0 * np.ones((3, 3, 3))),
     }
-    return bits.chain(nodes, (2, 6, 6), (3, 3, 3)), nirx.Discretization(dt=1e-3), (2, 6, 6)
+    return chain(nodes, (2, 6, 6), (3, 3, 3)), nirx.Discretization(dt=1e-3), (2, 6, 6)
 
 
-def delayed(bits):
+def delayed():
     rng = np.random.default_rng(4)
     nodes = {
         "fc": nir.Linear(rng.normal(size=(4, 3))),
         "li": nir.LI(*(near(rng, v, 4) for v in (5e-3, 1.0, 0.1))),
     }
-    graph = bits.chain(nodes, 3, 4)
+    graph = chain(nodes, 3, 4)
     graph.nodes |= {
         "d": nir.Delay(1e-3 * np.array([1, 2, 3, 5])),
         "w": nir.Linear(0.4 * rng.normal(size=(4, 4))),
@@ -78,11 +81,11 @@ DEFAULT = ("lif loop",)
 @pytest.fixture(
     params=[pytest.param(n, marks=[] if n in DEFAULT else [pytest.mark.slow]) for n in GRAPHS]
 )
-def problem(request, bits):
-    graph, rule, shape = GRAPHS[request.param](bits)
+def problem(request):
+    graph, rule, shape = GRAPHS[request.param]()
     xs = np.random.default_rng(5).normal(size=(TIME, BATCH, *shape)).astype(np.float32)
     xs[:, 1] = xs[:, 1] > 0.5  # one sample of spikes
-    return graph, rule, xs, bits.Running("numpy", graph, rule).run(xs)
+    return graph, rule, xs, Reproducible("numpy", graph, rule).run(xs)
 
 
 def at(tree, pick):
@@ -96,53 +99,51 @@ def test_the_runs_are_not_idle(problem):
     assert state
 
 
-def test_batch_reordered_split_and_without_axes(problem, backend, bits):
+def test_batch_reordered_split_and_without_axes(problem, backend):
     graph, rule, xs, (ys, state, _) = problem
-    net = bits.Running(backend, graph, rule)
+    net = Reproducible(backend, graph, rule)
     order = np.array([3, 0, 5, 1, 4, 2])
     found, end, _ = net.run(xs[:, order])
-    bits.assert_bits((found, end), (ys[:, order], at(state, order)), "reordered")
+    assert_bits((found, end), (ys[:, order], at(state, order)), "reordered")
     for part in (slice(0, 1), slice(1, 2), slice(2, 6)):
         found, end, _ = net.run(xs[:, part])
-        bits.assert_bits((found, end), (ys[:, part], at(state, part)), f"{part}")
-    bits.assert_bits(net.run(xs[:, 4])[:2], (ys[:, 4], at(state, 4)), "no batch axis")
+        assert_bits((found, end), (ys[:, part], at(state, part)), f"{part}")
+    assert_bits(net.run(xs[:, 4])[:2], (ys[:, 4], at(state, 4)), "no batch axis")
     shape = (TIME, 2, 3)
-    bits.assert_bits(
-        net.run(xs.reshape(*shape, *xs.shape[2:]))[0].reshape(ys.shape), ys, "two axes"
-    )
+    assert_bits(net.run(xs.reshape(*shape, *xs.shape[2:]))[0].reshape(ys.shape), ys, "two axes")
 
 
 @pytest.mark.parametrize("chunk", [1, 3, pytest.param(7, marks=pytest.mark.slow), TIME])
-def test_chunks(problem, backend, chunk, bits):
+def test_chunks(problem, backend, chunk):
     graph, rule, xs, expected = problem
-    bits.assert_bits(bits.Running(backend, graph, rule).run(xs, chunk=chunk), expected)
+    assert_bits(Reproducible(backend, graph, rule).run(xs, chunk=chunk), expected)
 
 
-def test_steps_and_a_run_cut_in_two(problem, backend, bits):
+def test_steps_and_a_run_cut_in_two(problem, backend):
     graph, rule, xs, (ys, end, _) = problem
-    net = bits.Running(backend, graph, rule)
+    net = Reproducible(backend, graph, rule)
     one, state, _ = net.run(xs[:9])
     two, state, _ = net.run(xs[9:], state)
-    bits.assert_bits((np.concatenate([one, two]), state), (ys, end), "cut in two")
+    assert_bits((np.concatenate([one, two]), state), (ys, end), "cut in two")
     state, rows = None, []
     for x in xs:
         y, state = net.step(x, state)
         rows.append(y)
-    bits.assert_bits((np.stack(rows), state), (ys, end), "steps")
+    assert_bits((np.stack(rows), state), (ys, end), "steps")
 
 
-def test_handed_from_backend_to_backend(problem, bits):
+def test_handed_from_backend_to_backend(problem):
     graph, rule, xs, (ys, end, _) = problem
     parts, state = [], None
     for backend, piece in (("torch", xs[:7]), ("jax", xs[7:15]), ("numpy", xs[15:])):
-        y, state, _ = bits.Running(backend, graph, rule).run(piece, state)
+        y, state, _ = Reproducible(backend, graph, rule).run(piece, state)
         parts.append(y)
-    bits.assert_bits((np.concatenate(parts), state), (ys, end))
+    assert_bits((np.concatenate(parts), state), (ys, end))
 
 
-def test_jax_transforms(problem, bits):
+def test_jax_transforms(problem):
     graph, rule, xs, (ys, end, _) = problem
-    net, given = bits.Running("jax", graph, rule).net, jnp.asarray(xs)
+    net, given = Reproducible("jax", graph, rule).net, jnp.asarray(xs)
     found = {
         "closed over": jax.jit(lambda x: net.run(x))(given),
         "passed": eqx.filter_jit(lambda n, x: n.run(x))(net, given),
@@ -153,28 +154,28 @@ def test_jax_transforms(problem, bits):
     step = jax.jit(lambda s, x: net(x, s)[::-1])
     state, rows = jax.lax.scan(step, net.init_state((BATCH,)), given)
     for name, result in {**found, "scan of steps": (rows, state)}.items():
-        bits.assert_bits(nirx.state_to_numpy(result), (ys, end), name)
+        assert_bits(nirx.state_to_numpy(result), (ys, end), name)
 
 
 @pytest.mark.slow
-def test_jax_without_jit(problem, bits):
+def test_jax_without_jit(problem):
     graph, rule, xs, _ = problem
     few = xs[:2]
-    expected = bits.Running("numpy", graph, rule).run(few)
+    expected = Reproducible("numpy", graph, rule).run(few)
     with jax.disable_jit():
-        bits.assert_bits(bits.Running("jax", graph, rule).run(few), expected)
+        assert_bits(Reproducible("jax", graph, rule).run(few), expected)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_torch_threads_and_gradients(problem, threads, bits):
+def test_torch_threads_and_gradients(problem, threads):
     graph, rule, xs, expected = problem
-    net, before = bits.Running("torch", graph, rule), torch.get_num_threads()
+    net, before = Reproducible("torch", graph, rule), torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
         assert torch.get_num_threads() == threads
-        bits.assert_bits(net.run(xs), expected, "gradients on")
+        assert_bits(net.run(xs), expected, "gradients on")
         for context in (torch.no_grad, torch.inference_mode):
             with context():
-                bits.assert_bits(net.run(xs), expected, context.__name__)
+                assert_bits(net.run(xs), expected, context.__name__)
     finally:
         torch.set_num_threads(before)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from nirx_conformance.strategies import random_case
+from support.agreement import assert_bits, differing, leaves
+from support.running import BACKENDS, Reproducible
 
 DTYPES = ("float32", "float64")
 SEEDS = [*range(20), *range(5000, 5080)]
@@ -27,25 +29,25 @@ def every_case():
 
 
 @pytest.mark.parametrize(("seed", "dtype"), [*every_case()])
-def test_three_backends_give_the_same_bits(seed, dtype, bits):
+def test_three_backends_give_the_same_bits(seed, dtype):
     case = random_case(seed)
     runs = {
-        backend: bits.Running(backend, case.graph, case.discretization, dtype).run(case.inputs)
-        for backend in bits.BACKENDS
+        backend: Reproducible(backend, case.graph, case.discretization, dtype).run(case.inputs)
+        for backend in BACKENDS
     }
     for backend in ("torch", "jax"):
-        bits.assert_bits(runs[backend], runs["numpy"], f"seed {seed} {backend}")
+        assert_bits(runs[backend], runs["numpy"], f"seed {seed} {backend}")
     _, _, recordings = runs["numpy"]
     assert recordings
-    assert all(leaf.dtype == dtype for leaf in bits.leaves(runs["numpy"]).values())
+    assert all(leaf.dtype == dtype for leaf in leaves(runs["numpy"]).values())
 
 
 @pytest.mark.parametrize("seed", [12, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 5))])
-def test_a_loop_of_steps_gives_the_same_bits(seed, backend, bits):
+def test_a_loop_of_steps_gives_the_same_bits(seed, backend):
     case = random_case(seed)
-    net = bits.Running(backend, case.graph, case.discretization)
+    net = Reproducible(backend, case.graph, case.discretization)
     expected, end, _ = net.run(case.inputs)
-    steps = len(next(iter(bits.leaves(case.inputs).values())))
+    steps = len(next(iter(leaves(case.inputs).values())))
     state, rows = None, []
     for t in range(steps):
         x = case.inputs
@@ -53,10 +55,10 @@ def test_a_loop_of_steps_gives_the_same_bits(seed, backend, bits):
         y, state = net.step(x, state)
         rows.append(y)
     if isinstance(expected, dict):
-        bits.assert_bits({k: np.stack([y[k] for y in rows]) for k in expected}, expected)
+        assert_bits({k: np.stack([y[k] for y in rows]) for k in expected}, expected)
     else:
-        bits.assert_bits(np.stack(rows), expected)
-    bits.assert_bits(state, end, "state")
+        assert_bits(np.stack(rows), expected)
+    assert_bits(state, end, "state")
 
 
 def everything(graph):
@@ -73,14 +75,14 @@ def test_the_seeds_hold_every_kind_of_node_and_change_with_the_seed():
     assert {nir.AvgPool2d, nir.SumPool2d} & seen
 
 
-def test_some_of_the_graphs_spike_feed_back_and_stay_finite(bits):
+def test_some_of_the_graphs_spike_feed_back_and_stay_finite():
     spiking = feedback = finite = 0
     for seed in range(20):
         case = random_case(seed)
-        net = bits.Running("numpy", case.graph, case.discretization)
+        net = Reproducible("numpy", case.graph, case.discretization)
         ys, state, _ = net.run(case.inputs)
         feedback += "feedback" in str(state)
-        values = list(bits.leaves(ys).values())
+        values = list(leaves(ys).values())
         spiking += any(set(np.unique(v)) == {0.0, 1.0} for v in values)
         finite += all(np.isfinite(v).all() for v in values)
     assert spiking >= 3
@@ -88,15 +90,15 @@ def test_some_of_the_graphs_spike_feed_back_and_stay_finite(bits):
     assert finite >= 15
 
 
-def test_fast_mode_differs_somewhere(bits):
+def test_fast_mode_differs_somewhere():
     """Else equal bits would say nothing about the reproducible mode."""
     parted = 0
     for seed in (3, 5):
         case = random_case(seed)
         a, b = (
-            bits.Running(n, case.graph, case.discretization, reproducible=False).run(case.inputs)
+            Reproducible(n, case.graph, case.discretization, reproducible=False).run(case.inputs)
             for n in ("numpy", "jax")
         )
-        for path, value in bits.leaves(b).items():
-            parted += int(bits.differing(bits.leaves(a)[path], value).sum())
+        for path, value in leaves(b).items():
+            parted += int(differing(leaves(a)[path], value).sum())
     assert parted > 0

@@ -5,20 +5,23 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_jax
 import nirx_torch
+import torch
+from support.agreement import assert_bits
+from support.graphs import chain
+from support.running import precision
 
 RULE = nirx.Discretization(dt=1e-3)
 
 
 @pytest.fixture
-def graph(bits):
+def graph():
     one = np.ones(2)
     nodes = {"fc": nir.Linear(np.ones((2, 2))), "li": nir.LI(one / 128, one, 0 * one)}
-    return bits.chain(nodes, 2, 2)
+    return chain(nodes, 2, 2)
 
 
 @pytest.fixture
@@ -53,19 +56,19 @@ def test_a_network_may_be_turned_back(net):
     assert torch.equal(net.run(x)[0], expected)
 
 
-def test_double_on_torch_becomes_the_float64_network(net, graph, bits):
+def test_double_on_torch_becomes_the_float64_network(net, graph):
     net.double()
     ys = net.run(torch.ones((3, 1, 2), dtype=torch.float64))[0]
     own = nirx_torch.from_nir(graph, RULE, "float64", reproducible=True)
     with torch.no_grad():
         for a, b in zip(net.parameters(), own.parameters(), strict=True):
             b.copy_(a)
-    bits.assert_bits(ys, own.run(torch.ones((3, 1, 2), dtype=torch.float64))[0])
+    assert_bits(ys, own.run(torch.ones((3, 1, 2), dtype=torch.float64))[0])
 
 
 @pytest.mark.parametrize("device", ["mps", "xla", "hpu"])
 def test_devices_without_float64(device):
-    from nirx.surrogate import resolve_surrogate
+    from nirx.dynamics.surrogate import resolve_surrogate
     from nirx_torch.reproducible import ReproducibleTorchOps
 
     rule = resolve_surrogate("superspike")
@@ -80,11 +83,11 @@ def test_other_dtypes_are_refused_by_from_nir(graph, backend, dtype):
         nirx.from_nir(graph, backend, RULE, dtype, reproducible=True)
 
 
-def test_float64_on_jax_needs_x64(graph, bits):
-    with bits.precision("jax", "float32"):
+def test_float64_on_jax_needs_x64(graph):
+    with precision("jax", "float32"):
         with pytest.raises(nirx.UnsupportedError, match="x64"):
             nirx_jax.from_nir(graph, RULE, "float64", reproducible=True)
-        with bits.precision("jax", "float64"):
+        with precision("jax", "float64"):
             net = nirx_jax.from_nir(graph, RULE, "float64", reproducible=True)
         with pytest.raises(nirx.UnsupportedError, match="x64"):
             net.run(np.ones((3, 1, 2), np.float32))
@@ -92,8 +95,9 @@ def test_float64_on_jax_needs_x64(graph, bits):
 
 def test_a_narrow_jax_network_is_refused(graph):
     """There is no .bfloat16() here; leaves of another dtype come from jax.tree.map."""
-    import jax
     import jax.numpy as jnp
+
+    import jax
 
     net = nirx_jax.from_nir(graph, RULE, reproducible=True)
     narrow = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), net)

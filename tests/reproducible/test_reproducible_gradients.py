@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
-import torch
 
+import jax
 import nirx
 import nirx_jax
 import nirx_torch
+import torch
+from support.agreement import assert_bits
+from support.graphs import chain
+from support.running import Reproducible
 
 RULE = nirx.Discretization(dt=1e-3)
 MULTI = nirx.Discretization(dt=1e-3, spikes="multi", reset="subtract", max_spikes=4)
@@ -25,11 +28,11 @@ def lif(n, **options):
     return nir.LIF(5e-3 * one, 2 * one, 0.02 * one, 0.2 * one, -0.05 * one)
 
 
-def graphs(bits):
+def graphs():
     rng = np.random.default_rng(0)
     one = np.ones(4)
     cuba = nir.CubaLIF(4e-3 * one, 8e-3 * one, 2 * one, 0 * one, 0.1 * one, 0 * one, one)
-    loop = bits.chain(
+    loop = chain(
         {
             "fc": nir.Affine(rng.normal(size=(4, 3)), one / 3),
             "lif": lif(4),
@@ -46,17 +49,17 @@ def graphs(bits):
     }
     conv1 = {"conv": nir.Conv1d(None, rng.normal(size=(4, 1, 2)), 2, 0, 1, 2, np.ones(4))}
     return {
-        "linear": (bits.chain({"fc": nir.Linear(rng.normal(size=(4, 3)))}, 3, 4), RULE, (3,)),
+        "linear": (chain({"fc": nir.Linear(rng.normal(size=(4, 3)))}, 3, 4), RULE, (3,)),
         "batched": (
-            bits.chain({"fc": nir.Linear(rng.normal(size=(2, 4, 3)))}, (2, 3), (2, 4)),
+            chain({"fc": nir.Linear(rng.normal(size=(2, 4, 3)))}, (2, 3), (2, 4)),
             RULE,
             (2, 3),
         ),
-        "conv1d": (bits.chain(conv1, (2, 6), (4, 3)), RULE, (2, 6)),
-        "conv2d": (bits.chain(images, (1, 3, 3), (2, 2, 2)), RULE, (1, 3, 3)),
+        "conv1d": (chain(conv1, (2, 6), (4, 3)), RULE, (2, 6)),
+        "conv2d": (chain(images, (1, 3, 3), (2, 2, 2)), RULE, (1, 3, 3)),
         "recurrent": (loop, RULE, (3,)),
         "multi-spike": (
-            bits.chain({"fc": nir.Linear(3 * rng.random((4, 3))), "n": cuba}, 3, 4),
+            chain({"fc": nir.Linear(3 * rng.random((4, 3))), "n": cuba}, 3, 4),
             MULTI,
             (3,),
         ),
@@ -111,8 +114,8 @@ def close(found, expected):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("library", GRADIENTS)
-def test_close_to_fast_mode(name, library, bits):
-    graph, rule, shape = graphs(bits)[name]
+def test_close_to_fast_mode(name, library):
+    graph, rule, shape = graphs()[name]
     xs = signal(shape)
     found, ys = GRADIENTS[library](graph, rule, xs, True)
     expected, fast = GRADIENTS[library](graph, rule, xs, False)
@@ -124,14 +127,14 @@ def test_close_to_fast_mode(name, library, bits):
 
 
 @pytest.mark.parametrize("library", GRADIENTS)
-def test_a_parameter_that_is_zero_has_its_gradient(library, bits):
+def test_a_parameter_that_is_zero_has_its_gradient(library):
     """Else what starts at zero could never be trained."""
     one = np.ones(3)
     nodes = {
         "fc": nir.Affine(np.diag([0.5, 0.0, -0.5]), 0 * one),
         "li": nir.LI(5e-3 * one, one, 0 * one),
     }
-    graph, xs = bits.chain(nodes, 3, 3), signal((3,))
+    graph, xs = chain(nodes, 3, 3), signal((3,))
     found, _ = GRADIENTS[library](graph, RULE, xs, True)
     expected, _ = GRADIENTS[library](graph, RULE, xs, False)
     for key in ("fc.weight", "fc.bias", "li.v_leak"):
@@ -140,17 +143,17 @@ def test_a_parameter_that_is_zero_has_its_gradient(library, bits):
 
 
 @pytest.mark.parametrize("name", ["recurrent", "conv2d", "multi-spike"])
-def test_gradients_leave_the_forward_bits_alone(name, bits):
-    graph, rule, shape = graphs(bits)[name]
+def test_gradients_leave_the_forward_bits_alone(name):
+    graph, rule, shape = graphs()[name]
     xs = signal(shape)
-    expected = bits.Running("numpy", graph, rule).run(xs)[0]
-    bits.assert_bits(torch_gradients(graph, rule, xs, True)[1], expected, "torch")
-    bits.assert_bits(jax_gradients(graph, rule, xs, True)[1], expected, "jax")
+    expected = Reproducible("numpy", graph, rule).run(xs)[0]
+    assert_bits(torch_gradients(graph, rule, xs, True)[1], expected, "torch")
+    assert_bits(jax_gradients(graph, rule, xs, True)[1], expected, "jax")
 
 
 @pytest.mark.slow
-def test_grad_of_vmap_and_vmap_of_grad(bits):
-    graph, rule, shape = graphs(bits)["recurrent"]
+def test_grad_of_vmap_and_vmap_of_grad():
+    graph, rule, shape = graphs()["recurrent"]
     net = nirx_jax.from_nir(graph, rule, reproducible=True)
     xs = jnp.asarray(signal(shape, batch=3))
 
@@ -167,8 +170,8 @@ def test_grad_of_vmap_and_vmap_of_grad(bits):
 
 
 @pytest.mark.slow
-def test_a_training_step_under_jit_and_scan(bits):
-    graph, rule, shape = graphs(bits)["recurrent"]
+def test_a_training_step_under_jit_and_scan():
+    graph, rule, shape = graphs()["recurrent"]
     net = nirx_jax.from_nir(graph, rule, reproducible=True)
     xs = jnp.asarray(signal(shape, steps=12)).reshape(3, 4, 2, 3)
 

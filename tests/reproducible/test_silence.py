@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.reproducible import SMALLEST
+from nirx.execution.reproducible import SMALLEST
+from support.agreement import assert_bits, leaves
+from support.graphs import chain
+from support.running import BACKENDS, Reproducible
 
 STEPS = 20_000
 RULES = {
@@ -27,7 +30,7 @@ ONE = np.ones(3)
 BACK = np.array([[0.1, -0.2, 0.0], [0.05, 0.1, -0.1], [0.0, 0.2, -0.3]])
 
 
-def graphs(bits):
+def graphs():
     v = {"v_threshold": 0.3 * ONE, "v_reset": 0 * ONE}
     leaky = {"tau": TAUS, "r": ONE, "v_leak": 0 * ONE}
     cuba = {"tau_syn": 0.7 * TAUS, "tau_mem": TAUS, "r": ONE, "v_leak": 0 * ONE, "w_in": ONE}
@@ -39,7 +42,7 @@ def graphs(bits):
         "cuba li": nir.CubaLI(**cuba),
     }.items():
         nodes = {"fc": nir.Linear(0.4 * np.eye(3)), "n": neuron}
-        graph = bits.chain(nodes, 3, 3)
+        graph = chain(nodes, 3, 3)
         graph.nodes["back"] = nir.Linear(BACK)
         graph.edges += [("n", "back"), ("back", "n")]
         made[name] = graph
@@ -55,19 +58,19 @@ CASES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "rule", "dtype"), CASES)
-def test_silence(name, rule, dtype, bits):
+def test_silence(name, rule, dtype):
     """One test for all that is seen in it: the runs are long."""
     xs = np.zeros((50 + STEPS, 3))
     xs[:50] = np.random.default_rng(0).uniform(0, 2, (50, 3))
-    graph = graphs(bits)[name]
-    runs = [bits.Running(b, graph, RULES[rule], dtype).run(xs) for b in bits.BACKENDS]
-    for backend, run in zip(bits.BACKENDS[1:], runs[1:], strict=True):
-        bits.assert_bits(run, runs[0], f"{backend} {name}")
+    graph = graphs()[name]
+    runs = [Reproducible(b, graph, RULES[rule], dtype).run(xs) for b in BACKENDS]
+    for backend, run in zip(BACKENDS[1:], runs[1:], strict=True):
+        assert_bits(run, runs[0], f"{backend} {name}")
     for _, state, rec in runs:
-        assert_at_rest(bits.leaves(state["n"]), dtype)
+        assert_at_rest(leaves(state["n"]), dtype)
         for key, trace in rec.items():
             assert (trace[-1000:] == trace[-1]).all(), key
-        for path, leaf in bits.leaves(rec).items():
+        for path, leaf in leaves(rec).items():
             assert ((leaf == 0) | (np.abs(leaf) >= SMALLEST[dtype])).all(), path
     assert_active(runs[0][2], name, dtype)
 
@@ -91,15 +94,15 @@ def assert_active(rec, name, dtype):
     assert smallest < {"float32": 1e-29, "float64": 1e-289}[dtype]
 
 
-def test_a_short_silence_by_default(bits):
+def test_a_short_silence_by_default():
     """What the slow tests do, on LIF and CubaLIF for as long as float32 lasts."""
     xs = np.zeros((800, 3))
     xs[:30] = 1.0
     for name in ("lif", "cuba lif"):
-        graph = graphs(bits)[name]
-        runs = [bits.Running(b, graph, RULES["euler"]).run(xs) for b in bits.BACKENDS]
-        bits.assert_bits(runs[1], runs[0], name)
-        bits.assert_bits(runs[2], runs[0], name)
+        graph = graphs()[name]
+        runs = [Reproducible(b, graph, RULES["euler"]).run(xs) for b in BACKENDS]
+        assert_bits(runs[1], runs[0], name)
+        assert_bits(runs[2], runs[0], name)
         v = np.abs(runs[0][1]["n"]["v"][:2])
         assert (v < 4 * SMALLEST["float32"] / 0.1).all()
         assert ((v == 0) | (v >= SMALLEST["float32"])).all()

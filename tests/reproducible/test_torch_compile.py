@@ -14,10 +14,13 @@ import shutil
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.agreement import assert_bits
+from support.graphs import chain
+from support.running import Reproducible
 
 # Inductor itself imports what torch has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
@@ -26,7 +29,7 @@ RULE = nirx.Discretization(dt=1e-3)
 
 
 @pytest.fixture
-def graph(bits):
+def graph():
     rng = np.random.default_rng(0)
     one = np.linspace(0.9, 1.1, 5)
     nodes = {
@@ -35,7 +38,7 @@ def graph(bits):
         "out": nir.Linear(rng.normal(size=(3, 5))),
         "li": nir.LI(np.full(3, 7e-3), np.ones(3), np.zeros(3)),
     }
-    graph = bits.chain(nodes, 4, 3)
+    graph = chain(nodes, 4, 3)
     graph.nodes["back"] = nir.Linear(0.4 * rng.normal(size=(5, 5)))
     graph.edges += [("lif", "back"), ("back", "lif")]
     return graph
@@ -70,25 +73,25 @@ def require(backend):
     [pytest.param(False, id="no_grad"), pytest.param(True, id="grad", marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("compiler", BACKENDS)
-def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph, bits):
+def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph):
     require(compiler)
     xs = np.random.default_rng(1).normal(size=(6, 3, 4)).astype(np.float32)
     xs[3, 1, 2], xs[5, 0] = -0.0, xs[5, 0] * 1e-30
-    expected = bits.Running("numpy", graph, RULE).run(xs)[:2]
+    expected = Reproducible("numpy", graph, RULE).run(xs)[:2]
     net = nirx_torch.from_nir(graph, RULE, reproducible=True)
     with torch.set_grad_enabled(gradients):
         found = torch.compile(Run(net), backend=compiler, fullgraph=not gradients)(
             torch.from_numpy(xs)
         )
-    bits.assert_bits(nirx.state_to_numpy(found), expected, compiler)
+    assert_bits(nirx.state_to_numpy(found), expected, compiler)
     assert (expected[0] != 0).any()
 
 
 @pytest.mark.parametrize("compiler", BACKENDS)
-def test_a_compiled_step_has_the_same_bits(compiler, graph, dtype, bits):
+def test_a_compiled_step_has_the_same_bits(compiler, graph, dtype):
     require(compiler)
     xs = np.random.default_rng(2).normal(size=(8, 3, 4)).astype(dtype)
-    expected = bits.Running("numpy", graph, RULE, dtype).run(xs)[:2]
+    expected = Reproducible("numpy", graph, RULE, dtype).run(xs)[:2]
     net = nirx_torch.from_nir(graph, RULE, dtype, reproducible=True)
     compiled = torch.compile(net, backend=compiler, fullgraph=True)
     rows = []
@@ -97,4 +100,4 @@ def test_a_compiled_step_has_the_same_bits(compiler, graph, dtype, bits):
         for x in torch.from_numpy(xs):
             y, state = compiled(x, state)
             rows.append(y)
-    bits.assert_bits(nirx.state_to_numpy((torch.stack(rows), state)), expected, compiler)
+    assert_bits(nirx.state_to_numpy((torch.stack(rows), state)), expected, compiler)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
-from nirx.numpy_reproducible import ReproducibleNumpyOps
-from nirx.surrogate import resolve_surrogate
+import jax
+import torch
+from nirx.dynamics.surrogate import resolve_surrogate
+from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_torch.reproducible import ReproducibleTorchOps
+from support.agreement import assert_bits
+from support.running import precision
 
 SURROGATE = resolve_surrogate("superspike")
 SIZES = [
@@ -69,10 +71,10 @@ def by_numpy(dtype, arrays):
         return all_together(ReproducibleNumpyOps(np.dtype(dtype)), *arrays)
 
 
-def checked(bits, found, dtype, arrays, where):
+def checked(found, dtype, arrays, where):
     expected = by_numpy(dtype, arrays)
     for name, one, other in zip(CHAINS, found, expected, strict=True):
-        bits.assert_bits(one, other, f"{where} {name}")
+        assert_bits(one, other, f"{where} {name}")
 
 
 def jax_ops(dtype):
@@ -89,17 +91,17 @@ def test_numpy_keeps_its_promise(problem):
     assert any(np.abs(r[np.isfinite(r)]).max(initial=0) > 0 for r in by_numpy(dtype, arrays))
 
 
-def test_torch(problem, bits):
+def test_torch(problem):
     dtype, arrays = problem
     ops = ReproducibleTorchOps(getattr(torch, dtype), torch.device("cpu"), SURROGATE, False)
     found = all_together(ops, *(torch.from_numpy(np.array(a)) for a in arrays))
-    checked(bits, found, dtype, arrays, "torch")
+    checked(found, dtype, arrays, "torch")
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_jit(problem, closed, bits):
+def test_jit(problem, closed):
     dtype, arrays = problem
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         given = [jnp.asarray(a) for a in arrays]
         if closed:
             found = jax.jit(lambda x, y, z: all_together(jax_ops(dtype), x, y, z, *given[3:]))(
@@ -107,21 +109,21 @@ def test_jit(problem, closed, bits):
             )
         else:
             found = jax.jit(lambda *a: all_together(jax_ops(dtype), *a))(*given)
-        checked(bits, found, dtype, arrays, "jit")
+        checked(found, dtype, arrays, "jit")
 
 
-def test_jit_with_everything_closed_over(problem, bits):
+def test_jit_with_everything_closed_over(problem):
     """XLA folds it all at compile time, where it does not flush subnormals."""
     dtype, arrays = problem
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         found = jax.jit(lambda: all_together(jax_ops(dtype), *map(jnp.asarray, arrays)))()
-        checked(bits, found, dtype, arrays, "all closed over")
+        checked(found, dtype, arrays, "all closed over")
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_cond(problem, closed, bits):
+def test_cond(problem, closed):
     dtype, arrays = problem
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         given = [jnp.asarray(a) for a in arrays]
 
         def chosen(flag, x, y, z, c, d):
@@ -135,13 +137,13 @@ def test_cond(problem, closed, bits):
             )
 
         found = jax.jit(chosen)(jnp.asarray(True), *given)
-        checked(bits, found, dtype, arrays, "cond")
+        checked(found, dtype, arrays, "cond")
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_vmap(problem, closed, bits):
+def test_vmap(problem, closed):
     dtype, arrays = problem
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         given = [jnp.asarray(a) for a in arrays]
 
         def one(x, y, z, c, d):
@@ -149,4 +151,4 @@ def test_vmap(problem, closed, bits):
             return all_together(jax_ops(dtype), x, y, z, c, d)
 
         found = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None, None)))(*given)
-        checked(bits, found, dtype, arrays, "vmap")
+        checked(found, dtype, arrays, "vmap")

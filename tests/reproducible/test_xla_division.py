@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
-import torch
 
+import jax
 import nirx
-from nirx.numpy_reproducible import ReproducibleNumpyOps
-from nirx.surrogate import resolve_surrogate
+import torch
+from nirx.dynamics.surrogate import resolve_surrogate
+from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_torch.reproducible import ReproducibleTorchOps
+from support.agreement import assert_bits
+from support.graphs import chain
+from support.running import Reproducible, precision
 
 SURROGATE = resolve_surrogate("superspike")
 SIZES = (1, 2, 3, 7, 8, 64, 1000, 4096)
@@ -57,8 +60,8 @@ PLACES = {"jit": lambda ops, x, c: ops.div(x, c), "scan": scanned, "cond": chose
     [pytest.param(p, marks=[] if p == "jit" else [pytest.mark.slow]) for p in PLACES],
 )
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_a_division_by_a_constant(place, closed, dtype, problems, bits):
-    with bits.precision("jax", dtype):
+def test_a_division_by_a_constant(place, closed, dtype, problems):
+    with precision("jax", dtype):
         for x, c, expected in problems:
             constant = jnp.asarray(c)
             if closed:
@@ -67,22 +70,22 @@ def test_a_division_by_a_constant(place, closed, dtype, problems, bits):
             else:
                 whole = jax.jit(lambda x, c: PLACES[place](jax_ops(dtype), x, c))
                 found = whole(jnp.asarray(x), constant)
-            bits.assert_bits(found, expected, f"{place} x/{c.shape}, {x.shape}")
+            assert_bits(found, expected, f"{place} x/{c.shape}, {x.shape}")
 
 
-def test_torch_divides(dtype, problems, bits):
+def test_torch_divides(dtype, problems):
     ops = ReproducibleTorchOps(getattr(torch, dtype), torch.device("cpu"), SURROGATE, False)
     for x, c, expected in problems:
         found = ops.div(torch.from_numpy(np.array(x)), torch.from_numpy(np.array(c)))
-        bits.assert_bits(found, expected)
+        assert_bits(found, expected)
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_a_constant_over_a_parameter(closed, dtype, bits):
+def test_a_constant_over_a_parameter(closed, dtype):
     """dt/tau as a network computes it, with the network passed or closed over."""
     rng = np.random.default_rng(1)
     step = np.asarray(1e-4, dtype)
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         ops = jax_ops(dtype)
 
         def ratio(tau):
@@ -92,17 +95,17 @@ def test_a_constant_over_a_parameter(closed, dtype, bits):
             tau = rng.uniform(1e-3, 1e-1, size).astype(dtype)
             given = jnp.asarray(tau)
             own = jax.jit(lambda given=given: ratio(given))() if closed else jax.jit(ratio)(given)
-            bits.assert_bits(own, step / tau, f"dt/tau of {size}")
+            assert_bits(own, step / tau, f"dt/tau of {size}")
 
 
-def test_a_network_of_many_time_constants_closed_over(dtype, bits):
+def test_a_network_of_many_time_constants_closed_over(dtype):
     tau = np.random.default_rng(2).uniform(2e-3, 1e-1, 1000)
-    graph = bits.chain({"li": nir.LI(tau, np.ones(1000), np.zeros(1000))}, 1000, 1000)
+    graph = chain({"li": nir.LI(tau, np.ones(1000), np.zeros(1000))}, 1000, 1000)
     rule = nirx.Discretization(dt=1e-3)
     xs = np.random.default_rng(3).normal(size=(5, 1000)).astype(dtype)
-    expected = bits.Running("numpy", graph, rule, dtype).run(xs)[0]
-    with bits.precision("jax", dtype):
-        net, given = bits.Running("jax", graph, rule, dtype).net, jnp.asarray(xs)
-        bits.assert_bits(jax.jit(lambda net, x: net.run(x)[0])(net, given), expected, "passed")
-        bits.assert_bits(jax.jit(lambda x: net.run(x)[0])(given), expected, "closed over")
-        bits.assert_bits(jax.jit(lambda: net.run(given)[0])(), expected, "all closed over")
+    expected = Reproducible("numpy", graph, rule, dtype).run(xs)[0]
+    with precision("jax", dtype):
+        net, given = Reproducible("jax", graph, rule, dtype).net, jnp.asarray(xs)
+        assert_bits(jax.jit(lambda net, x: net.run(x)[0])(net, given), expected, "passed")
+        assert_bits(jax.jit(lambda x: net.run(x)[0])(given), expected, "closed over")
+        assert_bits(jax.jit(lambda: net.run(given)[0])(), expected, "all closed over")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nirx.numpy_reproducible import ReproducibleNumpyOps
-from nirx.surrogate import resolve_surrogate
+import jax
+from nirx.dynamics.surrogate import resolve_surrogate
+from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps
+from support.agreement import assert_bits
+from support.running import precision
 
 SURROGATE = resolve_surrogate("superspike")
 SIZES = [
@@ -64,27 +66,27 @@ def scanned(dtype, start, xs, c, d):
     return jax.lax.scan(body, [start] * len(OPERATIONS), xs)[1]
 
 
-def checked(bits, found, expected, where):
+def checked(found, expected, where):
     for name, one, other in zip(OPERATIONS, found, expected, strict=True):
-        bits.assert_bits(one, other, f"{where}: {name}")
+        assert_bits(one, other, f"{where}: {name}")
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_scan(problem, closed, bits):
+def test_scan(problem, closed):
     dtype, arrays, expected = problem
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         start, xs, c, d = map(jnp.asarray, arrays)
         if closed:
             found = jax.jit(lambda start, xs: scanned(dtype, start, xs, c, d))(start, xs)
         else:
             found = jax.jit(lambda *a: scanned(dtype, *a))(start, xs, c, d)
-        checked(bits, found, expected, "scan")
+        checked(found, expected, "scan")
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
-def test_scan_inside_vmap_and_cond(problem, closed, bits):
+def test_scan_inside_vmap_and_cond(problem, closed):
     dtype, arrays, expected = problem
-    with bits.precision("jax", dtype):
+    with precision("jax", dtype):
         start, xs, c, d = map(jnp.asarray, arrays)
 
         def one(flag, start, xs, p, q):
@@ -93,4 +95,4 @@ def test_scan_inside_vmap_and_cond(problem, closed, bits):
             return jax.lax.cond(flag, every, lambda s, x: every(-s, x), start, xs)
 
         found = jax.jit(one)(jnp.asarray(True), start, xs, c, d)
-        checked(bits, found, expected, "cond of vmap of scan")
+        checked(found, expected, "cond of vmap of scan")

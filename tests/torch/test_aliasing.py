@@ -9,10 +9,11 @@ import copy
 
 import nir
 import numpy as np
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain
 
 
 def copies(graph: nir.NIRGraph) -> dict[str, dict[str, np.ndarray]]:
@@ -51,9 +52,9 @@ def test_two_networks_of_one_graph_share_nothing(loop, rule):
     assert all(p.abs().sum() > 0 for p in b.parameters())
 
 
-def test_one_node_twice_in_a_graph_gives_parameters_of_their_own(networks, rule):
+def test_one_node_twice_in_a_graph_gives_parameters_of_their_own(rule):
     scale = nir.Scale(np.full(1, 2.0, np.float32))
-    net = nirx_torch.from_nir(networks.chain({"a": scale, "b": scale}, 1, 1), rule)
+    net = nirx_torch.from_nir(chain({"a": scale, "b": scale}, 1, 1), rule)
     with torch.no_grad():
         net.a.scale.fill_(5)
     assert net.b.scale.item() == 2.0
@@ -75,8 +76,8 @@ def test_input_and_state_are_not_mutated(loop, rule):
     assert np.array_equal(after["lif"]["feedback"]["w"], state_before["lif"]["feedback"]["w"])
 
 
-def test_a_delay_does_not_write_into_the_state_it_was_given(networks, rule):
-    graph = networks.chain({"d": nir.Delay(np.array([2e-3, 3e-3]))}, 2, 2)
+def test_a_delay_does_not_write_into_the_state_it_was_given(rule):
+    graph = chain({"d": nir.Delay(np.array([2e-3, 3e-3]))}, 2, 2)
     net = nirx_torch.from_nir(graph, rule)
     state = {"d": {"buffer": torch.arange(6.0).reshape(3, 2)}}
     ys, _ = net.run(torch.full((4, 2), 9.0), state)

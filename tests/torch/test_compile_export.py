@@ -8,10 +8,11 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain, numbers
 
 
 class Run(torch.nn.Module):
@@ -95,16 +96,16 @@ def test_an_exported_step_with_state_equals_eager(loop, rule, xs):
     assert_same(exported(xs[1], state), net(xs[1], state))
 
 
-def test_delays_and_convolutions_compile(networks, rule):
+def test_delays_and_convolutions_compile(rule):
     torch.compiler.reset()
-    n = networks.numbers
+    n = numbers
     nodes = {
         "conv": nir.Conv2d((4, 4), n(2, 1, 3, 3), 1, "same", 1, 1, n(2)),
         "delay": nir.Delay(1e-3 * (np.arange(32).reshape(2, 4, 4) % 3)),
         "pool": nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
         "flat": nir.Flatten({"input": np.array([2, 2, 2])}, 0, -1),
     }
-    run = Run(nirx_torch.from_nir(networks.chain(nodes, (1, 4, 4), 8), rule))
+    run = Run(nirx_torch.from_nir(chain(nodes, (1, 4, 4), 8), rule))
     xs = torch.rand((5, 2, 1, 4, 4), generator=torch.Generator().manual_seed(8))
     expected, state = run(xs)
     found, other = torch.compile(run, backend="aot_eager", fullgraph=True)(xs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain
 
 
 class Negate(torch.nn.Module):
@@ -31,19 +32,19 @@ def test_it_has_every_type_but_the_graph(default_map):
     assert len(default_map) == 18
 
 
-def test_override_replaces_and_works_as_a_decorator(default_map, networks, rule):
+def test_override_replaces_and_works_as_a_decorator(default_map, rule):
     @default_map.override(nir.Scale)
     def build(node):
         return Negate()
 
     assert default_map[nir.Scale] is build
-    net = nirx_torch.from_nir(networks.chain({"s": nir.Scale(np.ones(2))}, 2, 2), rule)
+    net = nirx_torch.from_nir(chain({"s": nir.Scale(np.ones(2))}, 2, 2), rule)
     assert net(torch.ones(2))[0].tolist() == [-1.0, -1.0]
 
 
-def test_the_callers_map_goes_first(default_map, networks, rule):
+def test_the_callers_map_goes_first(default_map, rule):
     default_map.override(nir.Scale, lambda node: Negate())
-    graph = networks.chain({"s": nir.Scale(np.ones(2))}, 2, 2)
+    graph = chain({"s": nir.Scale(np.ones(2))}, 2, 2)
     net = nirx_torch.from_nir(graph, rule, node_map={nir.Scale: lambda n: torch.nn.Identity()})
     assert net(torch.ones(2))[0].tolist() == [1.0, 1.0]
 
@@ -64,7 +65,7 @@ def test_override_refuses_a_type_that_is_not_there(default_map):
     assert isinstance(default_map[Other](None), torch.nn.Identity)
 
 
-def test_a_registered_type_runs(default_map, networks, rule):
+def test_a_registered_type_runs(default_map, rule):
     class Squash(nir.NIRNode):
         """Known to NODE_MAP alone."""
 
@@ -74,6 +75,6 @@ def test_a_registered_type_runs(default_map, networks, rule):
             self.metadata = {}
 
     default_map.register(Squash, lambda node: torch.nn.Tanh())
-    net = nirx_torch.from_nir(networks.chain({"s": Squash()}, 2, 2), rule)
+    net = nirx_torch.from_nir(chain({"s": Squash()}, 2, 2), rule)
     x = torch.tensor([0.5, -2.0])
     assert torch.equal(net(x)[0], torch.tanh(x))

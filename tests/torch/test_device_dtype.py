@@ -8,10 +8,11 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain
 
 
 def leaves(tree):
@@ -55,8 +56,8 @@ def test_the_meta_device_gives_shapes_without_numbers(loop, rule):
     assert {(leaf.shape, leaf.device.type) for leaf in leaves(state)} == {((2, 4), "meta")}
 
 
-def test_a_network_without_parameters_moves_too(networks, rule):
-    graph = networks.chain({"d": nir.Delay(np.array([1e-3, 3e-3]))}, 2, 2)
+def test_a_network_without_parameters_moves_too(rule):
+    graph = chain({"d": nir.Delay(np.array([1e-3, 3e-3]))}, 2, 2)
     net = nirx_torch.from_nir(graph, rule).double()
     assert net.init_state(())["d"]["buffer"].dtype is torch.float64
     assert net.run(torch.ones(4, 2, dtype=torch.float64))[0].dtype is torch.float64
@@ -66,14 +67,14 @@ def test_a_network_without_parameters_moves_too(networks, rule):
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", ">f8", "f2", "longdouble", "i4", "u2", "?"])
-def test_parameters_of_any_numeric_dtype_are_taken(dtype, networks, rule):
+def test_parameters_of_any_numeric_dtype_are_taken(dtype, rule):
     scale = np.array([1, 0, 1]).astype(dtype)
-    net = nirx_torch.from_nir(networks.chain({"s": nir.Scale(scale)}, 3, 3), rule)
+    net = nirx_torch.from_nir(chain({"s": nir.Scale(scale)}, 3, 3), rule)
     assert net.s.scale.dtype is torch.float32
     assert net(torch.full((3,), 2.5))[0].tolist() == [2.5, 0.0, 2.5]
 
 
-def test_parameters_with_odd_strides_are_taken(networks, rule):
+def test_parameters_with_odd_strides_are_taken(rule):
     weight = np.arange(24, dtype=np.float32).reshape(4, 6)[::-1, ::2]
-    net = nirx_torch.from_nir(networks.chain({"w": nir.Linear(weight)}, 3, 4), rule)
+    net = nirx_torch.from_nir(chain({"w": nir.Linear(weight)}, 3, 4), rule)
     assert torch.equal(net(torch.eye(3))[0], torch.from_numpy(weight.T.copy()))

@@ -10,10 +10,11 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain, numbers
 
 
 def cuba(n: Any, spiking: bool) -> Any:
@@ -59,10 +60,10 @@ TRAINABLE = [
 
 
 @pytest.mark.parametrize("kind", TRAINABLE)
-def test_every_parameter_and_the_input_get_a_gradient(kind, networks, rule):
-    node, takes, gives = make(kind, networks.numbers)
+def test_every_parameter_and_the_input_get_a_gradient(kind, rule):
+    node, takes, gives = make(kind, numbers)
     net = nirx_torch.from_nir(
-        networks.chain({"node": node}, takes, gives), rule, dtype="float64", surrogate="arctan"
+        chain({"node": node}, takes, gives), rule, dtype="float64", surrogate="arctan"
     )
     names = {k for k, v in vars(node).items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"}
     assert {name.removeprefix("node.") for name, _ in net.named_parameters()} == names
@@ -88,10 +89,10 @@ SMOOTH = [k for k in TRAINABLE if k not in ("Threshold", "IF", "LIF", "CubaLIF")
 
 @pytest.mark.parametrize("integrator", ["euler", "exponential"])
 @pytest.mark.parametrize("kind", SMOOTH)
-def test_gradients_of_smooth_nodes_are_the_true_ones(kind, integrator, networks):
-    node, takes, gives = make(kind, networks.numbers)
+def test_gradients_of_smooth_nodes_are_the_true_ones(kind, integrator):
+    node, takes, gives = make(kind, numbers)
     rule = nirx.Discretization(dt=1e-3, integrator=integrator)
-    net = nirx_torch.from_nir(networks.chain({"node": node}, takes, gives), rule, dtype="float64")
+    net = nirx_torch.from_nir(chain({"node": node}, takes, gives), rule, dtype="float64")
     xs = torch.rand((3, *takes), dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     names = [name for name, _ in net.named_parameters()]
 
@@ -114,14 +115,14 @@ def test_gradients_of_smooth_nodes_are_the_true_ones(kind, integrator, networks)
     )
 
 
-def test_gradients_flow_through_delay_pool_and_flatten(networks, rule):
+def test_gradients_flow_through_delay_pool_and_flatten(rule):
     nodes = {
         "delay": nir.Delay(np.array([[[0.0, 1e-3], [2e-3, 1e-3]]])),
         "sum": nir.SumPool2d(np.array([2, 1]), np.array([1, 1]), np.array([1, 0])),
         "avg": nir.AvgPool2d(np.array([2, 2]), np.array([1, 1]), np.array([0, 0])),
         "flat": nir.Flatten({"input": np.array([1, 2, 1])}, 0, -1),
     }
-    net = nirx_torch.from_nir(networks.chain(nodes, (1, 2, 2), 2), rule)
+    net = nirx_torch.from_nir(chain(nodes, (1, 2, 2), 2), rule)
     xs = torch.rand((5, 1, 2, 2)).requires_grad_()
     net.run(xs)[0].sum().backward()
     # each pixel is in two windows of `sum` by row; of those, rows 0-2 average over pairs

@@ -12,9 +12,10 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx_torch
+import torch
+from support.graphs import chain, varied_lif
 
 ODD = [
     *("self", "forward", "training", "run", "schedule", "children", "_anchor", "T_destination"),
@@ -24,38 +25,36 @@ ODD = [
 ]
 
 
-def scale_graph(networks: Any, name: str, factor: float = 2.0) -> nir.NIRGraph:
-    return networks.chain({name: nir.Scale(np.full(2, factor, np.float32))}, 2, 2)
+def scale_graph(name: str, factor: float = 2.0) -> nir.NIRGraph:
+    return chain({name: nir.Scale(np.full(2, factor, np.float32))}, 2, 2)
 
 
 def parameter_names(graph: nir.NIRGraph, rule: Any) -> list[str]:
     return [name for name, _ in nirx_torch.from_nir(graph, rule).named_parameters()]
 
 
-def test_a_nested_node_is_named_after_its_path(networks, rule):
+def test_a_nested_node_is_named_after_its_path(rule):
     inner = nir.NIRGraph(
-        {"in": nir.Input(np.array([2])), "lif": networks.lif(2), "out": nir.Output(np.array([2]))},
+        {"in": nir.Input(np.array([2])), "lif": varied_lif(2), "out": nir.Output(np.array([2]))},
         [("in", "lif"), ("lif", "out")],
         type_check=False,
     )
-    outer = networks.chain({"deep": inner}, 2, 2)
-    net = nirx_torch.from_nir(
-        networks.chain({"lif1": outer, "s": nir.Scale(np.ones(2))}, 2, 2), rule
-    )
+    outer = chain({"deep": inner}, 2, 2)
+    net = nirx_torch.from_nir(chain({"lif1": outer, "s": nir.Scale(np.ones(2))}, 2, 2), rule)
     names = ("tau", "r", "v_leak", "v_threshold", "v_reset")
     expected = {f"lif1.deep.lif.{name}" for name in names} | {"s.scale"}
     assert set(dict(net.named_parameters())) == expected
     assert net.modules_by_path["lif1/deep/lif"] is net.get_submodule("lif1.deep.lif")
 
 
-def test_a_dot_becomes_an_underscore(networks, rule):
-    assert parameter_names(scale_graph(networks, "some.name"), rule) == ["some_name.scale"]
+def test_a_dot_becomes_an_underscore(rule):
+    assert parameter_names(scale_graph("some.name"), rule) == ["some_name.scale"]
 
 
-def test_names_that_collide_get_a_suffix_and_keep_their_values(networks, rule):
+def test_names_that_collide_get_a_suffix_and_keep_their_values(rule):
     factors = {"a.b": 2.0, "a_b": 3.0, "a_b_": 5.0, "a.b.": 7.0}
     nodes = {name: nir.Scale(np.full(1, f, np.float32)) for name, f in factors.items()}
-    net = nirx_torch.from_nir(networks.chain(nodes, 1, 1), rule)
+    net = nirx_torch.from_nir(chain(nodes, 1, 1), rule)
     by_path = {p: m.scale.item() for p, m in net.modules_by_path.items() if p in factors}  # type: ignore[union-attr]
     assert by_path == factors
     assert net.get_parameter("a_b.scale").item() == 3.0
@@ -64,29 +63,29 @@ def test_names_that_collide_get_a_suffix_and_keep_their_values(networks, rule):
     assert net(torch.ones(1))[0].item() == 2 * 3 * 5 * 7
 
 
-def test_names_do_not_depend_on_the_order_of_the_dict(networks, rule):
-    graph = networks.chain({n: nir.Scale(np.ones(1)) for n in ("a.b", "a_b", "a.b_", "run")}, 1, 1)
+def test_names_do_not_depend_on_the_order_of_the_dict(rule):
+    graph = chain({n: nir.Scale(np.ones(1)) for n in ("a.b", "a_b", "a.b_", "run")}, 1, 1)
     turned = nir.NIRGraph(dict(reversed(graph.nodes.items())), graph.edges[::-1], type_check=False)
     assert parameter_names(graph, rule) == parameter_names(turned, rule)
 
 
 @pytest.mark.parametrize("name", ODD, ids=ascii)
-def test_every_name_runs_saves_and_copies(name, networks, rule):
-    net = nirx_torch.from_nir(scale_graph(networks, name), rule)
+def test_every_name_runs_saves_and_copies(name, rule):
+    net = nirx_torch.from_nir(scale_graph(name), rule)
     x = torch.tensor([1.0, -3.0])
     assert torch.equal(net(x)[0], 2 * x)
     assert torch.equal(copy.deepcopy(net)(x)[0], 2 * x)
     stream = io.BytesIO()
     torch.save(net.state_dict(), stream)
     stream.seek(0)
-    other = nirx_torch.from_nir(scale_graph(networks, name, 9.0), rule)
+    other = nirx_torch.from_nir(scale_graph(name, 9.0), rule)
     other.load_state_dict(torch.load(stream))
     assert torch.equal(other(x)[0], 2 * x)
 
 
 @pytest.mark.parametrize("name", ODD, ids=ascii)
-def test_every_name_of_a_subgraph(name, networks, rule):
-    graph = networks.chain({name: scale_graph(networks, name)}, 2, 2)
+def test_every_name_of_a_subgraph(name, rule):
+    graph = chain({name: scale_graph(name)}, 2, 2)
     net = nirx_torch.from_nir(graph, rule)
     assert torch.equal(net(torch.ones(2))[0], torch.full((2,), 2.0))
     assert len(dict(net.named_parameters())) == 1

@@ -10,10 +10,11 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain
 
 
 class Double(torch.nn.Module):
@@ -50,16 +51,16 @@ class Spike(torch.nn.Module):
         return z, (z, [x])
 
 
-def scale(networks):
-    return networks.chain({"s": nir.Scale(np.ones(2))}, 2, 2)
+def scale():
+    return chain({"s": nir.Scale(np.ones(2))}, 2, 2)
 
 
 def build(graph, rule, make, **options):
     return nirx_torch.from_nir(graph, rule, node_map={nir.Scale: make}, **options)
 
 
-def test_a_stateless_module(networks, rule):
-    net = build(scale(networks), rule, lambda node: Double())
+def test_a_stateless_module(rule):
+    net = build(scale(), rule, lambda node: Double())
     xs = torch.rand(5, 3, 2)
     assert torch.equal(net.run(xs)[0], 2 * xs)
     assert torch.equal(net(xs[0])[0], 2 * xs[0])
@@ -67,15 +68,15 @@ def test_a_stateless_module(networks, rule):
     assert [name for name, _ in net.named_parameters()] == ["s.factor"]
 
 
-def test_a_module_takes_the_dtype_of_the_network(networks, rule):
-    net = build(scale(networks), rule, lambda node: Double(), dtype="float64")
+def test_a_module_takes_the_dtype_of_the_network(rule):
+    net = build(scale(), rule, lambda node: Double(), dtype="float64")
     assert net(torch.ones(2, dtype=torch.float64))[0].dtype is torch.float64
 
 
 @pytest.mark.parametrize(("module", "start"), [(Count, 0.0), (CountFromTen, 10.0)])
 @pytest.mark.parametrize("chunk", [1, 2, 256])
-def test_a_stateful_module(module, start, chunk, networks, rule):
-    net = build(scale(networks), rule, lambda node: module())
+def test_a_stateful_module(module, start, chunk, rule):
+    net = build(scale(), rule, lambda node: module())
     xs = torch.arange(1.0, 11).reshape(5, 1, 2)
     expected = start + xs.cumsum(0)
     ys, state = net.run(xs, chunk=chunk)
@@ -91,9 +92,9 @@ def test_a_stateful_module(module, start, chunk, networks, rule):
     assert torch.equal(net(xs[0], net.init_state((1,)))[0], expected[0])
 
 
-def test_init_state_holds_what_the_module_gives(networks, rule):
-    assert build(scale(networks), rule, lambda n: Count()).init_state((3,)) == {}
-    state = build(scale(networks), rule, lambda n: CountFromTen()).init_state((3,))
+def test_init_state_holds_what_the_module_gives(rule):
+    assert build(scale(), rule, lambda n: Count()).init_state((3,)) == {}
+    state = build(scale(), rule, lambda n: CountFromTen()).init_state((3,))
     assert state["s"]["total"].shape == (3, 2)
 
 
@@ -122,8 +123,8 @@ def test_a_module_in_a_loop(chunk, loop, rule):
     assert torch.equal(end["lif"][0], state["lif"][0])
 
 
-def test_a_whole_subgraph_may_be_claimed(networks, rule):
-    graph = networks.chain({"sub": scale(networks)}, 2, 2)
+def test_a_whole_subgraph_may_be_claimed(rule):
+    graph = chain({"sub": scale()}, 2, 2)
     seen: list[Any] = []
 
     def make(node):
@@ -143,21 +144,21 @@ def test_a_whole_subgraph_may_be_claimed(networks, rule):
         (lambda node: torch.nn.Linear(2, 3), r"'s'.* gave shape \(4, 3\); expected \[4, 2\]"),
     ],
 )
-def test_a_wrong_module_is_refused(make, message, networks, rule):
+def test_a_wrong_module_is_refused(make, message, rule):
     with pytest.raises(nirx.InputError, match=message):
-        build(scale(networks), rule, make)(torch.ones(4, 2))
+        build(scale(), rule, make)(torch.ones(4, 2))
 
 
-def test_a_stateful_module_has_to_give_its_state(networks, rule):
+def test_a_stateful_module_has_to_give_its_state(rule):
     class Forgetful(torch.nn.Module):
         def forward(self, x, state):
             return x
 
-    net = build(scale(networks), rule, lambda node: Forgetful())
+    net = build(scale(), rule, lambda node: Forgetful())
     with pytest.raises(nirx.InputError, match=r"'s'.*expected \(y, state\)"):
         net(torch.ones(2))
 
 
-def test_a_node_map_that_is_no_mapping_is_refused(networks, rule):
+def test_a_node_map_that_is_no_mapping_is_refused(rule):
     with pytest.raises(nirx.InputError, match=r"node_map is \["):
-        nirx_torch.from_nir(scale(networks), rule, node_map=[nir.Scale])  # type: ignore[arg-type]
+        nirx_torch.from_nir(scale(), rule, node_map=[nir.Scale])  # type: ignore[arg-type]

@@ -10,10 +10,11 @@ import math
 import nir
 import numpy as np
 import pytest
-import torch
 
 import nirx
 import nirx_torch
+import torch
+from support.graphs import chain
 
 A, R, LEAK, THETA, RESET, V0 = 0.5, 1.5, 0.25, 0.4, -0.2, 0.1
 SILENT, SPIKING = 0.3, 0.6  # v = 0.4 - 1/20 -> below theta, and above it
@@ -36,10 +37,10 @@ def surrogate(request):
     return (quadratic, quadratic) if name == "callable" else (name, SURROGATES[name])
 
 
-def step(networks, x, surrogate, detach_reset, **choices):
+def step(x, surrogate, detach_reset, **choices):
     """One step from V0: the network, the input, spike and new v."""
     values = [np.array([p]) for p in (2.0, R, LEAK, THETA, RESET)]
-    graph = networks.chain({"lif": nir.LIF(*values)}, 1, 1)
+    graph = chain({"lif": nir.LIF(*values)}, 1, 1)
     rule = nirx.Discretization(dt=1.0, **choices)
     net = nirx_torch.from_nir(
         graph, rule, dtype="float64", surrogate=surrogate, detach_reset=detach_reset
@@ -56,9 +57,9 @@ def gradient(y, *of):
 
 
 @pytest.mark.parametrize("x", [SILENT, SPIKING])
-def test_the_spike(x, surrogate, networks):
+def test_the_spike(x, surrogate):
     given, by_hand = surrogate
-    lif, x_, v0, z, _ = step(networks, x, given, detach_reset=False)
+    lif, x_, v0, z, _ = step(x, given, detach_reset=False)
     v = V0 + A * ((LEAK - V0) + R * x)
     s = by_hand(v - THETA)
     assert z.item() == float(v > THETA)
@@ -69,9 +70,9 @@ def test_the_spike(x, surrogate, networks):
 
 @pytest.mark.parametrize("detach_reset", [False, True])
 @pytest.mark.parametrize("x", [SILENT, SPIKING])
-def test_through_a_reset_to_a_value(x, detach_reset, surrogate, networks):
+def test_through_a_reset_to_a_value(x, detach_reset, surrogate):
     given, by_hand = surrogate
-    lif, x_, v0, _, v_new = step(networks, x, given, detach_reset)
+    lif, x_, v0, _, v_new = step(x, given, detach_reset)
     v = V0 + A * ((LEAK - V0) + R * x)
     z = float(v > THETA)
     assert v_new.item() == pytest.approx(RESET if z else v)
@@ -83,9 +84,9 @@ def test_through_a_reset_to_a_value(x, detach_reset, surrogate, networks):
 
 @pytest.mark.parametrize("detach_reset", [False, True])
 @pytest.mark.parametrize("x", [SILENT, SPIKING])
-def test_through_a_reset_by_subtraction(x, detach_reset, surrogate, networks):
+def test_through_a_reset_by_subtraction(x, detach_reset, surrogate):
     given, by_hand = surrogate
-    lif, x_, _, _, v_new = step(networks, x, given, detach_reset, reset="subtract")
+    lif, x_, _, _, v_new = step(x, given, detach_reset, reset="subtract")
     v = V0 + A * ((LEAK - V0) + R * x)
     z = float(v > THETA)
     assert v_new.item() == pytest.approx(v - z * THETA)
@@ -96,8 +97,8 @@ def test_through_a_reset_by_subtraction(x, detach_reset, surrogate, networks):
 
 
 @pytest.mark.parametrize("detach_reset", [False, True])
-def test_spike_and_reset_in_one_loss_add_up(detach_reset, networks):
-    lif, x_, _, z, v_new = step(networks, SPIKING, "arctan", detach_reset)
+def test_spike_and_reset_in_one_loss_add_up(detach_reset):
+    lif, x_, _, z, v_new = step(SPIKING, "arctan", detach_reset)
     both = gradient(z + 2 * v_new, x_, lif.v_threshold)
     alone = [
         a + 2 * b
@@ -110,8 +111,8 @@ def test_spike_and_reset_in_one_loss_add_up(detach_reset, networks):
     assert both == pytest.approx(alone, rel=1e-12)
 
 
-def test_several_spikes_have_the_gradient_of_one_surrogate(networks):
-    lif, x_, _, z, _ = step(networks, 2.4, "straight-through", False, spikes="multi", reset="none")
+def test_several_spikes_have_the_gradient_of_one_surrogate():
+    lif, x_, _, z, _ = step(2.4, "straight-through", False, spikes="multi", reset="none")
     v = V0 + A * ((LEAK - V0) + R * 2.4)
     assert z.item() == v // THETA > 1
     assert gradient(z, x_, lif.v_threshold) == pytest.approx([A * R, -1.0])

@@ -8,8 +8,8 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
-from nirx.ops import Shape
 
 __all__ = ["channels_first", "channels_last", "flattened_node", "unshuffled"]
 

@@ -20,15 +20,15 @@ from typing import Any
 import brainpy
 import brainstate
 import brainunit as u
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
+import jax
 from nirx.bridging.bridge import Bridge
+from nirx.dynamics.ops import Shape
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
-from nirx.ops import Shape
-from nirx.presets import PRESETS
 from nirx_jax.bridges.brainpy_layers import MODULE_MAP
 from nirx_jax.bridges.brainpy_modules import (
     Asked,

@@ -15,17 +15,17 @@ from typing import Any
 import brainpy
 import brainstate
 import braintools
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
+import jax
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.brainpy_neurons import kept
 from nirx_jax.bridges.brainpy_units import plain_numbers
 from nirx_jax.bridges.tracing import refused

@@ -14,7 +14,7 @@ from typing import Any
 
 import brainstate
 
-from nirx.type_map import ABSENT, find_handler
+from nirx.basics.type_map import ABSENT, find_handler
 from nirx_jax.bridges.brainpy_layers import MODULE_MAP
 from nirx_jax.bridges.brainpy_units import plain, unit_of
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
-import jax
 import nir
 import numpy as np
 
+import jax
+from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError
-from nirx.exporting import settled
 from nirx.tracing.draft import Draft
-from nirx.type_map import TypeMap
+from nirx.tracing.exporting import settled
 from nirx_jax.bridges.calling import calling
 from nirx_jax.exporters import Exporters
 from nirx_jax.jax_to_nir import jax_to_nir

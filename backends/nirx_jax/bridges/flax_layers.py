@@ -16,9 +16,9 @@ import nir
 import numpy as np
 from flax import nnx
 
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
-from nirx.foreign_arrays import to_numpy
-from nirx.type_map import TypeMap
 from nirx_jax.module_map import conv_node, linear_node, node_padding
 
 __all__ = ["LAYERS", "conv_of", "refuse"]

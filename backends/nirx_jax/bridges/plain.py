@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
-from nirx.type_map import TypeMap
 from nirx_jax.bridges.exporting import export_with
 from nirx_jax.bridges.running import run_equinox
 from nirx_jax.module_map import MODULE_MAP

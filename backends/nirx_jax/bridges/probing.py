@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import jax
 import jax.numpy as jnp
 
+import jax
+from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
-from nirx.ops import Shape
 
 __all__ = ["probed_shape"]
 

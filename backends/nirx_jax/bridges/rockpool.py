@@ -19,14 +19,14 @@ from rockpool.nn.combinators.sequential import JaxSequential
 from rockpool.nn.modules import ExpSynJax, LIFJax, LinearJax
 from rockpool.nn.modules.jax.jax_module import JaxModule
 
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
-from nirx.foreign_arrays import to_numpy
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.exporting import chain_graph
 from nirx_jax.bridges.neuron import numbers

@@ -18,17 +18,17 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from rockpool.nn.modules import LIFJax
 
+import jax
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for, threshold_from
-from nirx.discretization import Discretization
-from nirx.type_map import TypeMap
+from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
 
 __all__ = ["NODE_MAP", "RockpoolNeuron", "kept", "quiet"]

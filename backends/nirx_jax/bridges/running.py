@@ -7,12 +7,12 @@ from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nirx.foreign_arrays import to_numpy
-from nirx.runners import takes_state
+import jax
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.execution.runners import takes_state
 from nirx_jax.bridges.calling import calling
 from nirx_jax.exporters import Exporters
 from nirx_jax.leaf import dotted

@@ -17,19 +17,19 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import slax
 
+import jax
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.membrane import Membrane, neuron_node
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
-from nirx.foreign_arrays import to_numpy
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.linen import Model, model_of, run_model, trace_model, warn_of_carry
 from nirx_jax.bridges.neuron import numbers
 from nirx_jax.bridges.slax_neurons import NODE_MAP, kept

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import nir
 import numpy as np
 import slax
 
+import jax
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, membrane_of
 from nirx.bridging.threshold import threshold_for, threshold_from
-from nirx.discretization import Discretization
-from nirx.type_map import TypeMap
+from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
 
 __all__ = ["NODE_MAP", "SlaxNeuron", "kept"]

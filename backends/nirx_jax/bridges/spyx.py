@@ -17,19 +17,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
+import jax
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.axes import channels_first
 from nirx_jax.bridges.flax_layers import LAYERS, refuse
 from nirx_jax.bridges.neuron import numbers

@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
+import jax
+from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
-from nirx.ops import Shape
-from nirx.type_map import ABSENT, TypeMap, find_handler
 from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.probing import probed_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
+import jax
+from nirx.basics.type_map import TypeMap
+from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
-from nirx.ops import Shape
 from nirx.tracing.draft import Draft
-from nirx.type_map import TypeMap
 from nirx_jax.bridges.axes import channels_first, channels_last, flattened_node, unshuffled
 from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.running import OUTPUT, run_scan

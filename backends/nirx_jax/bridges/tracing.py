@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import nir
 
+import jax
+from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
-from nirx.type_map import TypeMap
 from nirx_jax.bridges.calling import calling
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret

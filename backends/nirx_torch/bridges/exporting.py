@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import nir
-import torch
 
+import torch
+from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError
-from nirx.type_map import TypeMap
 from nirx_torch.exporters import Stateful
 from nirx_torch.net import Net
 from nirx_torch.to_nir import to_nir

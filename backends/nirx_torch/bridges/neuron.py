@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
+import torch
 from nirx.bridging.membrane import Membrane, Synapse, fed, neuron_node, numbers
 from nirx.bridging.threshold import threshold_from
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 
 __all__ = ["LibraryNeuron", "numbers"]
 

@@ -19,18 +19,18 @@ from typing import Any
 import nir
 import norse.torch as norse
 import numpy as np
-import torch
 from norse.torch.functional.reset import reset_subtract, reset_value
 
+import torch
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
 from nirx_torch.bridges.running import run_steps, run_whole

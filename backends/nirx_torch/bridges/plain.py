@@ -6,11 +6,11 @@ import copy
 from functools import partial
 
 import numpy as np
-import torch
 
+import torch
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
-from nirx.foreign_arrays import to_numpy
-from nirx.type_map import TypeMap
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.running import run_steps
 from nirx_torch.module_map import MODULE_MAP

@@ -17,17 +17,17 @@ from typing import Any
 
 import nir
 import numpy as np
-import torch
 from rockpool.nn.modules.torch import LIFNeuronTorch, LIFTorch, TorchModule
 from rockpool.nn.networks.synnet import SynNet
 
+import torch
+from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
-from nirx.bridging.refusal import NotRepresentable
 from nirx.bridging.threshold import threshold_for
-from nirx.discretization import Discretization
-from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx.dynamics.discretization import Discretization
+from nirx.execution.refusal import NotRepresentable
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron
 from nirx_torch.bridges.rockpool_to_nir import MODULE_MAP, membrane, synapse

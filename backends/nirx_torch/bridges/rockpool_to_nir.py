@@ -27,12 +27,12 @@ from rockpool.nn.modules.torch.lif_neuron_torch import StepPWL as NeuronStep
 from rockpool.nn.modules.torch.lif_torch import PeriodicExponential, StepPWL
 from rockpool.nn.networks.synnet import SynNet
 
+from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.neuron import numbers
 from nirx_torch.module_map import MODULE_MAP as TORCH
 from nirx_torch.module_map import linear_node

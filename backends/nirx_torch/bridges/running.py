@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 
+import torch
+from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import InputError
-from nirx.foreign_arrays import to_numpy
 from nirx_torch.bridges.freshness import (
     INTERNAL,
     kept,

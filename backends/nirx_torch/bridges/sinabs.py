@@ -19,16 +19,16 @@ from typing import Any
 import nir
 import numpy as np
 import sinabs.layers as sl
-import torch
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 
+import torch
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
-from nirx.type_map import TypeMap
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
 from nirx_torch.bridges.running import run_whole

@@ -17,15 +17,15 @@ from typing import Any
 import nir
 import numpy as np
 import sinabs.layers as sl
-import torch
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 
+import torch
+from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import ABSENT, TypeMap, find_handler
+from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.neuron import numbers
 from nirx_torch.module_map import MODULE_MAP as TORCH
 

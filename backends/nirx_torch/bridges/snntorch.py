@@ -20,17 +20,17 @@ from typing import Any
 import nir
 import numpy as np
 import snntorch
-import torch
 
+import torch
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
 from nirx.bridging.threshold import threshold_for
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError, warn_caller
-from nirx.presets import PRESETS
-from nirx.rules import with_rule
-from nirx.type_map import TypeMap
+from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
 from nirx_torch.bridges.running import run_steps

@@ -20,7 +20,6 @@ from typing import Any
 
 import nir
 import numpy as np
-import torch
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based.base import MemoryModule
 from spikingjelly.activation_based.layer import (
@@ -31,12 +30,13 @@ from spikingjelly.activation_based.layer import (
 from spikingjelly.activation_based.neuron import CUBALIFNode, IFNode, LIFNode
 from spikingjelly.activation_based.neuron.base_node import NonSpikingBaseNode
 
+import torch
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_uniform, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
-from nirx.discretization import Discretization
-from nirx.type_map import TypeMap
+from nirx.dynamics.discretization import Discretization
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
 from nirx_torch.bridges.running import run_steps, run_whole

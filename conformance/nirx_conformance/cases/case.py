@@ -16,7 +16,7 @@ import nir
 import numpy as np
 
 import nirx
-from nirx.flatten import walk_graphs
+from nirx.graphs.flatten import walk_graphs
 
 __all__ = [
     "GAIN",

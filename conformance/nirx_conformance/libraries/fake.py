@@ -13,9 +13,9 @@ import nir
 import numpy as np
 
 import nirx
+from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge, find_bridge
-from nirx.bridging.refusal import NotRepresentable
-from nirx.type_map import TypeMap
+from nirx.execution.refusal import NotRepresentable
 from nirx_conformance.libraries.importers import Imported, RefusedError
 from nirx_conformance.libraries.library import Library
 

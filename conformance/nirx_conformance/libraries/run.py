@@ -6,8 +6,8 @@ import nir
 import numpy as np
 
 import nirx
-from nirx.backend import find_backend
 from nirx.bridging.bridge import Bridge
+from nirx.execution.backend import find_backend
 
 __all__ = ["run_on"]
 

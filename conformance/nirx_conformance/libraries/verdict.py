@@ -14,12 +14,12 @@ import nir
 import numpy as np
 
 import nirx
-from nirx.backend import find_backend
 from nirx.bridging.adapt import adapt_graph
 from nirx.bridging.bridge import Bridge
-from nirx.bridging.refusal import NotRepresentable
-from nirx.compare import NodeComparison
-from nirx.discretization import CHOICES
+from nirx.comparison.compare import NodeComparison
+from nirx.dynamics.discretization import CHOICES
+from nirx.execution.backend import find_backend
+from nirx.execution.refusal import NotRepresentable
 from nirx_conformance.libraries.importers import RefusedError
 from nirx_conformance.libraries.library import Library
 from nirx_conformance.libraries.rows import BATCH, Row, Trial

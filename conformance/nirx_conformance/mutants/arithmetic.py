@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nirx.backend import Prepared
-from nirx.numpy_ops import NumpyOps
-from nirx.ops import Array, ConvGeometry
-from nirx.state import map_tree
+from nirx.dynamics.ops import Array, ConvGeometry
+from nirx.execution.backend import Prepared
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.graphs.state import map_tree
 from nirx_conformance.mutants.mutant import Asked, Mutant, on_ops, on_prepare
 
 

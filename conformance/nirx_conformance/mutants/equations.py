@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from nirx.coefficients import decay_fraction
 from nirx.dynamics import Neuron
 from nirx.dynamics.base import Arrays
+from nirx.dynamics.coefficients import decay_fraction
 from nirx.dynamics.conv import Convolution
 from nirx.dynamics.delay import Delay
+from nirx.dynamics.ops import Array, Ops
 from nirx.dynamics.pool import AvgPool2d, SumPool2d
 from nirx.dynamics.reshape import Flatten
 from nirx.dynamics.spike import fire
-from nirx.ops import Array, Ops
 from nirx_conformance.mutants.mutant import Mutant, on_dynamics
 
 Step = tuple[Array, dict[str, Array]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from nirx.errors import InputError
-from nirx.numpy_backend import BACKEND
+from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.digests import committed
 from nirx_conformance.suite.expected import Expected, expect

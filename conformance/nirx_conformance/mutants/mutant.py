@@ -20,14 +20,14 @@ import nir
 import numpy as np
 
 import nirx
-from nirx.backend import Prepared
 from nirx.dynamics import Dynamics
-from nirx.execute import Executor
-from nirx.flatten import walk_graphs
-from nirx.numpy_backend import BACKEND, Net, from_nir
-from nirx.numpy_ops import NumpyOps
-from nirx.origin import rebuild_graph
-from nirx.runners import NativeRunner
+from nirx.execution.backend import Prepared
+from nirx.execution.execute import Executor
+from nirx.execution.numpy_backend import BACKEND, Net, from_nir
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.execution.runners import NativeRunner
+from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.origin import rebuild_graph
 
 __all__ = [
     "Asked",
@@ -84,7 +84,7 @@ class Mutant:
         dtype: str = "float32",
         **options: Any,
     ) -> Prepared:
-        """See `nirx.backend.Backend`; the graph is left as it is."""
+        """See `nirx.execution.backend.Backend`; the graph is left as it is."""
         chosen = discretization or nirx.schedule(graph).discretization
         return self.build(Asked(rebuild_graph(graph, {}), chosen, dtype, options))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.numpy_ops import NumpyOps
-from nirx.ops import Array
-from nirx.state import map_tree
+from nirx.dynamics.ops import Array
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.graphs.state import map_tree
 from nirx_conformance.mutants.mutant import Mutant, on_ops, on_run
 
 

@@ -9,9 +9,9 @@ import nir
 import numpy as np
 
 from nirx import Schedule
-from nirx.execute import Executor
-from nirx.ops import Array
-from nirx.schedule import Segment, Source
+from nirx.dynamics.ops import Array
+from nirx.execution.execute import Executor
+from nirx.graphs.schedule import Segment, Source
 from nirx_conformance.mutants.mutant import Mutant, on_executor, on_graph, on_run, on_schedule
 
 Sources = tuple[Source, ...]

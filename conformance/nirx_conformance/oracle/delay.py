@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.oracle.node import Array, Shape
 
 

@@ -11,7 +11,7 @@ import nir
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.oracle.inlining import Path, inline, path_text
 from nirx_conformance.oracle.late_edges import late_edges
 from nirx_conformance.oracle.node import Array, OracleNode, Shape, State

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]

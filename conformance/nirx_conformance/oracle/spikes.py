@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.oracle.node import Array
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.oracle.membrane import fraction
 from nirx_conformance.oracle.node import Array
 

@@ -8,7 +8,7 @@ from typing import Any
 import nir
 from hypothesis import strategies as st
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.strategies.discretizations import draw_discretization
 from nirx_conformance.strategies.draw import Draw, HypothesisDraw, SeededDraw
 from nirx_conformance.strategies.graphs import draw_graph

@@ -7,7 +7,7 @@ from typing import Any
 import nir
 from hypothesis import strategies as st
 
-from nirx.discretization import Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx_conformance.oracle.inlining import inline, path_text
 from nirx_conformance.strategies.draw import Draw, HypothesisDraw
 

@@ -11,9 +11,9 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.flatten import walk_graphs
-from nirx.origin import rebuild_graph
-from nirx.state import map_tree
+from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.origin import rebuild_graph
+from nirx.graphs.state import map_tree
 from nirx_conformance import oracle
 from nirx_conformance.cases import FixedCase
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 import nirx
-from nirx.ulp import same_bits, ulp_distance
+from nirx.comparison.ulp import same_bits, ulp_distance
 from nirx_conformance import oracle
 
 __all__ = ["Departure", "Explanation", "explain"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 import nirx
-from nirx.flatten import walk_graphs
-from nirx.paths import format_path
-from nirx.state import map_tree, state_to_numpy
+from nirx.basics.paths import format_path
+from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.state import map_tree, state_to_numpy
 from nirx_conformance import oracle
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.digests import case_digest, committed
@@ -35,7 +35,7 @@ def judge(
     """Run a case and compare it with the oracle.
 
     Arguments:
-        backend: has `name` and `prepare`; see `nirx.backend.Backend`. One that cannot record
+        backend: has `name` and `prepare`; see `nirx.execution.backend`. One that cannot record
             says `records = "outputs"`, and is judged by its outputs alone.
         dtype: None takes the case's own.
         expected: what the oracle says; None asks it.

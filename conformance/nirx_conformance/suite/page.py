@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from nirx.errors import FileError
-from nirx.whole_file import whole_file
+from nirx.files.whole_file import whole_file
 
 __all__ = ["write_section"]
 

@@ -39,8 +39,8 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     backends = session.config.getoption("--nirx-backend")
     if not backends:
         return
-    from nirx.backend import find_backend
     from nirx.errors import NirxError
+    from nirx.execution.backend import find_backend
     from nirx_conformance.cases import ALL_CASES
     from nirx_conformance.suite.runner import Task, cases_of
     from nirx_conformance.suite.xfail import read_xfail

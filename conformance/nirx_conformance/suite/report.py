@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nirx.errors import FileError, UnsupportedError
-from nirx.whole_file import whole_file
+from nirx.files.whole_file import whole_file
 from nirx_conformance.suite import report_plot
 from nirx_conformance.suite.explanation import BINS, Departure, Explanation
 from nirx_conformance.suite.outcome import GOOD, Outcome, Result

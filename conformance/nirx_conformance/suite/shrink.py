@@ -13,7 +13,7 @@ import numpy as np
 
 import nirx
 from nirx.errors import UnsupportedError
-from nirx.whole_file import whole_file
+from nirx.files.whole_file import whole_file
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import Outcome, Result

@@ -1,0 +1,124 @@
+"""`nirx.digest`: one hash for outputs, states and recordings, the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nirx.errors import InputError
+from nirx.graphs.state import state_to_numpy
+
+__all__ = ["Digests", "Stream", "digest", "streamed_digests"]
+
+Stream = tuple[Any, tuple[int, ...], Callable[[], Iterable[np.ndarray]]]
+"""An array in pieces: its dtype, its shape, and what gives the pieces one after the other."""
+
+HEADER = b"nirx digest 1\n"
+
+
+def digest(tree: Any) -> str:
+    """SHA-256 of a tree of arrays in a canonical form.
+
+    Arguments:
+        tree: an array, or nested dicts, lists and tuples of arrays, of any backend; outputs,
+            states and recordings alike. None and empty dicts count as absent.
+
+    Returns: 64 hexadecimal digits. They do not depend on the order of dicts, on byte order or
+    memory layout, on the sign of a zero or on which NaN it is. They do depend on paths,
+    shapes, dtypes and on every other bit.
+
+    The form: the line "nirx digest 1", then leaf by leaf in the order of their encoded paths:
+    the path, a line feed, a line with NumPy's name of the dtype and the shape
+    ("float32 [2, 3]"), and the little-endian bytes in C order. A path is its keys one after
+    the other: a text as "k", its length in bytes, ":" and its UTF-8 bytes; a position in a
+    list as "i20:" and twenty decimal digits; a tuple of n texts as "t", n, ":" and the texts.
+
+    **Raises**: `InputError` for a leaf that is not an array of numbers.
+    """
+    hasher = hashlib.sha256(HEADER)
+    for path, array in sorted(_leaves(state_to_numpy(tree), b""), key=lambda leaf: leaf[0]):
+        hasher.update(_heading(path, array.dtype, array.shape))
+        hasher.update(_canonical(array).tobytes())
+    return hasher.hexdigest()
+
+
+@dataclass(frozen=True)
+class Digests:
+    """The hashes of several arrays that were never in memory at once.
+
+    Arguments:
+        total: `digest({name: array})` of all of them.
+        own: name -> `digest(array)`.
+        pieces: name -> `digest(piece)` of each of its pieces.
+    """
+
+    total: str
+    own: dict[str, str]
+    pieces: dict[str, list[str]]
+
+
+def streamed_digests(leaves: Mapping[str, Stream]) -> Digests:
+    """`digest` of arrays that come in pieces, in one pass.
+
+    Arguments:
+        leaves: name -> dtype, shape, and a function that gives the array piece by piece along
+            its first axis.
+    """
+    total = hashlib.sha256(HEADER)
+    own: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
+    for name in sorted(leaves, key=_key):
+        dtype, shape, pieces = leaves[name]
+        whole = hashlib.sha256(HEADER + _heading(b"", dtype, shape))
+        total.update(_heading(_key(name), dtype, shape))
+        parts[name] = []
+        for piece in pieces():
+            content = _canonical(piece).tobytes()
+            part = hashlib.sha256(HEADER + _heading(b"", dtype, piece.shape))
+            for hasher in (total, whole, part):
+                hasher.update(content)
+            parts[name].append(part.hexdigest())
+        own[name] = whole.hexdigest()
+    return Digests(total.hexdigest(), own, parts)
+
+
+def _heading(path: bytes, dtype: Any, shape: tuple[int, ...]) -> bytes:
+    return path + b"\n" + f"{np.dtype(dtype).name} {list(shape)}\n".encode()
+
+
+def _leaves(tree: Any, path: bytes) -> Iterator[tuple[bytes, np.ndarray]]:
+    if isinstance(tree, Mapping):
+        for key, below in tree.items():
+            yield from _leaves(below, path + _key(key))
+    elif isinstance(tree, list | tuple):
+        for index, below in enumerate(tree):
+            yield from _leaves(below, path + _encoded("i", f"{index:020d}"))
+    elif tree is not None:
+        if tree.dtype.kind not in "biuf":
+            raise InputError(f"digest: a leaf has dtype {tree.dtype}; expected numbers")
+        yield path, tree
+
+
+def _key(key: Any) -> bytes:
+    if isinstance(key, tuple):
+        return f"t{len(key)}:".encode() + b"".join(_encoded("k", k) for k in key)
+    return _encoded("k", key)
+
+
+def _encoded(kind: str, key: Any) -> bytes:
+    if not isinstance(key, str):
+        raise InputError(f"digest: the key {key!r} is not a text")
+    text = key.encode("utf-8", "surrogatepass")
+    return f"{kind}{len(text)}:".encode() + text
+
+
+def _canonical(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "f":
+        array = array + array.dtype.type(0)  # -0 + 0 is 0
+        if np.isnan(array).any():
+            array = np.where(np.isnan(array), np.nan, array).astype(array.dtype)  # one NaN
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)

@@ -1,0 +1,71 @@
+"""The first place where two recordings of one network part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from nirx.comparison.ulp import same_bits
+
+__all__ = ["Divergence", "differing", "find_first"]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where a backend first leaves the reference.
+
+    Arguments:
+        step: time step, from 0.
+        node: what was recorded there (`"lif1/lif"`, or `"lif1/lif.v"` for a state).
+        index: place in [*batch, *features].
+        reference, other: the two values.
+    """
+
+    step: int
+    node: str
+    index: tuple[int, ...]
+    reference: float
+    other: float
+
+    def __str__(self) -> str:
+        place = ", ".join(map(str, self.index))
+        return f"step {self.step}, {self.node}[{place}]: {self.reference!r} against {self.other!r}"
+
+
+def differing(
+    a: Float[np.ndarray, "time ..."], b: Float[np.ndarray, "time ..."], tolerance: float
+) -> Bool[np.ndarray, "time ..."]:
+    """Where two arrays differ by more than `tolerance` times the largest magnitude of a.
+
+    With a tolerance of 0: where they are not the same number.
+    """
+    if tolerance == 0:
+        return ~same_bits(a, b)
+    finite = np.abs(a[np.isfinite(a)])
+    scale = float(finite.max()) if finite.size else 0.0
+    with np.errstate(invalid="ignore"):
+        near = np.abs(a - b) <= tolerance * scale
+    return ~(near | same_bits(a, b))
+
+
+def find_first(marked: Iterable[tuple[str, np.ndarray, Any, Any]]) -> Divergence | None:
+    """The earliest marked element.
+
+    Arguments:
+        marked: per recording its name, where it differs, and both arrays, all
+            [time, *batch, *features]; of one step, the recording that comes first counts.
+    """
+    best: tuple[int, str, np.ndarray, Any, Any] | None = None
+    for name, where, a, b in marked:
+        steps = np.flatnonzero(where.any(axis=tuple(range(1, where.ndim))))
+        if steps.size and (best is None or steps[0] < best[0]):
+            best = int(steps[0]), name, where, a, b
+    if best is None:
+        return None
+    step, name, where, a, b = best
+    index = tuple(int(i) for i in np.argwhere(where[step])[0])
+    return Divergence(step, name, index, float(a[step][index]), float(b[step][index]))

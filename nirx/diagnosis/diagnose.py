@@ -1,0 +1,125 @@
+"""`nirx.diagnose`: from a recording back to the choices that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.diagnosis.candidates import accept_choices
+from nirx.diagnosis.judge import judge
+from nirx.diagnosis.observed import accept_observed
+from nirx.diagnosis.result import Diagnosis
+from nirx.diagnosis.variants import make_variants
+from nirx.dynamics.discretization import Discretization
+from nirx.errors import InputError
+from nirx.execution.accept import accept_inputs
+from nirx.execution.assemble import dtype_name, load
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.graphs.metadata import given_or_stored, resolve_discretization
+from nirx.graphs.schedule import build_schedule
+
+__all__ = ["diagnose"]
+
+
+def diagnose(
+    graph: Any,
+    xs: Any,
+    observed: Mapping[Any, Any],
+    *,
+    discretization: Discretization | None = None,
+    dt: float | Sequence[float] | None = None,
+    choices: Mapping[str, Sequence[Any]] | None = None,
+    max_shift: int = 2,
+    dtype: Any = "float64",
+    tolerance: float | None = None,
+) -> Diagnosis:
+    """Find the discretization under which nirx reproduces a recording.
+
+    Each recorded node is searched alone, driven by what was recorded before it; unrecorded
+    neurons in between are searched together with it and take the same choices.
+
+    Arguments:
+        graph: a `nir.NIRGraph` or a path; left as it is.
+        xs: [time, *batch, *features], or a dict {Input: array}: what the recording was made of.
+        observed: {record key: array [time, *batch, *features]}, with keys as in
+            `net.run(record=...)`: `"lif1"` for spikes, `"lif1.v"`, `"lif1.i"`.
+        discretization: the starting point; what no recording bears on stays as it is there.
+            None takes the graph's own, else the default.
+        dt: a step, or several to try. None keeps that of the starting point.
+        choices: `{choice: values}`: tries these values only; other choices are searched in full.
+        max_shift: whole steps by which a node's recording may be late or early, as far as
+            less than half of the recording; 0 if it is known to be on time.
+        dtype: what is simulated in, `"float64"` or `"float32"`.
+        tolerance: of a trace's largest magnitude, for v and i; spikes have to be equal.
+            Default: 1e-6, or 1e-4 where recording or run is float32; but at least 3/4 of a
+            unit (at most an eighth of the largest magnitude) where all are whole numbers.
+
+    Returns: a `Diagnosis`: per node the ranked candidates and those that the recording cannot
+    tell apart, and one discretization for the whole graph, confirmed by a free run.
+
+    **Units**: dt shares its unit with the graph's time constants.
+
+    **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
+
+    **Source**: docs/semantics.md for what is searched.
+    """
+    graph = load(graph)
+    ops = NumpyOps(np.dtype(dtype_name(dtype)))
+    limits = accept_choices(choices)
+    if isinstance(max_shift, bool) or not isinstance(max_shift, int) or max_shift < 0:
+        raise InputError(f"max_shift={max_shift!r}; expected a whole number of steps, 0 or more")
+    if tolerance is not None and not 0 <= tolerance < np.inf:
+        raise InputError(f"tolerance={tolerance!r}; expected a number, 0 or more")
+    given = given_or_stored(graph, discretization) is not None
+    start, steps = _start(graph, discretization, dt)
+    schedule, _ = build_schedule(graph, start)
+    arrays, batch, length = accept_inputs(schedule, ops, _widened(xs, ops.dtype), time=True)
+    if not all(x.size for x in arrays):
+        raise InputError("nothing to diagnose: the input has no steps or an empty batch")
+    for (name, _), x in zip(schedule.inputs, arrays, strict=True):
+        _refuse_gaps(name, x)
+    seen = accept_observed(schedule, observed, (length, *batch), ops.dtype, tolerance)
+    inputs = {name: x for (name, _), x in zip(schedule.inputs, arrays, strict=True)}
+    variants = make_variants(graph, start, steps, limits, batch, ops)
+    return judge(graph, start, variants, limits, inputs, seen, max_shift, ops, given)
+
+
+def _start(
+    graph: nir.NIRGraph, discretization: Discretization | None, dt: Any
+) -> tuple[Discretization, tuple[float, ...]]:
+    """Where the search starts, and the values of dt that it tries."""
+    if dt is None:
+        start = resolve_discretization(graph, discretization)
+        return start, (start.dt,)
+    several = tuple(dt) if isinstance(dt, Sequence | np.ndarray) else (dt,)
+    if isinstance(dt, str) or not several:
+        raise InputError(f"dt={dt!r}; expected a positive number, or several to try")
+    steps = tuple(dict.fromkeys(Discretization(dt=own).dt for own in several))
+    start = given_or_stored(graph, discretization) or Discretization(dt=steps[0])
+    return replace(start, dt=start.dt if start.dt in steps else steps[0]), steps
+
+
+def _refuse_gaps(name: str, x: np.ndarray) -> None:
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        place = tuple(int(i) for i in bad[0])
+        raise InputError(
+            f"Input {name!r} is {float(x[place])!r} at {list(place)}; expected finite numbers"
+        )
+
+
+def _widened(xs: Any, dtype: np.dtype) -> Any:
+    """Inputs in the run's dtype where that loses nothing; others are refused later."""
+    if isinstance(xs, Mapping):
+        return {name: _widened(x, dtype) for name, x in xs.items()}
+    try:
+        array = to_numpy(xs)
+    except Exception as error:  # whatever a foreign array type raises
+        raise InputError(f"xs is a {type(xs).__name__}; expected an array") from error
+    narrower = array.dtype.kind == "f" and array.dtype.itemsize < dtype.itemsize
+    return array.astype(dtype) if narrower else array

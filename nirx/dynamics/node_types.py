@@ -1,0 +1,205 @@
+"""The registry of NIR node types: which dynamics each has, and what a file holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.dynamics.base import Dynamics, Misfit
+from nirx.dynamics.conv import Conv1d, Conv2d
+from nirx.dynamics.cuba import CurrentBasedIntegrateAndFire, CurrentBasedIntegrator
+from nirx.dynamics.delay import Delay
+from nirx.dynamics.elementwise import Scale, Threshold
+from nirx.dynamics.integrator import IntegrateAndFire, Integrator
+from nirx.dynamics.leaky import LeakyIntegrateAndFire, LeakyIntegrator
+from nirx.dynamics.linear import Affine, Linear
+from nirx.dynamics.ops import Shape
+from nirx.dynamics.pool import AvgPool2d, SumPool2d
+from nirx.dynamics.reshape import Flatten, Port
+from nirx.errors import InputError
+
+__all__ = [
+    "NATIVE_TYPES",
+    "NodeType",
+    "bypassed_type",
+    "claimed_graph",
+    "find_type",
+    "has_neuron",
+    "known_names",
+    "mapped_type",
+    "register_type",
+    "type_named",
+]
+
+NOT_STORED = ("input_type", "output_type", "metadata")
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """What nirx knows of a NIR node type.
+
+    Arguments:
+        nir_type: the class of the nodes.
+        dynamics: its equations; None where only a `node_map` can run it.
+        infer_shape: (node, input shape) -> output shape; may raise `Misfit`.
+        stored: names of the attributes that a `.nir` file holds.
+        neuron: whether the feedback rule counts it as a neuron.
+    """
+
+    nir_type: type
+    dynamics: type[Dynamics] | None
+    infer_shape: Callable[[Any, Shape], Shape]
+    stored: tuple[str, ...]
+    neuron: bool
+
+    @property
+    def name(self) -> str:
+        return self.nir_type.__name__
+
+
+def _stored_fields(nir_type: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(nir_type) if f.name not in NOT_STORED)
+
+
+def _own_type(
+    nir_type: type, dynamics: type[Dynamics], stored: tuple[str, ...] | None = None
+) -> tuple[type, NodeType]:
+    names = _stored_fields(nir_type) if stored is None else stored
+    return nir_type, NodeType(nir_type, dynamics, dynamics.infer_shape, names, dynamics.neuron)
+
+
+_TYPES: dict[type, NodeType] = dict(
+    [
+        _own_type(nir.Input, Port, ("shape",)),
+        _own_type(nir.Output, Port, ("shape",)),
+        _own_type(nir.Affine, Affine),
+        _own_type(nir.Linear, Linear),
+        _own_type(nir.Scale, Scale),
+        _own_type(nir.Conv1d, Conv1d),
+        _own_type(nir.Conv2d, Conv2d),
+        _own_type(nir.SumPool2d, SumPool2d),
+        _own_type(nir.AvgPool2d, AvgPool2d),
+        _own_type(nir.Flatten, Flatten, ("input_type", "start_dim", "end_dim")),
+        _own_type(nir.Delay, Delay),
+        _own_type(nir.Threshold, Threshold),
+        _own_type(nir.I, Integrator),
+        _own_type(nir.IF, IntegrateAndFire),
+        _own_type(nir.LI, LeakyIntegrator),
+        _own_type(nir.LIF, LeakyIntegrateAndFire),
+        _own_type(nir.CubaLI, CurrentBasedIntegrator),
+        _own_type(nir.CubaLIF, CurrentBasedIntegrateAndFire),
+    ]
+)
+"""NIR's own types but NIRGraph, which `nirx.graphs.flatten` takes apart."""
+
+
+NATIVE_TYPES = tuple(_TYPES)
+"""NIR's own types that nirx runs by itself."""
+
+
+def find_type(node_class: type) -> NodeType | None:
+    """The entry of a node's class or of its nearest registered base, or None."""
+    return next((_TYPES[c] for c in node_class.__mro__ if c in _TYPES), None)
+
+
+def type_named(name: str) -> NodeType | None:
+    """The entry of a type by the name that a file gives, or None."""
+    return next((t for t in _TYPES.values() if t.name == name), None)
+
+
+def known_names() -> list[str]:
+    """Names of all types that a file may hold."""
+    return [*(t.name for t in _TYPES.values()), "NIRGraph"]
+
+
+def register_type(
+    nir_type: type,
+    *,
+    infer_shape: Callable[[Any, Shape], Shape] | None = None,
+    dynamics: type[Dynamics] | None = None,
+    stored: tuple[str, ...] | None = None,
+    neuron: bool | None = None,
+) -> NodeType:
+    """Teach nirx a node type of your own.
+
+    Arguments:
+        nir_type: a subclass of `nir.NIRNode`, usually a dataclass of arrays.
+        infer_shape: (node, input shape) -> output shape. Default: that of `dynamics`, else
+            the output has the input's shape.
+        dynamics: a `nirx.dynamics.Dynamics` subclass; with it the type runs on every
+            backend. Without it, it needs an entry in the `node_map` of each backend.
+        stored: attributes that `nirx.write` stores and `nirx.read` restores. Default: the
+            dataclass fields.
+        neuron: whether the feedback rule counts it as a neuron. Default: as `dynamics` says,
+            else False.
+
+    Returns: the new entry.
+
+    **Raises**: `InputError` if the type, or another type of its name, is known already.
+    """
+    if not (isinstance(nir_type, type) and issubclass(nir_type, nir.NIRNode)):
+        raise InputError(f"register_type: {nir_type!r} is not a subclass of nir.NIRNode")
+    if nir_type in _TYPES or nir_type.__name__ in known_names():
+        raise InputError(f"register_type: there is a node type {nir_type.__name__!r} already")
+    if infer_shape is None:
+        infer_shape = dynamics.infer_shape if dynamics else _same_shape
+    if neuron is None:
+        neuron = dynamics.neuron if dynamics else False
+    names = stored if stored is not None else _stored_fields(nir_type)
+    entry = NodeType(nir_type, dynamics, infer_shape, names, neuron)
+    _TYPES[nir_type] = entry
+    return entry
+
+
+def mapped_type(nir_type: type) -> NodeType:
+    """A stand-in for a type that only a `node_map` knows: its nodes declare their own shapes."""
+    return NodeType(nir_type, None, _declared_output, (), False)
+
+
+def bypassed_type(nir_type: type) -> NodeType:
+    """A stand-in for a type that a `node_map` bypasses: the value passes unchanged."""
+    return NodeType(nir_type, None, _same_shape, (), False)
+
+
+def claimed_graph(graph: nir.NIRGraph) -> NodeType:
+    """The entry of a subgraph that a `node_map` claims whole: one Input, one Output."""
+    neuron = any(has_neuron(node) for node in graph.nodes.values())
+    return NodeType(nir.NIRGraph, None, _claimed_output, (), neuron)
+
+
+def has_neuron(node: Any) -> bool:
+    """Whether a node is a neuron, or a graph with one in it."""
+    if isinstance(node, nir.NIRGraph):
+        return any(has_neuron(below) for below in node.nodes.values())
+    entry = find_type(type(node))
+    return entry is not None and entry.neuron
+
+
+def _claimed_output(graph: nir.NIRGraph, input_shape: Shape) -> Shape:
+    shapes = []
+    for port in (nir.Input, nir.Output):
+        ports = [node for node in graph.nodes.values() if isinstance(node, port)]
+        shape = Port.declared_shapes(ports[0])[0] if len(ports) == 1 else None
+        if shape is None:
+            raise Misfit(
+                f"node_map claims a subgraph with {len(ports)} {port.__name__}s",
+                f"one {port.__name__} that declares its shape",
+            )
+        shapes.append(shape)
+    if shapes[0] != input_shape:
+        raise Misfit(f"the input has shape {input_shape}", f"an input of shape {shapes[0]}")
+    return shapes[1]
+
+
+def _same_shape(node: Any, input_shape: Shape) -> Shape:
+    return input_shape
+
+
+def _declared_output(node: Any, input_shape: Shape) -> Shape:
+    declared = getattr(node, "output_type", None)
+    value = declared.get("output") if isinstance(declared, dict) else None
+    return input_shape if value is None else tuple(int(n) for n in np.atleast_1d(value))

@@ -1,0 +1,169 @@
+"""`Ops`: the array operations a backend has to bring.
+
+The dynamics (`nirx.dynamics`) and the executor (`nirx.execution.execute`) are written over this
+protocol and nothing else, so behaviour is spelled out once. An array is whatever the
+backend calls an array; nirx also uses `.shape`, `.ndim`, `.reshape` and basic indexing
+on it, which NumPy, torch and JAX spell alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Array", "ConvGeometry", "Ops", "Shape"]
+
+Array = Any
+"""An array of the backend, in the run's dtype."""
+
+Shape = tuple[int, ...]
+
+Carry = TypeVar("Carry")
+
+
+@dataclass(frozen=True)
+class ConvGeometry:
+    """Static geometry of a convolution over one or two axes (one entry per axis).
+
+    Arguments:
+        stride, dilation: steps between outputs and between kernel elements.
+        padding: zeros (before, after) each axis.
+        groups: number of channel groups.
+    """
+
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+
+class Ops(Protocol):
+    """Elementwise operations broadcast as in NumPy; masks are 0 or 1 in the run's dtype."""
+
+    detach_reset: bool
+    """Whether gradients stop at the reset (see `select`)."""
+
+    def accept(self, value: Any, where: str) -> Array:
+        """A caller's array in the run's dtype; bool and integers are cast.
+
+        **Raises**: `InputError`, beginning with `where`, for another floating dtype.
+        """
+        ...
+
+    def constant(self, value: Any) -> Array:
+        """A Python number or NumPy array as an array of the run's dtype."""
+        ...
+
+    def zeros(self, shape: Shape) -> Array:
+        """+0 everywhere, in the run's dtype."""
+        ...
+
+    def use(self, value: Array) -> Array:
+        """An input, parameter or passed-in state, as the arithmetic of this mode wants it."""
+        ...
+
+    def add(self, a: Array, b: Array) -> Array:
+        """a + b, rounded once."""
+        ...
+
+    def sub(self, a: Array, b: Array) -> Array:
+        """a - b, rounded once."""
+        ...
+
+    def mul(self, a: Array, b: Array) -> Array:
+        """a * b, rounded once."""
+        ...
+
+    def div(self, a: Array, b: Array) -> Array:
+        """One IEEE division per element. Used for coefficients only, never in the time loop."""
+        ...
+
+    def floor(self, a: Array) -> Array:
+        """The largest whole number that is not above a."""
+        ...
+
+    def greater(self, a: Array, b: Array) -> Array:
+        """1 where a > b, else 0 (also where either is NaN); no gradient."""
+        ...
+
+    def greater_equal(self, a: Array, b: Array) -> Array:
+        """1 where a >= b, else 0 (also where either is NaN); no gradient."""
+        ...
+
+    def select(self, mask: Array, a: Array, b: Array) -> Array:
+        """`a` where mask is not 0, else `b`. Gradient to the mask: (a - b)."""
+        ...
+
+    def with_surrogate(self, spikes: Array, v: Array, threshold: Array) -> Array:
+        """`spikes`, with the surrogate's gradient towards v - threshold."""
+        ...
+
+    def stop_gradient(self, a: Array) -> Array:
+        """The same values, of which gradients know nothing."""
+        ...
+
+    def copy(self, a: Array) -> Array:
+        """The same values in memory of their own, where arrays can be written to."""
+        ...
+
+    def seal(self, a: Array) -> Array:
+        """The same values, behind a wall that a compiler does not fuse across."""
+        ...
+
+    def prepare_linear(self, weight: Array) -> Any:
+        """What `linear` wants of a weight, derived once per run."""
+        ...
+
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        """sum_i weight[..., o, i] * x[..., i].
+
+        x is [*lead, *batched, in], the weight [*batched, out, in]; gives [*lead, *batched, out].
+        `binary`: x is known to hold nothing but 0 and 1, which a kernel may use.
+        """
+        ...
+
+    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
+        """What `conv` wants of a weight, derived once per run."""
+        ...
+
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+        """Cross-correlation: x [*lead, C_in, *space], weight [C_out, C_in/groups, *kernel]."""
+        ...
+
+    def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
+        """Zeros (before, after) the last `len(padding)` axes."""
+        ...
+
+    def concatenate(self, arrays: Sequence[Array]) -> Array:
+        """Join along the first axis."""
+        ...
+
+    def moveaxis(self, x: Array, source: int, destination: int) -> Array:
+        """Move one axis to another place, as in NumPy."""
+        ...
+
+    def take_along_time(self, x: Array, index: Any) -> Array:
+        """x[index[t, ..., e], ..., e]; index: NumPy integers of x's rank, time first."""
+        ...
+
+    def scan(
+        self,
+        step: Callable[[Carry, list[Array]], tuple[Carry, list[Array]]],
+        carry: Carry,
+        xs: list[Array],
+        length: int,
+    ) -> tuple[Carry, list[Array]]:
+        """Run `step` over the first axis of every array in `xs` and stack what it puts out."""
+        ...
+
+    def scan_chunks(
+        self,
+        body: Callable[[Carry, list[Array]], tuple[Carry, list[Array]]],
+        carry: Carry,
+        xs: list[Array],
+        length: int,
+        chunk: int,
+    ) -> tuple[Carry, list[Array]]:
+        """Run `body` over slices of `chunk` steps (the last may be shorter), join its outputs."""
+        ...

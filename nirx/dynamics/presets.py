@@ -1,0 +1,96 @@
+"""Discretizations that reproduce the step of real libraries' neurons.
+
+**Source**: each library's neuron, measured against a plain reference (norse 1.1.0,
+snntorch 1.0.0, sinabs 3.1.3, spikingjelly 2.0.0, rockpool 3.1.0, spyx 1.0.0, slax 0.0.1,
+brainpy 2.8.2). A preset fixes order and rule of a step, never the parameters: where a
+library lacks a parameter (norse has no r) or folds one into its weights (snnTorch's
+input gain), the graph's parameters have to say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from nirx.dynamics.discretization import Discretization
+
+__all__ = ["PRESETS"]
+
+_JUMP = Discretization(synapse_input="jump")
+_NEXT_SUBTRACT = replace(_JUMP, reset="subtract", reset_when="next")
+_SPYX = Discretization(dt=1.0, reset="subtract", reset_when="next", output="old")
+_SPYX_CUBA = replace(_SPYX, reset_when="next-leaked", synapse_input="jump")
+_BRAINPY = Discretization(
+    dt=1e-4,
+    integrator="exponential",
+    threshold="ge",
+    reset="subtract",
+    reset_when="next-leaked",
+    synapse_input="jump",
+)
+# What comes back through a recurrent connection is 0 before the first step, its bias included.
+_SINABS = Discretization(
+    dt=1.0,
+    integrator="exponential",
+    threshold="ge",
+    reset="subtract",
+    spikes="multi",
+    synapse_input="jump-then-decay",
+    feedback_initial="zero",
+)
+_SPIKINGJELLY = Discretization(dt=1.0, threshold="ge")
+_ROCKPOOL = Discretization(
+    dt=1e-3,
+    integrator="exponential",
+    threshold="ge",
+    reset="subtract",
+    spikes="multi",
+    max_spikes=2**16,
+    synapse_input="jump-then-decay",
+)
+
+PRESETS: Mapping[str, Discretization] = MappingProxyType(
+    {
+        "nir": Discretization(),
+        "norse.LIFBoxCell": Discretization(dt=1e-3, initial_v="leak"),
+        "norse.LIBoxCell": Discretization(dt=1e-3, initial_v="leak"),
+        # Norse keeps i after its decay, nirx before it; v moves with the same current in both.
+        "norse.LIFCell": Discretization(dt=1e-3, synapse_input="jump", initial_v="leak"),
+        "norse.IAFCell": Discretization(dt=1.0),
+        "snntorch.Leaky": _NEXT_SUBTRACT,
+        "snntorch.Leaky(reset_mechanism='zero')": replace(_JUMP, reset_when="next-leaked"),
+        "snntorch.Leaky(reset_mechanism='zero', reset_delay=False)": _JUMP,
+        "snntorch.Synaptic": _NEXT_SUBTRACT,
+        "snntorch.Synaptic(reset_mechanism='zero')": replace(_JUMP, reset_when="next"),
+        "snntorch.Synaptic(reset_mechanism='zero', reset_delay=False)": _JUMP,
+        "sinabs.LIF": _SINABS,
+        "sinabs.IAF": _SINABS,
+        "sinabs.ExpLeak": _SINABS,
+        "spikingjelly.LIFNode": replace(_SPIKINGJELLY, initial_v="leak"),
+        "spikingjelly.IFNode": _SPIKINGJELLY,
+        "spikingjelly.CUBALIFNode": replace(_SPIKINGJELLY, synapse_input="jump"),
+        "rockpool.LIFTorch": _ROCKPOOL,
+        "rockpool.LIFNeuronTorch": _ROCKPOOL,
+        "rockpool.ExpSynTorch": _ROCKPOOL,
+        "spyx.LIF": _SPYX,
+        "spyx.IF": _SPYX,
+        "spyx.CuBaLIF": _SPYX_CUBA,
+        # Their spikes come late too, but feed back without that delay: a Delay stands behind.
+        "spyx.RIF": replace(_SPYX, output="new"),
+        "spyx.RLIF": replace(_SPYX, output="new"),
+        "spyx.RCuBaLIF": replace(_SPYX_CUBA, output="new"),
+        "spyx.PSU_LIF": Discretization(dt=1.0, reset="none"),
+        "spyx.LI": Discretization(dt=1.0),
+        "slax.LIF": Discretization(dt=1.0, threshold="ge", reset="subtract"),
+        "slax.LIF(subtraction_reset=False)": Discretization(dt=1.0, threshold="ge"),
+        # A spike is taken back at the beginning of the next step, before the leak.
+        "brainpy.LIF": _BRAINPY,
+        "brainpy.LIF(spk_reset='hard')": replace(_BRAINPY, reset="value"),
+        "brainpy.IF": _BRAINPY,
+        "brainpy.IF(spk_reset='hard')": replace(_BRAINPY, reset="value"),
+        "brainpy.CubaLIF": _BRAINPY,
+        "brainpy.CubaLIF(spk_reset='hard')": replace(_BRAINPY, reset="value"),
+        "brainpy.LeakyRateReadout": _BRAINPY,
+    }
+)

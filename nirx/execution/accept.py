@@ -1,0 +1,100 @@
+"""What callers pass in: inputs, states and batch shapes, checked before anything runs."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.errors import InputError, did_you_mean
+from nirx.graphs.schedule import Schedule
+from nirx.graphs.state import FEEDBACK, NodeState, batch_of, unnest
+
+__all__ = ["accept_batch", "accept_inputs", "accept_state"]
+
+
+def accept_inputs(
+    schedule: Schedule, ops: Ops, x: Any, time: bool
+) -> tuple[list[Array], Shape, int]:
+    """A caller's inputs as arrays of the backend.
+
+    Arguments:
+        x: [*batch, *features] (with `time`: [time, *batch, *features]) where there is one
+            Input, or a dict of such.
+
+    Returns: an array per Input in the schedule's order, the batch axes, the number of steps.
+
+    **Raises**: `InputError` for a wrong name, shape or dtype, or leading axes that differ.
+    """
+    arrays, lead = [], None
+    for (name, position), value in zip(schedule.inputs, _by_port(schedule, x), strict=True):
+        where = f"input {name!r}"
+        array = ops.accept(value, where)
+        own = batch_of(where, array.shape, schedule.nodes[position].input_shape, time)
+        if time and not own:
+            raise InputError(f"{where} has shape {tuple(array.shape)}; expected time as first axis")
+        if lead is not None and own != lead:
+            raise InputError(f"{where} has leading axes {own}, the input before it {lead}")
+        lead = own
+        arrays.append(ops.use(array))
+    assert lead is not None, "check lets no graph without Inputs pass"
+    return (arrays, lead[1:], lead[0]) if time else (arrays, lead, 1)
+
+
+def _by_port(schedule: Schedule, x: Any) -> list[Any]:
+    names = [name for name, _ in schedule.inputs]
+    if not isinstance(x, Mapping):
+        if len(names) == 1:
+            return [x]
+        raise InputError(f"the graph has Inputs {names}; expected a dict with one array each")
+    for name in x:
+        if name not in names:
+            raise InputError(f"no Input {name!r}; {did_you_mean(str(name), names)}")
+    for name in names:
+        if name not in x:
+            raise InputError(f"nothing given for Input {name!r}")
+    return [x[name] for name in names]
+
+
+def accept_state(
+    schedule: Schedule, ops: Ops, state: Any, batch: Shape, foreign: frozenset[int]
+) -> list[NodeState]:
+    """A caller's state tree as one entry per node; users' modules' own states pass as they are.
+
+    **Raises**: `InputError` for what is missing, too much, or of a wrong shape or dtype.
+    """
+
+    def leaf(where: str, value: Any, features: Shape) -> Array:
+        where = f"state {where!r}"
+        array = ops.accept(value, where)
+        if batch_of(where, array.shape, features) != batch:
+            raise InputError(
+                f"{where} has shape {tuple(array.shape)}; expected {(*batch, *features)}, "
+                "the batch of the input"
+            )
+        return ops.use(array)
+
+    accepted: list[NodeState] = []
+    for position, (own, late) in enumerate(unnest(schedule, state, foreign)):
+        node = schedule.nodes[position]
+        shapes = schedule.node_state_shapes(node)
+        if position not in foreign:
+            own = {k: leaf(f"{node.name}.{k}", v, shapes[k]) for k, v in own.items()}
+        late = {
+            k: leaf(f"{node.name}.feedback[{k!r}]", v, shapes[FEEDBACK][k]) for k, v in late.items()
+        }
+        accepted.append((own, late))
+    return accepted
+
+
+def accept_batch(batch: Any) -> Shape:
+    """A batch shape from a number or several. **Raises** `InputError`."""
+    try:
+        sizes = batch if isinstance(batch, Iterable) else (batch,)
+        shape = tuple(operator.index(n) for n in sizes)
+    except TypeError:
+        shape = (-1,)
+    if any(n < 0 for n in shape):
+        raise InputError(f"batch_shape is {batch!r}; expected whole numbers, 0 or more")
+    return shape

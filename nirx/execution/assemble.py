@@ -1,0 +1,266 @@
+"""What every backend's `from_nir` does first: load, resolve the choices, schedule, copy."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.basics.paths import format_path
+from nirx.basics.type_map import ABSENT, find_handler, require_type_map
+from nirx.dynamics.base import Dynamics, parameter
+from nirx.dynamics.discretization import Discretization
+from nirx.errors import Fault, GraphError, InputError, UnsupportedError, warn_caller
+from nirx.execution.refusal import NotRepresentable
+from nirx.files.reading import read
+from nirx.graphs.flatten import Claim, Unreadable, walk_graphs
+from nirx.graphs.metadata import MODULE_KEY, resolve_discretization
+from nirx.graphs.origin import Origin, node_at, rebuild_graph
+from nirx.graphs.sameness import same_node
+from nirx.graphs.schedule import Schedule, build_schedule
+
+__all__ = [
+    "NODE_FORM",
+    "Assembly",
+    "assemble",
+    "call_builder",
+    "dtype_name",
+    "floating",
+    "load",
+    "native_arrays",
+    "no_entry",
+]
+
+NODE_FORM = "NIR type: builder, or None to bypass it"
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A schedule and, for each position, the node of a copy of the graph.
+
+    Arguments:
+        origin: the copy, with the discretization resolved; modules read it, nobody changes it.
+        nodes: its nodes, in the order of the schedule; those of `custom` are further copies.
+        custom: the modules that a node map made, by position.
+        native: what holds the parameters of the nodes that nirx runs, by position.
+        shared: for nodes that share a module: the position of the first of them.
+    """
+
+    schedule: Schedule
+    origin: Origin
+    nodes: list[Any]
+    custom: dict[int, Any]
+    native: dict[int, Any]
+    shared: dict[int, int]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether modules of a node map do all the arithmetic and hold all the state."""
+        places = [self.schedule.nodes[p].dynamics for p in self.native]
+        return not any(d is None or d.parameters or d.state_shapes() for d in places)
+
+
+def assemble(
+    graph_or_path: Any,
+    discretization: Discretization | None,
+    node_map: Mapping[type, Any] | None,
+    dtype: str,
+    default_map: Mapping[type, Any] | None = None,
+    native: Any = None,
+    identity: Any = None,
+    strict: bool = False,
+) -> Assembly:
+    """Everything about a network that does not depend on the backend.
+
+    Arguments:
+        node_map: the user's; its entries win. An entry of None bypasses its nodes.
+        dtype: of the run; every parameter has to fit into it.
+        default_map: the adapter's own NODE_MAP, or what the caller gave in its place.
+        native: the class of the builders in either map that stand for nirx's own dynamics.
+        identity: makes the module that bypassed nodes get.
+        strict: refuse types that neither map has, though nirx knows them.
+
+    **Raises**: `GraphError`, `FileError`, `InputError`.
+    """
+    graph = load(graph_or_path)
+    require_type_map(node_map, "node_map", NODE_FORM)
+    require_type_map(default_map, "default_map", NODE_FORM)
+
+    def is_native(found: Any) -> bool:
+        return isinstance(found, type) and native is not None and issubclass(found, native)
+
+    def claim(node_type: type) -> Claim | None:
+        found = find_handler(node_type, node_map, default_map)
+        if found is None:
+            return "bypass"
+        return None if found is ABSENT or is_native(found) else "module"
+
+    def blind(node_type: type) -> Claim | None:
+        found = find_handler(node_type, node_map, default_map)
+        return None if "rule" in _asked(found) else claim(node_type)
+
+    if strict:
+        _require_entries(graph, node_map, default_map)
+    chosen = resolve_discretization(graph, discretization, blind)
+    schedule, nodes = build_schedule(graph, chosen, claim)
+    _require_representable(schedule, nodes, dtype)
+    own = rebuild_graph(graph, {})
+    nodes = [node_at(own, place.path) for place in schedule.nodes]
+    shared = _shared(schedule, nodes)
+    result = Assembly(schedule, Origin(own), nodes, {}, {}, shared)
+    for position, node in enumerate(nodes):
+        if position in shared:
+            continue
+        found = find_handler(type(node), node_map, default_map)
+        if found is None:
+            result.custom[position] = identity()
+        elif found is ABSENT or is_native(found):
+            result.native[position] = native if found is ABSENT else found
+        else:
+            nodes[position] = copy.deepcopy(node)  # a builder may keep the arrays it is given
+            place = schedule.nodes[position]
+            rule = chosen.at(place.path)
+            module = call_builder(found, nodes[position], rule, dtype, place.name)
+            result.custom[position] = module
+            if is_native(type(module)):
+                raise InputError(
+                    f"{place.name!r}: the builder in node_map gave a "
+                    f"{type(module).__name__}; map the type to {type(module).__name__} itself"
+                )
+    return result
+
+
+def call_builder(builder: Any, node: Any, rule: Discretization, dtype: str, where: str) -> Any:
+    """What a builder of a node map makes of a node.
+
+    Arguments:
+        builder: gets the node, and by keyword what it names among its arguments: `rule`, the
+            node's own discretization, and `dtype`, the run's.
+        where: the node's path.
+
+    **Raises**: `NotRepresentable` with the path, and what the builder raises.
+    """
+    names = _asked(builder)
+    options = {k: v for k, v in (("rule", rule), ("dtype", dtype)) if k in names}
+    try:
+        return builder(node, **options)
+    except NotRepresentable as error:
+        raise error.at(where) from error
+
+
+def _asked(builder: Any) -> Mapping[str, Any]:
+    """The arguments that a builder names."""
+    try:
+        return inspect.signature(builder).parameters if callable(builder) else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _require_entries(graph: nir.NIRGraph, *maps: Mapping[type, Any] | None) -> None:
+    """Refuse nodes whose type no map has; ports and graphs need no entry."""
+    faults = []
+    whole = find_handler(nir.NIRGraph, *maps) is not ABSENT
+    for path, current, _ in walk_graphs(graph, enter=not whole):
+        nodes = current.nodes if isinstance(current.nodes, Mapping) else {}
+        for name, node in nodes.items():
+            kind = type(node)
+            if isinstance(node, nir.Input | nir.Output | nir.NIRGraph | Unreadable):
+                continue
+            if find_handler(kind, *maps) is ABSENT:
+                faults.append(no_entry(format_path((*path, str(name))), kind))
+    if faults:
+        raise GraphError(faults)
+
+
+def no_entry(where: str, node_type: type) -> Fault:
+    """The fault of a node whose type no map has."""
+    name = node_type.__name__
+    found = f"neither node_map nor default_map has an entry for {name}"
+    return Fault(where, found, mend=f"add one: {{nir.{name}: ...}}")
+
+
+def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
+    """Nodes that came from one module, as their metadata say, and still have one content."""
+    first: dict[tuple[str, str], int] = {}
+    shared = {}
+    by_path = sorted(range(len(nodes)), key=lambda p: schedule.nodes[p].path)
+    for position in by_path:
+        node = nodes[position]
+        name = (getattr(node, "metadata", None) or {}).get(MODULE_KEY)
+        if not isinstance(name, str) or isinstance(node, nir.NIRGraph):
+            continue
+        leader = first.setdefault((type(node).__name__, name), position)
+        if leader == position:
+            continue
+        if same_node(nodes[leader], node):
+            shared[position] = leader
+        else:
+            a, b = (schedule.nodes[p].name for p in (leader, position))
+            warn_caller(
+                f"{a!r} and {b!r} came from one module {name!r}, but their parameters differ "
+                "now; each gets its own"
+            )
+    return shared
+
+
+def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> None:
+    """Refuse what is finite and positive in the graph, but infinite or 0 in the run's dtype."""
+    limits = np.finfo("float32" if dtype == "bfloat16" else dtype)  # of one range
+    faults = []
+    for place, node in zip(schedule.nodes, nodes, strict=True):
+        if place.dynamics is None:
+            continue
+        for name, array in native_arrays(type(place.dynamics), node).items():
+            largest = float(np.abs(array).max(initial=0.0))
+            small = name in place.dynamics.positive and array.size and array.min() < limits.tiny
+            if largest > limits.max or small:
+                value = float(array.min()) if small else largest
+                fault = Fault(place.name, f"{name} is {value!r}", f"numbers that {dtype} can hold")
+                faults.append(fault)
+    if faults:
+        raise GraphError(faults)
+
+
+def load(graph_or_path: Any) -> nir.NIRGraph:
+    """The graph itself, or the one in the file of that path."""
+    is_path = isinstance(graph_or_path, str | os.PathLike)
+    graph = read(graph_or_path) if is_path else graph_or_path
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph or a path, got a {type(graph).__name__}")
+    return graph
+
+
+def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
+    """Copies of a node's trainable arrays as floating-point numbers; absent ones are left out."""
+    arrays = {}
+    for name in dynamics.parameters:
+        if getattr(node, name, None) is None:
+            continue
+        arrays[name] = floating(parameter(node, name))
+    return arrays
+
+
+def floating(array: np.ndarray) -> np.ndarray:
+    """A copy as float32 if it is a float no wider than that, else as float64."""
+    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    return array.astype(np.float32 if narrow else np.float64)  # native byte order
+
+
+def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:
+    """The name for a name or a NumPy, torch or JAX dtype. **Raises** `UnsupportedError`.
+
+    Arguments:
+        more: what the backend has beside float32 and float64.
+    """
+    name = str(dtype).rpartition(".")[2] if not isinstance(dtype, type) else dtype.__name__
+    if name not in (*DTYPES, *more):
+        raise UnsupportedError(f"dtype={dtype!r}; nirx runs in {' or '.join((*DTYPES, *more))}")
+    return name

@@ -1,0 +1,293 @@
+"""The executor: one step, and runs over chunks of time, for every backend alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.errors import InputError
+from nirx.execution.accept import accept_batch, accept_inputs, accept_state
+from nirx.execution.runners import Runner
+from nirx.graphs.recording import Probe, resolve_record
+from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
+from nirx.graphs.state import NodeState, nest
+
+__all__ = ["Executor"]
+
+Values = dict[int, Array]
+
+SEAL_EVERY = 8
+"""Nodes of a step that a compiler may fuse; more, and compilation outgrows the run."""
+
+
+class Executor:
+    """Runs a schedule with a backend's `Ops` and one `Runner` per node.
+
+    Everything outside feedback runs over a chunk of time at once, node after node; a cyclic
+    component runs step by step. Nothing passed in is ever changed.
+    """
+
+    def __init__(self, schedule: Schedule, ops: Ops, runners: Sequence[Runner]):
+        self.schedule, self.ops, self.runners = schedule, ops, runners
+        self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
+
+    # -- the public calls -------------------------------------------------------------
+
+    def init_state(self, batch: Shape) -> dict[str, Any]:
+        """The state tree before the first step; leaves are [*batch, *features]."""
+        batch = accept_batch(batch)
+        states = self._initial_states(batch, self._coefficients())
+        return nest(self.schedule.nodes, states, self.foreign)
+
+    def step(self, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
+        """One step: x is [*batch, *features] or a dict of such; gives outputs and new state."""
+        inputs, batch, _ = accept_inputs(self.schedule, self.ops, x, time=False)
+        coefficients = self._coefficients()
+        states = self._start(state, batch, coefficients)
+        values, states = self._step(inputs, states, coefficients)
+        # Copies: an LI puts out its own v, and callers may write into what they get.
+        outputs = {name: self.ops.copy(values[p]) for name, p in self.schedule.outputs}
+        return _bare(outputs), nest(self.schedule.nodes, states, self.foreign)
+
+    def run(self, xs: Any, state: Any, record: Any, chunk: int) -> tuple[Any, ...]:
+        """Many steps: xs is [time, *batch, *features]; gives outputs, state and recordings."""
+        if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+            raise InputError(f"chunk={chunk!r}; expected a whole number of steps, at least 1")
+        probes = [] if record is None else resolve_record(self.schedule, record)
+        inputs, batch, length = accept_inputs(self.schedule, self.ops, xs, time=True)
+        coefficients = self._coefficients()
+        states = self._start(state, batch, coefficients)
+        wanted = [Probe(name, p, None) for name, p in self.schedule.outputs] + probes
+        if length == 0:
+            arrays = [self._nothing(probe, batch) for probe in wanted]
+        else:
+            arrays, states = self._run(inputs, states, coefficients, wanted, length, chunk)
+        count = len(self.schedule.outputs)
+        outputs = {p.key: a for p, a in zip(wanted[:count], arrays[:count], strict=True)}
+        result = _bare(outputs), nest(self.schedule.nodes, states, self.foreign)
+        if record is None:
+            return result
+        return *result, dict(zip((p.key for p in probes), arrays[count:], strict=True))
+
+    # -- one step ---------------------------------------------------------------------
+
+    def _step(
+        self, inputs: list[Array], states: list[NodeState], coefficients: list[Any]
+    ) -> tuple[Values, list[NodeState]]:
+        values = {p: x for (_, p), x in zip(self.schedule.inputs, inputs, strict=True)}
+        whole = Segment(0, len(self.schedule.nodes), True)
+        return values, self._walk(whole, values, states, coefficients)
+
+    def _walk(
+        self,
+        segment: Segment,
+        values: Values,
+        states: Sequence[NodeState],
+        coefficients: Sequence[Any],
+    ) -> list[NodeState]:
+        """One step of the nodes of a segment; adds to `values`, gives the new states.
+
+        `states` and `coefficients` hold the segment's nodes only.
+        """
+        nodes = self.schedule.nodes
+        start = segment.start
+        new: list[NodeState] = list(states)
+        for p in range(segment.start, segment.stop):
+            own, late = states[p - start]
+            if p in values:
+                continue
+            if nodes[p].deferred:
+                values[p] = self.runners[p].emit(self.ops, own)
+                continue
+            x = self._fan_in(nodes[p], values, late)
+            y, own = self.runners[p].step(self.ops, coefficients[p - start], x, own)
+            values[p] = self.ops.seal(y) if p % SEAL_EVERY == SEAL_EVERY - 1 else y
+            new[p - start] = own, late
+        for p in range(segment.start, segment.stop):
+            own, late = new[p - start]
+            if nodes[p].deferred:
+                x = self._fan_in(nodes[p], values, late)
+                _, own = self.runners[p].step(self.ops, coefficients[p - start], x, own)
+            new[p - start] = own, {nodes[s].name: values[s] for s in nodes[p].late_sources}
+        return new
+
+    def _fan_in(self, node: ScheduledNode, values: Values, late: Mapping[str, Array]) -> Array:
+        total = None
+        for source in node.sources:
+            name = self.schedule.nodes[source.position].name
+            value = late[name] if source.late else values[source.position]
+            total = value if total is None else self.ops.add(total, value)
+        return total
+
+    # -- many steps -------------------------------------------------------------------
+
+    def _run(
+        self,
+        inputs: list[Array],
+        states: list[NodeState],
+        coefficients: list[Any],
+        wanted: list[Probe],
+        length: int,
+        chunk: int,
+    ) -> tuple[list[Array], list[NodeState]]:
+        first: list[Array] | None = None
+        if any(own is None and self.runners[i].has_memory for i, (own, _) in enumerate(states)):
+            # A user's module without init_state makes its state in its first step, so that
+            # step stands alone: a scan needs to know the form of what it carries.
+            values, states = self._step([x[0] for x in inputs], states, coefficients)
+            first = [self._probed(p, values, states)[None] for p in wanted]
+            inputs, length = [x[1:] for x in inputs], length - 1
+            if not length:
+                return first, states
+
+        def body(states: list[NodeState], xs: list[Array]):
+            return self._chunk(xs, states, coefficients, wanted)
+
+        states, arrays = self.ops.scan_chunks(body, states, inputs, length, chunk)
+        if first is not None:
+            both = zip(first, arrays, strict=True)
+            arrays = [self.ops.concatenate([a, b]) for a, b in both]
+        return arrays, states
+
+    def _chunk(
+        self,
+        inputs: list[Array],
+        states: list[NodeState],
+        coefficients: list[Any],
+        wanted: list[Probe],
+    ) -> tuple[list[NodeState], list[Array]]:
+        values = {p: x for (_, p), x in zip(self.schedule.inputs, inputs, strict=True)}
+        states = list(states)
+        traces: dict[tuple[int, str], Array] = {}
+        keep = {probe.position for probe in wanted}
+        length = inputs[0].shape[0]
+        for segment, finished in zip(self.schedule.segments, self.schedule.last_uses, strict=True):
+            recorded = [
+                (p.position, p.variable)
+                for p in wanted
+                if p.variable is not None and segment.start <= p.position < segment.stop
+            ]
+            if segment.stepwise:
+                self._component(
+                    segment, values, states, coefficients, keep, recorded, traces, length
+                )
+            elif segment.start not in values:
+                p = segment.start
+                own, late = states[p]
+                x = self._fan_in(self.schedule.nodes[p], values, late)
+                names = tuple(dict.fromkeys(variable for _, variable in recorded))
+                values[p], own, trace = self.runners[p].chunk(
+                    self.ops, coefficients[p], x, own, names
+                )
+                states[p] = own, late
+                traces.update({(p, name): array for name, array in trace.items()})
+            for p in finished:
+                if p not in keep:
+                    values.pop(p, None)
+        pick = ((p.position, p.variable) for p in wanted)
+        return states, [values[p] if v is None else traces[p, v] for p, v in pick]
+
+    def _component(
+        self,
+        segment: Segment,
+        values: Values,
+        states: list[NodeState],
+        coefficients: list[Any],
+        keep: set[int],
+        recorded: list[tuple[int, str]],
+        traces: dict[tuple[int, str], Array],
+        length: int,
+    ) -> None:
+        """Run a cyclic component step by step; adds to `values`, `states` and `traces`."""
+        inside = range(segment.start, segment.stop)
+        own_coefficients = coefficients[segment.start : segment.stop]
+        outside, wanted = self.schedule.borders[segment.start]
+        wanted = [p for p in inside if p in keep or p in wanted]
+
+        def step(carry: list[NodeState], xs: list[Array]):
+            now = dict(zip(outside, xs, strict=True))
+            carry = self._walk(segment, now, carry, own_coefficients)
+            traced = [carry[p - segment.start][0][name] for p, name in recorded]
+            return carry, [*(now[p] for p in wanted), *traced]
+
+        xs = [values[p] for p in outside]
+        carry, outs = self.ops.scan(step, states[segment.start : segment.stop], xs, length)
+        states[segment.start : segment.stop] = carry
+        values.update(zip(wanted, outs, strict=False))
+        traces.update(zip(recorded, outs[len(wanted) :], strict=True))
+
+    def _probed(self, probe: Probe, values: Values, states: list[NodeState]) -> Array:
+        if probe.variable is None:
+            return values[probe.position]
+        return states[probe.position][0][probe.variable]
+
+    def _nothing(self, probe: Probe, batch: Shape) -> Array:
+        node = self.schedule.nodes[probe.position]
+        if probe.variable is None or node.dynamics is None:
+            features = node.output_shape
+        else:
+            features = node.dynamics.state_shapes()[probe.variable]
+        return self.ops.zeros((0, *batch, *features))
+
+    def _start(self, state: Any, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
+        if state is None:
+            return self._initial_states(batch, coefficients)
+        return accept_state(self.schedule, self.ops, state, batch, self.foreign)
+
+    # -- before the first step --------------------------------------------------------
+
+    def _coefficients(self) -> list[Any]:
+        return [runner.coefficients(self.ops) for runner in self.runners]
+
+    def _initial_states(self, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
+        own = [runner.initial_state(self.ops, batch) for runner in self.runners]
+        before = self._before_first_step(batch, coefficients)
+        names = self.schedule.nodes
+        return [
+            (state, {names[s].name: before[s] for s in node.late_sources})
+            for state, node in zip(own, names, strict=True)
+        ]
+
+    def _before_first_step(self, batch: Shape, coefficients: list[Any]) -> Values:
+        """What feedback edges carry into the first step.
+
+        Silent: their source's value when all neurons, delays, inputs and feedback edges are
+        zero, so that a recurrent Affine already gives its bias.
+        """
+        nodes = self.schedule.nodes
+
+        def zeros(p: int) -> Array:
+            return self.ops.zeros((*batch, *nodes[p].output_shape))
+
+        late = list(dict.fromkeys(s for node in nodes for s in node.late_sources))
+        if self.schedule.discretization.feedback_initial == "zero":
+            return {p: zeros(p) for p in late}
+        quiet = {
+            p
+            for p, node in enumerate(nodes)
+            if node.neuron or node.deferred or not node.sources or self._remembers(p)
+        }
+        needed, work = set(late), [p for p in late if p not in quiet]
+        while work:
+            for source in nodes[work.pop()].sources:
+                if not source.late and source.position not in needed:
+                    needed.add(source.position)
+                    work += [source.position] if source.position not in quiet else []
+        values: Values = {}
+        for p in sorted(needed):
+            if p in quiet:
+                values[p] = zeros(p)
+                continue
+            at_rest = {nodes[s].name: zeros(s) for s in nodes[p].late_sources}
+            x = self._fan_in(nodes[p], values, at_rest)
+            rest = self.runners[p].initial_state(self.ops, batch)  # a Delay's zeros, or nothing
+            values[p], _ = self.runners[p].step(self.ops, coefficients[p], x, rest)
+        return values
+
+    def _remembers(self, p: int) -> bool:
+        return self.runners[p].foreign and self.runners[p].has_memory
+
+
+def _bare(outputs: dict[str, Array]) -> Any:
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs

@@ -1,0 +1,146 @@
+"""Runners: what executes one node, be it nirx's own dynamics or a user's module."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from nirx.dynamics.base import Dynamics
+from nirx.dynamics.delay import Delay
+from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.errors import InputError
+
+__all__ = ["ForeignRunner", "NativeRunner", "Runner", "takes_state"]
+
+
+class Runner(Protocol):
+    """One node of the schedule with its arrays; the executor knows nothing else of a node."""
+
+    foreign: bool
+    has_memory: bool
+
+    def coefficients(self, ops: Ops) -> Any:
+        """What a step multiplies by; computed once per run and passed back as `c`."""
+        ...
+
+    def initial_state(self, ops: Ops, batch: Shape) -> Any:
+        """The node's own state before the first step, or None if it makes one itself."""
+        ...
+
+    def emit(self, ops: Ops, state: Any) -> Array:
+        """The coming step's output of a deferred node, before its input is known."""
+        ...
+
+    def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
+        """One step: x [*batch, *features] to output and new state."""
+        ...
+
+    def chunk(
+        self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        """Many steps: xs [time, *batch, *features] to outputs, last state, recordings by name."""
+        ...
+
+
+class NativeRunner:
+    """A node that runs by its `Dynamics` over the backend's own parameter arrays."""
+
+    foreign = False
+
+    def __init__(self, dynamics: Dynamics, parameters: Mapping[str, Array]):
+        self.dynamics = dynamics
+        self.parameters = parameters
+        self.has_memory = bool(dynamics.state_shapes())
+
+    def _used(self, ops: Ops) -> dict[str, Array]:
+        return {name: ops.use(value) for name, value in self.parameters.items()}
+
+    def coefficients(self, ops: Ops) -> Any:
+        return self.dynamics.coefficients(ops, self._used(ops)) if self.parameters else {}
+
+    def initial_state(self, ops: Ops, batch: Shape) -> Any:
+        return self.dynamics.initial_state(ops, self._used(ops), batch)
+
+    def emit(self, ops: Ops, state: Any) -> Array:
+        assert isinstance(self.dynamics, Delay), "only whole-step Delays are deferred"
+        return self.dynamics.emit(ops, state)
+
+    def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
+        return self.dynamics.step(ops, c, x, state)
+
+    def chunk(
+        self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        return self.dynamics.chunk(ops, c, xs, state, record)
+
+
+class ForeignRunner:
+    """A node that a `node_map` entry runs: `x -> y`, or `(x, state) -> (y, state)`.
+
+    It is called once per step, as its author would call it. Its state is its own affair;
+    before the first step it is what `init_state(batch_shape)` gives, or None.
+    """
+
+    foreign = True
+
+    def __init__(
+        self,
+        name: str,
+        module: Any,
+        call: Callable[..., Any],
+        output_shape: Shape,
+        signature: Callable[..., Any] | None = None,
+    ):
+        self.name, self.module, self.call = name, module, call
+        self.output_shape = output_shape
+        self.has_memory = takes_state(signature or call)
+
+    def coefficients(self, ops: Ops) -> Any:
+        return None
+
+    def initial_state(self, ops: Ops, batch: Shape) -> Any:
+        start = getattr(self.module, "init_state", None)
+        return start(batch) if self.has_memory and callable(start) else None
+
+    def emit(self, ops: Ops, state: Any) -> Array:
+        raise AssertionError("only nirx's own Delays are deferred")
+
+    def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
+        result = self.call(x, state) if self.has_memory else (self.call(x), None)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise InputError(
+                f"{self.name!r}: the module of node_map takes a state but gave a "
+                f"{type(result).__name__}; expected (y, state)"
+            )
+        y, state = result
+        if not (hasattr(y, "shape") and hasattr(y, "ndim")):
+            raise InputError(
+                f"{self.name!r}: the module of node_map gave a {type(y).__name__}; "
+                "expected an array"
+            )
+        batch = x.shape[: x.ndim - len(self.output_shape)]
+        if tuple(y.shape[y.ndim - len(self.output_shape) :]) != self.output_shape:
+            raise InputError(
+                f"{self.name!r}: the module of node_map gave shape {tuple(y.shape)}; "
+                f"expected [{', '.join(map(str, (*batch, *self.output_shape)))}]"
+            )
+        return y, state
+
+    def chunk(
+        self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        def step(state: Any, x: list[Array]):
+            y, state = self.step(ops, c, x[0], state)
+            return state, [y]
+
+        state, outs = ops.scan(step, state, [xs], xs.shape[0])
+        return outs[0], state, {}
+
+
+def takes_state(call: Callable[..., Any]) -> bool:
+    """Whether a module's call has an argument named `state`, and so returns (y, state)."""
+    try:
+        return "state" in inspect.signature(call).parameters
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,165 @@
+"""The sliced dot product: one defined result on any BLAS, in any order of summation.
+
+Each row of an operand is scaled by a power of two and cut into slices of small integers.
+Products of slices add up to integers of at most 2**53, which float64 holds exactly, so
+the order of summation cannot matter; the few roundings that remain are spelled out here.
+
+**Source**: the error-free splitting of Ozaki, Ogita, Oishi & Rump 2012, with the result
+defined as what the slices give. docs/reproducibility.md has the error bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nirx.dynamics.ops import Array
+
+__all__ = [
+    "SLICES",
+    "SliceKernel",
+    "Sliced",
+    "binary_product",
+    "cut",
+    "dot",
+    "slice_bits",
+    "sliced_product",
+]
+
+SLICES = {"float32": 2, "float64": 3}
+
+
+class SliceKernel(Protocol):
+    """What slicing needs of a backend. All arrays are float64."""
+
+    def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """Largest magnitude along axes, which stay with length 1; NaN if there is one."""
+        ...
+
+    def exponent(self, m: Array) -> Array:
+        """For finite m > 0 the integer e with m < 2**e <= 2*m, from the bits; 0 for m = 0."""
+        ...
+
+    def power(self, n: Array) -> Array:
+        """2**n for integers -1022 <= n <= 1023, built from bits."""
+        ...
+
+    def rint(self, x: Array) -> Array: ...
+
+    def finite(self, m: Array) -> Array:
+        """A boolean mask."""
+        ...
+
+    def where(self, mask: Array, a: Any, b: Any) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """An operand in slices.
+
+    Arguments:
+        parts: integers q1, q2 (and q3), the operand's shape.
+        exponent: e per row, integers; the axes of the sum have length 1.
+        finite: per row, whether all its elements are.
+        bits: p.
+    """
+
+    parts: tuple[Array, ...]
+    exponent: Array
+    finite: Array
+    bits: int
+
+    def merged(self) -> tuple[Array, ...]:
+        """The last two slices as one integer q*2**p + q', for products with 0 and 1."""
+        *first, high, low = self.parts
+        return (*first, high * 2.0**self.bits + low)
+
+
+def slice_bits(length: int) -> int:
+    """p = floor((53 - ceil(log2 K)) / 2) for sums of K products."""
+    return (53 - (max(length, 1) - 1).bit_length()) // 2
+
+
+def cut(kernel: SliceKernel, x: Array, axes: tuple[int, ...], bits: int, count: int) -> Sliced:
+    """Slice an operand.
+
+    Arguments:
+        x: float64 array; every element is 0 or large enough to be normal.
+        axes: what the sum runs over (or more: one scale for all of a sample).
+        bits: p, from `slice_bits`.
+        count: number of slices.
+    """
+    largest = kernel.max_abs(x, axes)
+    finite = kernel.finite(largest)
+    exponent = kernel.exponent(kernel.where(finite, largest, 0.0))
+    # 2**(p-e) in two factors: for float64 operands p - e may exceed what one can hold.
+    shift = bits - exponent
+    half = kernel.rint(shift * 0.5)
+    rest = kernel.where(finite, x, 0.0) * kernel.power(half) * kernel.power(shift - half)
+    parts = []
+    for _ in range(count):
+        part = kernel.rint(rest)
+        parts.append(part)
+        rest = (rest - part) * 2.0**bits
+    return Sliced(tuple(parts), exponent, finite, bits)
+
+
+def sliced_product(x: Sliced, w: Sliced, product: Callable[[Array, Array], Array]) -> Array:
+    """The sum of the slices' products, still scaled by 2**(2p - ex - ew).
+
+    Two slices: S11 + (S12 + S21)*2**-p.
+    Three: S11 + ((S12 + S21)*2**-p + ((S22 + S13) + S31)*2**-2p).
+    """
+    scale = 2.0**-x.bits
+    if len(x.parts) == 2:
+        (x1, x2), (w1, w2) = x.parts, w.parts
+        return product(x1, w1) + (product(x1, w2) + product(x2, w1)) * scale
+    (x1, x2, x3), (w1, w2, w3) = x.parts, w.parts
+    second = (product(x1, w2) + product(x2, w1)) * scale
+    third = (product(x2, w2) + product(x1, w3)) + product(x3, w1)
+    return product(x1, w1) + (second + third * scale**2)
+
+
+def binary_product(x: Array, w: Sliced, product: Callable[[Array, Array], Array]) -> Array:
+    """`sliced_product` for an x of zeros and ones, with half the products and the same bits.
+
+    Such an x has e = 1 and the single slice x*2**(p-1), so its other products vanish, and
+    of what is left neighbouring slices of w fit into one exact sum.
+    """
+    half = 2.0 ** (w.bits - 1)
+    if len(w.parts) == 2:
+        (whole,) = w.merged()
+        return product(x, whole) * (half * 2.0**-w.bits)
+    first, rest = w.merged()
+    return product(x, first) * half + product(x, rest) * (half * 2.0 ** (-2 * w.bits))
+
+
+def dot(
+    kernel: SliceKernel,
+    x: Array,
+    w: Sliced,
+    axes: tuple[int, ...],
+    product: Callable[[Array, Array], Array],
+    binary: bool,
+) -> Array:
+    """The sliced dot product (or convolution) in float64, not yet narrowed to the run's dtype.
+
+    Arguments:
+        x: float64 [*lead, *summed, ...].
+        w: the weight's slices; its exponents, less their last axis, broadcast to the result.
+        axes: of x, that share one scale.
+        product: the plain product of two integer operands.
+        binary: whether x holds nothing but 0 and 1.
+    """
+    if binary:
+        total, exponent, finite = binary_product(x, w, product), 1.0, None
+    else:
+        own = cut(kernel, x, axes, w.bits, len(w.parts))
+        total, exponent, finite = sliced_product(own, w, product), own.exponent, own.finite
+    # 2**(ex + ew - 2p), again in two factors. NaN where either row is not finite.
+    shift = (exponent + w.exponent[..., 0]) - 2.0 * w.bits
+    half = kernel.rint(shift * 0.5)
+    scaled = total * kernel.power(half) * kernel.power(shift - half)
+    scaled = kernel.where(w.finite[..., 0], scaled, float("nan"))
+    return scaled if finite is None else kernel.where(finite, scaled, float("nan"))

@@ -1,0 +1,255 @@
+"""`nirx.read`: a `.nir` file into a checked `nir.NIRGraph`.
+
+The HDF5 is walked here, never by `nir.read`: no node is added, no duplicate edge is
+dropped, and grouped and non-square convolutions get their true shapes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+
+from nirx.basics.paths import Path, format_path
+from nirx.dynamics.base import Misfit
+from nirx.dynamics.node_types import NodeType, known_names, type_named
+from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
+from nirx.files.hdf5_heap import refuse_endless_heaps
+from nirx.files.hdf5_tree import read_tree
+from nirx.files.names import MARK, MARK_VALUE, decode_name
+from nirx.graphs.check import examine, warn_of
+from nirx.graphs.flatten import Unreadable, walk_graphs
+from nirx.graphs.metadata import stored_discretization
+
+__all__ = ["read"]
+
+OPTIONAL = {
+    "v_reset": lambda values: np.zeros_like(values["v_threshold"]),
+    "w_in": lambda values: np.ones_like(values["v_leak"]),
+    "bias": lambda values: None,
+    "input_shape": lambda values: None,
+    "input_type": lambda values: None,
+    "start_dim": lambda values: np.int64(1),
+    "end_dim": lambda values: np.int64(-1),
+    "shape": lambda values: None,
+}
+"""What a file may leave out, and what it means then (as in nir 1.0.8)."""
+
+
+def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
+    """Read and check a `.nir` file.
+
+    Arguments:
+        path: the file. It is treated as untrusted: nothing in it is executed.
+
+    Returns: the graph as the file has it; shapes are inferred and stand in the nodes'
+    `input_type` and `output_type`. A graph that `nir.read` gives may have more Outputs.
+
+    **Raises**: `FileError` if it is no readable NIR file, `GraphError` with all faults.
+    Warns with `NirxWarning` of what is legal but odd.
+
+    **Source**: NIR file format of nir 1.0.8.
+    """
+    text = file_path(path)
+    tree, rename = _open(text)
+    faults: list[Fault] = []
+    root = _node((), tree, faults, rename)
+    if not isinstance(root, nir.NIRGraph):
+        if faults:
+            raise GraphError(faults)
+        root = _wrapped(root)
+    if faults:
+        raise GraphError(_all_faults(root, faults))
+    examination = examine(root, stored_discretization(root))
+    if examination.faults:
+        raise GraphError(examination.faults)
+    warn_of(examination)
+    shapes = examination.shapes
+    for flat, takes, gives in zip(
+        examination.flat.nodes, shapes.inputs, shapes.outputs, strict=True
+    ):
+        flat.node.input_type = {"input": np.array(takes, np.int64)}
+        flat.node.output_type = {"output": np.array(gives, np.int64)}
+    for _, graph, _ in reversed(list(walk_graphs(root))):
+        graph._update_input_output_types()
+    return root
+
+
+def file_path(path: Any) -> str:
+    """A path as text. **Raises** `InputError` for what is none."""
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        raise InputError(f"expected a path, got a {type(path).__name__}") from error
+
+
+def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
+    try:
+        if not FilePath(path).is_file():
+            raise FileError(f"{path}: no such file")
+        refuse_endless_heaps(path)
+        with h5py.File(path, "r") as file:
+            mark = file.attrs.get(MARK)
+            encoded = isinstance(mark, str) and mark == MARK_VALUE
+            rename = decode_name if encoded else str
+            link = file.get("node", getlink=True)
+            node = file["node"] if isinstance(link, h5py.HardLink) else None
+            if not isinstance(node, h5py.Group):
+                raise FileError(f"{path}: not a NIR file: it has no group 'node'")
+            return read_tree(node, path, rename), rename
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
+        # h5py lets through what HDF5 says of a damaged file in any of these.
+        raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
+
+
+def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:
+    # Unreadable nodes give their fault through examine; the others come from here.
+    rest = examine(root, None).faults
+    return [*(f for f in faults if f not in rest), *rest]
+
+
+def _node(
+    path: Path, tree: dict[str, Any], faults: list[Fault], rename: Callable[[str], str]
+) -> Any:
+    """Build the node of a tree and, without recursion, all that is below it."""
+    holder: dict[str, Any] = {}
+    work: list[tuple[Path, Any, dict[str, Any], str]] = [(path, tree, holder, "root")]
+    while work:
+        path, tree, into, name = work.pop()
+        kind = tree.get("type") if isinstance(tree, dict) else None
+        if not isinstance(kind, str) or kind != "NIRGraph":
+            into[name] = _leaf(path, tree, faults)
+            continue
+        nodes = tree.get("nodes", {})
+        edges = _edges(path, tree.get("edges", []), faults, rename)
+        if not isinstance(nodes, dict):
+            faults.append(Fault(_where(path), "nodes is not a group", "a group of nodes"))
+            nodes = {}
+        for extra in sorted(set(tree) - {"type", "nodes", "edges", "metadata"}):
+            mend = "remove it; Inputs and Outputs stand among the nodes"
+            if extra not in ("input_type", "output_type", "version"):
+                faults.append(Fault(_where(path), f"unknown entry {extra!r} in a graph", mend=mend))
+        graph = nir.NIRGraph({}, edges, type_check=False)
+        graph.metadata = tree.get("metadata", {})  # not through nir, which drops what is no dict
+        into[name] = graph
+        work += [((*path, child), nodes[child], graph.nodes, child) for child in nodes]
+    root = holder["root"]
+    if isinstance(root, nir.NIRGraph):
+        _restore_order(root, tree)
+    return root
+
+
+def _restore_order(root: nir.NIRGraph, tree: Any) -> None:
+    for _, graph, _ in walk_graphs(root):
+        graph.nodes = dict(sorted(graph.nodes.items()))
+
+
+def _edges(
+    path: Path, value: Any, faults: list[Fault], rename: Callable[[str], str]
+) -> list[tuple[str, str]]:
+    if isinstance(value, np.ndarray) and value.size == 0:
+        return []
+    pairs = value if isinstance(value, list) else None
+    good = pairs is not None and all(
+        isinstance(p, list) and len(p) == 2 and all(isinstance(e, str) for e in p) for p in pairs
+    )
+    if not good or pairs is None:
+        faults.append(
+            Fault(_where(path), "edges are not pairs of names", "an [n, 2] array of text")
+        )
+        return []
+    return [(rename(a), rename(b)) for a, b in pairs]
+
+
+def _leaf(path: Path, tree: Any, faults: list[Fault]) -> Any:
+    fault = None
+    entry = None
+    if not isinstance(tree, dict) or not isinstance(tree.get("type"), str):
+        fault = Fault(_where(path), "a node without a type", "a group with a 'type'")
+    else:
+        entry = type_named(tree["type"])
+        if entry is None:
+            fault = Fault(
+                _where(path),
+                f"unknown node type {tree['type']!r}",
+                "one of " + ", ".join(known_names()),
+                did_you_mean(tree["type"], known_names()),
+            )
+    if fault is None and entry is not None:
+        values = {k: v for k, v in tree.items() if k not in ("type", "metadata")}
+        fault = _wrong_fields(path, entry, values)
+        if fault is None:
+            return _build(entry, values, tree.get("metadata", {}))
+    assert fault is not None
+    faults.append(fault)
+    return Unreadable(fault)
+
+
+def _wrong_fields(path: Path, entry: NodeType, values: dict[str, Any]) -> Fault | None:
+    for name in values:
+        if name not in entry.stored:
+            return Fault(
+                _where(path),
+                f"{entry.name} has no parameter {name!r}",
+                ", ".join(entry.stored),
+                did_you_mean(name, entry.stored),
+            )
+        if isinstance(values[name], dict):
+            return Fault(_where(path), f"{name} is a group", "an array")
+    for name in entry.stored:
+        if name not in values and name not in OPTIONAL:
+            return Fault(_where(path), f"{entry.name} lacks the parameter {name!r}")
+    for name in entry.stored:
+        if name not in values:
+            try:
+                values[name] = OPTIONAL[name](values)
+            except (KeyError, TypeError):
+                return Fault(_where(path), f"{entry.name} lacks the parameter {name!r}")
+    return None
+
+
+def _build(entry: NodeType, values: dict[str, Any], metadata: dict[str, Any]) -> Any:
+    # Not through the constructor: nir's asserts equal shapes where broadcasting will do, and
+    # computes wrong ones for grouped and non-square convolutions.
+    node = object.__new__(entry.nir_type)
+    node.metadata = metadata
+    node.input_type = {"input": values.pop("shape", values.pop("input_type", None))}
+    node.output_type = {"output": node.input_type["input"] if entry.name in PORTS else None}
+    for name, value in values.items():
+        setattr(node, name, value)
+    return node
+
+
+PORTS = ("Input", "Output")
+
+
+def _wrapped(node: Any) -> nir.NIRGraph:
+    """A file that holds a single node, between an Input and an Output."""
+    entry = type_named(type(node).__name__)
+    takes = gives = None
+    if entry is not None and entry.dynamics is not None:
+        try:
+            entry.dynamics.check(node)
+            takes, gives = entry.dynamics.declared_shapes(node)
+        except Misfit as misfit:
+            fault = Fault("node", misfit.found, misfit.expected, misfit.mend)
+            raise GraphError([fault]) from misfit
+    if takes is None or gives is None:
+        where = Fault("node", "a single node of unknown shape", "a graph with an Input")
+        raise GraphError([where])
+    name = type(node).__name__.lower()
+    nodes = {
+        "input": nir.Input({"input": np.array(takes, np.int64)}),
+        name: node,
+        "output": nir.Output({"output": np.array(gives, np.int64)}),
+    }
+    return nir.NIRGraph(nodes, [("input", name), (name, "output")], type_check=False)
+
+
+def _where(path: Path) -> str:
+    return format_path(path) if path else "graph"

@@ -1,0 +1,200 @@
+"""`nirx.write`: a graph into a `.nir` file, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+
+from nirx.basics.paths import Path, format_path
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import NodeType, find_type
+from nirx.dynamics.ops import Shape
+from nirx.errors import FileError, GraphError
+from nirx.files.hdf5_tree import MOST_DEPTH
+from nirx.files.hdf5_writing import hdf5_file
+from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
+from nirx.files.reading import file_path
+from nirx.files.whole_file import whole_file
+from nirx.graphs.check import examine, warn_of
+from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.metadata import DISCRETIZATION_KEY, given_or_stored
+
+__all__ = ["file_bytes", "write"]
+
+
+def write(
+    path: str | os.PathLike[str],
+    graph: nir.NIRGraph,
+    discretization: Discretization | None = None,
+) -> None:
+    """Check a graph and write it as a `.nir` file that nir 1.0.8 reads too.
+
+    Arguments:
+        path: the file; replaced in one step, so that a crash leaves the old one.
+        graph: left as it is.
+        discretization: if given, put into the file's metadata as a hint for readers.
+
+    **Raises**: `GraphError` with all faults, `FileError` for what HDF5 cannot hold and for a
+    path that cannot be written, `InputError` for what is no path.
+
+    **Source**: NIR file format of nir 1.0.8.
+    """
+    shapes = _checked(graph, discretization)
+    with whole_file(file_path(path)) as temporary, hdf5_file(temporary) as file:
+        _write_file(file, graph, discretization, shapes)
+
+
+def file_bytes(graph: nir.NIRGraph, discretization: Discretization | None = None) -> bytes:
+    """What `write` would put into a file. **Raises** as `write` does."""
+    shapes = _checked(graph, discretization)
+    stream = io.BytesIO()  # memory does not fill up as a disk does
+    with h5py.File(stream, "w") as file:
+        _write_file(file, graph, discretization, shapes)
+    return stream.getvalue()
+
+
+def _checked(
+    graph: nir.NIRGraph, discretization: Discretization | None
+) -> dict[Path, Shape | None]:
+    """The input shape of every node of a graph without faults."""
+    examination = examine(graph, given_or_stored(graph, discretization))
+    if examination.faults:
+        raise GraphError(examination.faults)
+    warn_of(examination)
+    nodes = zip(examination.flat.nodes, examination.shapes.inputs, strict=True)
+    return {flat.path: shape for flat, shape in nodes}
+
+
+def _write_file(
+    file: h5py.File,
+    graph: nir.NIRGraph,
+    discretization: Discretization | None,
+    shapes: Mapping[Path, Shape | None],
+) -> None:
+    graphs = list(walk_graphs(graph))
+    encoded = any(needs_encoding(name) for _, g, _ in graphs for name in _names(g))
+    rename = encode_name if encoded else str
+    if encoded:
+        file.attrs[MARK] = MARK_VALUE
+    file.create_dataset("version", data=nir.version, dtype=h5py.string_dtype())
+    top = file.create_group("node")
+    for path, current, _ in graphs:
+        if 2 * len(path) + 4 > MOST_DEPTH:
+            raise FileError(f"{format_path(path)[:60]}...: nested deeper than a file may be")
+        group = top
+        for name in path:
+            group = group.require_group("nodes").require_group(rename(name))
+        metadata = dict(current.metadata or {})
+        if not path and discretization is not None:
+            metadata[DISCRETIZATION_KEY] = discretization.to_json()
+        _write_graph(group, current, metadata, path, rename, shapes)
+
+
+def _names(graph: nir.NIRGraph) -> list[str]:
+    metadata = [n.metadata for n in (graph, *graph.nodes.values())]
+    return [*graph.nodes, *(k for m in metadata if isinstance(m, dict) for k in _keys(m))]
+
+
+def _keys(metadata: dict[str, Any]) -> list[str]:
+    below = [k for v in metadata.values() if isinstance(v, dict) for k in _keys(v)]
+    return [*(str(k) for k in metadata), *below]
+
+
+def _write_graph(
+    group: h5py.Group,
+    graph: nir.NIRGraph,
+    metadata: dict[str, Any],
+    path: Path,
+    rename: Callable[[str], str],
+    shapes: Mapping[Path, Shape | None],
+) -> None:
+    where = format_path(path)
+    _put(group, "type", "NIRGraph", where)
+    edges = np.array([[rename(a), rename(b)] for a, b in graph.edges], dtype=object)
+    group.create_dataset("edges", data=edges.reshape((-1, 2)), dtype=h5py.string_dtype())
+    _write_metadata(group, metadata, where, rename)
+    nodes = group.require_group("nodes")
+    for name, node in graph.nodes.items():
+        own = nodes.require_group(rename(name))
+        if isinstance(node, nir.NIRGraph):
+            continue
+        entry = find_type(type(node))
+        assert entry is not None, "check lets no unknown type pass"
+        _write_node(own, node, entry, (*path, name), rename, shapes[*path, name])
+
+
+def _write_node(
+    group: h5py.Group,
+    node: Any,
+    entry: NodeType,
+    path: Path,
+    rename: Callable[[str], str],
+    shape: Shape | None,
+) -> None:
+    where = format_path(path)
+    _put(group, "type", entry.name, where)
+    for name in entry.stored:
+        if name == "shape":
+            value = np.array(shape, np.int64)  # as inferred, if the node does not say
+        elif name == "input_type":
+            declared = node.input_type
+            value = declared.get("input") if isinstance(declared, dict) else declared
+        else:
+            value = getattr(node, name)
+        if value is not None:
+            _put(group, name, value, where)
+    _write_metadata(group, node.metadata or {}, where, rename)
+
+
+def _write_metadata(
+    group: h5py.Group, metadata: dict[str, Any], where: str, rename: Callable[[str], str]
+) -> None:
+    if not metadata:
+        return
+    below = group.create_group("metadata")
+    for name, value in metadata.items():
+        if isinstance(value, dict):
+            inner = below.create_group(rename(str(name)))
+            for key, item in value.items():
+                _put_or_nest(inner, rename, str(key), item, f"{where} metadata {name!r}")
+        else:
+            _put(below, rename(str(name)), value, f"{where} metadata {name!r}")
+
+
+def _put_or_nest(
+    group: h5py.Group, rename: Callable[[str], str], key: str, value: Any, where: str
+) -> None:
+    if isinstance(value, dict):
+        inner = group.create_group(rename(key))
+        for name, item in value.items():
+            _put_or_nest(inner, rename, str(name), item, where)
+    else:
+        _put(group, rename(key), value, where)
+
+
+def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
+    kind = np.asarray(value).dtype.kind
+    if isinstance(value, bytes) or kind not in (
+        "biuf" if not isinstance(value, str | list) else "biufU"
+    ):
+        raise FileError(
+            f"{where}: {name} is a {type(value).__name__} of dtype {np.asarray(value).dtype}; "
+            "expected numbers or text"
+        )
+    try:
+        if isinstance(value, str):
+            group.create_dataset(name, data=value, dtype=h5py.string_dtype())
+        elif isinstance(value, np.ndarray) and value.ndim and value.size:
+            group.create_dataset(name, data=value, compression="gzip")
+        else:
+            group.create_dataset(name, data=value)
+    except (TypeError, ValueError, UnicodeError) as error:
+        raise FileError(
+            f"{where}: {name} is a {type(value).__name__} that HDF5 cannot hold: {error}"
+        ) from error

@@ -1,0 +1,73 @@
+"""The feedback rule: which edges carry the previous step's value.
+
+It sees structure only: the same edges are late whatever the nodes are called and in
+whatever order nodes and edges stand. docs/semantics.md has the rule in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nirx.graphs.components import dominator_tree, strongly_connected
+
+__all__ = ["adjacency", "algebraic_loops", "late_edges"]
+
+Edge = tuple[int, int]
+
+
+def adjacency(count: int, edges: Sequence[Edge]) -> list[list[int]]:
+    """Successors of every node."""
+    successors: list[list[int]] = [[] for _ in range(count)]
+    for source, target in edges:
+        successors[source].append(target)
+    return successors
+
+
+def cyclic_edges(count: int, edges: Sequence[Edge]) -> list[Edge]:
+    """The edges that lie on some cycle."""
+    component = strongly_connected(adjacency(count, edges))
+    return [(a, b) for a, b in edges if component[a] == component[b]]
+
+
+def algebraic_loops(
+    count: int, edges: Sequence[Edge], neuron: Sequence[bool], delay: Sequence[bool]
+) -> list[list[int]]:
+    """Components that are cyclic without any neuron or whole-step delay; each sorted."""
+    plain = [(a, b) for a, b in edges if not (neuron[a] or neuron[b] or delay[a] or delay[b])]
+    component = strongly_connected(adjacency(count, plain))
+    loops: dict[int, list[int]] = {}
+    for node in sorted({a for a, b in plain if component[a] == component[b]}):
+        loops.setdefault(component[node], []).append(node)
+    return [loops[c] for c in sorted(loops, key=lambda c: loops[c])]
+
+
+def late_edges(
+    count: int,
+    edges: Sequence[Edge],
+    inputs: Sequence[int],
+    neuron: Sequence[bool],
+    delay: Sequence[bool],
+    feedback: str,
+) -> frozenset[Edge]:
+    """The feedback edges.
+
+    Arguments:
+        count: number of nodes.
+        edges: (source, target); duplicates are one edge here.
+        inputs: the outermost Inputs.
+        neuron: per node, whether it is a neuron.
+        delay: per node, whether it is a Delay of one step or more in every element; it
+            breaks its cycles by itself.
+        feedback: `"back-edges"` or `"component"`.
+    """
+    unique = sorted(set(edges))
+    cyclic = cyclic_edges(count, [(a, b) for a, b in unique if not delay[b]])
+    if not cyclic:
+        return frozenset()
+    if feedback == "component":
+        return frozenset((a, b) for a, b in cyclic if neuron[a])
+    dominators = dominator_tree(adjacency(count, unique), inputs)
+    back = [(a, b) for a, b in cyclic if dominators.dominates(b, a)]
+    taken = frozenset(back)
+    left = cyclic_edges(count, [edge for edge in cyclic if edge not in taken])
+    return taken | frozenset((a, b) for a, b in left if neuron[a])

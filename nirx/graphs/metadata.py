@@ -1,0 +1,101 @@
+"""What nirx keeps in metadata, each under one documented key: discretization, shared modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import nir
+
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
+from nirx.errors import Fault, GraphError, InputError, warn_caller
+from nirx.graphs.flatten import Claim, nothing_custom, walk_graphs
+
+__all__ = [
+    "DISCRETIZATION_KEY",
+    "MODULE_KEY",
+    "RULE_KEY",
+    "assumed_discretization",
+    "given_or_stored",
+    "require_discretization",
+    "resolve_discretization",
+    "stored_discretization",
+]
+
+DISCRETIZATION_KEY = "nirx_discretization"
+"""`graph.metadata[DISCRETIZATION_KEY]` holds `Discretization.to_json()`: a hint, never a need."""
+
+MODULE_KEY = "nirx_module"
+"""`node.metadata[MODULE_KEY]` is the path of the module that several nodes share."""
+
+RULE_KEY = "nirx_rule"
+"""`node.metadata[RULE_KEY]`: how the module steps that an exporter met, as
+`Discretization.to_json()`; the graph around the node gathers them into its own hint."""
+
+
+def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:
+    """What the graph's metadata says, or None. **Raises** `GraphError` if it makes no sense."""
+    metadata: Any = getattr(graph, "metadata", None)
+    text = metadata.get(DISCRETIZATION_KEY) if isinstance(metadata, dict) else None
+    if text is None:
+        return None
+    try:
+        return Discretization.from_json(text)
+    except InputError as error:
+        raise GraphError([Fault(f"metadata {DISCRETIZATION_KEY!r}", str(error))]) from error
+
+
+def resolve_discretization(
+    graph: nir.NIRGraph,
+    discretization: Discretization | None,
+    custom: Callable[[type], Claim | None] = nothing_custom,
+) -> Discretization:
+    """The caller's choice, else the graph's own, else the default.
+
+    A `NirxWarning` says so where nirx itself runs a node for which it makes a difference.
+    """
+    chosen = given_or_stored(graph, discretization)
+    if chosen is not None:
+        return chosen
+    return assumed_discretization() if _matters(graph, custom) else Discretization()
+
+
+def assumed_discretization() -> Discretization:
+    """The default, with a `NirxWarning` that says so."""
+    default = Discretization()
+    warn_caller(
+        f"no discretization given and none in the graph's metadata: dt={default.dt:g} and "
+        "forward Euler are assumed; pass discretization=nirx.Discretization(dt=...)"
+    )
+    return default
+
+
+def _matters(graph: nir.NIRGraph, custom: Callable[[type], Claim | None]) -> bool:
+    for _, current, _ in walk_graphs(graph, enter=custom(nir.NIRGraph) is None):
+        for node in current.nodes.values() if isinstance(current.nodes, dict) else ():
+            entry = find_type(type(node))
+            if entry is None or entry.dynamics is None or custom(type(node)) is not None:
+                continue
+            if entry.dynamics.uses_dt:
+                return True
+    return False
+
+
+def given_or_stored(
+    graph: nir.NIRGraph, discretization: Discretization | None
+) -> Discretization | None:
+    """The caller's choice, else the graph's own, else None. **Raises** `InputError`."""
+    return require_discretization(discretization) or stored_discretization(graph)
+
+
+def require_discretization(discretization: Any) -> Discretization | None:
+    """The caller's choice, or None. **Raises** `InputError` for anything else."""
+    if discretization is None:
+        return None
+    if not isinstance(discretization, Discretization):
+        raise InputError(
+            f"discretization is a {type(discretization).__name__}; expected a "
+            'nirx.Discretization, such as nirx.Discretization(dt=1e-3) or nirx.PRESETS["..."]'
+        )
+    return discretization

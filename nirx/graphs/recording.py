@@ -1,0 +1,90 @@
+"""What `record=` asks for: names of nodes and of their state variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nirx.basics.paths import Path, format_path, parse_path
+from nirx.dynamics.reshape import Port
+from nirx.errors import InputError, did_you_mean
+from nirx.graphs.schedule import Schedule, ScheduledNode
+
+__all__ = ["Probe", "recorded_node", "resolve_record"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One recording: the key asked for, the node's position, a state variable or None (output)."""
+
+    key: Any
+    position: int
+    variable: str | None
+
+
+def resolve_record(schedule: Schedule, record: Any) -> list[Probe]:
+    """The probes for a `record=` argument.
+
+    Arguments:
+        record: `"all"` (every node's output and every neuron's v and i, by text; by tuple
+            where a node bears the text as its name), or an iterable of keys. A text is tried
+            as a node's path first, then as path and state variable, parted by its last ".";
+            a tuple of names is a node's path, or a path and a variable.
+
+    **Raises**: `InputError` for a key that names nothing.
+    """
+    if isinstance(record, str):
+        if record == "all":
+            return list(_everything(schedule))
+        record = [record]
+    if not isinstance(record, Iterable):
+        raise InputError(f'record={record!r}; expected "all" or a list of paths')
+    probes: dict[Any, Probe] = {}
+    for key in record:
+        if not isinstance(key, str | tuple):
+            raise InputError(f"record: {key!r} is not a text or a tuple of names")
+        probes.setdefault(key, _probe(schedule, key))
+    return list(probes.values())
+
+
+def recorded_node(schedule: Schedule, probe: Probe) -> ScheduledNode:
+    """The node itself, or what an Output only passes on."""
+    node = schedule.nodes[probe.position]
+    while isinstance(node.dynamics, Port) and len(node.sources) == 1 and not node.sources[0].late:
+        node = schedule.nodes[node.sources[0].position]
+    return node
+
+
+def _everything(schedule: Schedule) -> Iterable[Probe]:
+    for position, node in enumerate(schedule.nodes):
+        yield Probe(node.name, position, None)
+        if node.neuron and node.dynamics is not None:
+            for variable in node.dynamics.state_shapes():
+                key = f"{node.name}.{variable}"
+                if parse_path(key) in schedule.positions:  # a node is called so
+                    key = (*node.path, variable)
+                yield Probe(key, position, variable)
+
+
+def _probe(schedule: Schedule, key: Any) -> Probe:
+    for path, variable in _readings(key):
+        position = schedule.positions.get(path)
+        if position is None:
+            continue
+        if variable is None:
+            return Probe(key, position, None)
+        dynamics = schedule.nodes[position].dynamics
+        if dynamics is not None and variable in dynamics.state_shapes():
+            return Probe(key, position, variable)
+    text = key if isinstance(key, str) else format_path(tuple(map(str, key)))
+    known = [p.key for p in _everything(schedule) if isinstance(p.key, str)]
+    raise InputError(f"record: nothing is called {text!r}; {did_you_mean(text, known)}")
+
+
+def _readings(key: str | tuple[str, ...]) -> list[tuple[Path, str | None]]:
+    if isinstance(key, tuple):
+        return [(key, None), (key[:-1], key[-1] if key else None)]
+    node, dot, variable = key.rpartition(".")
+    readings: list[tuple[Path, str | None]] = [(parse_path(key), None)]
+    return [*readings, (parse_path(node), variable)] if dot else readings

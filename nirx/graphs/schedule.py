@@ -1,0 +1,278 @@
+"""`Schedule`: a checked, flattened, ordered graph, ready to run on any backend."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import nir
+
+from nirx.basics.paths import Path, format_path
+from nirx.dynamics.base import Dynamics
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Shape
+from nirx.errors import GraphError, InputError
+from nirx.graphs.binary import mark_binary
+from nirx.graphs.check import Examination, examine, warn_of
+from nirx.graphs.feedback import late_edges
+from nirx.graphs.flatten import Claim, nothing_custom
+from nirx.graphs.metadata import resolve_discretization
+from nirx.graphs.ordering import ordered_components
+from nirx.graphs.state import FEEDBACK, nest
+
+__all__ = ["Schedule", "ScheduledNode", "Segment", "Source", "build_schedule", "schedule"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input of a node comes from: a position in `Schedule.nodes`; late for feedback."""
+
+    position: int
+    late: bool
+
+
+@dataclass(frozen=True)
+class ScheduledNode:
+    """One node in the order of execution.
+
+    Arguments:
+        path: names from the outermost graph on.
+        type_name: name of the NIR type.
+        dynamics: its equations; None where a `node_map` runs it.
+        neuron: whether the feedback rule counts it as a neuron.
+        sources: what flows in, in the order of summation (by source path).
+        deferred: a whole-step Delay inside a cycle: it emits before it takes its input.
+        input_shape, output_shape: features, without batch and time.
+    """
+
+    path: Path
+    type_name: str
+    dynamics: Dynamics | None
+    neuron: bool
+    sources: tuple[Source, ...]
+    deferred: bool
+    input_shape: Shape
+    output_shape: Shape
+    name: str = field(init=False, repr=False)
+    """The path as text."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", format_path(self.path))
+
+    @property
+    def late_sources(self) -> Iterator[int]:
+        """Positions whose previous value flows in, each once."""
+        return iter(dict.fromkeys(s.position for s in self.sources if s.late))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Positions start..stop-1: one node that runs over a chunk of time, or a cyclic component."""
+
+    start: int
+    stop: int
+    stepwise: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """The order of execution of a graph, independent of backend and of parameter values.
+
+    Two schedules are equal if they have the same content (`digest`). `print` gives a table.
+
+    Arguments:
+        nodes: in the order of execution.
+        segments: the parts that run together.
+        inputs, outputs: names and positions of the outermost ports, sorted by name.
+        discretization: what the dynamics were built with.
+    """
+
+    nodes: tuple[ScheduledNode, ...]
+    segments: tuple[Segment, ...]
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int], ...]
+    discretization: Discretization
+    positions: dict[Path, int] = field(init=False, repr=False)
+    """Position of every path."""
+    borders: dict[int, tuple[list[int], frozenset[int]]] = field(init=False, repr=False)
+    """Per cyclic component (by its start): positions it reads, and own ones read elsewhere."""
+    last_uses: list[list[int]] = field(init=False, repr=False)
+    """Per segment: the positions whose values no later segment reads."""
+
+    def __post_init__(self):
+        # Plain attributes: torch.compile cannot trace into a cached_property.
+        places = {node.path: i for i, node in enumerate(self.nodes)}
+        object.__setattr__(self, "positions", places)
+        object.__setattr__(self, "borders", _borders(self.nodes, self.segments))
+        object.__setattr__(self, "last_uses", _last_uses(self.nodes, self.segments))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything static."""
+        content = hashlib.sha256()
+        for item in (*self.nodes, *self.segments, self.inputs, self.outputs):
+            content.update(repr(item).encode("utf-8", "surrogatepass"))
+            steps = getattr(getattr(item, "dynamics", None), "steps", None)
+            content.update(repr(steps).encode() if steps else b"")
+        content.update(self.discretization.to_json().encode())
+        return content.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schedule) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Paths in the order of execution."""
+        return tuple(node.name for node in self.nodes)
+
+    @property
+    def feedback_edges(self) -> tuple[tuple[str, str], ...]:
+        """(source, target) of every feedback edge, sorted."""
+        edges = [(self.nodes[s].path, n.path) for n in self.nodes for s in n.late_sources]
+        return tuple((format_path(a), format_path(b)) for a, b in sorted(edges))
+
+    @property
+    def components(self) -> tuple[tuple[str, ...], ...]:
+        """The cyclic components, which run step by step."""
+        parts = [s for s in self.segments if s.stepwise]
+        return tuple(tuple(n.name for n in self.nodes[s.start : s.stop]) for s in parts)
+
+    @property
+    def shapes(self) -> dict[str, tuple[Shape, Shape]]:
+        """Input and output features of every node."""
+        return {n.name: (n.input_shape, n.output_shape) for n in self.nodes}
+
+    @property
+    def state_spec(self) -> dict[str, Any]:
+        """The state tree with shapes (without batch axes) in the place of arrays."""
+        return nest(self.nodes, [(self.node_state_shapes(n), {}) for n in self.nodes], frozenset())
+
+    def node_state_shapes(self, node: ScheduledNode) -> dict[str, Any]:
+        """State variables of one node and their shapes, its feedback values included."""
+        shapes: dict[str, Any] = dict(node.dynamics.state_shapes()) if node.dynamics else {}
+        feedback = {self.nodes[s].name: self.nodes[s].output_shape for s in node.late_sources}
+        return {**shapes, FEEDBACK: feedback} if feedback else shapes
+
+    def __str__(self) -> str:
+        from nirx.graphs.schedule_table import schedule_table
+
+        return schedule_table(self)
+
+
+def _borders(
+    nodes: Sequence[ScheduledNode], segments: Sequence[Segment]
+) -> dict[int, tuple[list[int], frozenset[int]]]:
+    owner = {p: s.start for s in segments for p in range(s.start, s.stop)}
+    reads: dict[int, dict[int, None]] = {s.start: {} for s in segments}
+    given: dict[int, set[int]] = {s.start: set() for s in segments}
+    for position, node in enumerate(nodes):
+        for source in node.sources:
+            if owner[source.position] != owner[position]:
+                reads[owner[position]][source.position] = None
+                given[owner[source.position]].add(source.position)
+    cyclic = [s.start for s in segments if s.stepwise]
+    return {start: (sorted(reads[start]), frozenset(given[start])) for start in cyclic}
+
+
+def _last_uses(nodes: Sequence[ScheduledNode], segments: Sequence[Segment]) -> list[list[int]]:
+    owner = [i for i, s in enumerate(segments) for _ in range(s.start, s.stop)]
+    last: dict[int, int] = {}
+    for position, node in enumerate(nodes):
+        for source in node.sources:
+            last[source.position] = max(last.get(source.position, -1), owner[position])
+    ends: list[list[int]] = [[] for _ in segments]
+    for position in sorted(last):
+        ends[last[position]].append(position)
+    return ends
+
+
+def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) -> Schedule:
+    """Check a graph and put it into order.
+
+    Arguments:
+        graph: left as it is.
+        discretization: None takes the one in the graph's metadata, else the default with a
+            warning.
+
+    Returns: order, feedback edges, components, shapes and state spec. Neither the order of
+    nodes or edges in the graph nor a hash seed has any influence.
+
+    **Raises**: `GraphError` with all faults, `InputError` for what is no graph.
+    """
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}; see nirx.read")
+    return build_schedule(graph, resolve_discretization(graph, discretization))[0]
+
+
+def build_schedule(
+    graph: nir.NIRGraph,
+    discretization: Discretization,
+    custom: Callable[[type], Claim | None] = nothing_custom,
+) -> tuple[Schedule, list[Any]]:
+    """The schedule, and the graph's own node for each position.
+
+    Arguments:
+        custom: how a node map, rather than nirx, runs nodes of a type.
+    """
+    examination = examine(graph, discretization, custom)
+    if examination.faults:
+        raise GraphError(examination.faults)
+    warn_of(examination)
+    return _order(examination, discretization)
+
+
+def _order(examination: Examination, discretization: Discretization) -> tuple[Schedule, list[Any]]:
+    flat, delay = examination.flat, examination.delay
+    count = len(flat.nodes)
+    neuron = [n.type.neuron for n in flat.nodes]
+    late = late_edges(
+        count, flat.edges, flat.ports(nir.Input), neuron, delay, discretization.feedback
+    )
+    waits = [(a, b) for a, b in flat.edges if (a, b) not in late and not delay[b]]
+    parts = ordered_components(count, flat.edges, waits)
+    order = [index for part, _ in parts for index in part]
+    position = {index: place for place, index in enumerate(order)}
+    incoming: list[list[int]] = [[] for _ in range(count)]
+    for source, target in flat.edges:  # sorted by source path already
+        incoming[target].append(source)
+    nodes, segments = [], []
+    binary: list[bool] = []
+    for part, cyclic in parts:
+        segments.append(Segment(len(nodes), len(nodes) + len(part), cyclic))
+        for index in part:
+            own = flat.nodes[index]
+            takes, gives = examination.shapes.inputs[index], examination.shapes.outputs[index]
+            assert takes is not None, "check lets no unknown shape pass"
+            assert gives is not None, "check lets no unknown shape pass"
+            sources = tuple(Source(position[s], (s, index) in late) for s in incoming[index])
+            dynamics, spikes = mark_binary(
+                examination.dynamics[index],
+                [(s.position < len(binary) and binary[s.position], s.late) for s in sources],
+            )
+            binary.append(spikes)
+            nodes.append(
+                ScheduledNode(
+                    path=own.path,
+                    type_name=own.type.name,
+                    dynamics=dynamics,
+                    neuron=own.type.neuron,
+                    sources=sources,
+                    deferred=cyclic and delay[index],
+                    input_shape=takes,
+                    output_shape=gives,
+                )
+            )
+    result = Schedule(
+        nodes=tuple(nodes),
+        segments=tuple(segments),
+        inputs=tuple((flat.nodes[i].path[0], position[i]) for i in flat.ports(nir.Input)),
+        outputs=tuple((flat.nodes[i].path[0], position[i]) for i in flat.ports(nir.Output)),
+        discretization=discretization,
+    )
+    return result, [flat.nodes[index].node for index in order]

@@ -1,0 +1,47 @@
+"""A schedule as a table: one row per node in the order of execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from nirx.basics.tables import MOST_ROWS, cell, render, shape_text
+
+if TYPE_CHECKING:
+    from nirx.graphs.schedule import Schedule
+
+__all__ = ["schedule_table"]
+
+
+def schedule_table(schedule: Schedule) -> str:
+    """One row per node in the order of execution, then the feedback edges."""
+    table = Table(title=f"schedule, dt={schedule.discretization.dt:g}", title_justify="left")
+    for heading in ("#", "node", "type", "input", "output", "state", "runs", "adds up"):
+        table.add_column(heading)
+    for number, (node, runs) in enumerate(_rows(schedule)):
+        if number == MOST_ROWS:
+            break
+        sources = [schedule.nodes[s.position].name + " (late)" * s.late for s in node.sources]
+        state = ", ".join(schedule.node_state_shapes(node))
+        table.add_row(
+            str(number),
+            cell(node.name),
+            node.type_name,
+            shape_text(node.input_shape),
+            shape_text(node.output_shape),
+            state,
+            runs,
+            cell(" + ".join(sources)),
+        )
+    text = render(table)
+    if len(schedule.nodes) > MOST_ROWS:
+        text += f"\n... and {len(schedule.nodes) - MOST_ROWS} more nodes"
+    edges = [f"{cell(a)} -> {cell(b)}" for a, b in schedule.feedback_edges]
+    return text + f"\nfeedback edges (one step late): {', '.join(edges) or 'none'}"
+
+
+def _rows(schedule: Schedule):
+    for segment in schedule.segments:
+        for node in schedule.nodes[segment.start : segment.stop]:
+            yield node, "step by step" if segment.stepwise else "by chunks"

@@ -1,0 +1,115 @@
+"""CSV files: a table with a row per step, or a list with a row per event. They are loaded whole."""
+
+from __future__ import annotations
+
+import csv
+import math
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nirx.dynamics.ops import Shape
+from nirx.errors import FileError, InputError
+from nirx.files.csv_numbers import is_number, read_value
+from nirx.inputs.arrays import ArraySource, InMemory
+from nirx.inputs.csv_events import EventList, Row
+from nirx.inputs.events import EVENT_OPTIONS, only_input
+from nirx.inputs.options import Options
+from nirx.inputs.protocol import Source, Wanted
+from nirx.inputs.watched import Watched
+
+__all__ = ["CSV_OPTIONS", "csv_source"]
+
+CSV_OPTIONS = EVENT_OPTIONS
+
+
+def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
+    """A CSV file for the only Input.
+
+    Table: one row per step, one column per feature; a header of names may come first, none of
+    which is a number.
+    List: a header with `step` or `t`; `index` (flat, or axes parted by ";") or `x` and perhaps
+    `y` and `p`; perhaps `sample` and `value`. What has no row is 0.
+
+    **Units**: t is in microseconds (dt in seconds) unless `unit` says otherwise.
+
+    **Raises**: `FileError`, `InputError`; both name the line.
+    """
+    watched = Watched(path)
+    name, features = only_input(str(path), wanted, "a CSV file")
+    rows = _rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise FileError(f"{path}: no rows; expected one per step, or a header and events")
+    header = [field.lower() for field in first[1]]
+    if {"step", "t"} & set(header) and {"index", "x"} & set(header):
+        events = EventList(wanted, features, path, first[0], header, options)
+        return events.source(rows, name, watched)
+    for option in CSV_OPTIONS:
+        if option in options:
+            raise InputError(f"{path}: a table with a row per step; {option}= goes with events")
+    table = _table(first, rows, features)
+    own = {"sha256": watched.sha256}
+    return ArraySource(str(path), wanted, {name: InMemory(table)}, "csv", own)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            for fields in reader:
+                if fields:
+                    where = f"{path}, line {reader.line_num}"
+                    yield where, [field.strip() for field in fields]
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: not a text in UTF-8") from error
+    except csv.Error as error:
+        raise FileError(f"{path}: not a CSV file: {error}") from error
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
+
+
+def _table(first: Row, rows: Iterator[Row], features: Shape) -> np.ndarray:
+    size = math.prod(features)
+    values = array("d")
+    if _holds_numbers(first):
+        _add_row(values, first, size)
+    elif len(first[1]) != size:
+        raise InputError(f"{first[0]}: a header of {len(first[1])} columns; {_expected(features)}")
+    for row in rows:
+        _add_row(values, row, size)
+    return np.frombuffer(values, np.float64).reshape(-1, *features)
+
+
+def _holds_numbers(first: Row) -> bool:
+    """Whether the first row is one of numbers, no header. **Raises** `InputError` for a mixture.
+
+    A slip in the first number must not turn the first step into a header.
+    """
+    where, fields = first
+    numbers = [is_number(field) for field in fields]
+    if any(numbers) and not all(numbers):
+        word, number = numbers.index(False), numbers.index(True)
+        raise InputError(
+            f"{where}: column {word + 1} is {fields[word]!r:.80}, which is no number, but column "
+            f"{number + 1} is {fields[number]!r:.80}; expected numbers alone, or a header in "
+            "which no name is a number"
+        )
+    return all(numbers)
+
+
+def _add_row(values: array[float], row: Row, size: int) -> None:
+    where, fields = row
+    if len(fields) != size:
+        raise InputError(f"{where}: {len(fields)} columns; {_expected((size,))}")
+    for field in fields:
+        values.append(read_value(where, field, False))
+
+
+def _expected(features: Shape) -> str:
+    return (
+        f"expected {math.prod(features)}, one per feature, or events under a header such as "
+        "step,index or t,x,y,p"
+    )

@@ -1,0 +1,141 @@
+"""HDF5 files that nobody vouches for, read in slices: the rules of `nirx.files.hdf5_tree`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nirx.errors import FileError, NirxError
+from nirx.files.hdf5_heap import refuse_endless_heaps
+from nirx.files.hdf5_tree import MOST_BYTES_FLOOR, MOST_EXPANSION, check_storage
+from nirx.inputs.watched import Watched
+
+__all__ = ["Column", "OpenFile"]
+
+MOST_CHUNK_BYTES = 256 * 2**20
+"""HDF5 reads a chunk whole, however little of it is wanted."""
+
+
+class OpenFile:
+    """An HDF5 file, open for as long as something reads from it.
+
+    Arguments:
+        watched: the file.
+
+    **Raises**: `FileError`.
+    """
+
+    def __init__(self, watched: Watched):
+        self.watched, self.path = watched, watched.path
+        self._allowance = max(MOST_BYTES_FLOOR, MOST_EXPANSION * watched.size)
+        with self.reading():
+            refuse_endless_heaps(str(self.path))
+            self.root: Any = h5py.File(self.path, "r")
+
+    def close(self) -> None:
+        """Close it; nothing is read after that."""
+        self.root.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What HDF5 says of a damaged file, in any of many ways, becomes a `FileError`."""
+        try:
+            yield
+        except NirxError:
+            raise
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
+            raise FileError(f"{self.path}: not a readable HDF5 file: {error}") from error
+
+    def kind(self, group: Any) -> str:
+        """NIR's name of what a group holds, or an empty text."""
+        with self.reading():
+            found = group.attrs.get("__type__", "")
+        if isinstance(found, bytes):
+            found = found.decode("utf-8", "replace")
+        return found if isinstance(found, str) else ""
+
+    def names(self, group: Any) -> list[str]:
+        """Names in a group: whole numbers by their size, then the others by code point."""
+        with self.reading():
+            return sorted(map(str, group), key=_by_number)
+
+    def has(self, group: Any, name: str) -> bool:
+        """Whether something stands there, be it only a link."""
+        with self.reading():
+            return group.get(name, getlink=True) is not None
+
+    def child(self, group: Any, name: str) -> Any:
+        """What stands in a group, itself a group or a dataset. **Raises** `FileError`."""
+        where = self.where(group, name)
+        with self.reading():
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise FileError(f"{where} is a soft or external link; nirx does not follow links")
+            item = group[name]
+        if not isinstance(item, h5py.Group | h5py.Dataset):
+            raise FileError(f"{where} is neither a group nor a dataset")
+        return item
+
+    def group(self, group: Any, name: str) -> Any:
+        """**Raises** `FileError` if there is no such group."""
+        if not self.has(group, name):
+            raise FileError(f"{self.where(group, name)} is missing")
+        found = self.child(group, name)
+        if not isinstance(found, h5py.Group):
+            raise FileError(f"{self.where(group, name)} is not a group")
+        return found
+
+    def number(self, group: Any, name: str) -> float:
+        """A number among the attributes of a group. **Raises** `FileError`."""
+        with self.reading():
+            found = np.asarray(group.attrs.get(name, math.nan))
+        if found.dtype.kind not in "iuf" or found.size != 1 or not math.isfinite(found.item()):
+            raise FileError(f"{self.path}: {group.name} has no finite number {name!r}")
+        return float(found.item())
+
+    def column(self, item: Any, field: str | None = None) -> Column:
+        """A dataset of numbers, or one field of a dataset of records. **Raises** `FileError`."""
+        where = f"{self.path}: {item.name}"
+        if not isinstance(item, h5py.Dataset):
+            raise FileError(f"{where} is not a dataset")
+        with self.reading():
+            dtype = item.dtype if field is None else item.dtype[field]
+            check_storage(item, where)
+            if dtype.kind not in "fiub" or item.shape is None:
+                raise FileError(f"{where} has dtype {dtype}; expected numbers")
+            if item.nbytes > self._allowance:
+                raise FileError(f"{where} claims more data than a file of this size can hold")
+            chunk = math.prod(item.chunks or ()) * item.dtype.itemsize if item.chunks else 0
+        if chunk > MOST_CHUNK_BYTES:
+            raise FileError(
+                f"{where} is stored in chunks of {chunk} bytes, which are read whole; expected "
+                f"at most {MOST_CHUNK_BYTES}"
+            )
+        return Column(self, item, field, dtype)
+
+    def where(self, group: Any, name: str) -> str:
+        """A place, for messages."""
+        return f"{self.path}: {str(group.name).rstrip('/')}/{name}"
+
+
+def _by_number(name: str) -> tuple[bool, int, str]:
+    number = name.isascii() and name.isdecimal() and len(name) < 19
+    return not number, int(name) if number else 0, name
+
+
+class Column:
+    """Numbers in a file that are read by slices."""
+
+    def __init__(self, file: OpenFile, item: Any, field: str | None, dtype: np.dtype):
+        self._file, self._item, self._field = file, item, field
+        self.dtype, self.shape = dtype, tuple(item.shape)
+        self.where = f"{file.path}: {item.name}"
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        with self._file.reading():
+            source = self._item if self._field is None else self._item.fields(self._field)
+            return np.asarray(source[place])

@@ -1,0 +1,111 @@
+"""Where an event of an event camera goes: polarity, row and column to a place in an Input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nirx.dynamics.ops import Shape
+from nirx.errors import InputError
+
+__all__ = ["POLARITIES", "Pixels", "pixels_for"]
+
+POLARITIES = ("channel", "ignore")
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The grid [channels, height, width] that an Input's features are.
+
+    Arguments:
+        grid: sizes in the order p, y, x.
+        merged: whether polarity is ignored.
+    """
+
+    grid: tuple[int, int, int]
+    merged: bool
+
+    def places(
+        self, where: str, x: np.ndarray, y: np.ndarray | None, p: np.ndarray | None
+    ) -> np.ndarray:
+        """Flat index of each event, int64. **Raises** `InputError` if one lies outside.
+
+        A polarity of -1 is channel 0.
+        """
+        zero = np.zeros(len(x), np.int64)
+        channel = zero if p is None or self.merged else np.maximum(_whole(where, "p", p), 0)
+        row = zero if y is None else _whole(where, "y", y)
+        parts = (channel, row, _whole(where, "x", x))
+        for name, part, size in zip("pyx", parts, self.grid, strict=True):
+            if part.size and (part.min() < 0 or part.max() >= size):
+                raise InputError(self._outside(where, name, parts))
+        return (parts[0] * self.grid[1] + parts[1]) * self.grid[2] + parts[2]
+
+    def _outside(self, where: str, name: str, parts: tuple[np.ndarray, ...]) -> str:
+        low = [int(part.min()) for part in parts]
+        high = [int(part.max()) for part in parts]
+        index = "pyx".index(name)
+        text = (
+            f"{where}: {name} goes from {low[index]} to {high[index]}, but the Input has "
+            f"{self.grid[index]} there; the events seen need a sensor of at least "
+            f"{high[0] + 1} polarities, height {high[1] + 1}, width {high[2] + 1}, and the Input "
+            f"is [p, y, x] = {list(self.grid)}"
+        )
+        return text + ("; polarity=ignore puts all into one channel" if name == "p" else "")
+
+
+def pixels_for(
+    where: str,
+    features: Shape,
+    has_y: bool,
+    polarity: str = "channel",
+    sensor: tuple[int | None, int | None] = (None, None),
+) -> Pixels:
+    """The grid of an Input.
+
+    Arguments:
+        features: [p, y, x], [y, x] (polarity ignored), or flat.
+        has_y: whether events have a row.
+        polarity: `"channel"` or `"ignore"`.
+        sensor: (height, width) where a flat Input does not say them; None is unknown.
+
+    **Raises**: `InputError` if the shape says no place for an event.
+    """
+    merged = polarity == "ignore"
+    if len(features) == 3:
+        return Pixels((features[0], features[1], features[2]), merged)
+    if len(features) == 2 and has_y:
+        return Pixels((1, features[0], features[1]), True)
+    if len(features) == 2:
+        return Pixels((features[0], 1, features[1]), merged)
+    if len(features) != 1:
+        raise InputError(
+            f"{where}: events go into an Input of shape [p, y, x], [y, x] or [neurons], but "
+            f"this one has {list(features)}"
+        )
+    (size,) = features
+    height, width = sensor
+    if not has_y and width in (None, size):
+        return Pixels((1, 1, size), True)
+    if height is None or width is None:
+        raise InputError(
+            f"{where}: the Input is flat, [{size}], and events have rows; expected the options "
+            "height= and width= of the sensor"
+        )
+    if height * width < 1 or size % (height * width):
+        raise InputError(
+            f"{where}: an Input of {size} is no whole number of frames of {height} x {width}"
+        )
+    return Pixels((size // (height * width), height, width), merged)
+
+
+def _whole(where: str, name: str, values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            odd = ~((values == np.floor(values)) & (np.abs(values) < 2**31))
+        if odd.any():
+            raise InputError(f"{where}: {name} is {values[odd][0]}; expected whole numbers")
+    elif values.dtype.kind == "u" and values.size and values.max() > 2**31:
+        raise InputError(f"{where}: {name} is {values.max()}; expected a place on a sensor")
+    return values.astype(np.int64)

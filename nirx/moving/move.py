@@ -1,0 +1,204 @@
+"""`nirx.move`: a model from one library to another, and what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.basics.type_map import ABSENT, find_handler
+from nirx.bridging.adapt import Change, adapt_graph
+from nirx.bridging.bridge import Bridge, find_bridge
+from nirx.comparison.compare import TOLERANCE as COMPARED
+from nirx.comparison.compare import BackendComparison, Comparison, Fidelity, compare
+from nirx.dynamics.discretization import Discretization
+from nirx.errors import InputError
+from nirx.execution.assemble import dtype_name
+from nirx.execution.backend import from_nir
+from nirx.execution.refusal import NotRepresentable
+from nirx.graphs.metadata import resolve_discretization
+from nirx.graphs.origin import node_at
+from nirx.graphs.schedule import Schedule, build_schedule
+from nirx.moving.inputs import accepted_input, inputs_for
+from nirx.moving.movable import Movable, is_graph, open_model
+from nirx.moving.runs import source_run, target_run
+
+__all__ = ["Move", "move"]
+
+TOLERANCE = 1e-6
+"""For values, of a node's largest: models hold their parameters in float32."""
+
+EXACT = "numpy"
+"""The executor that a library is held to."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """The result of `nirx.move`; prints as a table.
+
+    Arguments:
+        model: the network in the target library: a `torch.nn.Module` or an `equinox.Module`
+            as from `from_nir`, with the library's own neurons in it.
+        graph: what the target computes, the discretization in its metadata; write it with
+            `nirx.write`.
+        changes: what the target cannot represent and what took its place; without `adapt`
+            only what gives the same spikes.
+        source, target: names of the bridges; source is None for a graph.
+        original: the graph as it came.
+        schedule: of the original, with the discretization that the exact executor ran with.
+        inputs: what all of them ran on, [time, batch, *features] by Input.
+        comparison: against the exact executor (the reference), node by node: the source's own
+            run, if there is a source, and the target's.
+        adapted: the target against the exact executor on `graph`; None without changes.
+        silent: neurons that never spiked, so that nothing is known of their spikes.
+        by_nirx: neurons that the target has none for, so that nirx runs them in its place.
+    """
+
+    model: Any
+    graph: nir.NIRGraph
+    changes: tuple[Change, ...]
+    source: str | None
+    target: str
+    original: nir.NIRGraph
+    schedule: Schedule
+    inputs: Mapping[str, np.ndarray]
+    comparison: Comparison
+    adapted: Comparison | None
+    silent: tuple[str, ...]
+    by_nirx: tuple[str, ...]
+
+    @property
+    def discretization(self) -> Discretization:
+        """Of the original graph."""
+        return self.schedule.discretization
+
+    @property
+    def from_source(self) -> BackendComparison | None:
+        """The source's own run against the exact executor."""
+        return self.comparison.others[0] if self.source is not None else None
+
+    @property
+    def to_target(self) -> BackendComparison:
+        """The target's run against the exact executor."""
+        return self.comparison.others[-1]
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """The worst of all nodes of source and target: "exact", "rounding" or "different"."""
+        found = {n.fidelity for other in self.comparison.others for n in other.nodes}
+        if "different" in found:
+            return "different"
+        return "rounding" if "rounding" in found else "exact"
+
+    def __str__(self) -> str:
+        from nirx.moving.table import move_text
+
+        return move_text(self)
+
+
+def move(
+    model: Any,
+    to: str,
+    *,
+    source: str | None = None,
+    xs: Any = None,
+    input_shape: Any = None,
+    discretization: Discretization | None = None,
+    adapt: bool = False,
+    dtype: str = "float32",
+) -> Move:
+    """Move a model to another library, and say per layer what that changes.
+
+    The model's graph runs three times on the same input: as the source library runs it, on
+    nirx's exact executor, and as the target library runs it, in float64 where both libraries
+    have it, so that rounding and meaning do not mix.
+
+    Arguments:
+        model: of a library that nirx has a bridge for (left as it is), a `nir.NIRGraph`, the
+            path of a `.nir` file, or what `open_model` made of one of them.
+        to: name of the target: `"norse"`, `"snntorch"`, `"sinabs"`, `"spikingjelly"`,
+            `"rockpool"`, `"spyx"`, `"slax"`, `"brainpy"`, `"rockpool-jax"`, or `"torch"` and
+            `"jax"` for nirx's own neurons.
+        source: name of the model's library; None looks at what its parts are.
+        xs: [time, batch, *features] (or a dict by Input); None draws random spikes, as high
+            as it takes (1, 2, 4, ... 256) to make every layer spike.
+        input_shape: of one sample, where no layer of the model tells it; None takes that of xs.
+        discretization: None takes what the model's modules (or the graph's metadata) say.
+        adapt: take the nearest that the target can represent where it cannot do
+            what the model does, instead of refusing.
+        dtype: of the network that is given back.
+
+    Returns: a `Move`: the model, the graph, the changes and the comparison.
+
+    **Units**: dt shares its unit with the graph's time constants and delays.
+
+    **Raises**: `NotRepresentable` (an `UnsupportedError`) with node, parameter and the nearest
+    that the target can represent, `GraphError`, `InputError`, `FileError`.
+    """
+    target = find_bridge(to)
+    kind = dtype_name(dtype)
+    xs = accepted_input(xs)
+    if isinstance(model, Movable):
+        if source is not None or input_shape is not None:
+            raise InputError("source= and input_shape= are for open_model")
+        own = model
+    elif input_shape is None and getattr(xs, "ndim", 0) > 2 and not is_graph(model):
+        own = open_model(model, source, xs.shape[2:])
+    else:
+        own = open_model(model, source, input_shape)
+    original, origin = own.graph, own.bridge
+    chosen = resolve_discretization(original, discretization)
+    schedule, _ = build_schedule(original, chosen)
+    checked = "float64" if _all_have("float64", origin, target) else "float32"
+    inputs = inputs_for(original, schedule, xs, checked)
+    try:
+        fit = adapt_graph(original, schedule, target.node_map, kind, not adapt, exactly=True)
+    except NotRepresentable as refusal:
+        if not adapt and (refusal.rule or refusal.node):
+            raise refusal.with_hint("adapt=True (--adapt) takes it") from refusal
+        raise
+    runs: list[Any] = [EXACT]
+    if origin is not None:
+        runs.append(source_run(origin, own.model, schedule, checked))
+    names = [place.name for place in schedule.nodes if place.type_name != "Input"]
+    places = {name: fit.moved.get(name, name) for name in names if fit.moved.get(name, name)}
+    run = target_run(target, fit, checked, places)
+    options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
+    comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
+    adapted = None
+    if any(not change.exact for change in fit.changes):
+        run = target_run(target, fit, checked, {at: at for at in places.values()})
+        options["record"] = list(places.values())
+        adapted = compare(
+            fit.graph, inputs, [EXACT, run], discretization=fit.discretization, **options
+        )
+    spikes = comparison.recordings[EXACT]
+    return Move(
+        model=from_nir(fit.graph, target.backend, None, kind, node_map=target.node_map),
+        graph=fit.graph,
+        changes=fit.changes,
+        source=None if origin is None else origin.name,
+        target=target.name,
+        original=original,
+        schedule=schedule,
+        inputs=inputs,
+        comparison=comparison,
+        adapted=adapted,
+        silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
+        by_nirx=_left_to_nirx(original, schedule, target),
+    )
+
+
+def _left_to_nirx(graph: nir.NIRGraph, schedule: Schedule, target: Bridge) -> tuple[str, ...]:
+    if not target.node_map:
+        return ()  # the target is nirx itself
+    neurons = [place for place in schedule.nodes if place.neuron]
+    kinds = {p.name: type(node_at(graph, p.path)) for p in neurons}
+    return tuple(n for n, k in kinds.items() if find_handler(k, target.node_map) is ABSENT)
+
+
+def _all_have(dtype: str, *bridges: Bridge | None) -> bool:
+    return all(dtype in bridge.dtypes for bridge in bridges if bridge is not None)

@@ -1,0 +1,95 @@
+"""A move as a table: one row per layer, then what changed and where the libraries part first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.comparison.compare import BackendComparison
+
+if TYPE_CHECKING:
+    from nirx.moving.move import Move
+
+__all__ = ["fidelity_table", "move_text", "remarks"]
+
+WORDS = {
+    "exact": "exact: the same numbers",
+    "rounding": "rounding only: the same spikes, values within rounding",
+    "different": "different",
+}
+
+
+def fidelity_table(moved: Move) -> Table:
+    """One row per layer: what source and target make of it against the exact executor."""
+    table = Table(title=f"{_name(moved)}, against the exact executor", title_justify="left")
+    runs = moved.comparison.others
+    headings = ["layer", "type", "spikes", *(run.backend for run in runs)]
+    for heading in headings:
+        table.add_column(cell(heading))
+    types = {place.name: place.type_name for place in moved.schedule.nodes}
+    keys = list(moved.comparison.recordings[moved.comparison.reference])
+    for key in keys[:MOST_ROWS]:
+        spikes = moved.comparison.recordings[moved.comparison.reference][key]
+        count = f"{int(spikes.sum()):,}" if key in moved.comparison.spiking else ""
+        table.add_row(
+            cell(key), types[key], count, *(_verdict(run, key, key in moved.silent) for run in runs)
+        )
+    if len(keys) > MOST_ROWS:
+        table.add_row(f"... and {len(keys) - MOST_ROWS} more", "", "", *("" for _ in runs))
+    return table
+
+
+def remarks(moved: Move) -> list[str]:
+    """What changed, where the runs part first, and what the input did not show."""
+    lines = ["run on " + ", ".join(_of(name, x) for name, x in moved.inputs.items())]
+    lines += [f"changed: {cell(change)}" for change in moved.changes]
+    lines += [
+        f"{cell(run.backend)} parts first at {cell(run.first_divergence)}"
+        for run in moved.comparison.others
+        if run.first_divergence is not None
+    ]
+    if moved.adapted is not None:
+        (run,) = moved.adapted.others
+        held = run.first_divergence is None
+        lines.append(
+            f"{moved.target} against the graph it was given: "
+            + ("no spike differs" if held else f"parts first at {cell(run.first_divergence)}")
+        )
+    if moved.by_nirx:
+        names = ", ".join(str(cell(name)) for name in moved.by_nirx[:8])
+        lines.append(f"{moved.target} has no such neuron, nirx runs it in its place: {names}")
+    if moved.silent:
+        names = ", ".join(str(cell(name)) for name in moved.silent[:8])
+        lines.append(f"never spiked, so its spikes were not compared: {names}; give another input")
+    unknown = ", as far as this input shows" * bool(moved.silent)
+    lines.append(f"fidelity: {WORDS[moved.fidelity]}{unknown}")
+    return lines
+
+
+def move_text(moved: Move) -> str:
+    """The table and the remarks as plain text."""
+    return "\n".join([render(fidelity_table(moved)), *remarks(moved)])
+
+
+def _verdict(run: BackendComparison, key: str, silent: bool) -> str:
+    for node in run.nodes:
+        if node.key == key:
+            if node.first_divergence is not None:
+                return f"{node.differing:,} DIFFER, from step {node.first_divergence.step}"
+            if silent:
+                return "no spikes"
+            return "exact" if node.fidelity == "exact" else f"rounding ({node.max_error:.1g})"
+    return "-"
+
+
+def _of(name: str, x: np.ndarray) -> str:
+    """What an Input was given: `"input [100, 4, 20] from 0 to 8"`."""
+    ends = f" from {x.min():g} to {x.max():g}" if x.size else ""
+    return f"{cell(name)} {list(x.shape)}{ends}"
+
+
+def _name(moved: Move) -> str:
+    return f"{moved.source or 'graph'} -> {moved.target}"

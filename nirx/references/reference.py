@@ -1,0 +1,154 @@
+"""`nirx.reference`: a file with the right answer, step by step, that anyone can make again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nirx.dynamics.discretization import Discretization
+from nirx.errors import FileError, InputError, NirxWarning
+from nirx.execution.assemble import dtype_name, load
+from nirx.files.archive import check_target
+from nirx.files.reading import file_path
+from nirx.graphs.metadata import resolve_discretization
+from nirx.graphs.schedule import build_schedule
+from nirx.inputs.choose import file_named, source_for
+from nirx.references.generate import Plan, generate
+from nirx.references.layout import observables
+
+__all__ = ["COMPRESSIONS", "Reference", "check_reference_target", "reference"]
+
+COMPRESSIONS = ("gzip", "lzf", "none")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference that was written.
+
+    Arguments:
+        path: of the file.
+        digest: SHA-256 of all recordings, `nirx.digest({key: array})`: the same on every
+            backend and machine.
+        steps: of the run.
+        keys: of the recordings.
+        resumed: steps that an interrupted run had done already.
+        recorded_bytes: of all recordings before they are stored.
+        silent: by the key of a recording of spikes, how many neurons never spiked; keys of
+            which all spiked are absent.
+    """
+
+    path: str
+    digest: str
+    steps: int
+    keys: tuple[str, ...]
+    resumed: int
+    recorded_bytes: int
+    silent: Mapping[str, int]
+
+    def __str__(self) -> str:
+        lines = [f"reference: {self.path}", f"digest: {self.digest}", f"steps: {self.steps:,}"]
+        silent = [f"never spiked: {count} of {key}" for key, count in self.silent.items()]
+        return "\n".join([*lines, *silent])
+
+
+def reference(
+    graph: Any,
+    data: Any,
+    out: str | os.PathLike[str],
+    *,
+    discretization: Discretization | None = None,
+    record: Any = "all",
+    dtype: str = "float32",
+    backend: str = "numpy",
+    spikes: str = "dense",
+    compression: str = "gzip",
+    steps: int | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    licence: str = "",
+    notes: str = "",
+    advance: Callable[[int], object] = lambda steps: None,
+) -> Reference:
+    """Run a graph in reproducible mode and write what it does to a file that `nir.read_data` reads.
+
+    The run goes chunk by chunk through part files beside `out`: its memory does not grow with
+    the number of steps, and a killed run goes on where it stopped when it is called again.
+
+    Arguments:
+        graph: a `nir.NIRGraph`, or the path of a `.nir` file.
+        data: the input: arrays [time, *batch, *features], a path (npz, npy, csv, NIRData, HDF5
+            events), or a generator such as `"poisson:rate=0.2"`; see docs/inputs.md.
+        out: the file; it is there whole or not at all.
+        discretization: None takes the graph's own (metadata), else the default with a warning.
+        record: `"all"`, `"outputs"`, or keys as in `net.run`. Inputs are always in the file.
+        dtype: `"float32"` or `"float64"`.
+        backend: `"numpy"`, `"torch"` or `"jax"`: who computes; the numbers are the same.
+        spikes: `"dense"` (an array over time) or `"events"` (a list).
+        compression: `"gzip"`, `"lzf"` or `"none"`.
+        steps, batch, seed: for generators.
+        licence, notes: free texts for whoever gets the file.
+        advance: called with a number of steps as the run goes on.
+
+    Returns: a `Reference` with the digest.
+
+    **Units**: times in the file are steps times dt, in the unit of the graph's time constants.
+
+    **Raises**: `GraphError`, `InputError`, `FileError`, `UnsupportedError`.
+    """
+    if compression not in COMPRESSIONS:
+        expected = ", ".join(map(repr, COMPRESSIONS))
+        raise InputError(f"compression={compression!r}; expected one of {expected}")
+    target = Path(file_path(out))
+    check_reference_target(target, "out", graph, data)
+    own = load(graph)
+    kind = dtype_name(dtype)
+    chosen = resolve_discretization(own, discretization)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NirxWarning)  # load and build said them already
+        schedule, _ = build_schedule(own, chosen)
+    source = source_for(schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own)
+    if source.steps < 1:
+        raise InputError("the input has no steps; there is nothing to record")
+    extra: dict[str, Any] = {"licence": licence, "notes": notes}
+    if isinstance(graph, str | os.PathLike):
+        extra["file_sha256"] = _sha256(file_path(graph))
+    found = observables(schedule, record, spikes)
+    filter_ = None if compression == "none" else compression
+    plan = Plan(own, schedule, source, found, kind, backend, filter_, extra)
+    resumed = 0
+
+    def tell(steps: int) -> None:
+        nonlocal resumed
+        resumed = steps
+        advance(steps)
+
+    total, silent = generate(plan, target, advance, tell)
+    keys = tuple(o.key for o in found)
+    return Reference(str(target), total, source.steps, keys, resumed, plan.recorded_bytes, silent)
+
+
+def check_reference_target(path: Path, option: str, *sources: Any) -> None:
+    """Say before the work that the file cannot be written, or is not to be.
+
+    Arguments:
+        sources: graph and input; the file that an input such as `"csv:x.csv,unit=ms"` names is
+            not to be written either.
+
+    **Raises**: `FileError`.
+    """
+    if path.suffix.lower() in OTHER_FILES:
+        raise FileError(f"{option} {path}: a reference is an HDF5 file; call it {path.stem}.h5")
+    check_target(path, option, *sources, *map(file_named, sources))
+
+
+OTHER_FILES = (".npz", ".npy", ".csv", ".nir", ".png", ".json")
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,115 @@
+"""What the ends of edges name."""
+
+# nir takes arrays and None where its annotations say dicts and ints.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+
+import nirx
+from nirx.graphs.ports import BadEnd, resolve_end
+
+SHAPE = np.array([1])
+D = nirx.Discretization()
+
+
+def sub(inputs: str = "i", outputs: str = "o", gain: float = 1.0) -> nir.NIRGraph:
+    """Every Input into one Scale, and that into every Output."""
+    nodes: dict[str, Any] = {n: nir.Input(SHAPE) for n in inputs.split()}
+    nodes |= {"s": nir.Scale(np.array([gain]))} | {n: nir.Output(SHAPE) for n in outputs.split()}
+    edges = [(n, "s") for n in inputs.split()] + [("s", n) for n in outputs.split()]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+NODES: dict[str, Any] = {
+    "plain": nir.Scale(np.array([1.0])),
+    "one": sub(),
+    "two": sub("i j", "o p"),
+    "dotted.name": sub("a.b c", "o"),
+    "a": sub("b.c d"),
+    "a.b": sub("c d"),
+    "both": sub("x y"),
+    "both.x": nir.Scale(np.array([1.0])),
+    "none": nir.NIRGraph({}, [], type_check=False),
+}
+
+
+@pytest.mark.parametrize(
+    ("end", "path"),
+    [
+        ("plain", ("plain",)),
+        ("one", ("one", "i")),
+        ("one.i", ("one", "i")),
+        ("two.j", ("two", "j")),
+        ("dotted.name.c", ("dotted.name", "c")),
+        ("dotted.name.a.b", ("dotted.name", "a.b")),
+        ("a.d", ("a", "d")),
+        ("a.b.d", ("a.b", "d")),
+        ("both.x", ("both.x",)),
+        ("both.y", ("both", "y")),
+    ],
+)
+def test_ends_that_name_one_thing(end, path):
+    assert resolve_end(NODES, end, nir.Input) == path
+
+
+@pytest.mark.parametrize(
+    ("end", "found", "mend"),
+    [
+        ("two", "2 Inputs", "'two.i', 'two.j'"),
+        ("two.k", "no node 'two.k'", "did you mean 'two."),
+        ("two.o", "no node 'two.o'", "two."),
+        ("two.s", "no node", "two."),
+        ("one.s", "no node", "one.i"),
+        ("plian", "no node 'plian'", "did you mean 'plain'?"),
+        ("a.b.c", "may mean", "rename"),
+        ("none", "no Input", "add a nir.Input"),
+        ("none.i", "no node", ""),
+        ("", "no node ''", ""),
+        (".", "no node '.'", ""),
+        ("a.b", "2 Inputs", "'a.b.c', 'a.b.d'"),
+    ],
+)
+def test_ends_that_do_not(end, found, mend):
+    with pytest.raises(BadEnd) as caught:
+        resolve_end(NODES, end, nir.Input)
+    assert found in caught.value.found
+    assert mend in caught.value.mend
+
+
+def test_a_source_names_outputs():
+    assert resolve_end(NODES, "two.p", nir.Output) == ("two", "p")
+    with pytest.raises(BadEnd, match="no node"):
+        resolve_end(NODES, "two.i", nir.Output)
+
+
+def test_several_ports_carry_several_values():
+    inner = nir.NIRGraph(
+        {
+            "x": nir.Input(SHAPE),
+            "y": nir.Input(SHAPE),
+            "s": nir.Scale(np.array([10.0])),
+            "p": nir.Output(SHAPE),
+            "q": nir.Output(SHAPE),
+        },
+        [("x", "s"), ("s", "p"), ("y", "q")],
+        type_check=False,
+    )
+    nodes = {n: nir.Input(SHAPE) for n in "ab"} | {n: nir.Output(SHAPE) for n in "cd"}
+    edges = [("a", "sub.x"), ("b", "sub.y"), ("sub.q", "c"), ("sub.p", "d"), ("b", "sub.x")]
+    net = nirx.from_nir(nir.NIRGraph({**nodes, "sub": inner}, edges, type_check=False), "numpy", D)
+    one = np.ones(1, np.float32)
+    ys, _ = net({"a": one, "b": 2 * one})
+    assert {k: v.tolist() for k, v in ys.items()} == {"c": [2.0], "d": [30.0]}
+
+
+def test_fan_in_and_fan_out_at_a_subgraphs_port():
+    nodes = {"in": nir.Input(SHAPE), "sub": sub(gain=2.0), "out": nir.Output(SHAPE)}
+    edges = [("in", "sub"), ("in", "sub.i"), ("sub", "out"), ("sub.o", "out")]
+    net = nirx.from_nir(nir.NIRGraph(nodes, edges, type_check=False), "numpy", D)
+    assert net(np.ones(1, np.float32))[0].tolist() == [8.0]

@@ -1,0 +1,258 @@
+"""Generators: what they give is their documented rule, at any cut, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nirx
+from nirx.errors import InputError, NirxWarning
+from nirx.graphs.schedule import Schedule, schedule
+from nirx.inputs import source_for
+
+D = nirx.Discretization(dt=1e-3)
+
+
+def chain(shape: tuple[int, ...], threshold: float = 1.0, weight: float = 1.0) -> nir.NIRGraph:
+    size = int(np.prod(shape))
+    n = np.ones(size, np.float32)
+    nodes = {
+        "in": nir.Input({"input": np.array(shape)}),
+        "flat": nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1),
+        "w": nir.Linear(weight * np.eye(size, dtype=np.float32)),
+        "lif": nir.LIF(n * 0.01, n, n * 0, n * threshold, n * 0),
+        "out": nir.Output({"output": np.array([size])}),
+    }
+    names = list(nodes)
+    edges = list(itertools.pairwise(names))
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def two_inputs() -> Schedule:
+    n = np.ones(4, np.float32)
+    nodes = {
+        "a": nir.Input({"input": np.array([4])}),
+        "b": nir.Input({"input": np.array([4])}),
+        "li": nir.LI(n, n, n),
+        "out": nir.Output({"output": np.array([4])}),
+    }
+    edges = [("a", "li"), ("b", "li"), ("li", "out")]
+    return schedule(nir.NIRGraph(nodes, edges, type_check=False), D)
+
+
+TWO = two_inputs()
+GRAPH = chain((2, 3, 2))
+ONE = schedule(GRAPH, D)
+TEXTS = [
+    "poisson:rate=0.3,height=2.5",
+    "poisson:low=0,high=1",
+    "regular:period=7",
+    "ramp:low=-1,high=1",
+    "pulses:every=3",
+    "corners",
+]
+
+
+@pytest.fixture(scope="module", params=TEXTS)
+def made(request):
+    source = source_for(ONE, request.param, "float32", graph=GRAPH, batch=3)
+    return source, source.read(0, source.steps)["in"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_cut(made, data):
+    source, whole = made
+    a, b = sorted(data.draw(st.tuples(*[st.integers(0, source.steps)] * 2)))
+    found = source.read(a, b)["in"]
+    assert found.dtype == np.float32
+    assert np.array_equal(found, whole[a:b])
+
+
+def test_form(made):
+    source, whole = made
+    assert whole.shape == (source.steps, 3, 2, 3, 2)
+    assert whole.flags.writeable
+    assert np.isfinite(whole).all()
+    assert whole.any()
+    assert json.loads(json.dumps(source.identity)) == source.identity
+
+
+def test_poisson_is_the_documented_stream():
+    source = source_for(TWO, "poisson:low=0.2,high=0.8", "float64", steps=50, batch=(3,), seed=7)
+    found = source.read(0, 50)
+    rates = 0.2 + (0.8 - 0.2) * np.arange(4) / 3
+    for name in ("a", "b"):
+        key = hashlib.sha256(json.dumps(["poisson", 7, name]).encode()).digest()[:16]
+        bits = np.random.Philox(key=int.from_bytes(key, "little"))
+        uniform = (bits.random_raw(50 * 3 * 4) >> np.uint64(11)) * 2.0**-53
+        assert np.array_equal(found[name], uniform.reshape(50, 3, 4) < rates)
+    assert not np.array_equal(found["a"], found["b"])
+
+
+def test_poisson_is_the_same_on_every_machine():
+    source = source_for(TWO, "poisson:rate=0.25", "float32", steps=200, seed=3)
+    assert nirx.digest(source.read(0, 200)).startswith("9735c91255cef526")
+
+
+def test_seed_and_rate():
+    def spikes(rate: str, seed: int) -> np.ndarray:
+        return source_for(TWO, f"poisson:rate={rate}", "float32", seed=seed).read(0, 1000)["a"]
+
+    assert not np.array_equal(spikes("0.5", 0), spikes("0.5", 1))
+    assert abs(spikes("0.5", 0).mean() - 0.5) < 0.05
+    assert not spikes("0", 0).any()
+    assert spikes("1", 0).all()
+
+
+def test_regular():
+    found = source_for(TWO, "regular:period=5", "float32", steps=12, batch=2).read(0, 12)["b"]
+    for step, sample, neuron in np.ndindex(12, 2, 4):
+        assert found[step, sample, neuron] == ((step - sample - neuron) % 5 == 0)
+
+
+def test_ramp():
+    found = source_for(TWO, "ramp:low=-2,high=0.1", "float64", steps=11).read(0, 11)["a"]
+    assert found.shape == (11, 1, 4)
+    assert np.allclose(found, np.linspace(-2, 0.1, 11)[:, None, None])
+    assert (found[0] == -2).all()
+    assert (found[-1] == 0.1).all()
+    assert (source_for(TWO, "ramp:low=3", "float32", steps=1).read(0, 1)["a"] == 3).all()
+
+
+def test_pulses_go_through_the_neurons_of_all_inputs():
+    source = source_for(TWO, "pulses:every=3,height=4", "float32", batch=2)
+    assert source.steps == 8 * 3
+    found = source.read(0, 24)
+    both = np.concatenate([found["a"], found["b"]], axis=-1)
+    assert np.array_equal(both[:, 0], both[:, 1])
+    assert [tuple(p) for p in np.argwhere(both[:, 0])] == [(3 * k, k) for k in range(8)]
+    assert set(both[both != 0]) == {4}
+    longer = source_for(TWO, "pulses:every=3", "float32", steps=100).read(24, 100)
+    assert not any(array.any() for array in longer.values())
+    with pytest.warns(NirxWarning, match="2 of 8 input neurons; all of them take 24"):
+        source_for(TWO, "pulses:every=3", "float32", steps=5)
+
+
+def test_defaults():
+    for text in ("poisson", "regular", "ramp"):
+        source = source_for(TWO, text, "float32")
+        assert (source.steps, source.batch) == (1000, (1,))
+
+
+def test_no_steps_and_no_features():
+    assert source_for(TWO, "poisson", "float32", steps=0).read(0, 0)["a"].shape == (0, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("poison:rate=0.2", {}, "did you mean 'poisson'"),
+        ("poisson:rat=0.2", {}, "did you mean 'rate'"),
+        ("poisson:rate=2", {}, "rate='2'; expected a number between 0 and 1"),
+        ("poisson:rate=nan", {}, "expected a number"),
+        ("poisson:rate=1,low=0", {}, "rate goes without low and high"),
+        ("poisson:rate=.1,rate=.2", {}, "given twice"),
+        ("poisson:0.2", {}, "'0.2' is no option; expected option=value"),
+        ("poisson:rate=.1,7", {}, "expected option=value"),
+        ("poisson", {"seed": -1}, "seed=-1"),
+        ("poisson", {"steps": -1}, "steps=-1"),
+        ("poisson", {"steps": 1.5}, "steps=1.5"),
+        ("poisson", {"steps": True}, "steps=True"),
+        ("poisson", {"batch": 0}, "at least one sample"),
+        ("poisson", {"batch": "x"}, "batch"),
+        ("regular:period=0", {}, "expected a whole number from 1 on"),
+        ("regular:period=1.5", {}, "expected a whole number from 1 on"),
+        ("pulses:every=", {}, "expected a whole number from 1 on"),
+        ("corners", {}, "none was given"),
+        ("corners:x=1", {}, "it takes none"),
+        ("tonic", {}, "expected tonic:NAME"),
+    ],
+)
+def test_refused(text, options, message):
+    with pytest.raises(InputError, match=message):
+        source_for(TWO, text, "float32", **options)
+
+
+# -- corners ------------------------------------------------------------------------------
+
+
+def silent(graph: nir.NIRGraph, text: str = "corners", dtype: str = "float32"):
+    source = source_for(schedule(graph, D), text, dtype, graph=graph)
+    return source, source.identity["silent"]
+
+
+def test_corners_drive_every_neuron():
+    source, found = silent(GRAPH)
+    assert found == {"neurons": 12, "count": 0, "first": []}
+    net = nirx.from_nir(GRAPH, "numpy", D)
+    _, _, rec = net.run(source.read(0, source.steps), record=["lif"])
+    assert rec["lif"].any((0, 1)).all()
+    assert source.steps < 4100
+
+
+def test_corners_hold_what_they_say():
+    source, _ = silent(GRAPH)
+    xs = source.read(0, source.steps)["in"][:, 0]
+    assert (xs == 0).all((1, 2, 3)).any()
+    assert (xs == 1).all((1, 2, 3)).any()
+    assert (xs < 0).all((1, 2, 3)).any()
+    assert (xs >= 4).all((1, 2, 3)).any()
+    for channel in range(2):
+        lit = (xs[:, channel] > 0).all((1, 2)) & (xs[:, 1 - channel] == 0).all((1, 2))
+        assert lit.any()
+    board = np.indices((2, 3, 2)).sum(0) % 2
+    assert (xs == board).all((1, 2, 3)).any()
+    assert (xs == 1 - board).all((1, 2, 3)).any()
+
+
+def test_corners_grow_until_all_spike_and_say_what_never_does():
+    strong, found = silent(chain((4,), threshold=30.0))
+    assert found["count"] == 0
+    assert max(level for _, level, _ in strong.identity["segments"]) > 4
+    _, found = silent(chain((4,), weight=0.0))
+    assert found == {"neurons": 4, "count": 4, "first": [f"lif[{k}]" for k in range(4)]}
+    source, found = silent(chain((40,), weight=0.0))
+    assert (found["count"], len(found["first"])) == (40, 10)
+    assert source.steps < 4100
+
+
+def test_corners_of_many_channels_are_bounded():
+    source, found = silent(chain((100,)))
+    assert found["count"] == 0
+    assert source.steps <= 4096
+
+
+def test_corners_of_two_inputs_light_channels_of_each_alone():
+    n = np.ones(2, np.float32)
+    nodes = {
+        "a": nir.Input({"input": np.array([2])}),
+        "b": nir.Input({"input": np.array([2])}),
+        "if": nir.IF(n * 100, n * 0.1, n * 0),
+        "out": nir.Output({"output": np.array([2])}),
+    }
+    edges = [("a", "if"), ("b", "if"), ("if", "out")]
+    source, _ = silent(nir.NIRGraph(nodes, edges, type_check=False))
+    xs = source.read(0, source.steps)
+    for name, other in (("a", "b"), ("b", "a")):
+        for k in range(2):
+            alone = (xs[name][:, 0, k] > 0) & (xs[name][:, 0, 1 - k] == 0)
+            assert (alone & (xs[other] == 0).all((1, 2))).any()
+
+
+def test_corners_leave_the_graph_alone():
+    graph = chain((4,))
+    lif: Any = graph.nodes["lif"]
+    before = lif.v_threshold.copy()
+    silent(graph)
+    assert np.array_equal(lif.v_threshold, before)
+    with pytest.raises(InputError, match="its own length"):
+        source_for(schedule(graph, D), "corners", "float32", graph=graph, steps=3)

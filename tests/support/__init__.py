@@ -1,0 +1,1 @@
+"""What tests share: builders of graphs, networks on any backend, and comparisons of results."""
