@@ -2,7 +2,6 @@
 
 try:
     import equinox as _equinox
-
     import jax as _jax
 except ImportError as error:
     raise ImportError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.backend import Prepared
 from nirx.graphs.state import state_to_numpy

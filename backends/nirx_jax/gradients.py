@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
-import jax
 from nirx.dynamics.surrogate import Surrogate
 
 __all__ = ["select", "with_surrogate"]

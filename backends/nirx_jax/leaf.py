@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-import jax
 from nirx.errors import UnsupportedError
 from nirx.execution.runners import takes_state
 

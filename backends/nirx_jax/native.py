@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
-import jax
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.surrogate import SURROGATES

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
-
 import jax
+
 from nirx.basics.paths import format_path
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-
-import jax
 from jax import lax
+
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError

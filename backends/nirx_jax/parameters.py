@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jax
 from nirx.errors import InputError
 from nirx.execution.parameters import fitting, parameter_key, place_parameters
 from nirx_jax.native import NativeNode

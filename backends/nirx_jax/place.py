@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import equinox
-import jaxtyping
-
 import jax
+import jaxtyping
 
 __all__ = ["label_of", "place_of"]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-
-import jax
 from jax import lax
+
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.reproducible import SMALLEST, Reproducible

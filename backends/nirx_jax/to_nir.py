@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 import nir
 import numpy as np
 
-import jax
 from nirx.basics.type_map import Handler
 from nirx.errors import InputError
 from nirx.graphs.origin import Cast, rebuild_node

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 
-import jax
 from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.execution.runners import takes_state
 from nirx_jax.leaf import Leaf, Place, dotted, is_array

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 import torch
+
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.execution.runners import takes_state
 from nirx.tracing.draft import Draft

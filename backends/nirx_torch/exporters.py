@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+
 from nirx.basics.type_map import ABSENT, Handler, find_handler
 from nirx.errors import UnsupportedError
 from nirx.execution.runners import takes_state

@@ -8,9 +8,9 @@ from typing import Any
 
 import nir
 import numpy as np
+import torch
 from torch.nn import functional
 
-import torch
 from nirx.tracing.spike_pool import spike_pool
 from nirx.tracing.value import Value
 from nirx_torch.lowering import Call, Constant, Dimension, Shape, zero

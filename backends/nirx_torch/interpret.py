@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from torch import fx
 from torch.fx._symbolic_trace import _assert_is_none
 from torch.fx.node import map_arg
 
-import torch
 from nirx.basics.type_map import ABSENT
 from nirx.dynamics.node_types import has_neuron
 from nirx.errors import InputError, UnsupportedError
@@ -31,7 +32,6 @@ from nirx_torch.lowering import (
 from nirx_torch.mutation import place_of
 from nirx_torch.nests import flat, is_nothing, is_record, loop_name, plain, record
 from nirx_torch.trace import Trace, hidden_state
-from torch import fx
 
 __all__ = ["interpret"]
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import nir
-
 import torch
+
 from nirx.basics.type_map import ABSENT, find_handler
 from nirx.errors import InputError
 from nirx.files.reading import read

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
 from nirx.errors import UnsupportedError
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value

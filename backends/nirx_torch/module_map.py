@@ -6,8 +6,8 @@ from typing import Any
 
 import nir
 import numpy as np
-
 import torch
+
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError, UnsupportedError

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+from torch import fx
 from torch.fx.node import map_arg
 from torch.fx.proxy import TraceError
 
-import torch
 from nirx.errors import UnsupportedError
-from torch import fx
 
 __all__ = ["StepProxy", "kept_as_it_is", "place_of", "require_no_lost_writes"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 import torch
+
 from nirx.dynamics.base import Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer

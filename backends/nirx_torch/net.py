@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
 from nirx.execution.execute import Executor

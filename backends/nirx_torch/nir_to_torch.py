@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import nir
-
 import torch
+
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.surrogate import resolve_surrogate

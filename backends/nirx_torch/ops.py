@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch.nn import functional
 
-import torch
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
 import torch
+
 from nirx.errors import InputError
 from nirx.execution.parameters import fitting, parameter_key, place_parameters
 from nirx_torch.module_map import array

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
-import torch
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+
 from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["state_from_numpy"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+
 from nirx.basics.type_map import ABSENT, Handler, find_handler, require_type_map
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError

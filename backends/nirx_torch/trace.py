@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+from torch import fx
 from torch.fx.node import map_aggregate
 from torch.fx.proxy import TraceError
 
-import torch
 from nirx.errors import InputError, UnsupportedError
 from nirx_torch.mutation import StepProxy, kept_as_it_is, require_no_lost_writes
-from torch import fx
 
 __all__ = ["Trace", "hidden_state", "trace"]
 

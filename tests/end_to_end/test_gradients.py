@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
+import torch
 
-import jax
 import nirx
 import nirx_jax
 import nirx_torch
-import torch
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from itertools import pairwise
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
-import torch
 from nirx.basics.type_map import TypeMap
 from nirx.bridging import bridge as bridges
 from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
@@ -429,8 +429,8 @@ def test_a_network_of_jax_moves_to_torch_and_back():
 
 def test_an_equinox_model_of_ones_own_moves():
     import equinox as eqx
-
     import jax
+
     import nirx_jax
 
     class Own(eqx.Module):

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
+import torch
 
-import jax
 import nirx
 import nirx_jax
 import nirx_torch
-import torch
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.metadata import DISCRETIZATION_KEY
 from nirx_conformance.cases import ALL_CASES

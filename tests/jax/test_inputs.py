@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
+import torch
 
-import jax
 import nirx
 import nirx_jax
-import torch
 
 
 @pytest.fixture

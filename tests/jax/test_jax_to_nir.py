@@ -9,12 +9,12 @@ import inspect
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
-import jax
 import nirx
 import nirx_jax
 from nirx_jax import jax_to_nir

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
-import jax
 import nirx
 import nirx_jax
 from nirx_jax import MODULE_MAP, jax_to_nir

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
-import jax
 import nirx
 import nirx_jax
 from support.graphs import chain

@@ -7,12 +7,12 @@ import io
 import pickle
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
-import jax
 import nirx_jax
 from support.graphs import chain
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
 
-import jax
 import nirx
 import nirx_jax
 from support.graphs import chain

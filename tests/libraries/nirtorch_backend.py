@@ -16,9 +16,9 @@ from functools import partial
 import nir
 import nirtorch
 import numpy as np
+import torch
 
 import nirx
-import torch
 
 
 class Neuron(torch.nn.Module):

@@ -19,9 +19,9 @@ import brainpy.state as bp
 import brainstate
 import braintools
 import brainunit as u
+import jax
 import jax.numpy as jnp
 
-import jax
 import nirx_jax
 from nirx_jax.bridges.brainpy import BRIDGE
 

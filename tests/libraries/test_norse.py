@@ -5,9 +5,9 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
-import torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
 

@@ -14,11 +14,11 @@ from nirx_conformance.libraries.neurons import NEURONS, alone, around, drive, ne
 
 pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries` only")
 
+import jax
 import jax.numpy as jnp
 from rockpool.nn.combinators import Sequential
 from rockpool.nn.modules import ExpSynJax, LIFJax, LinearJax, RateJax
 
-import jax
 import nirx_jax
 from nirx_jax.bridges.rockpool import BRIDGE
 

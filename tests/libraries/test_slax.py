@@ -15,9 +15,9 @@ from nirx_conformance.libraries.neurons import around, drive, neuron
 slax = pytest.importorskip("slax", reason="slax is installed by `make libraries` only")
 
 import flax.linen as nn  # noqa: E402
+import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
-import jax  # noqa: E402
 import nirx_jax  # noqa: E402
 from nirx.bridging.bridge import guess_bridge  # noqa: E402
 from nirx_jax.bridges.slax import BRIDGE  # noqa: E402

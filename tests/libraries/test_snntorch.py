@@ -7,10 +7,10 @@ from dataclasses import replace
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
 import nirx_torch
-import torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
 

@@ -15,12 +15,12 @@ from nirx_conformance.libraries.neurons import around, drive, neuron
 
 pytest.importorskip("spyx", reason="spyx is installed by `make libraries` only")
 
+import jax
 import jax.numpy as jnp
 import spyx.nir
 import spyx.nn as sn
 from flax import nnx
 
-import jax
 import nirx_jax
 from nirx_jax.bridges.spyx import BRIDGE
 

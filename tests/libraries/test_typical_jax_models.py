@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jax
 import nirx
 
 XS = (np.random.default_rng(0).random((40, 3, 8)) < 0.6).astype("float32")

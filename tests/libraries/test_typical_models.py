@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-import nirx
 import torch
 from torch import nn
+
+import nirx
 
 
 def spikingjelly_csnn(mode):

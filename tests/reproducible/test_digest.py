@@ -8,9 +8,9 @@ import struct
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 import nirx
-import torch
 
 FROZEN = "f99031396b4a762e78870fbdf473faedc371ea11ae7b942a16f918559069d8fc"
 

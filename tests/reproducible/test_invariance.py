@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
-
-import jax
-import nirx
 import torch
+
+import nirx
 from support.agreement import assert_bits
 from support.graphs import chain
 from support.running import Reproducible

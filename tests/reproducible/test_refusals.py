@@ -5,11 +5,11 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
 import nirx_jax
 import nirx_torch
-import torch
 from support.agreement import assert_bits
 from support.graphs import chain
 from support.running import precision
@@ -95,9 +95,8 @@ def test_float64_on_jax_needs_x64(graph):
 
 def test_a_narrow_jax_network_is_refused(graph):
     """There is no .bfloat16() here; leaves of another dtype come from jax.tree.map."""
-    import jax.numpy as jnp
-
     import jax
+    import jax.numpy as jnp
 
     net = nirx_jax.from_nir(graph, RULE, reproducible=True)
     narrow = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), net)

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
+import torch
 
-import jax
 import nirx
 import nirx_jax
 import nirx_torch
-import torch
 from support.agreement import assert_bits
 from support.graphs import chain
 from support.running import Reproducible

@@ -14,10 +14,10 @@ import shutil
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
 import nirx_torch
-import torch
 from support.agreement import assert_bits
 from support.graphs import chain
 from support.running import Reproducible

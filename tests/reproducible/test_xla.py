@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-import jax
 import torch
+
 from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps

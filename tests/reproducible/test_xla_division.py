@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
-
-import jax
-import nirx
 import torch
+
+import nirx
 from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jax
 from support.agreement import differing
 
 N = 4096

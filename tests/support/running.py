@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import jax
 import numpy as np
 
-import jax
 import nirx
 import nirx_jax
 import nirx_torch

@@ -9,10 +9,10 @@ import copy
 
 import nir
 import numpy as np
+import torch
 
 import nirx
 import nirx_torch
-import torch
 from support.graphs import chain
 
 

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 import nirx_torch
-import torch
 
 
 @pytest.fixture

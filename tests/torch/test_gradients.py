@@ -10,10 +10,10 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
 import nirx_torch
-import torch
 from support.graphs import chain, numbers
 
 

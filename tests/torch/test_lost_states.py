@@ -5,9 +5,9 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
-import torch
 from nirx_torch import torch_to_nir
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx_torch
-import torch
 from support.graphs import chain, varied_lif
 
 ODD = [

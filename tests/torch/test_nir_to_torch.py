@@ -14,12 +14,12 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import nirx
-import torch
 from nirx.graphs.metadata import DISCRETIZATION_KEY, MODULE_KEY
 from nirx_torch import NODE_MAP, NativeNode, nir_to_torch
-from torch import nn
 
 RULE = nirx.Discretization(dt=1e-3)
 

@@ -22,12 +22,12 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import nirx
-import torch
 from nirx_conformance import oracle
 from nirx_torch import NODE_MAP, from_nir, nir_to_torch, torch_to_nir
-from torch import nn
 
 RULE = nirx.Discretization(dt=1e-3)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
 import nirx_torch
-import torch
 
 
 class Block(torch.nn.Module):

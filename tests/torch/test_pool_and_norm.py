@@ -8,12 +8,12 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+import torch
+from torch import nn
 from torch.nn import functional
 
 import nirx
-import torch
 from nirx_torch import torch_to_nir
-from torch import nn
 
 D = nirx.Discretization(dt=1e-3)
 

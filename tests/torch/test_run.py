@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import nirx
 import nirx_torch
-import torch
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import nirx
-import torch
 from nirx_torch.bridges.running import run_steps, run_whole
-from torch import nn
 
 XS = np.random.default_rng(0).random((6, 2, 3)).astype(np.float32)
 WANTED = np.cumsum(XS, axis=0)

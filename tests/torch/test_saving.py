@@ -7,9 +7,9 @@ import io
 import pickle
 
 import pytest
+import torch
 
 import nirx_torch
-import torch
 
 
 @pytest.fixture

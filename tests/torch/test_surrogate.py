@@ -10,10 +10,10 @@ import math
 import nir
 import numpy as np
 import pytest
+import torch
 
 import nirx
 import nirx_torch
-import torch
 from support.graphs import chain
 
 A, R, LEAK, THETA, RESET, V0 = 0.5, 1.5, 0.25, 0.4, -0.2, 0.1

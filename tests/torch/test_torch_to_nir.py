@@ -13,13 +13,13 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+import torch
+from torch import nn
 from torch.nn import functional
 
 import nirx
-import torch
 from nirx.graphs.metadata import DISCRETIZATION_KEY, MODULE_KEY
 from nirx_torch import MODULE_MAP, torch_to_nir
-from torch import nn
 
 Forward = Callable[..., Any]
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import nir
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import nirx
-import torch
 from nirx_torch import nir_to_torch, torch_to_nir
-from torch import nn
 
 RULE = nirx.Discretization(dt=1e-3)
 Z = torch.zeros(4, 3, dtype=torch.float64)

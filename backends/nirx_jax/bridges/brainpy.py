@@ -20,11 +20,11 @@ from typing import Any
 import brainpy
 import brainstate
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
-import jax
 from nirx.bridging.bridge import Bridge
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.presets import PRESETS

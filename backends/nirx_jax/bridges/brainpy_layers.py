@@ -15,11 +15,11 @@ from typing import Any
 import brainpy
 import brainstate
 import braintools
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization

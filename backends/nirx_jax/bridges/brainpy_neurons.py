@@ -18,11 +18,11 @@ from typing import Any
 import brainpy
 import brainstate
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of

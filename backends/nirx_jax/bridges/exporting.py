@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
+import jax
 import nir
 import numpy as np
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError
 from nirx.tracing.draft import Draft

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
-import jax
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx_jax.bridges.calling import calling

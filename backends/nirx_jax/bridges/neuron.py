@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 
-import jax
 from nirx.bridging.limits import require_values
 from nirx.bridging.membrane import Membrane, Synapse, fed, membrane_of, neuron_node, numbers
 from nirx.dynamics.discretization import Discretization

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import jax
 import jax.numpy as jnp
 
-import jax
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 

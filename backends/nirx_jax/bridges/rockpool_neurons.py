@@ -18,12 +18,12 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from rockpool.nn.modules import LIFJax
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of

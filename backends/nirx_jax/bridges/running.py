@@ -7,10 +7,10 @@ from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jax
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.execution.runners import takes_state
 from nirx_jax.bridges.calling import calling

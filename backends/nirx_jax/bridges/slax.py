@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 import slax
 
-import jax
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge

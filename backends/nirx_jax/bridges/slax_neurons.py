@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import nir
 import numpy as np
 import slax
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, membrane_of

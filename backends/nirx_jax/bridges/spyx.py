@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of

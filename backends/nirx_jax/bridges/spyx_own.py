@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
-import jax
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import nir
 
-import jax
 from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
 from nirx_jax.bridges.calling import calling

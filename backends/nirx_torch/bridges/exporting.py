@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import nir
-
 import torch
+
 from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError
 from nirx_torch.exporters import Stateful

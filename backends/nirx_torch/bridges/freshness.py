@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.utils._pytree import tree_leaves
 
-import torch
 from nirx.errors import InputError, NirxError
 
 __all__ = ["kept", "own_errors", "require_fresh", "tensors_in"]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-
 import torch
+
 from nirx.bridging.membrane import Membrane, Synapse, fed, neuron_node, numbers
 from nirx.bridging.threshold import threshold_from
 from nirx.dynamics.discretization import Discretization

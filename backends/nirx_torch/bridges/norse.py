@@ -19,9 +19,9 @@ from typing import Any
 import nir
 import norse.torch as norse
 import numpy as np
+import torch
 from norse.torch.functional.reset import reset_subtract, reset_value
 
-import torch
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits

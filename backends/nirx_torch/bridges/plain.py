@@ -6,8 +6,8 @@ import copy
 from functools import partial
 
 import numpy as np
-
 import torch
+
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge

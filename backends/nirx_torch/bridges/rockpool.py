@@ -17,10 +17,10 @@ from typing import Any
 
 import nir
 import numpy as np
+import torch
 from rockpool.nn.modules.torch import LIFNeuronTorch, LIFTorch, TorchModule
 from rockpool.nn.networks.synnet import SynNet
 
-import torch
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values

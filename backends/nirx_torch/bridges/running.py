@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 import torch
+
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import InputError
 from nirx_torch.bridges.freshness import (

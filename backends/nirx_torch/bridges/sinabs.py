@@ -19,9 +19,9 @@ from typing import Any
 import nir
 import numpy as np
 import sinabs.layers as sl
+import torch
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 
-import torch
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values

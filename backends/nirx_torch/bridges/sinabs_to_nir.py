@@ -17,9 +17,9 @@ from typing import Any
 import nir
 import numpy as np
 import sinabs.layers as sl
+import torch
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 
-import torch
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization

@@ -20,8 +20,8 @@ from typing import Any
 import nir
 import numpy as np
 import snntorch
-
 import torch
+
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_values

@@ -20,6 +20,7 @@ from typing import Any
 
 import nir
 import numpy as np
+import torch
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based.base import MemoryModule
 from spikingjelly.activation_based.layer import (
@@ -30,7 +31,6 @@ from spikingjelly.activation_based.layer import (
 from spikingjelly.activation_based.neuron import CUBALIFNode, IFNode, LIFNode
 from spikingjelly.activation_based.neuron.base_node import NonSpikingBaseNode
 
-import torch
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_uniform, require_values

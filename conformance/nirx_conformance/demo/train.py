@@ -73,8 +73,9 @@ def train(digits: Digits, epochs: int = EPOCHS, seed: int = 0) -> nir.NIRGraph:
         digits: spikes [time, digit, 64] and labels.
         seed: of the initial weights and of the order of the digits.
     """
-    import nirx_torch
     import torch
+
+    import nirx_torch
 
     graph = initial_graph(seed)
     net = nirx_torch.from_nir(graph, DISCRETIZATION, surrogate="superspike")
