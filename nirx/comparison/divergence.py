@@ -35,6 +35,15 @@ class Divergence:
         place = ", ".join(map(str, self.index))
         return f"step {self.step}, {self.node}[{place}]: {self.reference!r} against {self.other!r}"
 
+    def to_dict(self, reference: str = "reference", other: str = "other") -> dict[str, Any]:
+        """The divergence as plain data, for JSON.
+
+        Arguments:
+            reference, other: what the result calls the two values (`"recorded"`, `"simulated"`).
+        """
+        values = {reference: self.reference, other: self.other}
+        return {"step": self.step, "node": self.node, "index": list(self.index), **values}
+
 
 def differing(
     a: Float[np.ndarray, "time ..."], b: Float[np.ndarray, "time ..."], tolerance: float
