@@ -13,10 +13,6 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
 from nirx.tracing.spike_pool import spike_pool
-from nirx_jax.bridges.neuron import LibraryNeuron
-from nirx_jax.native import NativeNode
-from nirx_jax.net import Net
-from nirx_jax.to_nir import export_native, export_net
 
 __all__ = ["MODULE_MAP", "conv_node", "linear_node", "node_padding"]
 
@@ -137,9 +133,6 @@ def _dropout(module: eqx.nn.Dropout) -> None:
 
 
 MODULE_MAP.register(eqx.nn.Identity, None)
-MODULE_MAP.register(NativeNode, export_native)
-MODULE_MAP.register(Net, export_net)
-MODULE_MAP.register(LibraryNeuron, LibraryNeuron.to_node)
 
 
 def _pair(value: Any) -> tuple[int, int]:

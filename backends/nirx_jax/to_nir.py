@@ -14,6 +14,7 @@ from nirx.basics.type_map import Handler
 from nirx.errors import InputError
 from nirx.graphs.origin import Cast, rebuild_node
 from nirx.tracing.exporting import export
+from nirx_jax.module_map import MODULE_MAP
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
 
@@ -42,10 +43,9 @@ def to_nir(net: Any, module_map: Mapping[type, Handler | None] | None = None) ->
     raise InputError(f"to_nir: a {type(net).__name__} did not come from NIR; use jax_to_nir for it")
 
 
+@MODULE_MAP.register(Net)
 def export_net(net: Net, module_map: Mapping[type, Handler | None] | None = None) -> nir.NIRGraph:
     """The graph of a `Net`."""
-    from nirx_jax.module_map import MODULE_MAP  # which names this function
-
     by_path = net.modules_by_path
     modules = {p: by_path[node.name] for p, node in enumerate(net.schedule.nodes)}
     native = {p: m for p, m in modules.items() if isinstance(m, NativeNode)}
@@ -61,6 +61,7 @@ def export_net(net: Net, module_map: Mapping[type, Handler | None] | None = None
     )
 
 
+@MODULE_MAP.register(NativeNode)
 def export_native(module: NativeNode) -> Any:
     """The node of a `NativeNode`."""
     kind = next((str(a.dtype) for a in module.arrays.values()), "float32")

@@ -12,10 +12,6 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError, UnsupportedError
 from nirx.tracing.spike_pool import spike_pool
-from nirx_torch.bridges.neuron import LibraryNeuron
-from nirx_torch.native import NativeNode
-from nirx_torch.net import Net
-from nirx_torch.to_nir import export_native, export_net
 
 __all__ = [
     "MODULE_MAP",
@@ -170,9 +166,6 @@ def _dropout(module: Any) -> None:
 for _type in (torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d):
     MODULE_MAP.register(_type, _dropout)
 MODULE_MAP.register(torch.nn.Identity, None)
-MODULE_MAP.register(NativeNode, export_native)
-MODULE_MAP.register(Net, export_net)
-MODULE_MAP.register(LibraryNeuron, LibraryNeuron.to_node)
 
 
 def _pair(value: Any) -> tuple[int, int]:

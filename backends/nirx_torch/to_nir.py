@@ -15,6 +15,7 @@ from nirx.errors import InputError
 from nirx.execution.assemble import floating
 from nirx.graphs.origin import Cast, rebuild_node
 from nirx.tracing.exporting import export
+from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 
@@ -45,10 +46,9 @@ def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | Non
     )
 
 
+@MODULE_MAP.register(Net)
 def export_net(net: Net, module_map: Mapping[type, Handler | None] | None = None) -> nir.NIRGraph:
     """The graph of a `Net`."""
-    from nirx_torch.module_map import MODULE_MAP  # which names this function
-
     modules = dict(enumerate(net.modules_in_order))
     native = {p: m for p, m in modules.items() if isinstance(m, NativeNode)}
     return export(
@@ -63,6 +63,7 @@ def export_net(net: Net, module_map: Mapping[type, Handler | None] | None = None
     )
 
 
+@MODULE_MAP.register(NativeNode)
 def export_native(module: NativeNode) -> Any:
     """The node of a `NativeNode`."""
     kind = next((p.dtype for p in module.parameters()), torch.float32)
