@@ -1,6 +1,6 @@
 """The equations of every NIR node type, one small file per family."""
 
 from nirx.dynamics.base import Dynamics as Dynamics
-from nirx.dynamics.base import Misfit as Misfit
+from nirx.dynamics.base import NodeMismatch as NodeMismatch
 from nirx.dynamics.base import Stateless as Stateless
 from nirx.dynamics.neuron import Neuron as Neuron

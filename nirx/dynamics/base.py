@@ -14,7 +14,7 @@ from nirx.dynamics.ops import Array, Ops, Shape
 __all__ = [
     "Arrays",
     "Dynamics",
-    "Misfit",
+    "NodeMismatch",
     "Stateless",
     "broadcasts_to",
     "check_finite",
@@ -27,7 +27,7 @@ __all__ = [
 Arrays = Mapping[str, Array]
 
 
-class Misfit(Exception):
+class NodeMismatch(Exception):
     """A node cannot take what it is given; `nirx.check` turns it into a `Fault` with the path."""
 
     def __init__(self, found: str, expected: str = "", mend: str = ""):
@@ -69,7 +69,7 @@ class Dynamics:
 
     @classmethod
     def check(cls, node: Any) -> None:
-        """Raise `Misfit` for parameters that are wrong whatever the input is."""
+        """Raise `NodeMismatch` for parameters that are wrong whatever the input is."""
 
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
@@ -84,7 +84,7 @@ class Dynamics:
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        """Output shape for an input shape. **Raises** `Misfit`."""
+        """Output shape for an input shape. **Raises** `NodeMismatch`."""
         raise NotImplementedError
 
     @classmethod
@@ -152,25 +152,25 @@ class Stateless(Dynamics):
 
 
 def parameter(node: Any, name: str) -> np.ndarray:
-    """A node's parameter as a NumPy array. **Raises** `Misfit` if it is not numeric."""
+    """A node's parameter as a NumPy array. **Raises** `NodeMismatch` if it is not numeric."""
     value = getattr(node, name, None)
     if value is None:
-        raise Misfit(f"parameter {name} is missing", "an array of numbers")
+        raise NodeMismatch(f"parameter {name} is missing", "an array of numbers")
     try:
         array = np.asarray(value)
     except Exception as error:  # whatever a foreign array type raises, the node is at fault
-        raise Misfit(f"parameter {name} is a {type(value).__name__}", "an array") from error
+        raise NodeMismatch(f"parameter {name} is a {type(value).__name__}", "an array") from error
     if array.dtype.kind not in "fiub":
-        raise Misfit(f"parameter {name} has dtype {array.dtype}", "real numbers")
+        raise NodeMismatch(f"parameter {name} has dtype {array.dtype}", "real numbers")
     return array
 
 
 def require_broadcast(node: Any, names: tuple[str, ...], shape: Shape) -> None:
-    """Raise `Misfit` unless every named parameter broadcasts to exactly `shape`."""
+    """Raise `NodeMismatch` unless every named parameter broadcasts to exactly `shape`."""
     for name in names:
         own = parameter(node, name).shape
         if not broadcasts_to(own, shape):
-            raise Misfit(
+            raise NodeMismatch(
                 f"the input has shape {shape}, but {name} has shape {own}",
                 f"{name} of shape {shape}, or one that broadcasts to it",
             )
@@ -188,25 +188,25 @@ def common_shape(node: Any, names: tuple[str, ...]) -> Shape | None:
         shape = np.broadcast_shapes(*(parameter(node, name).shape for name in names))
     except ValueError as error:
         shapes = ", ".join(f"{name} {parameter(node, name).shape}" for name in names)
-        raise Misfit(f"the parameters' shapes do not fit together: {shapes}") from error
+        raise NodeMismatch(f"the parameters' shapes do not fit together: {shapes}") from error
     return shape or None
 
 
 def check_finite(node: Any, names: tuple[str, ...]) -> None:
-    """Raise `Misfit` for NaN or infinity in a parameter."""
+    """Raise `NodeMismatch` for NaN or infinity in a parameter."""
     for name in names:
         array = parameter(node, name)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             bad = np.argwhere(~np.isfinite(array))[0]
             index = tuple(int(i) for i in bad)
-            raise Misfit(
+            raise NodeMismatch(
                 f"{name}{list(index) if index else ''} is {float(array[index])}", "finite numbers"
             )
 
 
 def check_positive(node: Any, names: tuple[str, ...]) -> None:
-    """Raise `Misfit` for a parameter that is zero or below."""
+    """Raise `NodeMismatch` for a parameter that is zero or below."""
     for name in names:
         array = parameter(node, name)
         if array.size and not (array > 0).all():
-            raise Misfit(f"{name} is {float(array.min())!r}", f"{name} > 0")
+            raise NodeMismatch(f"{name} is {float(array.min())!r}", f"{name} > 0")

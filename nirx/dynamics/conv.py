@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nirx.dynamics.base import Arrays, Dynamics, Misfit, Stateless, parameter
+from nirx.dynamics.base import Arrays, Dynamics, NodeMismatch, Stateless, parameter
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer, integers, windows
 from nirx.dynamics.ops import Array, ConvGeometry, Ops, Shape
@@ -14,7 +14,7 @@ __all__ = ["Conv1d", "Conv2d", "conv_geometry"]
 
 
 def conv_geometry(node: Any, axes: int) -> ConvGeometry:
-    """The geometry of a Conv node. **Raises** `Misfit` for values that have no meaning."""
+    """The geometry of a Conv node. **Raises** `NodeMismatch` for values that have no meaning."""
     kernel = parameter(node, "weight").shape[2:]
     stride = integers(node, "stride", axes, 1)
     dilation = integers(node, "dilation", axes, 1)
@@ -26,7 +26,7 @@ def conv_geometry(node: Any, axes: int) -> ConvGeometry:
         padding = ((0, 0),) * axes
     elif word == "same":
         if any(s > 1 for s in stride):
-            raise Misfit(
+            raise NodeMismatch(
                 f"padding is 'same' with stride {stride}",
                 "stride 1 with 'same'",
                 "give the padding as numbers",
@@ -34,7 +34,7 @@ def conv_geometry(node: Any, axes: int) -> ConvGeometry:
         spans = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         padding = tuple((span // 2, span - span // 2) for span in spans)
     else:
-        raise Misfit(f"padding is {word!r}", "'same', 'valid' or integers")
+        raise NodeMismatch(f"padding is {word!r}", "'same', 'valid' or integers")
     return ConvGeometry(stride, padding, dilation, integer(node, "groups", 1))
 
 
@@ -55,14 +55,16 @@ class Convolution(Stateless):
         weight = parameter(node, "weight").shape
         if len(weight) != cls.axes + 2 or 0 in weight:
             axes = "kernel" if cls.axes == 1 else "kernel_height, kernel_width"
-            raise Misfit(f"weight has shape {weight}", f"[C_out, C_in/groups, {axes}]")
+            raise NodeMismatch(f"weight has shape {weight}", f"[C_out, C_in/groups, {axes}]")
         groups = conv_geometry(node, cls.axes).groups
         if weight[0] % groups:
-            raise Misfit(f"{weight[0]} output channels in {groups} groups", "a multiple of groups")
+            raise NodeMismatch(
+                f"{weight[0]} output channels in {groups} groups", "a multiple of groups"
+            )
         if getattr(node, "bias", None) is not None:
             bias = parameter(node, "bias").shape
             if bias not in ((), (1,), weight[:1]):
-                raise Misfit(f"bias has shape {bias}", f"bias of shape {weight[:1]}")
+                raise NodeMismatch(f"bias has shape {bias}", f"bias of shape {weight[:1]}")
 
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
@@ -89,14 +91,14 @@ class Convolution(Stateless):
         groups = conv_geometry(node, cls.axes).groups
         if len(input_shape) != cls.axes + 1 or input_shape[0] != weight[1] * groups:
             space = "length" if cls.axes == 1 else "height, width"
-            raise Misfit(
+            raise NodeMismatch(
                 f"the input has shape {input_shape}, but weight has shape {weight} "
                 f"and groups is {groups}",
                 f"an input of shape ({weight[1] * groups}, {space})",
             )
         takes, _ = cls.declared_shapes(node)
         if takes not in (None, input_shape):
-            raise Misfit(
+            raise NodeMismatch(
                 f"the input has shape {input_shape}, but input_shape is {takes[1:]}",
                 f"an input of shape {takes}",
                 "set input_shape to None to let nirx infer it",

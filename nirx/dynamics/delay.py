@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import Arrays, Dynamics, Misfit, common_shape, parameter, require_broadcast
+from nirx.dynamics.base import (
+    Arrays,
+    Dynamics,
+    NodeMismatch,
+    common_shape,
+    parameter,
+    require_broadcast,
+)
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
 
@@ -31,9 +38,9 @@ class Delay(Dynamics):
     def check(cls, node: Any) -> None:
         delay = parameter(node, "delay")
         if not np.isfinite(delay.astype(np.float64)).all():
-            raise Misfit("delay is not finite", "finite numbers >= 0")
+            raise NodeMismatch("delay is not finite", "finite numbers >= 0")
         if delay.size and delay.min() < 0:
-            raise Misfit(f"delay is {float(delay.min())!r}", "delay >= 0")
+            raise NodeMismatch(f"delay is {float(delay.min())!r}", "delay >= 0")
 
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
@@ -51,7 +58,7 @@ class Delay(Dynamics):
     ) -> Dynamics:
         exact = _exact_steps(node, rule)
         if exact.size and exact.max() > MOST_STEPS:
-            raise Misfit(
+            raise NodeMismatch(
                 f"delay {float(parameter(node, 'delay').max()):g} is {exact.max():g} steps of "
                 f"dt={rule.dt:g}",
                 f"at most {MOST_STEPS} steps",

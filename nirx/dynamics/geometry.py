@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import Misfit
+from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.ops import Shape
 
 __all__ = ["integer", "integers", "windows"]
@@ -24,7 +24,7 @@ def integers(node: Any, name: str, count: int, least: int) -> tuple[int, ...]:
         numbers, good = [], False
     if not good or min(numbers) < least:
         each = f"an integer >= {least}" + (f", or {count} of them" if count > 1 else "")
-        raise Misfit(f"{name} is {value!r}", each)
+        raise NodeMismatch(f"{name} is {value!r}", each)
     return tuple(numbers * count if len(numbers) == 1 else numbers)
 
 
@@ -40,14 +40,14 @@ def windows(
     padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...],
 ) -> Shape:
-    """How many places a kernel takes along each axis (floor mode). **Raises** `Misfit`."""
+    """How many places a kernel takes along each axis (floor mode). **Raises** `NodeMismatch`."""
     counts = []
     for size, k, s, (before, after), d in zip(
         space, kernel, stride, padding, dilation, strict=True
     ):
         room = size + before + after - d * (k - 1) - 1
         if room < 0:
-            raise Misfit(
+            raise NodeMismatch(
                 f"the kernel spans {d * (k - 1) + 1}, but the input with its padding only "
                 f"{size + before + after}",
                 "a kernel that fits into the input",

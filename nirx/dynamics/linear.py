@@ -7,7 +7,7 @@ from typing import Any
 
 from nirx.dynamics.base import (
     Arrays,
-    Misfit,
+    NodeMismatch,
     Stateless,
     broadcasts_to,
     parameter,
@@ -31,7 +31,7 @@ class Linear(Stateless):
     def check(cls, node: Any) -> None:
         shape = parameter(node, "weight").shape
         if len(shape) < 2:
-            raise Misfit(f"weight has shape {shape}", "[..., out, in]")
+            raise NodeMismatch(f"weight has shape {shape}", "[..., out, in]")
 
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
@@ -47,7 +47,7 @@ class Linear(Stateless):
             for n in input_shape:
                 size *= n
             flat = len(input_shape) > 1 and (size,) == takes
-            raise Misfit(
+            raise NodeMismatch(
                 f"the input has shape {input_shape}, but weight has shape {weight}",
                 f"an input of shape {takes}",
                 "put a Flatten with start_dim=0 before it" if flat else "",
@@ -74,7 +74,7 @@ class Affine(Linear):
         gives = cls.declared_shapes(node)[1]
         bias = parameter(node, "bias").shape
         if gives is None or not broadcasts_to(bias, gives):
-            raise Misfit(f"bias has shape {bias}", f"bias of shape {gives}")
+            raise NodeMismatch(f"bias has shape {bias}", f"bias of shape {gives}")
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         y = ops.linear(x, c["weight"], self.binary)

@@ -9,7 +9,7 @@ import numpy as np
 from nirx.dynamics.base import (
     Arrays,
     Dynamics,
-    Misfit,
+    NodeMismatch,
     common_shape,
     parameter,
     require_broadcast,
@@ -53,7 +53,7 @@ class Neuron(Dynamics):
         if cls.spiking and rule.spikes == "multi":
             theta = parameter(node, "v_threshold")
             if theta.size and not (theta > 0).all():
-                raise Misfit(
+                raise NodeMismatch(
                     f'v_threshold is {float(theta.min())!r} and spikes="multi" divides by it',
                     "v_threshold > 0",
                 )

@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.base import Dynamics, Misfit
+from nirx.dynamics.base import Dynamics, NodeMismatch
 from nirx.dynamics.conv import Conv1d, Conv2d
 from nirx.dynamics.cuba import CurrentBasedIntegrateAndFire, CurrentBasedIntegrator
 from nirx.dynamics.delay import Delay
@@ -45,7 +45,7 @@ class NodeType:
     Arguments:
         nir_type: the class of the nodes.
         dynamics: its equations; None where only a `node_map` can run it.
-        infer_shape: (node, input shape) -> output shape; may raise `Misfit`.
+        infer_shape: (node, input shape) -> output shape; may raise `NodeMismatch`.
         stored: names of the attributes that a `.nir` file holds.
         neuron: whether the feedback rule counts it as a neuron.
     """
@@ -185,13 +185,13 @@ def _claimed_output(graph: nir.NIRGraph, input_shape: Shape) -> Shape:
         ports = [node for node in graph.nodes.values() if isinstance(node, port)]
         shape = Port.declared_shapes(ports[0])[0] if len(ports) == 1 else None
         if shape is None:
-            raise Misfit(
+            raise NodeMismatch(
                 f"node_map claims a subgraph with {len(ports)} {port.__name__}s",
                 f"one {port.__name__} that declares its shape",
             )
         shapes.append(shape)
     if shapes[0] != input_shape:
-        raise Misfit(f"the input has shape {input_shape}", f"an input of shape {shapes[0]}")
+        raise NodeMismatch(f"the input has shape {input_shape}", f"an input of shape {shapes[0]}")
     return shapes[1]
 
 

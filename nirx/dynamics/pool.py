@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nirx.dynamics.base import Arrays, Dynamics, Misfit, Stateless
+from nirx.dynamics.base import Arrays, Dynamics, NodeMismatch, Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integers, windows
 from nirx.dynamics.ops import Array, Ops, Shape
@@ -47,7 +47,7 @@ class SumPool2d(Stateless):
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
         if len(input_shape) != 3:
-            raise Misfit(f"the input has shape {input_shape}", "(channels, height, width)")
+            raise NodeMismatch(f"the input has shape {input_shape}", "(channels, height, width)")
         return input_shape[0], *_places(node, input_shape)
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import Arrays, Misfit, Stateless
+from nirx.dynamics.base import Arrays, NodeMismatch, Stateless
 from nirx.dynamics.geometry import integers
 from nirx.dynamics.ops import Array, Ops, Shape
 
@@ -18,7 +18,7 @@ MOST_ELEMENTS = 2**31
 
 
 def declared_port_shape(node: Any, kind: str) -> Shape | None:
-    """The shape in `node.input_type["input"]` (or output), or None. **Raises** `Misfit`."""
+    """The shape in `node.input_type["input"]` (or output), or None. **Raises** `NodeMismatch`."""
     declared = getattr(node, f"{kind}_type", None)
     value = declared.get(kind) if isinstance(declared, dict) else declared
     if value is None:
@@ -30,9 +30,9 @@ def declared_port_shape(node: Any, kind: str) -> Shape | None:
     except (TypeError, ValueError, OverflowError):
         shape, good = (), False
     if not good:
-        raise Misfit(f"{kind}_type is {value!r}", "a shape: one integer per axis")
+        raise NodeMismatch(f"{kind}_type is {value!r}", "a shape: one integer per axis")
     if math.prod(max(n, 1) for n in shape) > MOST_ELEMENTS:
-        raise Misfit(f"{kind}_type is {shape}", f"at most {MOST_ELEMENTS} elements")
+        raise NodeMismatch(f"{kind}_type is {shape}", f"at most {MOST_ELEMENTS} elements")
     return shape
 
 
@@ -54,7 +54,7 @@ class Port(Stateless):
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
         declared, _ = cls.declared_shapes(node)
         if declared not in (None, input_shape):
-            raise Misfit(
+            raise NodeMismatch(
                 f"it is declared with shape {declared}, but gets shape {input_shape}",
                 f"a value of shape {declared}",
             )
@@ -84,7 +84,7 @@ class Flatten(Stateless):
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
         declared = declared_port_shape(node, "input")
         if declared not in (None, input_shape):
-            raise Misfit(
+            raise NodeMismatch(
                 f"its input_type is {declared}, but it gets shape {input_shape}",
                 f"an input of shape {declared}",
             )
@@ -98,7 +98,7 @@ class Flatten(Stateless):
         if axes == 0 and start in (0, -1) and end in (0, -1):
             return (1,)
         if not (0 <= first <= last < axes):
-            raise Misfit(
+            raise NodeMismatch(
                 f"start_dim={start}, end_dim={end} on an input of shape {shape}",
                 "start_dim <= end_dim, both axes of the features (the batch does not count)",
             )

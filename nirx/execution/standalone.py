@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nirx.basics.type_map import ABSENT, find_handler, require_type_map
-from nirx.dynamics.base import Dynamics, Misfit, Stateless
+from nirx.dynamics.base import Dynamics, NodeMismatch, Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Array, Ops, Shape
@@ -110,13 +110,13 @@ def _built_for(node: Any, rule: Discretization, shape: Shape) -> tuple[Dynamics,
     split = 0 if rank is None else len(shape) - rank
     try:
         if split < 0:
-            raise Misfit(f"the input has shape {shape}", f"at least {rank} axes")
+            raise NodeMismatch(f"the input has shape {shape}", f"at least {rank} axes")
         features = shape[split:]
         gives = kind.infer_shape(node, features)
         return kind.dynamics.build(node, rule, features, gives), shape[:split]
-    except Misfit as misfit:
-        expected = f"; expected {misfit.expected}" if misfit.expected else ""
-        raise InputError(f"{type(node).__name__}: {misfit.found}{expected}") from misfit
+    except NodeMismatch as mismatch:
+        expected = f"; expected {mismatch.expected}" if mismatch.expected else ""
+        raise InputError(f"{type(node).__name__}: {mismatch.found}{expected}") from mismatch
 
 
 def _accepted(name: str, ops: Ops, state: Any, shapes: dict[str, Shape]) -> dict[str, Array]:

@@ -16,7 +16,7 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path, format_path
-from nirx.dynamics.base import Misfit
+from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
 from nirx.files.hdf5_heap import refuse_endless_heaps
@@ -236,9 +236,9 @@ def _wrapped(node: Any) -> nir.NIRGraph:
         try:
             entry.dynamics.check(node)
             takes, gives = entry.dynamics.declared_shapes(node)
-        except Misfit as misfit:
-            fault = Fault("node", misfit.found, misfit.expected, misfit.mend)
-            raise GraphError([fault]) from misfit
+        except NodeMismatch as mismatch:
+            fault = Fault("node", mismatch.found, mismatch.expected, mismatch.mend)
+            raise GraphError([fault]) from mismatch
     if takes is None or gives is None:
         where = Fault("node", "a single node of unknown shape", "a graph with an Input")
         raise GraphError([where])

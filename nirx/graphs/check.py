@@ -10,7 +10,7 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path, format_path, parse_path
-from nirx.dynamics.base import Dynamics, Misfit, check_finite, check_positive, parameter
+from nirx.dynamics.base import Dynamics, NodeMismatch, check_finite, check_positive, parameter
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import Fault, GraphError, InputError, warn_caller
@@ -115,8 +115,8 @@ def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
         check_finite(node, tuple(names))
         check_positive(node, dynamics.positive)
         dynamics.check(node)
-    except Misfit as misfit:
-        return Fault(where, misfit.found, misfit.expected, misfit.mend)
+    except NodeMismatch as mismatch:
+        return Fault(where, mismatch.found, mismatch.expected, mismatch.mend)
     return None
 
 
@@ -188,9 +188,9 @@ def _build_dynamics(
         rule = discretization.at(node.path)
         try:
             built = kind.build(node.node, rule, takes, gives)
-        except Misfit as misfit:
+        except NodeMismatch as mismatch:
             path = format_path(node.path)
-            result.faults.append(Fault(path, misfit.found, misfit.expected, misfit.mend))
+            result.faults.append(Fault(path, mismatch.found, mismatch.expected, mismatch.mend))
             result.delay[index] = kind is Delay
             continue
         result.dynamics[index] = built

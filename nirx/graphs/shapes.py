@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import nir
 
 from nirx.basics.paths import format_path
-from nirx.dynamics.base import Misfit
+from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.ops import Shape
 from nirx.errors import Fault
 from nirx.graphs.flatten import FlatGraph
@@ -48,8 +48,8 @@ def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]
         node = flat.nodes[index]
         try:
             shapes.outputs[index] = node.type.infer_shape(node.node, shape)
-        except Misfit as misfit:
-            faults[index] = _fault(flat, index, misfit)
+        except NodeMismatch as mismatch:
+            faults[index] = _fault(flat, index, mismatch)
             # So that one fault stays one: what a weight gives is sure, what broadcasts is not.
             dynamics = node.type.dynamics
             exact = dynamics is not None and dynamics.exact_shape
@@ -89,7 +89,7 @@ def _declared(flat: FlatGraph, index: int) -> tuple[Shape | None, Shape | None]:
         return None, None
     try:
         return entry.dynamics.declared_shapes(flat.nodes[index].node)
-    except Misfit:
+    except NodeMismatch:
         return None, None
 
 
@@ -108,9 +108,9 @@ def _surest_first(flat: FlatGraph, shapes: Shapes, skip: list[bool]) -> list[tup
     return [(index, shape) for _, _, shape, index in sorted(found)]
 
 
-def _fault(flat: FlatGraph, index: int, misfit: Misfit) -> Fault:
+def _fault(flat: FlatGraph, index: int, mismatch: NodeMismatch) -> Fault:
     path = format_path(flat.nodes[index].path)
-    return Fault(path, misfit.found, misfit.expected, misfit.mend)
+    return Fault(path, mismatch.found, mismatch.expected, mismatch.mend)
 
 
 def _edge_faults(

@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.base import Misfit, broadcasts_to
+from nirx.dynamics.base import NodeMismatch, broadcasts_to
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
@@ -301,7 +301,7 @@ def declared_input(node: Any) -> Shape | None:
     if entry is not None and entry.dynamics is not None:
         try:
             shape = entry.dynamics.declared_shapes(node)[0]
-        except Misfit:
+        except NodeMismatch:
             return None
         # A parameter of shape (1,) may only broadcast.
         sure = entry.dynamics.exact_shape or (shape is not None and np.prod(shape) > 1)
@@ -338,5 +338,5 @@ def _output_shape(node: Any, shape: Shape | None) -> Shape | None:
         return None
     try:
         return entry.infer_shape(node, shape)
-    except Misfit:
+    except NodeMismatch:
         return None  # the check of the whole graph says what is wrong

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.dynamics import Dynamics, Misfit, Neuron, Stateless, node_types
+from nirx.dynamics import Dynamics, Neuron, NodeMismatch, Stateless, node_types
 
 D = nirx.Discretization(dt=1.0)
 S = np.array([2])
@@ -41,7 +41,7 @@ class Squaring(Stateless):
     @classmethod
     def infer_shape(cls, node: Any, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(input_shape) != 1:
-            raise Misfit(f"the input has shape {input_shape}", "a vector")
+            raise NodeMismatch(f"the input has shape {input_shape}", "a vector")
         return input_shape
 
     def apply(self, ops: Any, c: Any, x: Any) -> Any:
