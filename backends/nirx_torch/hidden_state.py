@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from nirx.errors import UnsupportedError
+from nirx_torch.held_values import held_values, same_numbers
 
 __all__ = ["CallGuard"]
 
@@ -30,37 +31,29 @@ class CallGuard:
         if self.looks >= LOOKS or torch.compiler.is_compiling():
             return self.module(*arguments)
         self.looks += 1
-        before = _tensors(self.module)
+        before = {
+            key: (t, t._version, t.detach().clone()) for key, t in _tensors(self.module).items()
+        }
         result = self.module(*arguments)
-        changed = [key for key, new in _held(self.module) if _differs(before.get(key), new)]
+        after = _tensors(self.module)
+        changed = [key for key, new in after.items() if _differs(before.get(key), new)]
         if changed:
             self.looks = 0
             kind = type(self.module).__name__
             raise UnsupportedError(
                 f"{self.name!r}: its module ({kind}) keeps state in itself: a call changed "
-                f"{', '.join(repr('.'.join(key)) for key in changed[:3])}; take it as argument "
+                f"{', '.join(map(repr, changed[:3]))}; take it as argument "
                 "`state` and return (y, state), or call eval() if that stops it"
             )
         return result
 
 
-def _held(module: torch.nn.Module) -> list[tuple[tuple[str, ...], torch.Tensor]]:
-    """Tensors that are no parameters: buffers and plain attributes, by path."""
-    found = []
-    for path, part in module.named_modules():
-        prefix = tuple(path.split(".")) if path else ()
-        plain = {k: v for k, v in vars(part).items() if isinstance(v, torch.Tensor)}
-        for name, value in {**plain, **part._buffers}.items():
-            if value is not None:
-                found.append(((*prefix, name), value))
-    return found
+def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    values = held_values(module)
+    return {key: value for key, value in values.items() if isinstance(value, torch.Tensor)}
 
 
-def _tensors(module: torch.nn.Module) -> dict[tuple[str, ...], tuple[Any, int, torch.Tensor]]:
-    return {key: (t, t._version, t.detach().clone()) for key, t in _held(module)}
-
-
-def _differs(before: tuple[Any, int, torch.Tensor] | None, new: torch.Tensor) -> bool:
+def _differs(before: tuple[torch.Tensor, int, torch.Tensor] | None, new: torch.Tensor) -> bool:
     if before is None:
         return False  # filled in just now: a cache, unless the next call changes it
     old, version, values = before
@@ -69,6 +62,6 @@ def _differs(before: tuple[Any, int, torch.Tensor] | None, new: torch.Tensor) ->
     if new.device.type == "meta":
         return new is old and new._version != version
     try:  # not by version: torch's own batch norm writes without counting
-        return not torch.equal(new.detach(), values)  # the same value anew is no state
-    except RuntimeError:  # inside vmap nobody may look at values
+        return not same_numbers(values, new)  # assigning the same value again is not state
+    except RuntimeError:  # inside vmap values cannot be looked at
         return False

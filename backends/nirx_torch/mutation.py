@@ -14,6 +14,7 @@ from torch.fx.node import map_arg
 from torch.fx.proxy import TraceError
 
 from nirx.errors import UnsupportedError
+from nirx_torch.held_values import held_values, same_numbers
 
 __all__ = ["StepProxy", "kept_as_it_is", "place_of", "require_no_lost_writes"]
 
@@ -68,13 +69,18 @@ def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
     or draws random ones.
     """
     kept = [(m, dict(vars(m)), dict(m._buffers)) for _, m in module.named_modules()]
-    before = {key: (value, _number(value)) for key, value in _numbers(module)}
-    boxes = {key: (box, copy.copy(box)) for key, box in _boxes(module)}
+    values = held_values(module)
+    before = {
+        key: (value, value.detach().clone() if isinstance(value, torch.Tensor) else value)
+        for key, value in values.items()
+        if isinstance(value, torch.Tensor | bool | int | float)
+    }
+    boxes = {k: (v, copy.copy(v)) for k, v in values.items() if isinstance(v, list | dict | set)}
     random = torch.random.get_rng_state()
     changed = []
     try:
         yield
-        after = dict(_numbers(module))
+        after = held_values(module)
         changed = [k for k, (_, v) in before.items() if k in after and _differs(v, after[k])]
         changed += [k for k, (box, content) in boxes.items() if not _same_items(box, content)]
     finally:
@@ -104,27 +110,6 @@ def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
         )
 
 
-def _numbers(module: torch.nn.Module) -> list[tuple[str, Any]]:
-    """Tensors and numbers in attributes and buffers, by path."""
-    found = []
-    for path, m in module.named_modules():
-        for name, value in {**vars(m), **m._buffers}.items():
-            if isinstance(value, torch.Tensor | bool | int | float) and name != "training":
-                found.append((f"{path}.{name}" if path else name, value))
-    return found
-
-
-def _boxes(module: torch.nn.Module) -> list[tuple[str, Any]]:
-    """Lists, dicts and sets in attributes, by path; torch's own are not the user's."""
-    own = set(vars(torch.nn.Module()))
-    found = []
-    for path, m in module.named_modules():
-        for name, value in vars(m).items():
-            if isinstance(value, list | dict | set) and name not in own:
-                found.append((f"{path}.{name}" if path else name, value))
-    return found
-
-
 def _same_items(a: Any, b: Any) -> bool:
     if len(a) != len(b):
         return False
@@ -135,16 +120,9 @@ def _same_items(a: Any, b: Any) -> bool:
     return all(x is y for x, y in zip(a, b, strict=True))
 
 
-def _number(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
-
-
 def _differs(before: Any, after: Any) -> bool:
     if isinstance(before, torch.Tensor) and isinstance(after, torch.Tensor):
-        if before.device.type == "meta" or before.shape != after.shape:
-            return before.shape != after.shape
-        after = after.detach()
-        return not ((before == after) | ((before != before) & (after != after))).all()
+        return not same_numbers(before, after)
     return type(before) is type(after) and before != after
 
 

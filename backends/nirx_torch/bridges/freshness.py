@@ -1,4 +1,4 @@
-"""A model begins anew: what an earlier run left in its attributes is noticed, and named."""
+"""State that an earlier run left in a model's attributes: found, and named."""
 
 from __future__ import annotations
 
@@ -10,71 +10,71 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from nirx.errors import InputError, NirxError
+from nirx_torch.held_values import held_values, same_numbers
 
-__all__ = ["kept", "own_errors", "require_fresh", "tensors_in"]
+__all__ = ["model_errors", "possible_state", "require_fresh", "tensors_in"]
 
-INTERNAL = frozenset(vars(torch.nn.Module()))
-"""What every module has: its parameters, buffers, hooks, ..."""
-
-Place = tuple[str, str]
-"""A module's path, and an attribute of it."""
+Held = Mapping[str, list[torch.Tensor]]
+"""Tensors by the dotted path of the attribute or buffer that they are in."""
 
 
-def kept(model: torch.nn.Module, neurons: tuple[type, ...]) -> dict[Place, list[torch.Tensor]]:
-    """Attributes that may hold state: tensors, and nests of them, that are no parameters.
+def possible_state(
+    model: torch.nn.Module, neurons: tuple[type, ...] = ()
+) -> dict[str, list[torch.Tensor]]:
+    """Copies of the tensors, also nested ones, that are not parameters.
 
     Arguments:
-        neurons: types of modules that the library itself begins anew.
+        neurons: types of modules that the library itself resets.
     """
-    found = {}
-    for path, part in model.named_modules():
-        if isinstance(part, neurons):
-            continue
-        for name, value in (*vars(part).items(), *part._buffers.items()):
-            if name not in INTERNAL and tensors_in(value):
-                found[path, name] = [t.clone() for t in tensors_in(value)]
-    return found
+    values = {key: tensors_in(value) for key, value in held_values(model, neurons).items()}
+    return {key: [t.clone() for t in tensors] for key, tensors in values.items() if tensors}
 
 
-def require_fresh(model: torch.nn.Module, before: Mapping[Place, list[torch.Tensor]]) -> None:
-    """What the first step wrote anew must not have held anything."""
-    for (path, name), held in before.items():
-        part = model.get_submodule(path)
-        now = tensors_in(vars(part).get(name, part._buffers.get(name)))
-        same = len(now) == len(held) and all(map(_equal, now, held))
-        if not same and _holds(held):
+def require_fresh(model: torch.nn.Module, before: Held) -> None:
+    """Refuse a model whose first step replaced a state that was not empty.
+
+    Arguments:
+        before: what `possible_state` returned before the first step.
+
+    **Raises**: `InputError` that names the attribute.
+    """
+    after = held_values(model)
+    for path, held in before.items():
+        now = tensors_in(after.get(path))
+        same = len(now) == len(held) and all(map(same_numbers, now, held))
+        if not same and _not_empty(held):
             raise InputError(
-                f"{_name((path, name))} holds state of an earlier run, from which the model would "
-                "go on; set it back to what it is in a fresh model"
+                f"self.{path} holds state of an earlier run, from which the model would continue; "
+                "set it to what it is in a fresh model"
             )
 
 
 @contextmanager
-def own_errors(
-    model: torch.nn.Module, needed: list[str], before: Mapping[Place, list[torch.Tensor]]
-) -> Iterator[None]:
-    """What the model itself raises, as an error that says whose it is.
+def model_errors(model: torch.nn.Module, needed: list[str], before: Held) -> Iterator[None]:
+    """Around a call of the model: what it raises becomes an `InputError` with likely causes.
 
     Arguments:
         needed: arguments of forward that are None in the first step.
-        before: what `kept` gave.
+        before: what `possible_state` returned before the first step.
     """
     try:
         yield
     except NirxError:
         raise
     except Exception as error:
-        kind = type(model).__name__
-        hints = []
+        causes = []
         if needed:
-            hints = [
-                f"{', '.join(needed)} is None in the first step: forward has to begin anew there"
-            ]
-        held = [_name(place) for place, own in before.items() if _holds(own)]
-        hints += [f"{', '.join(held)} may hold state of an earlier run"] if held else []
-        hints = hints or ["the input may have another shape than it takes"]
+            causes.append(
+                f"{', '.join(needed)} is None in the first step: forward must create its initial "
+                "state when given None"
+            )
+        held = [f"self.{path}" for path, tensors in before.items() if _not_empty(tensors)]
+        if held:
+            causes.append(f"{', '.join(held)} may hold state of an earlier run")
+        causes = causes or ["the input may have another shape than the model expects"]
         raise InputError(
-            f"{kind} itself raised {type(error).__name__}: {error}; {'; '.join(hints)}"
+            f"{type(model).__name__} itself raised {type(error).__name__}: {error}; "
+            f"{'; '.join(causes)}"
         ) from error
 
 
@@ -83,13 +83,5 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
-def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and torch.equal(a, b)
-
-
-def _holds(tensors: list[torch.Tensor]) -> bool:
+def _not_empty(tensors: list[torch.Tensor]) -> bool:
     return any(t.ndim and bool(t.any()) for t in tensors)
-
-
-def _name(place: Place) -> str:
-    return ".".join(part for part in ("self", *place) if part)

@@ -13,12 +13,12 @@ import torch
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import InputError
 from nirx_torch.bridges.freshness import (
-    INTERNAL,
-    kept,
-    own_errors,
+    model_errors,
+    possible_state,
     require_fresh,
     tensors_in,
 )
+from nirx_torch.held_values import held_values
 from nirx_torch.trace import OPTIONS
 
 __all__ = ["OUTPUT", "run_steps", "run_whole"]
@@ -54,14 +54,14 @@ def run_steps(
     own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
     if reset is not None:
         reset(own)
-    before = kept(own, neurons)
+    before = possible_state(own, neurons)
     rows: dict[str, list[torch.Tensor]] = {}
     names, needed = _state_arguments(own)
     states: list[Any] = [None] * len(needed)
     given = needed
     with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)):
         for step, x in enumerate(torch.from_numpy(np.array(xs, dtype))):
-            with own_errors(own, needed, before):
+            with model_errors(own, needed, before):
                 result = own(x, **dict(zip(given, states, strict=True)))
             if not step:
                 given = _returned(names, needed, result)
@@ -91,7 +91,7 @@ def run_whole(
         reset(own)
     rows: dict[str, list[torch.Tensor]] = {}
     given = torch.from_numpy(np.array(xs, dtype)).movedim(0, time_axis)
-    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)), own_errors(own, [], {}):
+    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)), model_errors(own, [], {}):
         _put(rows, OUTPUT, own(given))
     steps, batch = xs.shape[:2]
     return {
@@ -136,11 +136,10 @@ def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
     """A copy in a dtype. State that a training run left behind has a gradient, which torch
     does not copy: the copy gets its values."""
     memo: dict[int, Any] = {}
-    for _, part in getattr(model, "named_modules", tuple)():
-        own = {k: v for k, v in vars(part).items() if k not in INTERNAL}
-        for value in tensors_in([*own.values(), *part._buffers.values()]):
-            if value.grad_fn is not None:
-                memo[id(value)] = value.detach().clone()
+    values = held_values(model) if isinstance(model, torch.nn.Module) else {}
+    for tensor in tensors_in(list(values.values())):
+        if tensor.grad_fn is not None:
+            memo[id(tensor)] = tensor.detach().clone()
     return copy.deepcopy(model, memo).to(getattr(torch, dtype)).eval()
 
 

@@ -1,0 +1,35 @@
+"""What modules hold besides parameters: state that a call leaves behind shows here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+__all__ = ["INTERNAL", "held_values", "same_numbers"]
+
+INTERNAL = frozenset(vars(torch.nn.Module()))
+"""Attributes that every module has: its parameters, buffers, hooks, ..."""
+
+
+def held_values(module: torch.nn.Module, skip: tuple[type, ...] = ()) -> dict[str, Any]:
+    """Attributes and buffers of a module and all modules in it, by dotted path.
+
+    Arguments:
+        skip: types of modules that are left out.
+    """
+    found = {}
+    for path, part in module.named_modules():
+        if not isinstance(part, skip):
+            for name, value in {**vars(part), **part._buffers}.items():
+                if name not in INTERNAL and value is not None:
+                    found[f"{path}.{name}" if path else name] = value
+    return found
+
+
+def same_numbers(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors hold the same numbers. NaN equals NaN; on meta only shapes count."""
+    if a.shape != b.shape or a.device.type == "meta":
+        return a.shape == b.shape
+    a, b = a.detach(), b.detach()
+    return bool(((a == b) | ((a != a) & (b != b))).all())
