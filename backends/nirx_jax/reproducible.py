@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,7 @@ from jax import lax
 
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import Surrogate
-from nirx.execution.reproducible import SMALLEST, Reproducible
-from nirx.execution.sliced import SLICES, Sliced, cut, dot, slice_bits
+from nirx.execution.reproducible import Reproducible
 from nirx_jax.ops import JaxOps
 
 __all__ = ["JaxKernel", "ReproducibleJaxOps"]
@@ -43,9 +42,6 @@ class JaxKernel:
 
     def where(self, mask: Array, a: Any, b: Any) -> Array:
         return jnp.where(mask, a, b)
-
-
-KERNEL = JaxKernel()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -79,10 +75,11 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
     contract to a fused multiply-add or rewrite.
     """
 
+    kernel = JaxKernel()
+
     def __init__(self, dtype: str, surrogate: Surrogate, detach_reset: bool):
         super().__init__(dtype, surrogate, detach_reset)
-        self._smallest = SMALLEST[dtype]
-        self._slices = SLICES[dtype]
+        self._set_dtype(dtype)
 
     def _keep(self, y: Array) -> Array:
         return _keep(y, self._smallest)
@@ -96,27 +93,15 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
         b = jnp.where(jnp.isnan(a), jnp.full((), jnp.nan, self.dtype), b)
         return super().div(a, b)
 
-    def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
-        length = math.prod([weight.shape[axis] for axis in axes])
-        with jax.enable_x64(True):
-            wide = lax.convert_element_type(lax.stop_gradient(weight), np.float64)
-            return weight, cut(KERNEL, wide, axes, slice_bits(length), self._slices)
+    def _wide(self, x: Array) -> Array:
+        return lax.convert_element_type(lax.stop_gradient(x), np.float64)
 
-    def _dot(
-        self,
-        x: Array,
-        prepared: tuple[Array, Sliced],
-        axes: tuple[int, ...],
-        plain: Callable[[Any, Any], Any],
-        binary: bool,
+    def _exactly(self) -> AbstractContextManager[Any]:
+        return jax.enable_x64(True)
+
+    def _with_gradient(
+        self, x: Array, weight: Array, value: Array, plain: Callable[[Any, Any], Any]
     ) -> Array:
-        weight, sliced = prepared
-        with jax.enable_x64(True):
-            wide = lax.convert_element_type(lax.stop_gradient(x), np.float64)
-            total = dot(KERNEL, wide, sliced, axes, plain, binary)
-            # keep in float64 first: a float32 result is then 0 or normal, so rounding is exact.
-            total = jnp.where(jnp.abs(total) < self._smallest, 0.0, total)
-            value = lax.convert_element_type(total, self.dtype)
         return _sliced_forward(x, weight, value, plain)
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from torch.nn import functional
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError
+from nirx.execution.array_ops import ArrayOps
 from nirx_torch.surrogate import select, with_surrogate
 
 __all__ = ["TorchOps"]
 
 
-class TorchOps:
+class TorchOps(ArrayOps):
     """Operations on tensors of one dtype on one device."""
+
+    xp = torch
 
     def __init__(
         self, dtype: torch.dtype, device: torch.device, surrogate: Surrogate, detach_reset: bool
@@ -51,29 +54,8 @@ class TorchOps:
     def zeros(self, shape: Shape) -> torch.Tensor:
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
-    def use(self, value: Array) -> Array:
-        return value
-
-    def add(self, a: Array, b: Array) -> Array:
-        return torch.add(a, b)
-
-    def sub(self, a: Array, b: Array) -> Array:
-        return torch.sub(a, b)
-
-    def mul(self, a: Array, b: Array) -> Array:
-        return torch.mul(a, b)
-
-    def div(self, a: Array, b: Array) -> Array:
-        return torch.div(a, b)  # tensors on both sides: scalar/tensor takes a reciprocal
-
-    def floor(self, a: Array) -> Array:
-        return torch.floor(a)
-
-    def greater(self, a: Array, b: Array) -> Array:
-        return torch.gt(a, b).to(self.dtype)
-
-    def greater_equal(self, a: Array, b: Array) -> Array:
-        return torch.ge(a, b).to(self.dtype)
+    def cast(self, array: Array) -> Array:
+        return array.to(self.dtype)
 
     def select(self, mask: Array, a: Array, b: Array) -> Array:
         return select(mask, a, b)
@@ -87,75 +69,28 @@ class TorchOps:
     def copy(self, a: Array) -> Array:
         return a.clone()
 
-    def seal(self, a: Array) -> Array:
-        return a
-
-    def prepare_linear(self, weight: Array) -> Any:
-        return weight
-
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         if prepared.ndim == 2:
-            return functional.linear(x, prepared)
-        return torch.matmul(prepared, x.unsqueeze(-1)).squeeze(-1)
+            return functional.linear(x, prepared)  # one kernel, faster than a transposed matmul
+        return super().linear(x, prepared, binary)
 
-    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        return weight
-
-    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+    def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
-        lead = x.shape[: x.ndim - 1 - axes]
-        x = x.reshape((-1, *x.shape[len(lead) :]))
         even = all(before == after for before, after in geometry.padding)
         padding = tuple(before for before, _ in geometry.padding) if even else (0,) * axes
         if not even:
             x = self.pad(x, geometry.padding)
-        convolve = functional.conv1d if axes == 1 else functional.conv2d
-        y = convolve(
-            x, prepared, None, geometry.stride, padding, geometry.dilation, geometry.groups
-        )
-        return y.reshape((*lead, *y.shape[1:]))
+        kernel = functional.conv1d if axes == 1 else functional.conv2d
+        return kernel(x, weight, None, geometry.stride, padding, geometry.dilation, geometry.groups)
 
     def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
         if not any(n for pair in padding for n in pair):
             return x
         return functional.pad(x, [n for pair in reversed(padding) for n in pair])
 
-    def concatenate(self, arrays: Sequence[Array]) -> Array:
-        return torch.cat(list(arrays))
-
-    def moveaxis(self, x: Array, source: int, destination: int) -> Array:
-        return torch.movedim(x, source, destination)
-
     def take_along_time(self, x: Array, index: Any) -> Array:
         rows = torch.from_numpy(np.ascontiguousarray(index)).to(x.device)
         return torch.gather(x, 0, rows.expand((rows.shape[0], *x.shape[1:])))
 
-    def scan(
-        self,
-        step: Callable[[Any, list[Array]], tuple[Any, list[Array]]],
-        carry: Any,
-        xs: list[Array],
-        length: int,
-    ) -> tuple[Any, list[Array]]:
-        rows = []
-        slices = [x.unbind(0) for x in xs]
-        for t in range(length):
-            carry, out = step(carry, [x[t] for x in slices])
-            rows.append(out)
-        return carry, [torch.stack(column) for column in zip(*rows, strict=True)]
-
-    def scan_chunks(
-        self,
-        body: Callable[[Any, list[Array]], tuple[Any, list[Array]]],
-        carry: Any,
-        xs: list[Array],
-        length: int,
-        chunk: int,
-    ) -> tuple[Any, list[Array]]:
-        if length <= chunk:
-            return body(carry, xs)
-        rows = []
-        for start in range(0, length, chunk):
-            carry, out = body(carry, [x[start : start + chunk] for x in xs])
-            rows.append(out)
-        return carry, [torch.cat(column) for column in zip(*rows, strict=True)]
+    def rows(self, x: Array) -> Sequence[Array]:
+        return x.unbind(0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.reproducible import SMALLEST, Reproducible
-from nirx.execution.sliced import SLICES, Sliced, cut, dot, slice_bits
 from nirx_torch.ops import TorchOps
 
 __all__ = ["ReproducibleTorchOps", "TorchKernel"]
@@ -44,9 +43,6 @@ class TorchKernel:
 
     def where(self, mask: Array, a: Any, b: Any) -> Array:
         return torch.where(mask, a, b)
-
-
-KERNEL = TorchKernel()
 
 
 class _Keep(torch.autograd.Function):
@@ -92,6 +88,8 @@ class ReproducibleTorchOps(Reproducible, TorchOps):
     Only operations that IEEE 754 defines to the bit: never lerp, addcmul, alpha=, sum or exp.
     """
 
+    kernel = TorchKernel()
+
     def __init__(
         self, dtype: torch.dtype, device: torch.device, surrogate: Surrogate, detach_reset: bool
     ):
@@ -102,48 +100,31 @@ class ReproducibleTorchOps(Reproducible, TorchOps):
                 f"reproducible mode runs in {' or '.join(SMALLEST)} on devices with IEEE float64; "
                 f"this network is in {name} on {device}"
             )
-        self._smallest = SMALLEST[name]
+        self._set_dtype(name)
         # hardshrink keeps what is above its bound: the number before B makes that >= B.
         kind = np.dtype(name).type
         self._bound = float(np.nextafter(kind(self._smallest), kind(0)))
-        self._slices = SLICES[name]
 
     def _keep(self, y: Array) -> Array:
         if torch.is_grad_enabled() and y.requires_grad:
             return _Keep.apply(y, self._bound)
         return torch.nn.functional.hardshrink(y, self._bound)
 
-    def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
-        with torch.no_grad():
-            length = math.prod([weight.shape[axis] for axis in axes])
-            wide = weight.to(torch.float64)
-            return weight, cut(KERNEL, wide, axes, slice_bits(length), self._slices)
+    def _wide(self, x: Array) -> Array:
+        return x.to(torch.float64)
 
-    def _dot(
-        self,
-        x: Array,
-        prepared: tuple[Array, Sliced],
-        axes: tuple[int, ...],
-        plain: Callable[[Any, Any], Any],
-        binary: bool,
+    def _exactly(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def _with_gradient(
+        self, x: Array, weight: Array, value: Array, plain: Callable[[Any, Any], Any]
     ) -> Array:
-        weight, sliced = prepared
-        with torch.no_grad():
-            binary = binary or self._holds_spikes(x)
-            wide = x.to(torch.float64)
-            total = dot(KERNEL, wide, sliced, axes, plain, binary)
-            small = torch.abs(total) < self._smallest
-            value = torch.where(small, 0.0, total).to(self.dtype)
         if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
             return _SlicedForward.apply(x, weight, value, plain)
         return value
 
     def _holds_spikes(self, x: Array) -> bool:
         # A look at the values would break the graph of torch.compile, and not pay on a GPU.
-        if torch.compiler.is_compiling() or x.device.type != "cpu" or _is_transformed(x):
+        if torch.compiler.is_compiling() or x.device.type != "cpu":
             return False
-        return bool(((x == 0) | (x == 1)).all())
-
-
-def _is_transformed(x: Array) -> bool:
-    return is_functorch_wrapped_tensor(x)
+        return not is_functorch_wrapped_tensor(x) and bool(((x == 0) | (x == 1)).all())

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nirx.dynamics.ops import Array
 from nirx.execution.numpy_ops import NumpyOps
-from nirx.execution.reproducible import SMALLEST, Reproducible
-from nirx.execution.sliced import SLICES, Sliced, cut, dot, slice_bits
+from nirx.execution.reproducible import Reproducible
 
 __all__ = ["NumpyKernel", "ReproducibleNumpyOps"]
 
@@ -39,37 +36,20 @@ class NumpyKernel:
         return np.where(mask, a, b)
 
 
-KERNEL = NumpyKernel()
-
-
 class ReproducibleNumpyOps(Reproducible, NumpyOps):
     """See `nirx.execution.reproducible.Reproducible`."""
 
+    kernel = NumpyKernel()
+
     def __init__(self, dtype: np.dtype):
         super().__init__(dtype)
-        self._smallest = np.asarray(SMALLEST[dtype.name], dtype)
-        self._slices = SLICES[dtype.name]
+        self._set_dtype(dtype.name)
 
     def _keep(self, y: Array) -> Array:
         return np.where(np.abs(y) < self._smallest, np.zeros((), self.dtype), y)
 
-    def _cut(self, weight: Array, axes: tuple[int, ...]) -> Sliced:
-        length = math.prod([weight.shape[axis] for axis in axes])
-        return cut(KERNEL, weight.astype(np.float64), axes, slice_bits(length), self._slices)
+    def _wide(self, x: Array) -> Array:
+        return x.astype(np.float64)
 
-    def _dot(
-        self,
-        x: Array,
-        prepared: Any,
-        axes: tuple[int, ...],
-        plain: Callable[[Array, Array], Array],
-        binary: bool,
-    ) -> Array:
-        binary = binary or is_binary(x)
-        total = dot(KERNEL, x.astype(np.float64), prepared, axes, plain, binary)
-        return np.where(np.abs(total) < self._smallest, 0.0, total).astype(self.dtype)
-
-
-def is_binary(x: Array) -> bool:
-    """Whether an array holds nothing but 0 and 1."""
-    return bool(((x == 0) | (x == 1)).all())
+    def _holds_spikes(self, x: Array) -> bool:
+        return bool(((x == 0) | (x == 1)).all())

@@ -5,11 +5,14 @@ docs/reproducibility.md has the argument.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nirx.dynamics.ops import Array, ConvGeometry
+from nirx.execution.sliced import SLICES, Sliced, SliceKernel, cut, dot, slice_bits
 
 __all__ = ["SMALLEST", "Reproducible"]
 
@@ -21,37 +24,68 @@ B * 2**-52 (float64), a normal number: no sum is ever subnormal, so it does not 
 flushes subnormals and who does not.
 """
 
-_Base: Any = Any if TYPE_CHECKING else object  # in use always a backend's Ops
+_Base: Any = Any if TYPE_CHECKING else object  # always in front of a backend's Ops
 
 
 class Reproducible(_Base):
-    """Put before a backend's `Ops` among the bases: every result goes through `keep`, and dot
-    products and convolutions are sliced.
+    """Mixed in before a backend's `Ops`: `keep` on every result, sliced dot products.
 
-    A backend adds `_keep`, `_cut` and `_dot`.
+    A backend sets `kernel` and `_smallest`, `_slices` (by `_set_dtype`), and overrides what its
+    library does differently: `_keep`, `_wide`, `_exactly`, `_with_gradient`.
     """
+
+    kernel: SliceKernel
+
+    def _set_dtype(self, name: str) -> None:
+        self._smallest, self._slices = SMALLEST[name], SLICES[name]
 
     def _keep(self, y: Array) -> Array:
         """+0 where |y| is below B, else y."""
         raise NotImplementedError
 
-    def _cut(self, weight: Array, axes: tuple[int, ...]) -> Any:
-        """A weight's slices (`nirx.execution.sliced.cut`), and what else `_dot` wants of it."""
+    def _wide(self, x: Array) -> Array:
+        """The same numbers in float64, without gradient."""
         raise NotImplementedError
+
+    def _exactly(self) -> AbstractContextManager[Any]:
+        """The context in which slices are computed."""
+        return nullcontext()
+
+    def _holds_spikes(self, x: Array) -> bool:
+        """Whether a look at the values shows nothing but 0 and 1; False where that costs more."""
+        return False
+
+    def _with_gradient(
+        self, x: Array, weight: Array, value: Array, plain: Callable[[Array, Array], Array]
+    ) -> Array:
+        """`value`, with the gradient of `plain(x, weight)`."""
+        return value
+
+    def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
+        """A weight and its slices."""
+        bits = slice_bits(math.prod([weight.shape[axis] for axis in axes]))
+        with self._exactly():
+            return weight, cut(self.kernel, self._wide(weight), axes, bits, self._slices)
 
     def _dot(
         self,
         x: Array,
-        prepared: Any,
+        prepared: tuple[Array, Sliced],
         axes: tuple[int, ...],
         plain: Callable[[Array, Array], Array],
         binary: bool,
     ) -> Array:
-        """`nirx.execution.sliced.dot` in float64, made +0 below B, then rounded to the run's dtype.
+        """The sliced product in float64, made +0 below B, then rounded to the run's dtype.
 
-        In this order a float32 result is 0 or normal, so that one rounding is all there is.
+        In this order a float32 result is 0 or normal, so it is rounded only once.
         """
-        raise NotImplementedError
+        weight, sliced = prepared
+        with self._exactly():
+            binary = binary or self._holds_spikes(x)
+            total = dot(self.kernel, self._wide(x), sliced, axes, plain, binary)
+            small = self.xp.abs(total) < self._smallest
+            value = self.cast(self.xp.where(small, 0.0, total))
+        return self._with_gradient(x, weight, value, plain)
 
     def constant(self, value: Any) -> Array:
         return self._keep(super().constant(value))

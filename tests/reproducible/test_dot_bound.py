@@ -19,11 +19,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from nirx.execution.numpy_reproducible import KERNEL
+from nirx.execution.numpy_reproducible import NumpyKernel
 from nirx.execution.sliced import SLICES, cut, dot, slice_bits
 from support.agreement import assert_bits
 
 LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 64, 65, 255, 256, 257, 1023, 1024, 1025, 4095, 4096)
+
+
+KERNEL = NumpyKernel()
 
 
 def operand(rng, rows, length, dtype):
