@@ -1,4 +1,4 @@
-"""The equations of every NIR node type, one small file per family."""
+"""The equations of every NIR node type, one file per family."""
 
 from nirx.dynamics.base import Dynamics as Dynamics
 from nirx.dynamics.base import NodeMismatch as NodeMismatch

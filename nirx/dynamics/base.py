@@ -1,4 +1,4 @@
-"""`Dynamics`: how one node of one NIR type behaves, spelled out once for all backends."""
+"""`Dynamics`: how a node of one NIR type behaves, written once for all backends."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.errors import Fault
 
 __all__ = [
     "Arrays",
     "Dynamics",
+    "Elementwise",
     "NodeMismatch",
     "Stateless",
     "broadcasts_to",
@@ -21,29 +23,32 @@ __all__ = [
     "check_positive",
     "common_shape",
     "parameter",
-    "require_broadcast",
 ]
 
 Arrays = Mapping[str, Array]
 
 
 class NodeMismatch(Exception):
-    """A node cannot take what it is given; `nirx.check` turns it into a `Fault` with the path."""
+    """A node's parameters or its input are wrong; `nirx.check` reports it with the node's path."""
 
     def __init__(self, found: str, expected: str = "", mend: str = ""):
         super().__init__(found)
         self.found, self.expected, self.mend = found, expected, mend
 
+    def fault(self, where: str) -> Fault:
+        """The same as a fault of the node at the path `where`."""
+        return Fault(where, self.found, self.expected, self.mend)
+
 
 @dataclass(frozen=True)
 class Dynamics:
-    """The static side of a node: its type's equations, its shapes and its discretization.
+    """The static part of a node: equations, shapes and discretization.
 
-    The class says what holds for the type (names of parameters, shape rule); an instance
-    belongs to one node of one graph. Arrays (parameters, states) are always passed in.
+    The class describes the type (parameter names, shape rule); an instance belongs to one node
+    of one graph. Arrays (parameters, states) are always passed in.
 
     Arguments:
-        rule: the node's own choices (`Discretization.at`).
+        rule: the discretization of this node (`Discretization.at`).
         input_shape, output_shape: features, without batch and time.
     """
 
@@ -52,51 +57,57 @@ class Dynamics:
     output_shape: Shape
 
     parameters: ClassVar[tuple[str, ...]] = ()
-    """The trainable arrays of the NIR node, which backends hold natively."""
+    """Names of the NIR node's trainable arrays, which a backend holds as its own parameters."""
     positive: ClassVar[tuple[str, ...]] = ()
-    """Parameters that must be above zero (time constants)."""
+    """Parameters that must be positive (time constants)."""
     neuron: ClassVar[bool] = False
     """Whether the feedback rule counts the type as a neuron."""
     uses_dt: ClassVar[bool] = True
-    """Whether the discretization makes a difference."""
+    """Whether the discretization affects the node."""
     exact_shape: ClassVar[bool] = False
-    """Whether `declared_shapes` is what the input must be, not just what broadcasts to it."""
+    """Whether the input must have the declared shape; otherwise it only has to broadcast to it."""
     spiking: ClassVar[bool] = False
-    """Whether the output is spikes, which are equal or not, rather than values."""
+    """Whether the output is spikes, which are compared exactly, and not values."""
     binary_output: ClassVar[bool] = False
-    """Whether a spike is exactly 0 or 1 (unless the rule counts several); lets the
-    reproducible mode take a shorter way, so it must be true where it is said."""
+    """Whether a spike is exactly 0 or 1 (unless `rule.spikes` is "multi"). The reproducible mode
+    relies on it for a faster dot product."""
 
     @classmethod
     def check(cls, node: Any) -> None:
-        """Raise `NodeMismatch` for parameters that are wrong whatever the input is."""
+        """Raise `NodeMismatch` for parameters that are wrong for any input."""
 
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
-        """Input and output shape as far as the node alone tells; used where no Input reaches."""
+        """Input and output shape if the node alone determines them, else None.
+
+        Used for nodes that no Input reaches.
+        """
         return None, None
 
     @classmethod
     def input_rank(cls, node: Any) -> int | None:
-        """How many axes one sample has; None if the node alone does not tell."""
+        """Number of axes of one sample, or None if the node alone does not determine it."""
         shape, _ = cls.declared_shapes(node)
         return None if shape is None else len(shape)
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        """Output shape for an input shape. **Raises** `NodeMismatch`."""
+        """Output shape for an input shape.
+
+        **Raises**: `NodeMismatch` if the node cannot take that input.
+        """
         raise NotImplementedError
 
     @classmethod
     def build(
         cls, node: Any, rule: Discretization, input_shape: Shape, output_shape: Shape
     ) -> Dynamics:
-        """The instance for a node that passed its checks."""
+        """The instance for a node that passed `check`."""
         return cls(rule, input_shape, output_shape)
 
     @classmethod
     def warnings(cls, node: Any, rule: Discretization) -> list[str]:
-        """What is legal but probably not meant."""
+        """What is legal but probably not intended."""
         return []
 
     def state_shapes(self) -> dict[str, Shape]:
@@ -109,21 +120,38 @@ class Dynamics:
         return False
 
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
-        """What `step` multiplies by, from the parameters; computed once per run."""
+        """The factors that `step` uses, from the parameters; computed once per run."""
         return dict(p)
 
     def initial_state(self, ops: Ops, p: Arrays, batch: Shape) -> dict[str, Array]:
-        """The state before the first step; leaves are [*batch, *shape]."""
+        """The state before the first step; each array is [*batch, *shape]."""
         return {k: ops.zeros((*batch, *shape)) for k, shape in self.state_shapes().items()}
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
-        """One step: x is [*batch, *features]; gives output and new state."""
+        """One step.
+
+        Arguments:
+            c: what `coefficients` returned.
+            x: input [*batch, *features].
+            s: state before the step.
+
+        Returns: output [*batch, *features] and new state.
+        """
         raise NotImplementedError
 
     def chunk(
         self, ops: Ops, c: Arrays, xs: Array, s: dict[str, Array], record: tuple[str, ...]
     ) -> tuple[Array, dict[str, Array], dict[str, Array]]:
-        """Many steps: xs is [time, *batch, *features]; gives outputs, last state and recordings."""
+        """Many steps.
+
+        Arguments:
+            c: what `coefficients` returned.
+            xs: inputs [time, *batch, *features].
+            s: state before the first step.
+            record: names of the state variables to record.
+
+        Returns: outputs [time, *batch, *features], last state, and recordings by name.
+        """
 
         def step(state: dict[str, Array], x: list[Array]):
             y, state = self.step(ops, c, x[0], state)
@@ -134,12 +162,12 @@ class Dynamics:
 
 
 class Stateless(Dynamics):
-    """A node without memory: a whole chunk of time is just more batch."""
+    """A node without memory: time is one more batch axis."""
 
     uses_dt = False
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
-        """x is [*lead, *features], with any number of leading axes."""
+        """The output for x [*lead, *features], with any number of leading axes."""
         raise NotImplementedError
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
@@ -151,29 +179,48 @@ class Stateless(Dynamics):
         return self.apply(ops, c, xs), {}, {}
 
 
+class Elementwise(Dynamics):
+    """A node whose parameters broadcast to its input, and whose output has the input's shape."""
+
+    constants: ClassVar[tuple[str, ...]] = ()
+    """Names of arrays that are not trainable, such as the delay of a Delay."""
+
+    @classmethod
+    def check(cls, node: Any) -> None:
+        cls.declared_shapes(node)
+
+    @classmethod
+    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
+        shape = common_shape(node, (*cls.parameters, *cls.constants))
+        return shape, shape
+
+    @classmethod
+    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
+        for name in (*cls.parameters, *cls.constants):
+            own = parameter(node, name).shape
+            if not broadcasts_to(own, input_shape):
+                raise NodeMismatch(
+                    f"the input has shape {input_shape}, but {name} has shape {own}",
+                    f"{name} of shape {input_shape}, or one that broadcasts to it",
+                )
+        return input_shape
+
+
 def parameter(node: Any, name: str) -> np.ndarray:
-    """A node's parameter as a NumPy array. **Raises** `NodeMismatch` if it is not numeric."""
+    """A node's parameter as a NumPy array.
+
+    **Raises**: `NodeMismatch` if it is not numeric.
+    """
     value = getattr(node, name, None)
     if value is None:
         raise NodeMismatch(f"parameter {name} is missing", "an array of numbers")
     try:
         array = np.asarray(value)
-    except Exception as error:  # whatever a foreign array type raises, the node is at fault
+    except Exception as error:  # an unknown array type may raise anything
         raise NodeMismatch(f"parameter {name} is a {type(value).__name__}", "an array") from error
     if array.dtype.kind not in "fiub":
         raise NodeMismatch(f"parameter {name} has dtype {array.dtype}", "real numbers")
     return array
-
-
-def require_broadcast(node: Any, names: tuple[str, ...], shape: Shape) -> None:
-    """Raise `NodeMismatch` unless every named parameter broadcasts to exactly `shape`."""
-    for name in names:
-        own = parameter(node, name).shape
-        if not broadcasts_to(own, shape):
-            raise NodeMismatch(
-                f"the input has shape {shape}, but {name} has shape {own}",
-                f"{name} of shape {shape}, or one that broadcasts to it",
-            )
 
 
 def broadcasts_to(own: Shape, shape: Shape) -> bool:
@@ -183,7 +230,7 @@ def broadcasts_to(own: Shape, shape: Shape) -> bool:
 
 
 def common_shape(node: Any, names: tuple[str, ...]) -> Shape | None:
-    """The shape that parameters agree on, or None where they are all scalars."""
+    """The shape that the parameters broadcast to, or None if all of them are scalars."""
     try:
         shape = np.broadcast_shapes(*(parameter(node, name).shape for name in names))
     except ValueError as error:
@@ -205,7 +252,7 @@ def check_finite(node: Any, names: tuple[str, ...]) -> None:
 
 
 def check_positive(node: Any, names: tuple[str, ...]) -> None:
-    """Raise `NodeMismatch` for a parameter that is zero or below."""
+    """Raise `NodeMismatch` for a parameter that is not positive."""
     for name in names:
         array = parameter(node, name)
         if array.size and not (array > 0).all():

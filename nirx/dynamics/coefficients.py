@@ -1,7 +1,7 @@
-"""Coefficients: what a step multiplies by, computed from NIR's parameters once per run.
+"""Coefficients of a step, computed from NIR's parameters once per run.
 
-Everything is done in the run's dtype, in a fixed sequence of IEEE operations, so that a
-coefficient is the same number on every backend (`exp` of the maths libraries is not).
+Everything is computed in the run's dtype, by a fixed sequence of IEEE operations, so that a
+coefficient is the same number on every backend. (The `exp` functions of the math libraries differ.)
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ TERMS = 32
 
 
 def decay_fraction(ops: Ops, dt: float, tau: Array, integrator: str) -> Array:
-    """The fraction a of the way to its target that a state goes in one step.
+    """The fraction a by which a state approaches its target in one step.
 
     Arguments:
-        dt: step, in tau's unit.
+        dt: length of a step, in the unit of tau.
         tau: time constants, any shape.
         integrator: `"euler"` (dt/tau) or `"exponential"` (1 - exp(-dt/tau)).
 
@@ -32,11 +32,11 @@ def decay_fraction(ops: Ops, dt: float, tau: Array, integrator: str) -> Array:
 
 
 def one_minus_exp(ops: Ops, q: Array) -> Array:
-    """1 - exp(-q) for q >= 0, that is -expm1(-q), by adds and products alone.
+    """1 - exp(-q), that is -expm1(-q), for q >= 0, by additions and products alone.
 
-    With E(y) = 1 - exp(-y): a Taylor polynomial gives E(q / 2**4), and
-    E(2y) = 2 E(y) - E(y)**2 doubles it back four times. Above q = 64 the answer is 1
-    in float32 and float64 alike. Within 4 ULP of the true value in both (tests/core).
+    With E(y) = 1 - exp(-y): a Taylor polynomial yields E(q / 2**4), and
+    E(2y) = 2 E(y) - E(y)**2 doubles it back four times. Above q = 64 the result is 1 in float32
+    and float64. It is within 4 ULP of the true value in both (tests/dynamics).
     """
     largest = ops.constant(LARGEST)
     q = ops.select(ops.greater(q, largest), largest, q)

@@ -1,4 +1,4 @@
-"""Conv1d and Conv2d: cross-correlation, then the bias. **Source**: NIR Conv1d, Conv2d."""
+"""Conv1d and Conv2d: cross-correlation plus a bias. **Source**: NIR Conv1d, Conv2d."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["Conv1d", "Conv2d", "conv_geometry"]
 
 
 def conv_geometry(node: Any, axes: int) -> ConvGeometry:
-    """The geometry of a Conv node. **Raises** `NodeMismatch` for values that have no meaning."""
+    """The geometry of a Conv node.
+
+    **Raises**: `NodeMismatch` for meaningless values.
+    """
     kernel = parameter(node, "weight").shape[2:]
     stride = integers(node, "stride", axes, 1)
     dilation = integers(node, "dilation", axes, 1)
@@ -44,7 +47,7 @@ class Convolution(Stateless):
 
     geometry: ConvGeometry
     binary: bool = False
-    """Whether the input is known to be spikes of one neuron layer, 0 or 1."""
+    """Whether the input is known to be the spikes, 0 or 1, of one layer of neurons."""
     axes: ClassVar[int]
 
     parameters = ("weight", "bias")
@@ -73,14 +76,14 @@ class Convolution(Stateless):
             return None, None
         space = integers(node, "input_shape", cls.axes, 1)
         takes = (weight[1] * conv_geometry(node, cls.axes).groups, *space)
-        return takes, cls._gives(node, takes)
+        return takes, cls._output_shape(node, takes)
 
     @classmethod
     def input_rank(cls, node: Any) -> int | None:
         return cls.axes + 1
 
     @classmethod
-    def _gives(cls, node: Any, input_shape: Shape) -> Shape:
+    def _output_shape(cls, node: Any, input_shape: Shape) -> Shape:
         weight = parameter(node, "weight").shape
         g = conv_geometry(node, cls.axes)
         return weight[0], *windows(input_shape[1:], weight[2:], g.stride, g.padding, g.dilation)
@@ -103,7 +106,7 @@ class Convolution(Stateless):
                 f"an input of shape {takes}",
                 "set input_shape to None to let nirx infer it",
             )
-        return cls._gives(node, input_shape)
+        return cls._output_shape(node, input_shape)
 
     @classmethod
     def build(
@@ -123,12 +126,12 @@ class Convolution(Stateless):
 
 
 class Conv1d(Convolution):
-    """x is [*lead, C_in, length]."""
+    """A convolution of x [*lead, C_in, length]."""
 
     axes = 1
 
 
 class Conv2d(Convolution):
-    """x is [*lead, C_in, height, width]."""
+    """A convolution of x [*lead, C_in, height, width]."""
 
     axes = 2

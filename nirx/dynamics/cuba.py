@@ -15,7 +15,7 @@ __all__ = ["CurrentBasedIntegrateAndFire", "CurrentBasedIntegrator"]
 
 
 class CurrentBasedIntegrator(Neuron):
-    """CubaLI: puts out v."""
+    """CubaLI: outputs v."""
 
     parameters = ("tau_syn", "tau_mem", "r", "v_leak", "w_in")
     positive = ("tau_syn", "tau_mem")
@@ -50,7 +50,7 @@ class CurrentBasedIntegrator(Neuron):
 
 
 class CurrentBasedIntegrateAndFire(CurrentBasedIntegrator):
-    """CubaLIF: puts out spikes."""
+    """CubaLIF: outputs spikes."""
 
     parameters = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
     spiking = True

@@ -1,4 +1,4 @@
-"""Delay: each element comes out rint(delay/dt) steps later. **Source**: NIR, y(t) = x(t - tau)."""
+"""Delay: each element is delayed by rint(delay/dt) steps. **Source**: NIR, y(t) = x(t - tau)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from nirx.dynamics.base import (
     Arrays,
     Dynamics,
+    Elementwise,
     NodeMismatch,
-    common_shape,
+    check_finite,
     parameter,
-    require_broadcast,
 )
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
@@ -25,32 +25,23 @@ MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)
-class Delay(Dynamics):
-    """A buffer [*batch, steps, *features], oldest first; nothing where every delay is 0 steps.
+class Delay(Elementwise):
+    """A buffer [*batch, steps, *features], oldest first; no buffer if every delay is 0 steps.
 
-    `steps` is static (it gives the buffer its length), so a delay is not trainable.
+    `steps` is static (it is the length of the buffer), so a delay is not trainable.
     """
 
     steps: tuple[int, ...] = field(default=(), repr=False)
     """Whole steps: one for all elements, or one per element in C order of the features."""
 
+    constants = ("delay",)
+
     @classmethod
     def check(cls, node: Any) -> None:
+        check_finite(node, ("delay",))
         delay = parameter(node, "delay")
-        if not np.isfinite(delay.astype(np.float64)).all():
-            raise NodeMismatch("delay is not finite", "finite numbers >= 0")
         if delay.size and delay.min() < 0:
             raise NodeMismatch(f"delay is {float(delay.min())!r}", "delay >= 0")
-
-    @classmethod
-    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
-        shape = common_shape(node, ("delay",))
-        return shape, shape
-
-    @classmethod
-    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        require_broadcast(node, ("delay",), input_shape)
-        return input_shape
 
     @classmethod
     def build(
@@ -80,12 +71,12 @@ class Delay(Dynamics):
             return []
         return [
             f"delay {delay[off].flat[0]:g} is {exact[off].flat[0]:g} steps of dt={rule.dt:g}; "
-            f"it is run as {steps[off].flat[0]:g} whole steps; choose a dt that divides the delays"
+            f"it runs as {steps[off].flat[0]:g} whole steps; choose a dt that divides the delays"
         ]
 
     @property
     def length(self) -> int:
-        """Steps that the buffer holds."""
+        """Number of steps in the buffer."""
         return max(self.steps, default=0)
 
     @property
@@ -99,7 +90,7 @@ class Delay(Dynamics):
         return {}
 
     def emit(self, ops: Ops, s: Arrays) -> Array:
-        """The output of the coming step; only for a `whole_step_delay`."""
+        """The output of the next step; needs a `whole_step_delay`."""
         history = ops.moveaxis(s["buffer"], self._time_axis(s["buffer"]), 0)
         return self._read(ops, history, 1)[0]
 
@@ -126,7 +117,7 @@ class Delay(Dynamics):
         return buffer.ndim - 1 - len(self.output_shape)
 
     def _read(self, ops: Ops, history: Array, time: int) -> Array:
-        # history's entry `length + t` is the input of step t.
+        # Entry `length + t` of history is the input of step t.
         if min(self.steps) == self.length:
             return history[:time]
         steps = np.reshape(np.asarray(self.steps, np.int64), self.output_shape)
@@ -137,5 +128,5 @@ class Delay(Dynamics):
 
 
 def _exact_steps(node: Any, rule: Discretization) -> np.ndarray:
-    with np.errstate(over="ignore"):  # infinitely many steps are refused in words
+    with np.errstate(over="ignore"):  # `build` refuses infinitely many steps
         return parameter(node, "delay").astype(np.float64) / rule.dt

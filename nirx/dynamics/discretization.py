@@ -1,4 +1,4 @@
-"""`Discretization`: every choice that turns NIR's equations into steps, made explicit."""
+"""`Discretization`: every choice that turns NIR's equations into time steps."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ SEMANTICS_VERSION = 1
 """Version of docs/semantics.md that this code follows."""
 
 GLOBAL_ONLY = ("dt", "feedback", "feedback_initial", "overrides")
-"""Choices that hold for a whole graph and cannot be overridden for one node."""
+"""Choices that apply to a whole graph and cannot be overridden for one node."""
 
 
 @dataclass(frozen=True)
 class Discretization:
-    """How a step is computed. The first value of each choice is the default.
+    """How a time step is computed. The first value of each choice is the default.
 
     Arguments:
         dt: length of a step, in the unit of the graph's time constants and delays.
         integrator: `"euler"` (a = dt/tau) or `"exponential"` (a = -expm1(-dt/tau)).
-        threshold: does v exactly at the threshold spike? `"gt"` no, `"ge"` yes.
-        reset: `"value"` (to v_reset), `"subtract"` (takes v_threshold away and ignores
-            v_reset) or `"none"`.
-        reset_when: `"same"` step as the spike; `"next"` step, after the leak;
-            `"next-leaked"`: next step, before the leak.
+        threshold: whether a v exactly at the threshold spikes: `"gt"` no, `"ge"` yes.
+        reset: `"value"` (to v_reset), `"subtract"` (subtracts v_threshold and ignores v_reset)
+            or `"none"`.
+        reset_when: in the `"same"` step as the spike; in the `"next"` step, after the leak;
+            `"next-leaked"`: in the next step, before the leak.
         spikes: `"single"` (0 or 1) or `"multi"` (the largest n with n * v_threshold <= v;
-            this definition counts ties whatever `threshold` says).
-        max_spikes: the most spikes in a step; only with `spikes="multi"`.
-        output: a neuron's output is computed from the `"new"` or the `"old"` membrane
-            potential (then it comes one step late).
+            ties count for either `threshold`).
+        max_spikes: the maximum number of spikes in a step; only with `spikes="multi"`.
+        output: a neuron's output is computed from the `"new"` or from the `"old"` membrane
+            potential (one step late).
         synapse: in CubaLI and CubaLIF, `"current-first"` (v uses the new i) or
             `"voltage-first"` (v uses the old i).
         synapse_input: `"scaled"` (i + a*(w_in*x - i)), `"jump"` ((i - a*i) + w_in*x) or
@@ -46,14 +46,14 @@ class Discretization:
         initial_v: a neuron starts at `"zero"` or at its `"leak"` (v_leak; I and IF at 0).
         feedback: which edges of a cycle are one step late: the natural `"back-edges"`, or
             in a cyclic `"component"` every edge that leaves a neuron.
-        feedback_initial: before the first step a feedback edge carries the value its source
-            has when everything is `"silent"`, or `"zero"`.
+        feedback_initial: before the first step a feedback edge carries the value that its
+            source has when everything is `"silent"`, or `"zero"`.
         overrides: `{path: {choice: value}}` for single nodes or whole subgraphs; the
             longest path wins.
 
-    **Units**: dt shares its unit with tau and delay; nirx never converts.
+    **Units**: dt has the unit of tau and delay; nirx never converts.
 
-    **Raises**: `InputError` for a value or a combination that has no meaning.
+    **Raises**: `InputError` for a meaningless value or combination.
 
     **Source**: docs/semantics.md, version 1.
     """
@@ -87,7 +87,7 @@ class Discretization:
         _check_combination(self)
         object.__setattr__(self, "overrides", _freeze_overrides(self.overrides))
         for path in self.overrides:
-            self.at(parse_path(path))  # every override must give a legal combination
+            self.at(parse_path(path))  # raises unless every override is a legal combination
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -106,19 +106,22 @@ class Discretization:
         return by_path
 
     def at(self, path: Path) -> Discretization:
-        """The choices for one node: its own and its subgraphs' overrides applied."""
+        """The choices for one node, with the overrides for it and for its subgraphs applied."""
         by_path = self._overrides_by_path
         return by_path[()] if len(by_path) == 1 else _nearest(by_path, path, by_path[()])
 
     def to_json(self) -> str:
-        """A canonical JSON text: equal choices give equal texts."""
+        """Canonical JSON: equal choices have equal texts."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["overrides"] = {k: dict(v) for k, v in self.overrides.items()}
         return json.dumps({"semantics": SEMANTICS_VERSION, **values}, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> Discretization:
-        """Read what `to_json` wrote. **Raises** `InputError` for anything else."""
+        """The inverse of `to_json`.
+
+        **Raises**: `InputError` for anything else.
+        """
         try:
             values = json.loads(text)
             version = values.pop("semantics")
@@ -142,7 +145,7 @@ def _choices() -> dict[str, tuple[str, ...]]:
 
 
 CHOICES: dict[str, tuple[str, ...]] = _choices()
-"""Every choice that has a fixed list of values, with that list, the default first."""
+"""Every choice with a fixed list of values, the default first."""
 
 
 def _nearest(
@@ -176,12 +179,12 @@ def _check_max_spikes(d: Discretization) -> None:
 def _check_combination(d: Discretization) -> None:
     if d.reset == "none" and d.reset_when != "same":
         raise InputError(
-            f'Discretization: reset="none" leaves nothing to do for reset_when="{d.reset_when}"; '
+            f'Discretization: reset_when="{d.reset_when}" has no effect with reset="none"; '
             'leave reset_when at "same"'
         )
     if d.output == "old" and d.reset_when == "same" and d.reset != "none":
         raise InputError(
-            'Discretization: output="old" looks for spikes in the old membrane potential, which '
+            'Discretization: output="old" finds spikes in the old membrane potential, which '
             'reset_when="same" has already reset; use reset_when="next" or "next-leaked"'
         )
 

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from nirx.dynamics.base import Arrays, Stateless, common_shape, require_broadcast
-from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.base import Arrays, Elementwise, Stateless
+from nirx.dynamics.ops import Array, Ops
 from nirx.dynamics.spike import single_spike
 
 __all__ = ["Scale", "Threshold"]
 
 
-class Elementwise(Stateless):
-    """Parameters broadcast to the input, the output has the input's shape."""
-
-    @classmethod
-    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
-        shape = common_shape(node, cls.parameters)
-        return shape, shape
-
-    @classmethod
-    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        require_broadcast(node, cls.parameters, input_shape)
-        return input_shape
-
-
-class Scale(Elementwise):
+class Scale(Elementwise, Stateless):
     """x * scale. **Source**: NIR Scale."""
 
     parameters = ("scale",)
@@ -34,7 +18,7 @@ class Scale(Elementwise):
         return ops.mul(x, c["scale"])
 
 
-class Threshold(Elementwise):
+class Threshold(Elementwise, Stateless):
     """1 where x > threshold, else 0. **Source**: NIR Threshold."""
 
     parameters = ("threshold",)

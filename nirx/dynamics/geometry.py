@@ -1,4 +1,4 @@
-"""Strides, paddings and kernels as NIR files hold them: ints, pairs, arrays or words."""
+"""Strides, paddings and kernels as NIR files store them: integers, pairs or arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["integer", "integers", "windows"]
 
 
 def integers(node: Any, name: str, count: int, least: int) -> tuple[int, ...]:
-    """An attribute as `count` integers, each at least `least`; one number serves all axes."""
+    """An attribute as `count` integers, each at least `least`; a single number counts for all axes.
+
+    **Raises**: `NodeMismatch` for anything else.
+    """
     value = getattr(node, name, None)
     try:
         array = np.asarray(value)
@@ -40,7 +43,10 @@ def windows(
     padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...],
 ) -> Shape:
-    """How many places a kernel takes along each axis (floor mode). **Raises** `NodeMismatch`."""
+    """Number of kernel positions along each axis (floor mode).
+
+    **Raises**: `NodeMismatch` if the kernel is larger than the padded input.
+    """
     counts = []
     for size, k, s, (before, after), d in zip(
         space, kernel, stride, padding, dilation, strict=True

@@ -10,7 +10,7 @@ __all__ = ["Integrator", "IntegrateAndFire"]
 
 
 class Integrator(Neuron):
-    """I: puts out v."""
+    """I: outputs v."""
 
     parameters = ("r",)
 
@@ -22,7 +22,7 @@ class Integrator(Neuron):
 
 
 class IntegrateAndFire(Integrator):
-    """IF: puts out spikes."""
+    """IF: outputs spikes."""
 
     parameters = ("r", "v_threshold", "v_reset")
     spiking = True

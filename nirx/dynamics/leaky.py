@@ -17,7 +17,7 @@ def leaky_step(ops: Ops, c: Arrays, v: Array, current: Array) -> Array:
 
 
 class LeakyIntegrator(Neuron):
-    """LI: puts out v."""
+    """LI: outputs v."""
 
     parameters = ("tau", "r", "v_leak")
     positive = ("tau",)
@@ -31,7 +31,7 @@ class LeakyIntegrator(Neuron):
 
 
 class LeakyIntegrateAndFire(LeakyIntegrator):
-    """LIF: puts out spikes."""
+    """LIF: outputs spikes."""
 
     parameters = ("tau", "r", "v_leak", "v_threshold", "v_reset")
     spiking = True

@@ -1,17 +1,12 @@
-"""Linear and Affine: a dot product per output, then the bias. **Source**: NIR, y = W x + b."""
+"""Linear and Affine: a dot product per output, plus a bias. **Source**: NIR, y = W x + b."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from nirx.dynamics.base import (
-    Arrays,
-    NodeMismatch,
-    Stateless,
-    broadcasts_to,
-    parameter,
-)
+from nirx.dynamics.base import Arrays, NodeMismatch, Stateless, broadcasts_to, parameter
 from nirx.dynamics.ops import Array, Ops, Shape
 
 __all__ = ["Affine", "Linear"]
@@ -22,7 +17,7 @@ class Linear(Stateless):
     """weight [*batched, out, in] acts on the last axis of x [*lead, *batched, in]."""
 
     binary: bool = False
-    """Whether the input is known to be spikes of one neuron layer, 0 or 1."""
+    """Whether the input is known to be the spikes, 0 or 1, of one layer of neurons."""
 
     parameters = ("weight",)
     exact_shape = True
@@ -43,10 +38,7 @@ class Linear(Stateless):
         takes, gives = cls.declared_shapes(node)
         if input_shape != takes or gives is None:
             weight = parameter(node, "weight").shape
-            size = 1
-            for n in input_shape:
-                size *= n
-            flat = len(input_shape) > 1 and (size,) == takes
+            flat = len(input_shape) > 1 and (math.prod(input_shape),) == takes
             raise NodeMismatch(
                 f"the input has shape {input_shape}, but weight has shape {weight}",
                 f"an input of shape {takes}",
@@ -62,7 +54,7 @@ class Linear(Stateless):
 
 
 class Affine(Linear):
-    """Linear, then + bias; the bias may be absent (None)."""
+    """Linear plus a bias, which may be None."""
 
     parameters = ("weight", "bias")
 
@@ -77,5 +69,5 @@ class Affine(Linear):
             raise NodeMismatch(f"bias has shape {bias}", f"bias of shape {gives}")
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
-        y = ops.linear(x, c["weight"], self.binary)
+        y = super().apply(ops, c, x)
         return ops.add(y, c["bias"]) if "bias" in c else y

@@ -1,4 +1,4 @@
-"""What all neurons share: the membrane's state, its shape rule and its checks."""
+"""`Neuron`: what all neurons share."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import (
-    Arrays,
-    Dynamics,
-    NodeMismatch,
-    common_shape,
-    parameter,
-    require_broadcast,
-)
+from nirx.dynamics.base import Arrays, Dynamics, Elementwise, NodeMismatch, parameter
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.spike import spiking_coefficients, spiking_step
@@ -23,28 +16,14 @@ __all__ = ["Neuron"]
 SUSPICIOUSLY_SMALL_RATIO = 1e-5
 
 
-class Neuron(Dynamics):
-    """A membrane potential v driven by a current; subclasses say how both move.
+class Neuron(Elementwise):
+    """A membrane potential v that integrates a current.
 
-    A subclass gives `membrane_coefficients`, `integrate` and, if it has a synapse,
-    `drive`. One that is `spiking` has v_threshold and v_reset.
+    A subclass defines `membrane_coefficients`, `integrate` and, if it has a synapse, `drive`.
+    A `spiking` subclass has the parameters v_threshold and v_reset.
     """
 
     neuron = True
-
-    @classmethod
-    def check(cls, node: Any) -> None:
-        common_shape(node, cls.parameters)
-
-    @classmethod
-    def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
-        shape = common_shape(node, cls.parameters)
-        return shape, shape
-
-    @classmethod
-    def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        require_broadcast(node, cls.parameters, input_shape)
-        return input_shape
 
     @classmethod
     def build(
@@ -84,7 +63,7 @@ class Neuron(Dynamics):
     def initial_state(self, ops: Ops, p: Arrays, batch: Shape) -> dict[str, Array]:
         state = super().initial_state(ops, p, batch)
         if self.rule.initial_v == "leak" and "v_leak" in p:
-            state["v"] = ops.add(state["v"], p["v_leak"])  # 0 + v_leak: the batch's shape
+            state["v"] = ops.add(state["v"], p["v_leak"])  # 0 + v_leak has the batch axes
         return state
 
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
@@ -92,15 +71,21 @@ class Neuron(Dynamics):
         return {**c, **spiking_coefficients(ops, self.rule, p)} if self.spiking else c
 
     def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
-        """What `integrate` and `drive` multiply by, from the parameters."""
+        """The factors that `integrate` and `drive` use, from the parameters."""
         raise NotImplementedError
 
     def integrate(self, ops: Ops, c: Arrays, v: Array, current: Array) -> Array:
-        """One step of v without spikes; the current is not yet scaled by r."""
+        """One step of v without spikes.
+
+        Arguments:
+            c: what `coefficients` returned.
+            v: membrane potential [*batch, *features].
+            current: what `drive` returned, not yet scaled by r.
+        """
         raise NotImplementedError
 
     def drive(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
-        """The current into the membrane, and the synapse's new state."""
+        """The current into the membrane for an input x, and the new state of the synapse."""
         return x, {}
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:

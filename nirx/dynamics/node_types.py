@@ -1,4 +1,4 @@
-"""The registry of NIR node types: which dynamics each has, and what a file holds of it."""
+"""The registry of NIR node types: the dynamics of each, and what a file stores of it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ NOT_STORED = ("input_type", "output_type", "metadata")
 
 @dataclass(frozen=True)
 class NodeType:
-    """What nirx knows of a NIR node type.
+    """What nirx knows about a NIR node type.
 
     Arguments:
         nir_type: the class of the nodes.
-        dynamics: its equations; None where only a `node_map` can run it.
+        dynamics: its equations; None if only a `node_map` can run it.
         infer_shape: (node, input shape) -> output shape; may raise `NodeMismatch`.
-        stored: names of the attributes that a `.nir` file holds.
+        stored: names of the attributes that a `.nir` file stores.
         neuron: whether the feedback rule counts it as a neuron.
     """
 
@@ -94,25 +94,25 @@ _TYPES: dict[type, NodeType] = dict(
         _own_type(nir.CubaLIF, CurrentBasedIntegrateAndFire),
     ]
 )
-"""NIR's own types but NIRGraph, which `nirx.graphs.flatten` takes apart."""
+"""NIR's own types except NIRGraph, which `nirx.graphs.flatten` inlines."""
 
 
 NATIVE_TYPES = tuple(_TYPES)
-"""NIR's own types that nirx runs by itself."""
+"""NIR's own types that nirx runs itself."""
 
 
 def find_type(node_class: type) -> NodeType | None:
-    """The entry of a node's class or of its nearest registered base, or None."""
+    """The entry of a class or of its nearest registered base class, or None."""
     return next((_TYPES[c] for c in node_class.__mro__ if c in _TYPES), None)
 
 
 def type_named(name: str) -> NodeType | None:
-    """The entry of a type by the name that a file gives, or None."""
+    """The entry of a type by its name in a file, or None."""
     return next((t for t in _TYPES.values() if t.name == name), None)
 
 
 def known_names() -> list[str]:
-    """Names of all types that a file may hold."""
+    """Names of all types that a file may contain."""
     return [*(t.name for t in _TYPES.values()), "NIRGraph"]
 
 
@@ -124,22 +124,22 @@ def register_type(
     stored: tuple[str, ...] | None = None,
     neuron: bool | None = None,
 ) -> NodeType:
-    """Teach nirx a node type of your own.
+    """Register your own node type.
 
     Arguments:
         nir_type: a subclass of `nir.NIRNode`, usually a dataclass of arrays.
         infer_shape: (node, input shape) -> output shape. Default: that of `dynamics`, else
             the output has the input's shape.
-        dynamics: a `nirx.dynamics.Dynamics` subclass; with it the type runs on every
-            backend. Without it, it needs an entry in the `node_map` of each backend.
+        dynamics: a subclass of `nirx.dynamics.Dynamics`; with it the type runs on every
+            backend. Without it, the type needs an entry in the `node_map` of each backend.
         stored: attributes that `nirx.write` stores and `nirx.read` restores. Default: the
             dataclass fields.
-        neuron: whether the feedback rule counts it as a neuron. Default: as `dynamics` says,
+        neuron: whether the feedback rule counts it as a neuron. Default: that of `dynamics`,
             else False.
 
     Returns: the new entry.
 
-    **Raises**: `InputError` if the type, or another type of its name, is known already.
+    **Raises**: `InputError` if the type, or another type with its name, is already registered.
     """
     if not (isinstance(nir_type, type) and issubclass(nir_type, nir.NIRNode)):
         raise InputError(f"register_type: {nir_type!r} is not a subclass of nir.NIRNode")
@@ -156,23 +156,22 @@ def register_type(
 
 
 def mapped_type(nir_type: type) -> NodeType:
-    """A stand-in for a type that only a `node_map` knows: its nodes declare their own shapes."""
+    """The entry of a type that only a `node_map` knows: its nodes declare their own shapes."""
     return NodeType(nir_type, None, _declared_output, (), False)
 
 
 def bypassed_type(nir_type: type) -> NodeType:
-    """A stand-in for a type that a `node_map` bypasses: the value passes unchanged."""
+    """The entry of a type that a `node_map` bypasses: the value passes through unchanged."""
     return NodeType(nir_type, None, _same_shape, (), False)
 
 
 def claimed_graph(graph: nir.NIRGraph) -> NodeType:
-    """The entry of a subgraph that a `node_map` claims whole: one Input, one Output."""
-    neuron = any(has_neuron(node) for node in graph.nodes.values())
-    return NodeType(nir.NIRGraph, None, _claimed_output, (), neuron)
+    """The entry of a whole subgraph that a `node_map` claims: one Input, one Output."""
+    return NodeType(nir.NIRGraph, None, _claimed_output, (), has_neuron(graph))
 
 
 def has_neuron(node: Any) -> bool:
-    """Whether a node is a neuron, or a graph with one in it."""
+    """Whether a node is a neuron, or a graph that contains one."""
     if isinstance(node, nir.NIRGraph):
         return any(has_neuron(below) for below in node.nodes.values())
     entry = find_type(type(node))

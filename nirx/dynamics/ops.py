@@ -1,9 +1,8 @@
-"""`Ops`: the array operations a backend has to bring.
+"""`Ops`: the array operations that a backend implements.
 
-The dynamics (`nirx.dynamics`) and the executor (`nirx.execution.execute`) are written over this
-protocol and nothing else, so behaviour is spelled out once. An array is whatever the
-backend calls an array; nirx also uses `.shape`, `.ndim`, `.reshape` and basic indexing
-on it, which NumPy, torch and JAX spell alike.
+The dynamics (`nirx.dynamics`) and the executor (`nirx.execution.execute`) use this protocol and
+nothing else, so behaviour is written once. An array is whatever the backend calls an array; nirx
+also uses its `.shape`, `.ndim`, `.reshape` and basic indexing, which the array libraries share.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ Carry = TypeVar("Carry")
 
 @dataclass(frozen=True)
 class ConvGeometry:
-    """Static geometry of a convolution over one or two axes (one entry per axis).
+    """Static geometry of a convolution over one or two axes; one entry per axis.
 
     Arguments:
         stride, dilation: steps between outputs and between kernel elements.
-        padding: zeros (before, after) each axis.
+        padding: number of zeros (before, after) on each axis.
         groups: number of channel groups.
     """
 
@@ -39,7 +38,7 @@ class ConvGeometry:
 
 
 class Ops(Protocol):
-    """Elementwise operations broadcast as in NumPy; masks are 0 or 1 in the run's dtype."""
+    """Elementwise operations broadcast as in NumPy; masks are 0 or 1, in the run's dtype."""
 
     detach_reset: bool
     """Whether gradients stop at the reset (see `select`)."""
@@ -47,7 +46,7 @@ class Ops(Protocol):
     def accept(self, value: Any, where: str) -> Array:
         """A caller's array in the run's dtype; bool and integers are cast.
 
-        **Raises**: `InputError`, beginning with `where`, for another floating dtype.
+        **Raises**: `InputError` for another floating dtype; its text starts with `where`.
         """
         ...
 
@@ -60,7 +59,7 @@ class Ops(Protocol):
         ...
 
     def use(self, value: Array) -> Array:
-        """An input, parameter or passed-in state, as the arithmetic of this mode wants it."""
+        """An input, parameter or passed-in state, prepared for the arithmetic of this mode."""
         ...
 
     def add(self, a: Array, b: Array) -> Array:
@@ -80,51 +79,55 @@ class Ops(Protocol):
         ...
 
     def floor(self, a: Array) -> Array:
-        """The largest whole number that is not above a."""
+        """The largest integer that is not above a."""
         ...
 
     def greater(self, a: Array, b: Array) -> Array:
-        """1 where a > b, else 0 (also where either is NaN); no gradient."""
+        """1 where a > b, else 0 (also if either is NaN); no gradient."""
         ...
 
     def greater_equal(self, a: Array, b: Array) -> Array:
-        """1 where a >= b, else 0 (also where either is NaN); no gradient."""
+        """1 where a >= b, else 0 (also if either is NaN); no gradient."""
         ...
 
     def select(self, mask: Array, a: Array, b: Array) -> Array:
-        """`a` where mask is not 0, else `b`. Gradient to the mask: (a - b)."""
+        """`a` where mask is not 0, else `b`. The gradient with respect to the mask is (a - b)."""
         ...
 
     def with_surrogate(self, spikes: Array, v: Array, threshold: Array) -> Array:
-        """`spikes`, with the surrogate's gradient towards v - threshold."""
+        """`spikes`, with the surrogate's gradient with respect to v - threshold."""
         ...
 
     def stop_gradient(self, a: Array) -> Array:
-        """The same values, of which gradients know nothing."""
+        """The same values, detached from the gradient."""
         ...
 
     def copy(self, a: Array) -> Array:
-        """The same values in memory of their own, where arrays can be written to."""
+        """The same values in new memory, if arrays are mutable."""
         ...
 
     def seal(self, a: Array) -> Array:
-        """The same values, behind a wall that a compiler does not fuse across."""
+        """The same values behind a fusion barrier, for backends that compile."""
         ...
 
     def prepare_linear(self, weight: Array) -> Any:
-        """What `linear` wants of a weight, derived once per run."""
+        """The form of a weight that `linear` takes, computed once per run."""
         ...
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         """sum_i weight[..., o, i] * x[..., i].
 
-        x is [*lead, *batched, in], the weight [*batched, out, in]; gives [*lead, *batched, out].
-        `binary`: x is known to hold nothing but 0 and 1, which a kernel may use.
+        Arguments:
+            x: [*lead, *batched, in].
+            prepared: what `prepare_linear` returned for a weight [*batched, out, in].
+            binary: whether x is known to contain only 0 and 1, which a kernel may exploit.
+
+        Returns: [*lead, *batched, out].
         """
         ...
 
     def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        """What `conv` wants of a weight, derived once per run."""
+        """The form of a weight that `conv` takes, computed once per run."""
         ...
 
     def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
@@ -132,19 +135,19 @@ class Ops(Protocol):
         ...
 
     def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
-        """Zeros (before, after) the last `len(padding)` axes."""
+        """Pad the last `len(padding)` axes with zeros (before, after)."""
         ...
 
     def concatenate(self, arrays: Sequence[Array]) -> Array:
-        """Join along the first axis."""
+        """Concatenate along the first axis."""
         ...
 
     def moveaxis(self, x: Array, source: int, destination: int) -> Array:
-        """Move one axis to another place, as in NumPy."""
+        """Move one axis, as `numpy.moveaxis` does."""
         ...
 
     def take_along_time(self, x: Array, index: Any) -> Array:
-        """x[index[t, ..., e], ..., e]; index: NumPy integers of x's rank, time first."""
+        """x[index[t, ..., e], ..., e]; index: NumPy integers with the rank of x, time first."""
         ...
 
     def scan(
@@ -154,7 +157,7 @@ class Ops(Protocol):
         xs: list[Array],
         length: int,
     ) -> tuple[Carry, list[Array]]:
-        """Run `step` over the first axis of every array in `xs` and stack what it puts out."""
+        """Run `step` over the first axis of every array in `xs` and stack its outputs."""
         ...
 
     def scan_chunks(
@@ -165,5 +168,5 @@ class Ops(Protocol):
         length: int,
         chunk: int,
     ) -> tuple[Carry, list[Array]]:
-        """Run `body` over slices of `chunk` steps (the last may be shorter), join its outputs."""
+        """Run `body` over slices of `chunk` steps (the last may be shorter); join its outputs."""
         ...

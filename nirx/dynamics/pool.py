@@ -15,11 +15,6 @@ __all__ = ["AvgPool2d", "SumPool2d"]
 ONE = (1, 1)
 
 
-def _places(node: Any, input_shape: Shape) -> tuple[int, ...]:
-    kernel, stride, padding = _geometry(node)
-    return windows(input_shape[1:], kernel, stride, tuple((n, n) for n in padding), ONE)
-
-
 def _geometry(node: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     return (
         integers(node, "kernel_size", 2, 1),
@@ -48,7 +43,9 @@ class SumPool2d(Stateless):
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
         if len(input_shape) != 3:
             raise NodeMismatch(f"the input has shape {input_shape}", "(channels, height, width)")
-        return input_shape[0], *_places(node, input_shape)
+        kernel, stride, padding = _geometry(node)
+        sides = tuple((n, n) for n in padding)
+        return input_shape[0], *windows(input_shape[1:], kernel, stride, sides, ONE)
 
     @classmethod
     def build(
@@ -57,8 +54,8 @@ class SumPool2d(Stateless):
         return cls(rule, input_shape, output_shape, *_geometry(node))
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
-        # Shifted slices, row by row, each added to the sum so far: an order that every
-        # backend can keep, where a library's pooling kernel has one of its own.
+        # Shifted slices, added row by row: an order of summation that every backend can keep.
+        # The pooling kernels of the libraries each have another.
         x = ops.pad(x, [(n, n) for n in self.padding])
         _, height, width = self.output_shape
         total = None
@@ -74,7 +71,7 @@ class SumPool2d(Stateless):
 
 
 class AvgPool2d(SumPool2d):
-    """SumPool2d times 1/(kernel height * width), padding counted."""
+    """SumPool2d times 1/(kernel height * width); the padding counts."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         area = self.kernel_size[0] * self.kernel_size[1]

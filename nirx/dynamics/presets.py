@@ -1,10 +1,10 @@
-"""Discretizations that reproduce the step of real libraries' neurons.
+"""Discretizations that reproduce the time step of real libraries' neurons.
 
-**Source**: each library's neuron, measured against a plain reference (norse 1.1.0,
+**Source**: each library's neuron, compared with a plain reference (norse 1.1.0,
 snntorch 1.0.0, sinabs 3.1.3, spikingjelly 2.0.0, rockpool 3.1.0, spyx 1.0.0, slax 0.0.1,
-brainpy 2.8.2). A preset fixes order and rule of a step, never the parameters: where a
-library lacks a parameter (norse has no r) or folds one into its weights (snnTorch's
-input gain), the graph's parameters have to say the same.
+brainpy 2.8.2). A preset sets the order and the rules of a step, never the parameters. Where a
+library lacks a parameter (norse has no r) or folds one into its weights (snnTorch's input gain),
+the graph's parameters must match.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BRAINPY = Discretization(
     reset_when="next-leaked",
     synapse_input="jump",
 )
-# What comes back through a recurrent connection is 0 before the first step, its bias included.
+# Before the first step a recurrent connection carries 0, not its bias.
 _SINABS = Discretization(
     dt=1.0,
     integrator="exponential",
@@ -55,7 +55,7 @@ PRESETS: Mapping[str, Discretization] = MappingProxyType(
         "nir": Discretization(),
         "norse.LIFBoxCell": Discretization(dt=1e-3, initial_v="leak"),
         "norse.LIBoxCell": Discretization(dt=1e-3, initial_v="leak"),
-        # Norse keeps i after its decay, nirx before it; v moves with the same current in both.
+        # norse stores i after its decay, nirx before it; both integrate v with the same current.
         "norse.LIFCell": Discretization(dt=1e-3, synapse_input="jump", initial_v="leak"),
         "norse.IAFCell": Discretization(dt=1.0),
         "snntorch.Leaky": _NEXT_SUBTRACT,
@@ -76,7 +76,7 @@ PRESETS: Mapping[str, Discretization] = MappingProxyType(
         "spyx.LIF": _SPYX,
         "spyx.IF": _SPYX,
         "spyx.CuBaLIF": _SPYX_CUBA,
-        # Their spikes come late too, but feed back without that delay: a Delay stands behind.
+        # Their output is one step late too, but their feedback is not: a Delay follows the neuron.
         "spyx.RIF": replace(_SPYX, output="new"),
         "spyx.RLIF": replace(_SPYX, output="new"),
         "spyx.RCuBaLIF": replace(_SPYX_CUBA, output="new"),
@@ -84,7 +84,7 @@ PRESETS: Mapping[str, Discretization] = MappingProxyType(
         "spyx.LI": Discretization(dt=1.0),
         "slax.LIF": Discretization(dt=1.0, threshold="ge", reset="subtract"),
         "slax.LIF(subtraction_reset=False)": Discretization(dt=1.0, threshold="ge"),
-        # A spike is taken back at the beginning of the next step, before the leak.
+        # The reset happens at the beginning of the next step, before the leak.
         "brainpy.LIF": _BRAINPY,
         "brainpy.LIF(spk_reset='hard')": replace(_BRAINPY, reset="value"),
         "brainpy.IF": _BRAINPY,

@@ -1,4 +1,4 @@
-"""Flatten, and Input and Output, which pass their value on."""
+"""Flatten, and Input and Output, which pass their value through."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from nirx.dynamics.ops import Array, Ops, Shape
 __all__ = ["Flatten", "Port", "declared_port_shape"]
 
 MOST_ELEMENTS = 2**31
-"""Of one sample; a file that claims more has no array to show for it."""
+"""Limit for one sample: a file can declare any shape without holding an array of it."""
 
 
 def declared_port_shape(node: Any, kind: str) -> Shape | None:
-    """The shape in `node.input_type["input"]` (or output), or None. **Raises** `NodeMismatch`."""
+    """The shape in `node.input_type["input"]` (or of the output), or None.
+
+    **Raises**: `NodeMismatch` if it is not a shape.
+    """
     declared = getattr(node, f"{kind}_type", None)
     value = declared.get(kind) if isinstance(declared, dict) else declared
     if value is None:
@@ -36,8 +39,16 @@ def declared_port_shape(node: Any, kind: str) -> Shape | None:
     return shape
 
 
+def _require_declared(declared: Shape | None, input_shape: Shape) -> None:
+    if declared not in (None, input_shape):
+        raise NodeMismatch(
+            f"it is declared with input shape {declared}, but receives shape {input_shape}",
+            f"an input of shape {declared}",
+        )
+
+
 class Port(Stateless):
-    """Input or Output: the value passes unchanged."""
+    """Input or Output: the value passes through unchanged."""
 
     exact_shape = True
 
@@ -52,12 +63,7 @@ class Port(Stateless):
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        declared, _ = cls.declared_shapes(node)
-        if declared not in (None, input_shape):
-            raise NodeMismatch(
-                f"it is declared with shape {declared}, but gets shape {input_shape}",
-                f"a value of shape {declared}",
-            )
+        _require_declared(declared_port_shape(node, "input"), input_shape)
         return input_shape
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
@@ -65,7 +71,7 @@ class Port(Stateless):
 
 
 class Flatten(Stateless):
-    """Joins the feature axes start_dim..end_dim into one; batch axes do not count."""
+    """Merges the feature axes start_dim..end_dim into one; batch axes do not count."""
 
     exact_shape = True
 
@@ -78,20 +84,15 @@ class Flatten(Stateless):
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
         shape = declared_port_shape(node, "input")
-        return shape, None if shape is None else cls._joined(node, shape)
+        return shape, None if shape is None else cls._merged(node, shape)
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        declared = declared_port_shape(node, "input")
-        if declared not in (None, input_shape):
-            raise NodeMismatch(
-                f"its input_type is {declared}, but it gets shape {input_shape}",
-                f"an input of shape {declared}",
-            )
-        return cls._joined(node, input_shape)
+        _require_declared(declared_port_shape(node, "input"), input_shape)
+        return cls._merged(node, input_shape)
 
     @classmethod
-    def _joined(cls, node: Any, shape: Shape) -> Shape:
+    def _merged(cls, node: Any, shape: Shape) -> Shape:
         (start,), (end,) = integers(node, "start_dim", 1, -32), integers(node, "end_dim", 1, -32)
         axes = len(shape)
         first, last = (n + axes if n < 0 else n for n in (start, end))
@@ -102,10 +103,7 @@ class Flatten(Stateless):
                 f"start_dim={start}, end_dim={end} on an input of shape {shape}",
                 "start_dim <= end_dim, both axes of the features (the batch does not count)",
             )
-        size = 1
-        for n in shape[first : last + 1]:
-            size *= n
-        return (*shape[:first], size, *shape[last + 1 :])
+        return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         lead = x.shape[: x.ndim - len(self.input_shape)]

@@ -1,4 +1,4 @@
-"""Spike and reset: threshold, count, and when the membrane potential is reset.
+"""Spike and reset: threshold, spike count, and when the membrane potential is reset.
 
 **Source**: NIR equations of IF, LIF and CubaLIF; docs/semantics.md for the choices.
 """
@@ -29,7 +29,7 @@ def spiking_coefficients(ops: Ops, rule: Discretization, p: Arrays) -> dict[str,
 
 
 def fire(ops: Ops, rule: Discretization, c: Arrays, v: Array) -> Array:
-    """The spikes (or number of spikes) that a membrane potential stands for."""
+    """The spikes (or the number of spikes) that a membrane potential v emits."""
     threshold = c["v_threshold"]
     if rule.spikes == "single":
         return single_spike(ops, rule, v, threshold)
@@ -38,7 +38,7 @@ def fire(ops: Ops, rule: Discretization, c: Arrays, v: Array) -> Array:
 
 def _count(ops: Ops, rule: Discretization, c: Arrays, v: Array) -> Array:
     # The largest integer n >= 0 with mul(n, threshold) <= v. The product with the rounded
-    # reciprocal may miss it by one either way; one correction up and one down finds it.
+    # reciprocal may be off by one in either direction, so correct once upwards, once downwards.
     threshold = c["v_threshold"]
     one = ops.constant(1.0)
     n = ops.floor(ops.mul(v, c["spikes_per_v"]))
@@ -64,11 +64,11 @@ def _apply_reset(ops: Ops, rule: Discretization, c: Arrays, v: Array, z: Array) 
 def spiking_step(
     ops: Ops, rule: Discretization, c: Arrays, v_old: Array, integrate: Callable[[Array], Array]
 ) -> tuple[Array, Array]:
-    """Integrate, spike and reset, in the order the rule asks for.
+    """Integrate, spike and reset, in the order that the rule sets.
 
     Arguments:
         v_old: membrane potential [*batch, *features] after the previous step. With
-            `reset_when="next"` it still holds the value that spiked: the reset is due now.
+            `reset_when="next"` it still holds the value that spiked: the reset is due in this step.
         integrate: one step of the membrane without spikes.
 
     Returns: spikes and the new membrane potential.

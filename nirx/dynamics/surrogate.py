@@ -1,7 +1,7 @@
-"""Surrogate gradients: what stands in for the derivative of a spike.
+"""Surrogate gradients: functions that replace the derivative of a spike.
 
-A surrogate is a function of u = v - v_threshold that gives d(spike)/du. It is written
-with Python operators and `abs` only, so that one definition serves torch and JAX.
+A surrogate maps u = v - v_threshold to d(spike)/du. It uses Python operators and `abs` only, so
+that one definition works on every backend with gradients.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ SURROGATES: Mapping[str, Surrogate] = MappingProxyType(
 
 
 def resolve_surrogate(surrogate: str | Surrogate) -> Surrogate:
-    """The function for a name, or the callable itself. **Raises** `InputError`."""
+    """The function of a name, or the callable itself.
+
+    **Raises**: `InputError` for anything else.
+    """
     if callable(surrogate):
         return surrogate
     if isinstance(surrogate, str) and surrogate in SURROGATES:
