@@ -1,9 +1,9 @@
 """nirx: one NIR graph, the same on NumPy, PyTorch and JAX/Equinox."""
 
-from nirx.comparison.compare import Comparison as Comparison
 from nirx.comparison.compare import assert_equivalent as assert_equivalent
 from nirx.comparison.compare import compare as compare
 from nirx.comparison.digest import digest as digest
+from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
 from nirx.dynamics.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION

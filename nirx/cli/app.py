@@ -30,24 +30,26 @@ AGREE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 app = typer.Typer(
     name="nirx",
-    help="Run one NIR graph the same way on NumPy, torch and JAX, and compare.",
-    epilog="Exit status: 0 success, backends agree; 1 backends differ; 2 bad input.",
+    help="Run a NIR graph identically on NumPy, PyTorch and JAX; compare, move and verify it.",
+    epilog="Exit status: 0 success; 1 what was compared differs or a check failed; 2 bad input.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("info")(info_command)
-app.command("run")(run_command)
-app.command("compare")(compare_command)
-app.command("diagnose")(diagnose_command)
-app.command("bench")(bench_command)
-app.command("conformance")(conformance_command)
-app.command("move")(move_command)
-app.command("reference")(reference_command)
-app.command("verify")(verify_command)
+for command in (
+    info_command,
+    run_command,
+    compare_command,
+    diagnose_command,
+    bench_command,
+    conformance_command,
+    move_command,
+    reference_command,
+    verify_command,
+):
+    app.command(command.__name__.removesuffix("_command"))(command)
 
-# Typer 0.29 brings its own copy of click, older ones import it: found by way of a class that
-# every version exports.
+# Typer 0.29 vendors click, older versions import it; a class that all export leads to either.
 USAGE_ERROR: type[Exception] = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
@@ -75,10 +77,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Arguments:
-        args: without the program's name; None takes `sys.argv`.
+        args: without the program's name; None for `sys.argv`.
 
-    Returns: the exit status: 0 success and agreement, 1 the backends differ, 2 bad input,
-    130 interrupted, 141 the reader of the output went away.
+    Returns: the exit status: 0 success and agreement, 1 the backends differ or a check failed,
+    2 bad input, 130 interrupted, 141 the reader of the output closed the pipe.
     """
     command = typer.main.get_command(app)
     _never_fail_to_encode()
@@ -90,7 +92,7 @@ def main(args: Sequence[str] | None = None) -> int:
         except USAGE_ERROR as error:
             print_error(_usage(error))
         except BrokenPipeError:
-            _let_go_of_stdout()
+            _discard_stdout()
             return BROKEN_PIPE
         except OSError as error:
             print_error(_of_system(error))
@@ -104,8 +106,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _invoke(command: Any, args: Sequence[str] | None) -> int:
     given = None if args is None else list(args)
-    # A command gives its report instead of printing it, so that Typer, which handles a broken
-    # pipe in its own way, never sees one.
+    # Commands return their report instead of printing it: Typer has its own handling of broken
+    # pipes and must not see one.
     result = command.main(given, prog_name="nirx", standalone_mode=False)
     if isinstance(result, Report):
         show(result)
@@ -117,7 +119,7 @@ def _invoke(command: Any, args: Sequence[str] | None) -> int:
 def _usage(error: Any) -> str:
     text = str(error.format_message()).strip()
     context = getattr(error, "ctx", None)
-    if not text:  # `nirx` alone: Typer has shown the help already
+    if not text:  # `nirx` without a command: Typer has already printed the help
         return "no command given"
     return f"{text} (see '{context.command_path} --help')" if context else text
 
@@ -128,12 +130,12 @@ def _of_system(error: OSError) -> str:
 
 
 def _never_fail_to_encode() -> None:
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _let_go_of_stdout() -> None:
+def _discard_stdout() -> None:
     # What is still buffered would fail again when Python flushes at exit.
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from nirx.cli.options import Json
+from nirx.cli.options import Dtype, Json, backend_names
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
-from nirx.cli.run import Dtype
-from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
-from nirx.execution.backend import find_backend
 from nirx.execution.bench import LAYERS, bench
 
 __all__ = ["bench_command"]
@@ -36,11 +33,7 @@ def bench_command(
 
     After one run that compiles, the median of the next ones counts.
     """
-    names = [name.strip() for name in backends.split(",") if name.strip()]
-    if not names:
-        raise InputError("--backends is empty; expected names, parted by commas")
-    for name in names:
-        find_backend(name)
+    names = backend_names(backends)
     kind = dtype_name(dtype)
     batches = batch or [1, 128]
     with bars(2 * len(names) * len(batches)) as shown:

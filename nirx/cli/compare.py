@@ -1,4 +1,4 @@
-"""`nirx compare`: one network on several backends; where and how far they part."""
+"""`nirx compare`: one network on several backends; where and how far they diverge."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ import numpy as np
 import typer
 
 from nirx.basics.tables import cell
-from nirx.cli.compare_table import comparison_payload, node_tables
-from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
-from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
-from nirx.cli.pieces import piece_length, run_in_pieces
-from nirx.cli.progress import Bars, bars
+from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
+from nirx.cli.opening import open_graph
+from nirx.cli.options import (
+    Dt,
+    Dtype,
+    File,
+    Json,
+    Overrides,
+    Preset,
+    Record,
+    Reproducible,
+    Sets,
+    backend_names,
+    record_of,
+)
+from nirx.cli.pieces import run_in_pieces
+from nirx.cli.progress import bars
 from nirx.cli.report import Report
-from nirx.cli.run import Dtype, Record, Reproducible, record_of
 from nirx.comparison import plotting
 from nirx.comparison.compare import compare
+from nirx.comparison.table import node_tables
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import Backend, find_backend
@@ -49,7 +61,7 @@ def compare_command(
         float | None,
         typer.Option(
             "--tolerance",
-            help="For values, relative to a node's largest; spikes have to be equal. "
+            help="For values, relative to a node's largest magnitude; spikes must be equal. "
             "Default 1e-4 in float32, 1e-9 in float64, 0 with --reproducible.",
         ),
     ] = None,
@@ -60,13 +72,13 @@ def compare_command(
     ] = None,
     json: Json = False,
 ) -> Report:
-    """Run a network on several backends and say where they part first, and how far.
+    """Run a network on several backends; report where they first diverge, and how far.
 
     Exit status 0 if they agree, 1 if they differ, 2 for bad input.
     """
     if tolerance is not None and not 0 <= tolerance < np.inf:
         raise InputError(f"--tolerance {tolerance}; expected a number, 0 or more")
-    chosen = _backends(backends)
+    chosen = [find_backend(name) for name in backend_names(backends, least=2)]
     if plot is not None:
         check_target(plot, "--plot", file, input_)
         plotting.check_format(plot.suffix)
@@ -76,12 +88,23 @@ def compare_command(
     inputs = make_inputs(opened.schedule, kind, input_, random, steps, batch, rate)
     if any(x.size == 0 for x in inputs.arrays.values()):
         raise InputError("nothing to compare: the input has no steps or an empty batch")
-    options = {"reproducible": True} if reproducible else {}
+
+    def runner(backend: Backend) -> Any:
+        """The backend as a callable for `nirx.compare`, which shows its progress."""
+
+        def run(_: Any) -> tuple[Any, Any, Any]:
+            return run_in_pieces(
+                backend, opened, inputs, shown, dtype=kind, reproducible=reproducible, record=keys
+            )
+
+        run.__name__ = backend.name
+        return run
+
     with bars(inputs.steps) as shown:
         comparison = compare(
             opened.graph,
             inputs.arrays,
-            [_runner(b, opened, kind, options, inputs, keys, shown) for b in chosen],
+            list(map(runner, chosen)),
             reproducible=reproducible,
             discretization=opened.discretization,
             dtype=kind,
@@ -97,41 +120,12 @@ def compare_command(
         "discretization_origin": opened.origin,
         "steps": inputs.steps,
         "batch": list(inputs.batch),
-        **comparison_payload(comparison),
+        **comparison.to_dict(),
         "plot": None if plot is None else str(plot),
     }
-    parts = ["\n".join(str(cell(line)) for line in str(comparison).split("\n"))]
-    parts += node_tables(comparison)
+    parts: list[Any] = [str(comparison)]
+    for table in node_tables(comparison):
+        parts += ["", table]
     if plot is not None:
         parts.append(f"plot: {cell(plot)}")
     return Report(0 if comparison.agree else DIFFER, payload, tuple(parts), json)
-
-
-def _backends(text: str) -> list[Backend]:
-    # All of them before any work: a typing error in the last should not cost a run of the first.
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if len(names) < 2:
-        raise InputError(f"--backends {text!r}; expected at least two, parted by commas")
-    return [find_backend(name) for name in names]
-
-
-def _runner(
-    backend: Backend,
-    opened: Opened,
-    dtype: str,
-    options: dict[str, Any],
-    inputs: Inputs,
-    keys: list[Any],
-    shown: Bars,
-) -> Any:
-    """A backend as a callable for `nirx.compare`, so that its run can show progress."""
-    names = [name for name, _ in opened.schedule.outputs]
-
-    def run(_: Any) -> tuple[Any, Any, Any]:
-        advance = shown.add(backend.name)
-        prepared = backend.prepare(opened.graph, opened.discretization, dtype, **options)
-        length = piece_length(inputs.steps)
-        return run_in_pieces(prepared, inputs, names, None, keys, length, advance)
-
-    run.__name__ = backend.name
-    return run

@@ -9,9 +9,9 @@ import typer
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
-from nirx.cli.options import File, Json, Opened, Overrides, Preset, Sets, open_graph
+from nirx.cli.opening import Opened, open_graph
+from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Sets
 from nirx.cli.report import Report
-from nirx.cli.run import Dtype
 from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.result import Candidate, Confirmed, Diagnosis, NodeDiagnosis

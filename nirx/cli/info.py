@@ -12,7 +12,8 @@ from rich.table import Table
 
 from nirx.basics.tables import cell
 from nirx.cli.info_tree import node_tree
-from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
+from nirx.cli.opening import Opened, open_graph
+from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets
 from nirx.cli.parameters import parameter_bytes, parameters_of, settings_of
 from nirx.cli.report import Report, bytes_text
 from nirx.dynamics.ops import Shape

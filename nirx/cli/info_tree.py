@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from nirx.basics.paths import Path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
-from nirx.cli.options import Opened
+from nirx.cli.opening import Opened
 from nirx.cli.parameters import parameters_of, settings_of
 from nirx.cli.report import bytes_text
 from nirx.graphs.schedule import ScheduledNode

@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nirx.basics.tables import cell
+from nirx.basics.printable import printable
 from nirx.errors import NirxWarning
 
-__all__ = ["print_error", "warn", "warnings_as_lines"]
+__all__ = ["print_error", "printable_lines", "warn", "warnings_as_lines"]
 
 
 def print_error(text: str) -> None:
-    """`nirx: error: ...`; lists keep their lines, names in them cannot bring control codes."""
-    _print("error", "\n".join(str(cell(line)) for line in text.split("\n")))
+    """Print `nirx: error: ...`; a list keeps its lines."""
+    _print("error", printable_lines(text))
+
+
+def printable_lines(text: str) -> str:
+    """Text that keeps its line breaks, but no other control codes that names may bring."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def warn(text: str) -> None:
@@ -30,16 +35,15 @@ def warnings_as_lines() -> Iterator[None]:
     seen: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", NirxWarning)
-        python_way = warnings.showwarning
+        show_as_python_does = warnings.showwarning
 
         def showwarning(message: Any, category: type[Warning], *place: Any) -> None:
-            if not issubclass(category, NirxWarning):
-                python_way(message, category, *place)
-                return
             text = str(message)
-            if text not in seen:  # reading, scheduling and each backend may all notice it
+            if not issubclass(category, NirxWarning):
+                show_as_python_does(message, category, *place)
+            elif text not in seen:  # reading, scheduling and each backend may all notice it
                 seen.add(text)
-                _print("warning", str(cell(text)))
+                _print("warning", printable(text))
 
         warnings.showwarning = showwarning
         yield
@@ -48,8 +52,5 @@ def warnings_as_lines() -> Iterator[None]:
 def _print(kind: str, text: str) -> None:
     try:
         print(f"nirx: {kind}: {text}", file=sys.stderr)
-    except UnicodeEncodeError:
-        safe = text.encode("ascii", "backslashreplace").decode()
-        print(f"nirx: {kind}: {safe}", file=sys.stderr)
-    except BrokenPipeError:  # nobody is there to read it
+    except BrokenPipeError:  # stderr was closed
         return

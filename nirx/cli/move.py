@@ -10,9 +10,9 @@ import typer
 from nirx.basics.importing import import_object
 from nirx.basics.tables import cell
 from nirx.bridging.bridge import find_bridge
-from nirx.cli.compare_table import comparison_payload
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
-from nirx.cli.options import Dt, Json, Opened, Overrides, Preset, Sets, open_graph, settle
+from nirx.cli.opening import Opened, open_graph, schedule_graph
+from nirx.cli.options import Dt, Json, Overrides, Preset, Sets
 from nirx.cli.report import Report
 from nirx.errors import InputError, NirxError
 from nirx.files.archive import check_target
@@ -85,7 +85,7 @@ def move_command(
         subject = open_model(opened.graph, source, shape)
     else:
         subject = open_model(found, source, shape)
-        opened = settle(subject.graph, *choices)
+        opened = schedule_graph(subject.graph, *choices)
     seed = SEED if random is None and input_ is None else random
     batch = BATCH if batch is None and input_ is None else batch
     inputs = make_inputs(opened.schedule, "float32", input_, seed, steps, batch, rate)
@@ -147,6 +147,6 @@ def _payload(model: str, opened: Opened, moved: Move, out: Path | None) -> dict[
         "changes": [{"node": change.node, "text": change.text} for change in moved.changes],
         "silent": list(moved.silent),
         "by_nirx": list(moved.by_nirx),
-        **comparison_payload(moved.comparison),
+        **moved.comparison.to_dict(),
         "out": None if out is None else str(out),
     }

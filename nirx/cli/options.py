@@ -1,32 +1,36 @@
-"""Options that all commands share, and the discretization they add up to."""
+"""Options that several commands share, and what their texts mean."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import nir
 import typer
 
-from nirx.cli.messages import warn
-from nirx.dynamics.discretization import Discretization
-from nirx.dynamics.presets import PRESETS
-from nirx.errors import InputError, NirxWarning, did_you_mean
-from nirx.files.reading import read
-from nirx.graphs.metadata import stored_discretization
-from nirx.graphs.schedule import Schedule, build_schedule
+from nirx.errors import InputError
+from nirx.execution.backend import find_backend
 
-__all__ = ["Dt", "File", "Json", "Opened", "Overrides", "Preset", "Sets", "open_graph", "settle"]
+__all__ = [
+    "Dt",
+    "Dtype",
+    "File",
+    "Json",
+    "Overrides",
+    "Preset",
+    "Record",
+    "Reproducible",
+    "Sets",
+    "backend_names",
+    "record_of",
+]
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The .nir file.")]
-_PANEL = "Discretization (default: the file's own, else dt=1e-4, Euler)"
+_PANEL = "Discretization (default: the file's own, else dt=1e-4, forward Euler)"
 Dt = Annotated[
     float | None,
     typer.Option(
         "--dt",
-        help="Length of a step, in the unit of the file's time constants.",
+        help="Time step, in the unit of the file's time constants.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -35,8 +39,8 @@ Preset = Annotated[
     typer.Option(
         "--preset",
         metavar="NAME",
-        help="Steps as a library takes them, such as norse.LIFBoxCell or sinabs.LIF. "
-        "Replaces what the file says.",
+        help="The discretization of a library, such as norse.LIFBoxCell or sinabs.LIF. "
+        "Replaces the file's own.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -58,129 +62,34 @@ Overrides = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
+Record = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--record",
+        metavar="KEY|all",
+        help="A node (lif1/lif) or a state variable (lif1/lif.v); repeatable.",
+    ),
+]
+Reproducible = Annotated[
+    bool, typer.Option("--reproducible", help="The same bits on every backend.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A file, read and scheduled.
+def record_of(record: list[str] | None) -> Any:
+    """The `record=` argument for the values of `--record`; None for none."""
+    return "all" if record and "all" in record else record
 
-    Arguments:
-        discretization: the one in use.
-        origin: where it came from, for people.
-        nodes: the graph's own node for each position of the schedule.
+
+def backend_names(text: str, least: int = 1) -> list[str]:
+    """The names in `--backends A,B,...`, all of them checked before any work is done.
+
+    **Raises**: `InputError` for fewer than `least`, or for a name that is not a backend.
     """
-
-    graph: nir.NIRGraph
-    discretization: Discretization
-    origin: str
-    schedule: Schedule
-    nodes: list[Any]
-
-
-def open_graph(
-    file: Path,
-    dt: float | None,
-    preset: str | None,
-    sets: list[str] | None,
-    overrides: list[str] | None,
-) -> Opened:
-    """Read a file and settle how its steps are computed.
-
-    The base is the preset, else the file's metadata, else the default (with a warning where
-    dt is not given either); dt, sets and overrides are applied to it in this order.
-
-    **Raises**: `FileError`, `GraphError`, `InputError`.
-    """
-    with warnings.catch_warnings():
-        # They depend on the discretization; scheduling gives those of the one in use.
-        warnings.simplefilter("ignore", NirxWarning)
-        graph = read(file)
-    return settle(graph, dt, preset, sets, overrides)
-
-
-def settle(
-    graph: nir.NIRGraph,
-    dt: float | None,
-    preset: str | None,
-    sets: list[str] | None,
-    overrides: list[str] | None,
-) -> Opened:
-    """`open_graph` for a graph that is there already.
-
-    **Raises**: `GraphError`, `InputError`.
-    """
-    changes = _changes(dt, sets)
-    base = None if preset is None else _preset(preset)
-    origins = [f"preset {preset}"]
-    if base is None:
-        base, origins = stored_discretization(graph), ["file metadata"]
-    if base is None:
-        base, origins = Discretization(), ["default"]
-        if "dt" not in changes:
-            assumed = "is" if changes else "and forward Euler are"
-            warn(
-                "no --dt or --preset given and no discretization in the file: "
-                f"dt={base.dt:g} {assumed} assumed"
-            )
-    if changes or overrides:
-        per_node = {k: dict(v) for k, v in base.overrides.items()}
-        for text in overrides or ():
-            path, name, value = _override(text)
-            per_node.setdefault(path, {})[name] = value
-        base = replace(base, **changes, overrides=per_node)
-        origins.append("options")
-    if origins == ["default", "options"]:
-        origins = ["options"]
-    schedule, nodes = build_schedule(graph, base)
-    return Opened(graph, base, " and ".join(origins), schedule, nodes)
-
-
-def _preset(name: str) -> Discretization:
-    if name not in PRESETS:
-        listed = "".join(f"\n  - {known}" for known in PRESETS)
-        raise InputError(
-            f"--preset: there is no {name!r}; {_near(name, list(PRESETS))}the presets are:{listed}"
-        )
-    return PRESETS[name]
-
-
-def _near(name: str, known: list[str]) -> str:
-    hint = did_you_mean(name, known)
-    return f"{hint} " if hint.startswith("did") else ""
-
-
-def _changes(dt: float | None, sets: list[str] | None) -> dict[str, Any]:
-    changes: dict[str, Any] = {} if dt is None else {"dt": dt}
-    for text in sets or ():
-        name, value = _choice("--set", text)
-        if name in changes:
-            raise InputError(f"--set {text}: {name} is given twice")
-        changes[name] = value
-    return changes
-
-
-def _override(text: str) -> tuple[str, str, Any]:
-    # A path may hold ":" and "=", the name and value of a choice never hold ":".
-    path, colon, choice = text.rpartition(":")
-    if not colon or not path:
-        raise InputError(f"--override {text!r}; expected PATH:CHOICE=VALUE, as in lif1:reset=none")
-    return path, *_choice("--override", choice)
-
-
-def _choice(option: str, text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"{option} {text!r}; expected CHOICE=VALUE, as in integrator=exponential")
-    known = [f.name for f in fields(Discretization) if f.name != "overrides"]
-    if name not in known:
-        raise InputError(f"{option}: there is no choice {name!r}; {did_you_mean(name, known)}")
-    if name not in ("dt", "max_spikes"):
-        return name, value  # Discretization says which values there are
-    if name == "max_spikes" and value.lower() == "none":
-        return name, None
-    try:
-        return name, float(value) if name == "dt" else int(value)
-    except ValueError:
-        kind = "a number" if name == "dt" else "a whole number or none"
-        raise InputError(f"{option}: {name}={value!r}; expected {kind}") from None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(names) < least:
+        raise InputError(f"--backends {text!r}; expected at least {least}, separated by commas")
+    for name in names:
+        find_backend(name)
+    return names

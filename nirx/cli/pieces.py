@@ -1,25 +1,27 @@
-"""Runs in pieces of time: the state goes from one to the next, and progress can be shown."""
+"""A run in pieces of time: the state is carried from one to the next, and progress is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from nirx.cli.inputs import Inputs
-from nirx.execution.backend import Prepared
+from nirx.cli.opening import Opened
+from nirx.cli.progress import Bars
+from nirx.execution.backend import Backend
 
-__all__ = ["MOST_STEPS", "piece_length", "run_in_pieces"]
+__all__ = ["piece_length", "run_in_pieces"]
 
 MOST_STEPS = 256
-"""Steps per piece where nothing else is asked for."""
+"""Steps per piece by default."""
 
 Arrays = dict[str, np.ndarray]
 
 
 def piece_length(steps: int, most: int = MOST_STEPS) -> int:
-    """A length of at most `most`, so that all pieces are equal where there is a large enough one.
+    """A length of at most `most`, chosen so that all pieces are equal if possible.
 
     A backend that compiles does so for every new length.
     """
@@ -30,35 +32,40 @@ def piece_length(steps: int, most: int = MOST_STEPS) -> int:
 
 
 def run_in_pieces(
-    run: Prepared,
+    backend: Backend,
+    opened: Opened,
     inputs: Inputs,
-    outputs: list[str],
+    shown: Bars,
+    *,
+    dtype: str,
+    reproducible: bool,
+    record: list[Any],
     state: Any = None,
-    record: Any = (),
-    length: int = MOST_STEPS,
-    advance: Callable[[int], object] = lambda steps: None,
+    length: int | None = None,
 ) -> tuple[Arrays, Any, Arrays]:
-    """Run a network over all of its input.
+    """Run a network on one backend over all of its input, with a progress bar.
 
     Arguments:
-        outputs: names of the graph's Outputs.
-        state: where to start; None starts fresh.
-        record: as in `net.run`; () for nothing.
-        length: steps of a piece.
-        advance: called after each piece with its number of steps.
+        record: as in `net.run`.
+        state: initial state; None for a fresh one.
+        length: steps of a piece; None for `piece_length`.
 
-    Returns: outputs [time, *batch, *features], the last state, and recordings.
+    Returns: outputs [time, *batch, *features], the final state, and recordings.
     """
-    whole_outputs: Arrays = {}
-    whole_recordings: Arrays = {}
+    advance = shown.add(backend.name)
+    options = {"reproducible": True} if reproducible else {}
+    run = backend.prepare(opened.graph, opened.discretization, dtype, **options)
+    length = length or piece_length(inputs.steps)
+    outputs: Arrays = {}
+    recordings: Arrays = {}
     for start in range(0, max(inputs.steps, 1), length):
         piece = {name: x[start : start + length] for name, x in inputs.arrays.items()}
-        ys, state, recordings = run(piece, state, record)
-        named = ys if isinstance(ys, Mapping) else {outputs[0]: ys}
-        _place(whole_outputs, named, start, inputs.steps)
-        _place(whole_recordings, recordings, start, inputs.steps)
+        ys, state, recorded = run(piece, state, record)
+        named = ys if isinstance(ys, Mapping) else {opened.schedule.outputs[0][0]: ys}
+        _place(outputs, named, start, inputs.steps)
+        _place(recordings, recorded, start, inputs.steps)
         advance(min(length, inputs.steps - start))
-    return whole_outputs, state, whole_recordings
+    return outputs, state, recordings
 
 
 def _place(whole: Arrays, parts: Mapping[Any, Any], start: int, steps: int) -> None:

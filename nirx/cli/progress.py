@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -19,34 +20,27 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["Bars", "bars"]
+__all__ = ["BarAdvance", "Bars", "bars"]
 
 DELAY = 1.0
 
+BarAdvance = Callable[[int], None]
+"""Moves a bar on by a number of steps."""
+
 
 class Bars:
-    """One bar per backend, counted in steps."""
+    """One bar per backend or per part of the work."""
 
     def __init__(self, progress: Progress, steps: int):
         self._progress, self._steps = progress, steps
 
     def add(self, name: str) -> BarAdvance:
-        """A bar for a backend, full after all steps."""
-        return BarAdvance(self._progress, self._progress.add_task(name, total=self._steps))
-
-
-class BarAdvance:
-    """Moves one bar on by a number of steps."""
-
-    def __init__(self, progress: Progress, task: object):
-        self._progress, self._task = progress, task
-
-    def __call__(self, steps: int) -> None:
-        self._progress.advance(self._task, steps)  # type: ignore[arg-type]
+        """A new bar, full after all steps."""
+        return partial(self._progress.advance, self._progress.add_task(name, total=self._steps))
 
 
 class Rate(ProgressColumn):
-    """How many are done in a second."""
+    """Steps per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -55,10 +49,10 @@ class Rate(ProgressColumn):
 
 @contextmanager
 def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
-    """Bars that appear after a second, if stderr is a terminal, and leave no trace.
+    """Bars that appear after a second if stderr is a terminal, and vanish at the end.
 
     Arguments:
-        steps: length of each.
+        steps: length of each bar.
         unit: what is counted.
     """
     console = Console(stderr=True)
@@ -81,7 +75,7 @@ def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
             if not over:
                 progress.start()
 
-    # From another thread: the first piece alone may take long, where a backend compiles.
+    # From another thread: the first piece alone may take long on a backend that compiles.
     timer = threading.Timer(DELAY, appear)
     timer.daemon = True
     timer.start()

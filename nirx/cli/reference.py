@@ -11,10 +11,10 @@ import typer
 from rich.table import Table
 
 from nirx.basics.tables import cell
-from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets, open_graph
+from nirx.cli.opening import open_graph
+from nirx.cli.options import Dt, Dtype, File, Json, Overrides, Preset, Record, Sets, record_of
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
-from nirx.cli.run import Dtype, Record, record_of
 from nirx.dynamics.discretization import CHOICES, Discretization
 from nirx.execution.assemble import dtype_name
 from nirx.inputs.choose import source_for

@@ -1,4 +1,4 @@
-"""What a command has to say, for people (tables) or for machines (one JSON object)."""
+"""The result of a command, printed for people (tables) or for machines (one JSON object)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+
+from nirx.cli.messages import printable_lines
 
 __all__ = ["Report", "bytes_text", "show"]
 
@@ -23,9 +25,9 @@ class Report:
 
     Arguments:
         status: exit status.
-        payload: for `--json`; numbers that JSON lacks are given as text.
+        payload: for `--json`; NaN and infinities become text.
         parts: rich renderables and plain texts, printed one after the other.
-        as_json: which of the two is wanted.
+        as_json: whether to print the payload instead of the parts.
     """
 
     status: int
@@ -44,7 +46,7 @@ def show(report: Report) -> None:
         console.width = WIDTH
     for part in report.parts:
         if isinstance(part, str):
-            print(part, file=sys.stdout)  # laid out already: rich would wrap and colour it
+            print(printable_lines(part))  # laid out already: rich would wrap and colour it
         else:
             console.print(part)
 

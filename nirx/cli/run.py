@@ -1,4 +1,4 @@
-"""`nirx run`: one network on one backend, over a file or random spikes."""
+"""`nirx run`: one network on one backend, driven by a file or by random spikes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,21 @@ import typer
 from rich.table import Table
 
 from nirx.basics.tables import cell, shape_text
-from nirx.cli.inputs import Batch, InputFile, Inputs, Rate, Seed, Steps, make_inputs
-from nirx.cli.options import Dt, File, Json, Opened, Overrides, Preset, Sets, open_graph
-from nirx.cli.pieces import piece_length, run_in_pieces
+from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
+from nirx.cli.opening import Opened, open_graph
+from nirx.cli.options import (
+    Dt,
+    Dtype,
+    File,
+    Json,
+    Overrides,
+    Preset,
+    Record,
+    Reproducible,
+    Sets,
+    record_of,
+)
+from nirx.cli.pieces import run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.spiking import carries_spikes
@@ -26,20 +38,7 @@ from nirx.files.archive import check_target, save_arrays
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["Dtype", "Record", "Reproducible", "record_of", "run_command"]
-
-Dtype = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
-Record = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--record",
-        metavar="KEY|all",
-        help="A node (lif1/lif) or a state variable (lif1/lif.v); repeatable.",
-    ),
-]
-Reproducible = Annotated[
-    bool, typer.Option("--reproducible", help="The same bits on every backend.")
-]
+__all__ = ["run_command"]
 
 
 def run_command(
@@ -56,7 +55,7 @@ def run_command(
     override: Overrides = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="Y.npz", help="Where outputs and recordings go."),
+        typer.Option("--out", metavar="Y.npz", help="Write outputs and recordings here."),
     ] = None,
     record: Record = None,
     dtype: Dtype = "float32",
@@ -66,51 +65,56 @@ def run_command(
             "--chunk",
             min=1,
             metavar="STEPS",
-            help="Steps that are run at a time; only speed and memory depend on it.",
+            help="Steps to run at a time; changes speed and memory, not results.",
         ),
     ] = None,
     state_in: Annotated[
         Path | None,
-        typer.Option("--state-in", metavar="S.npz", help="Start from a state of --state-out."),
+        typer.Option(
+            "--state-in", metavar="S.npz", help="Start from a state that --state-out wrote."
+        ),
     ] = None,
     state_out: Annotated[
-        Path | None, typer.Option("--state-out", metavar="S.npz", help="Where the state goes.")
+        Path | None,
+        typer.Option("--state-out", metavar="S.npz", help="Write the final state here."),
     ] = None,
     reproducible: Reproducible = False,
     json: Json = False,
 ) -> Report:
-    """Run a network over a file of inputs or random spikes; write outputs and recordings."""
+    """Run a network on a file of inputs or on random spikes; write outputs and recordings."""
     _check_files(out, state_out, file, input_)
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override)
     schedule = opened.schedule
-    names = [name for name, _ in schedule.outputs]
     keys = _record_keys(schedule, record)
-    options = {"reproducible": True} if reproducible else {}
     chosen = find_backend(backend)
     inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate)
     state = None if state_in is None else load_state(state_in, schedule, kind)
     start = time.perf_counter()
     with bars(inputs.steps) as shown:
-        advance = shown.add(chosen.name)
-        prepared = chosen.prepare(opened.graph, opened.discretization, kind, **options)
-        length = chunk or piece_length(inputs.steps)
         outputs, state, recordings = run_in_pieces(
-            prepared, inputs, names, state, keys, length, advance
-        )
+            chosen, opened, inputs, shown,
+            dtype=kind, reproducible=reproducible, record=keys, state=state, length=chunk,
+        )  # fmt: skip
     seconds = time.perf_counter() - start
     if out is not None:
         save_arrays(out, {**recordings, **outputs})
     if state_out is not None:
         save_state(state_out, state)
-    payload = _payload(file, chosen.name, kind, opened, inputs, outputs, seconds)
-    payload |= {"recorded": [str(k) for k in keys], "out": None if out is None else str(out)}
-    return Report(0, payload, (_summary(payload), _outputs(payload)), json)
-
-
-def record_of(record: list[str] | None) -> Any:
-    """The `record=` argument for the values of `--record`; None for none."""
-    return "all" if record and "all" in record else record
+    payload = {
+        "file": str(file),
+        "backend": chosen.name,
+        "dtype": kind,
+        "dt": opened.discretization.dt,
+        "discretization_origin": opened.origin,
+        "steps": inputs.steps,
+        "batch": list(inputs.batch),
+        "seconds": seconds,
+        "outputs": _outputs_of(opened, outputs),
+        "recorded": [str(k) for k in keys],
+        "out": None if out is None else str(out),
+    }
+    return Report(0, payload, (_summary(payload), _output_table(payload)), json)
 
 
 def _check_files(out: Path | None, state_out: Path | None, *sources: Path | None) -> None:
@@ -126,21 +130,13 @@ def _record_keys(schedule: Schedule, record: list[str] | None) -> list[Any]:
     for probe in probes:
         if probe.key in ends and (probe.position, probe.variable) != (ends[probe.key], None):
             raise InputError(
-                f"--record {probe.key!r}: an Output bears this very name, and both would be "
+                f"--record {probe.key!r}: an Output has the same name, and both would be "
                 "written under it; record other keys"
             )
     return [probe.key for probe in probes]
 
 
-def _payload(
-    file: Path,
-    backend: str,
-    dtype: str,
-    opened: Opened,
-    inputs: Inputs,
-    outputs: dict[str, np.ndarray],
-    seconds: float,
-) -> dict[str, Any]:
+def _outputs_of(opened: Opened, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
     ends = {}
     for name, position in opened.schedule.outputs:
         array = outputs[name]
@@ -151,23 +147,11 @@ def _payload(
             "min": float(array.min()) if array.size else None,
             "max": float(array.max()) if array.size else None,
         }
-    return {
-        "file": str(file),
-        "backend": backend,
-        "dtype": dtype,
-        "dt": opened.discretization.dt,
-        "discretization_origin": opened.origin,
-        "steps": inputs.steps,
-        "batch": list(inputs.batch),
-        "seconds": seconds,
-        "outputs": ends,
-    }
+    return ends
 
 
 def _summary(payload: dict[str, Any]) -> Table:
-    table = Table(box=rich.box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for heading in ("backend", "dtype", "dt", "steps", "batch", "seconds"):
-        table.add_column(heading, justify="left" if heading in ("backend", "dtype") else "right")
+    table = _table("backend", "dtype", "dt", "steps", "batch", "seconds", left=2)
     table.add_row(
         payload["backend"],
         payload["dtype"],
@@ -179,12 +163,18 @@ def _summary(payload: dict[str, Any]) -> Table:
     return table
 
 
-def _outputs(payload: dict[str, Any]) -> Table:
-    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("Output", "shape", "spikes", "smallest", "largest"):
-        table.add_column(heading, justify="left" if heading == "Output" else "right")
+def _output_table(payload: dict[str, Any]) -> Table:
+    table = _table("Output", "shape", "spikes", "smallest", "largest", left=1)
     for name, end in payload["outputs"].items():
         numbers = ("-" if end[k] is None else f"{end[k]:.6g}" for k in ("min", "max"))
         spikes = "-" if end["spikes"] is None else f"{end['spikes']:,}"
         table.add_row(cell(name), shape_text(tuple(end["shape"])), spikes, *numbers)
+    return table
+
+
+def _table(*headings: str, left: int) -> Table:
+    """An empty table; the first `left` columns are left-aligned, numbers follow."""
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < left else "right")
     return table

@@ -1,12 +1,12 @@
 """States in files: the tree of `net.init_state`, one array per leaf.
 
-A leaf is named by the names on the way to it, joined as a node's path is: the feedback from
+A leaf is named by its path in the tree, written as a node's path is: the feedback from
 `lif1/w_rec` into `lif1/lif` is `lif1/lif/feedback/lif1~1w_rec`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,19 @@ import numpy as np
 
 from nirx.basics.paths import Path as NodePath
 from nirx.basics.paths import format_path, parse_path
-from nirx.cli.inputs import as_dtype
 from nirx.errors import InputError
 from nirx.files.archive import load_arrays, member_name, save_arrays
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.arrays import as_dtype
 
 __all__ = ["load_state", "save_state"]
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a state. **Raises** `FileError`."""
+    """Write a state.
+
+    **Raises**: `FileError`.
+    """
     save_arrays(path, {format_path(p): np.asarray(leaf) for p, leaf in _leaves(state)})
 
 
@@ -40,24 +43,20 @@ def load_state(path: Path, schedule: Schedule, dtype: str) -> dict[str, Any]:
     known = {member_name(format_path(p)): p for p, _ in _leaves(schedule.state_spec)}
     tree: dict[str, Any] = {}
     for name, array in found.items():
-        # An unknown name goes into the tree too: the run then says what there is instead.
+        # An unknown name goes into the tree too: the run then reports what it expects instead.
         names = known.get(name) or parse_path(name)
         branch = tree
         for part in names[:-1]:
             branch = branch.setdefault(part, {})
             if not isinstance(branch, dict):
-                raise InputError(f"{path}: {name!r} lies below another array of the state")
+                raise InputError(f"{path}: {name!r} is below another array of the state")
         branch[names[-1]] = as_dtype(array, dtype, f"{path}: state {name!r}")
     return tree
 
 
-def _leaves(tree: Mapping[str, Any]) -> list[tuple[NodePath, Any]]:
-    leaves = []
-    work: list[tuple[NodePath, Any]] = [((), tree)]
-    while work:
-        path, value = work.pop()
-        if isinstance(value, Mapping):
-            work += [((*path, name), below) for name, below in reversed(list(value.items()))]
-        else:
-            leaves.append((path, value))
-    return leaves
+def _leaves(tree: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, Any]]:
+    if isinstance(tree, Mapping):
+        for name, below in tree.items():
+            yield from _leaves(below, (*path, name))
+    else:
+        yield path, tree

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nirx.comparison.compare import Comparison
 from nirx.comparison.divergence import Divergence
+from nirx.comparison.result import Comparison
 from nirx.dynamics.ops import Shape
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule

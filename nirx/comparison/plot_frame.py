@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nirx.basics.printable import printable
-from nirx.comparison.compare import Comparison
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.plot_choice import Choice
+from nirx.comparison.result import Comparison
 
 __all__ = ["ABOVE", "BELOW", "DIVERGENCE", "GAP", "LEFT", "Words", "frame", "literal", "short"]
 

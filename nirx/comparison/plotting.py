@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from nirx.comparison.compare import Comparison
 from nirx.comparison.plot_choice import Choice, Raster, choose
 from nirx.comparison.plot_frame import (
     ABOVE,
@@ -21,6 +20,7 @@ from nirx.comparison.plot_frame import (
     literal,
     short,
 )
+from nirx.comparison.result import Comparison
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.schedule import Schedule
 

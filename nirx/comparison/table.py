@@ -1,22 +1,24 @@
-"""A comparison as a table: one row per backend."""
+"""A comparison as tables: one row per backend, and one row per node that differs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import rich.box
 from rich.table import Table
+from rich.text import Text
 
-from nirx.basics.tables import cell, render
+from nirx.basics.tables import MOST_ROWS, cell, render
 
 if TYPE_CHECKING:
-    from nirx.comparison.compare import Comparison
+    from nirx.comparison.result import BackendComparison, Comparison
 
-__all__ = ["comparison_table"]
+__all__ = ["comparison_table", "node_tables"]
 
 
 def comparison_table(comparison: Comparison) -> str:
     """One row per backend against the reference, then the first divergence of each."""
-    table = Table(title=f"against {comparison.reference}", title_justify="left")
+    table = Table(title=Text.assemble("against ", cell(comparison.reference)), title_justify="left")
     for heading in ("backend", "agrees", "bit-equal", "max ULP", "spike mismatches", "max error"):
         table.add_column(heading)
     for other in comparison.others:
@@ -30,7 +32,7 @@ def comparison_table(comparison: Comparison) -> str:
             f"{error:.3g}",
         )
     lines = [
-        f"{cell(other.backend)} parts first at {cell(other.first_divergence)}"
+        f"{cell(other.backend)} first diverges at {cell(other.first_divergence)}"
         for other in comparison.others
         if other.first_divergence is not None
     ]
@@ -42,3 +44,35 @@ def comparison_table(comparison: Comparison) -> str:
     if comparison.reproducible:
         lines += [f"{cell(name)}: SHA-256 {text}" for name, text in comparison.digests.items()]
     return "\n".join([render(table), *lines])
+
+
+def node_tables(comparison: Comparison) -> list[Table]:
+    """For each backend that is not bit-equal: the nodes that differ."""
+    return [_nodes(comparison.reference, o) for o in comparison.others if not o.bitwise]
+
+
+def _nodes(reference: str, other: BackendComparison) -> Table:
+    unequal = [node for node in other.nodes if node.differing]
+    equal = len(other.nodes) - len(unequal)
+    table = Table(
+        title=Text.assemble(cell(other.backend), " against ", cell(reference), ", node by node"),
+        title_justify="left",
+        caption=f"{equal} of {len(other.nodes)} recordings are bit-equal" if equal else None,
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("recorded")
+    for heading in ("elements differing", "of", "max ULP", "max error"):
+        table.add_column(heading, justify="right")
+    for node in unequal[:MOST_ROWS]:
+        table.add_row(
+            cell(node.key + (" (spikes)" if node.spikes else "")),
+            f"{node.differing:,}",
+            f"{node.elements:,}",
+            f"{node.max_ulp:,.0f}",
+            f"{node.max_error:.3g}",
+        )
+    if len(unequal) > MOST_ROWS:
+        table.add_row(f"... and {len(unequal) - MOST_ROWS} more")
+    return table

@@ -13,7 +13,8 @@ from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.adapt import Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge
 from nirx.comparison.compare import TOLERANCE as COMPARED
-from nirx.comparison.compare import BackendComparison, Comparison, Fidelity, compare
+from nirx.comparison.compare import compare
+from nirx.comparison.result import BackendComparison, Comparison, Fidelity
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name

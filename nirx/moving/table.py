@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from nirx.basics.tables import MOST_ROWS, cell, render
-from nirx.comparison.compare import BackendComparison
+from nirx.comparison.result import BackendComparison
 
 if TYPE_CHECKING:
     from nirx.moving.move import Move

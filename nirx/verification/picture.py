@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nirx.comparison import plotting
-from nirx.comparison.compare import BackendComparison, Comparison, NodeComparison
 from nirx.comparison.plot_frame import Words
+from nirx.comparison.result import BackendComparison, Comparison, NodeComparison
 from nirx.dynamics.ops import Shape
 from nirx.recordings.other import Other
 from nirx.recordings.subject import Subject

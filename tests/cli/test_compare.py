@@ -13,7 +13,7 @@ import pytest
 
 import nirx
 from nirx.cli import compare as compare_module
-from nirx.cli import main
+from nirx.cli import main, options
 from nirx.execution.backend import find_backend
 
 
@@ -56,7 +56,8 @@ def wrong(monkeypatch):
     def find(name: str):
         return Wrong() if name == "wrong" else find_backend(name)
 
-    monkeypatch.setattr(compare_module, "find_backend", find)
+    for module in (compare_module, options):
+        monkeypatch.setattr(module, "find_backend", find)
 
 
 ARGS = ["--random", "0", "--steps", "40", "--batch", "2"]
@@ -73,7 +74,7 @@ def test_agreement(file, capsys):
 def test_difference(file, capsys, wrong):
     assert main(["compare", file, "--backends", "numpy,wrong", *ARGS]) == 1
     out = capsys.readouterr().out
-    assert "wrong parts first at step 20, lif.v[1, 2]" in out
+    assert "wrong first diverges at step 20, lif.v[1, 2]" in out
     assert "wrong against numpy, node by node" in out
     row = next(line for line in out.splitlines() if line.strip().startswith("lif.v"))
     assert row.split()[1:3] == ["20", "320"]

@@ -158,7 +158,7 @@ def test_target_is_a_folder(refused, file, tmp_path):
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        (["--backends", "numpy"], "at least two"),
+        (["--backends", "numpy"], "at least 2"),
         (["--backends", "numpy,torhc"], "did you mean 'torch'?"),
         (["--backends", "numpy,numpy", "--tolerance", "-1"], "--tolerance"),
         (["--backends", "numpy,numpy", "--steps", "0"], "nothing to compare"),

@@ -55,7 +55,7 @@ def test_a_difference_raises_with_backend_step_node_index_and_values(graph, xs):
         nirx.assert_equivalent(graph, xs, (quiet, late), discretization=RULE)
     text = str(caught.value)
     assert "the backends differ" in text
-    assert "late parts first at step 6, output[2, 1]: 0.0 against 1.0" in text
+    assert "late first diverges at step 6, output[2, 1]: 0.0 against 1.0" in text
     assert "NO" in text
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import nirx
 from nirx.bridging.adapt import adapt_graph
 from nirx.bridging.bridge import Bridge
-from nirx.comparison.compare import NodeComparison
+from nirx.comparison.result import NodeComparison
 from nirx.dynamics.discretization import CHOICES
 from nirx.execution.backend import find_backend
 from nirx.execution.refusal import NotRepresentable

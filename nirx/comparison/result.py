@@ -1,0 +1,173 @@
+"""What `nirx.compare` finds: per recording, per backend, and over all backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nirx.comparison.digest import digest
+from nirx.comparison.divergence import Divergence
+from nirx.dynamics.discretization import Discretization
+
+__all__ = ["BackendComparison", "Comparison", "Fidelity", "NodeComparison", "earliest"]
+
+Fidelity = Literal["exact", "rounding", "different"]
+
+
+@dataclass(frozen=True)
+class NodeComparison:
+    """One recording of one backend against the reference.
+
+    Arguments:
+        key: path of the node, or path and state variable.
+        spikes: whether it holds spikes.
+        elements: how many numbers were compared.
+        differing: how many of them are not the same number.
+        max_ulp, max_error: largest distance in ULP and in absolute terms.
+        first_divergence: where it first exceeds the tolerance; None if it never does.
+    """
+
+    key: str
+    spikes: bool
+    elements: int
+    differing: int
+    max_ulp: float
+    max_error: float
+    first_divergence: Divergence | None = None
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """`"exact"`: the same numbers; `"rounding"`: spikes equal, values within the tolerance;
+        else `"different"`."""
+        if self.first_divergence is not None:
+            return "different"
+        return "rounding" if self.differing else "exact"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        first = self.first_divergence
+        own = {"fidelity": self.fidelity, "first_divergence": first and first.to_dict()}
+        return {**vars(self), **own}
+
+
+@dataclass(frozen=True)
+class BackendComparison:
+    """One backend against the reference.
+
+    Arguments:
+        backend: its name.
+        nodes: one entry per recording.
+        first_divergence: where it first exceeds the tolerance; None if it never does.
+    """
+
+    backend: str
+    nodes: tuple[NodeComparison, ...]
+    first_divergence: Divergence | None
+
+    @property
+    def bitwise(self) -> bool:
+        """Whether every recorded number is the same."""
+        return not any(n.differing for n in self.nodes)
+
+    @property
+    def max_ulp(self) -> float:
+        """Largest distance between two recorded numbers."""
+        return max((n.max_ulp for n in self.nodes), default=0.0)
+
+    @property
+    def spike_mismatches(self) -> int:
+        """Number of elements of spike trains that differ."""
+        return sum(n.differing for n in self.nodes if n.spikes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "backend": self.backend,
+            "agree": self.first_divergence is None,
+            "bitwise": self.bitwise,
+            "max_ulp": self.max_ulp,
+            "spike_mismatches": self.spike_mismatches,
+            "first_divergence": self.first_divergence and self.first_divergence.to_dict(),
+            "nodes": [node.to_dict() for node in self.nodes],
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of `nirx.compare`; prints as a table.
+
+    Arguments:
+        reference: name of the first backend.
+        others: the other backends, each against the first.
+        recordings: backend -> key -> array [time, *batch, *features].
+        spiking: keys that hold spikes.
+        tolerance: relative to a node's largest magnitude; 0 in reproducible mode.
+        discretization: the one that all backends ran with.
+        reproducible: whether they ran in reproducible mode.
+    """
+
+    reference: str
+    others: tuple[BackendComparison, ...]
+    recordings: Mapping[str, Mapping[str, np.ndarray]]
+    spiking: tuple[str, ...]
+    tolerance: float
+    discretization: Discretization
+    reproducible: bool = False
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Per backend the SHA-256 of all its recordings (`nirx.digest`)."""
+        return {name: digest(own) for name, own in self.recordings.items()}
+
+    @property
+    def agree(self) -> bool:
+        """Whether no spike differs, and no value by more than the tolerance."""
+        return self.first_divergence is None
+
+    @property
+    def bitwise(self) -> bool:
+        """Whether all backends return the same numbers."""
+        return all(o.bitwise for o in self.others)
+
+    @property
+    def max_ulp(self) -> float:
+        """Largest distance of any backend from the reference."""
+        return max((o.max_ulp for o in self.others), default=0.0)
+
+    @property
+    def spike_mismatches(self) -> int:
+        """Elements of spike trains that differ from the reference's, over all backends."""
+        return sum(o.spike_mismatches for o in self.others)
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """The earliest divergence of any backend; None if all agree."""
+        return earliest(self.others)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, without the recordings."""
+        return {
+            "reference": self.reference,
+            "agree": self.agree,
+            "bitwise": self.bitwise,
+            "max_ulp": self.max_ulp,
+            "spike_mismatches": self.spike_mismatches,
+            "tolerance": self.tolerance,
+            "dt": self.discretization.dt,
+            "first_divergence": self.first_divergence and self.first_divergence.to_dict(),
+            "backends": [other.to_dict() for other in self.others],
+        }
+
+    def __str__(self) -> str:
+        from nirx.comparison.table import comparison_table
+
+        return comparison_table(self)
+
+
+def earliest(parts: Sequence[NodeComparison] | Sequence[BackendComparison]) -> Divergence | None:
+    """The first divergence of several; of one step, that of the part that comes first."""
+    found = [part.first_divergence for part in parts if part.first_divergence]
+    return min(found, key=lambda divergence: divergence.step, default=None)
