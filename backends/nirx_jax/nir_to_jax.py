@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
-import nir
 
-from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.dynamics.surrogate import resolve_surrogate
-from nirx.errors import InputError, UnsupportedError
-from nirx.execution.assemble import Assembly, assemble, dtype_name
-from nirx.execution.standalone import build_single
+from nirx.errors import UnsupportedError
+from nirx.execution.adapter import Adapter, NodeHandlers, build_network, import_nir
+from nirx.execution.assemble import Assembly
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net, cast
 from nirx_jax.node_map import NODE_MAP
@@ -22,7 +17,40 @@ from nirx_jax.x64 import x64_is_on
 
 __all__ = ["from_nir", "nir_to_jax"]
 
-NodeHandlers = Mapping[type, Handler | None]
+
+def _require_x64(kind: str | None) -> None:
+    if kind == "float64" and not x64_is_on():
+        raise UnsupportedError(
+            'dtype="float64" needs JAX\'s x64 mode; call jax.config.update("jax_enable_x64", True) '
+            "first, or build and run inside `with jax.enable_x64(True):`"
+        )
+
+
+def _net(assembly: Assembly, modules: list[Any], dtype: str, *options: Any) -> Net:
+    own = (
+        (node.name, module)
+        for position, (node, module) in enumerate(
+            zip(assembly.schedule.nodes, modules, strict=True)
+        )
+        if position not in assembly.shared
+    )
+    return Net(assembly, {name: cast(module, dtype) for name, module in own}, dtype, *options)
+
+
+def _cast(module: Any, dtype: str | None) -> Any:
+    return module if dtype is None else cast(module, dtype)
+
+
+ADAPTER = Adapter(
+    node_map=NODE_MAP,
+    native=NativeNode,
+    identity=eqx.nn.Identity,
+    is_module=callable,
+    expected="an equinox.Module or another callable",
+    net=_net,
+    cast=_cast,
+    require_dtype=_require_x64,
+)
 
 
 def from_nir(
@@ -52,13 +80,16 @@ def from_nir(
 
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
-    kind = dtype_name(dtype)
-    _require_x64(kind)
-    chosen = resolve_surrogate(surrogate)
-    assembly = assemble(
-        graph_or_path, discretization, node_map, kind, NODE_MAP, NativeNode, eqx.nn.Identity
+    return build_network(
+        ADAPTER,
+        graph_or_path,
+        discretization,
+        dtype,
+        reproducible,
+        node_map,
+        surrogate,
+        detach_reset,
     )
-    return Net(assembly, _modules(assembly, kind), kind, chosen, detach_reset, reproducible)
 
 
 def nir_to_jax(
@@ -90,58 +121,14 @@ def nir_to_jax(
     **Raises**: `GraphError` (also for a type that neither map has), `FileError`,
     `InputError`, `UnsupportedError`.
     """
-    is_path = isinstance(nir_node, str | os.PathLike)
-    kind = None if dtype is None else dtype_name(dtype)
-    _require_x64(kind)
-    if isinstance(nir_node, nir.NIRNode) and not isinstance(nir_node, nir.NIRGraph):
-        module = build_single(
-            nir_node, node_map, default_map, NODE_MAP, NativeNode, eqx.nn.Identity, discretization
-        )
-        return module if kind is None else cast(module, kind)
-    if not is_path and not isinstance(nir_node, nir.NIRGraph):
-        found = type(nir_node).__name__
-        raise InputError(f"nir_to_jax: expected a NIR graph, a node or a path, got a {found}")
-    name = kind or "float32"
-    chosen = resolve_surrogate(surrogate)
-    assembly = assemble(
+    return import_nir(
+        ADAPTER,
+        "nir_to_jax",
         nir_node,
-        discretization,
         node_map,
-        name,
         default_map,
-        NativeNode,
-        eqx.nn.Identity,
-        strict=default_map is not NODE_MAP,
+        dtype,
+        discretization,
+        surrogate,
+        detach_reset,
     )
-    modules = _modules(assembly, name)
-    free = kind is None and assembly.is_foreign
-    return Net(assembly, modules, name, chosen, detach_reset, False, any_dtype=free)
-
-
-def _require_x64(kind: str | None) -> None:
-    if kind == "float64" and not x64_is_on():
-        raise UnsupportedError(
-            'dtype="float64" needs JAX\'s x64 mode; call jax.config.update("jax_enable_x64", True) '
-            "first, or build and run inside `with jax.enable_x64(True):`"
-        )
-
-
-def _modules(assembly: Assembly, kind: str) -> dict[str, Any]:
-    """A module for every node but those that share the one of another."""
-    modules = {}
-    for position, node in enumerate(assembly.nodes):
-        if position in assembly.shared:
-            continue
-        place = assembly.schedule.nodes[position]
-        if position in assembly.custom:
-            module = assembly.custom[position]
-        else:
-            assert place.dynamics is not None, "what no node map runs has dynamics"
-            module = assembly.native[position](node, place.dynamics.rule)
-        if not callable(module):
-            raise InputError(
-                f"{place.name!r}: node_map gave a {type(module).__name__}; expected an "
-                "equinox.Module or another callable"
-            )
-        modules[place.name] = cast(module, kind)
-    return modules

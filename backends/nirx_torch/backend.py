@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
-from nirx.dynamics.discretization import Discretization
-from nirx.execution.backend import Prepared
-from nirx.graphs.state import state_to_numpy
+from nirx.execution.backend import NetworkBackend
 from nirx_torch.nir_to_torch import from_nir
 from nirx_torch.state import state_from_numpy
 
 __all__ = ["BACKEND", "TorchBackend"]
 
 
-class TorchBackend:
+class TorchBackend(NetworkBackend):
     """See `nirx.execution.backend.Backend`."""
 
     name = "torch"
-
+    packages = ("torch",)
     from_nir = staticmethod(from_nir)
 
-    def prepare(
-        self,
-        graph: Any,
-        discretization: Discretization | None = None,
-        dtype: str = "float32",
-        **options: Any,
-    ) -> Prepared:
-        net = from_nir(graph, discretization, dtype, **options)
+    def to_native(self, tree: Any) -> Any:
+        return state_from_numpy(tree)
 
-        def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
-            start = None if state is None else state_from_numpy(state)
-            with torch.no_grad():
-                result = net.run(state_from_numpy(inputs), start, record)
-            return tuple(state_to_numpy(part) for part in result)
-
-        return run
+    def context(self, dtype: str) -> AbstractContextManager[Any]:
+        return torch.no_grad()
 
 
 BACKEND = TorchBackend()

@@ -41,11 +41,12 @@ class Net(torch.nn.Module):
         surrogate: Surrogate,
         detach_reset: bool,
         reproducible: bool,
+        any_dtype: bool = False,
     ):
         super().__init__()
         self.schedule: Schedule = assembly.schedule
         self.origin = assembly.origin
-        self.any_dtype = False
+        self.any_dtype = any_dtype
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.reproducible = reproducible

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import Any
 
-import nir
 import torch
 
-from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.dynamics.surrogate import resolve_surrogate
-from nirx.errors import InputError
-from nirx.execution.assemble import Assembly, assemble, dtype_name
-from nirx.execution.standalone import build_single
+from nirx.execution.adapter import Adapter, NodeHandlers, build_network, import_nir
+from nirx.execution.assemble import Assembly
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 from nirx_torch.node_map import NODE_MAP
 
 __all__ = ["from_nir", "nir_to_torch"]
 
-HALF = ("bfloat16", "float16")
-"""Dtypes that torch alone has; fast mode only."""
 
-NodeHandlers = Mapping[type, Handler | None]
+def _net(assembly: Assembly, modules: list[Any], dtype: str, *options: Any) -> Net:
+    kind = getattr(torch, dtype)
+    return Net(assembly, modules, kind, *options).to(kind)
+
+
+def _cast(module: torch.nn.Module, dtype: str | None) -> torch.nn.Module:
+    return module if dtype is None else module.to(getattr(torch, dtype))
+
+
+ADAPTER = Adapter(
+    node_map=NODE_MAP,
+    native=NativeNode,
+    identity=torch.nn.Identity,
+    is_module=lambda module: isinstance(module, torch.nn.Module),
+    expected="a torch.nn.Module",
+    net=_net,
+    cast=_cast,
+    dtypes=("bfloat16", "float16"),
+)
 
 
 def from_nir(
@@ -57,14 +67,17 @@ def from_nir(
 
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
-    name = dtype_name(dtype, () if reproducible else HALF)
-    chosen = resolve_surrogate(surrogate)
-    assembly = assemble(
-        graph_or_path, discretization, node_map, name, NODE_MAP, NativeNode, torch.nn.Identity
+    net = build_network(
+        ADAPTER,
+        graph_or_path,
+        discretization,
+        dtype,
+        reproducible,
+        node_map,
+        surrogate,
+        detach_reset,
     )
-    kind = getattr(torch, name)
-    net = Net(assembly, _modules(assembly), kind, chosen, detach_reset, reproducible)
-    return net.to(device, kind)
+    return net.to(device)
 
 
 def nir_to_torch(
@@ -98,54 +111,15 @@ def nir_to_torch(
     **Raises**: `GraphError` (also for a type that neither map has), `FileError`,
     `InputError`, `UnsupportedError`.
     """
-    is_path = isinstance(nir_node, str | os.PathLike)
-    if isinstance(nir_node, nir.NIRNode) and not isinstance(nir_node, nir.NIRGraph):
-        module = build_single(
-            nir_node, node_map, default_map, NODE_MAP, NativeNode, torch.nn.Identity, discretization
-        )
-        if not isinstance(module, torch.nn.Module):
-            found = type(module).__name__
-            raise InputError(f"node_map gave a {found}; expected a torch.nn.Module")
-        kind = None if dtype is None else getattr(torch, dtype_name(dtype, HALF))
-        return module.to(device, kind)
-    if not is_path and not isinstance(nir_node, nir.NIRGraph):
-        found = type(nir_node).__name__
-        raise InputError(f"nir_to_torch: expected a NIR graph, a node or a path, got a {found}")
-    name = "float32" if dtype is None else dtype_name(dtype, HALF)
-    kind = getattr(torch, name)
-    chosen = resolve_surrogate(surrogate)
-    assembly = assemble(
+    module = import_nir(
+        ADAPTER,
+        "nir_to_torch",
         nir_node,
-        discretization,
         node_map,
-        name,
         default_map,
-        NativeNode,
-        torch.nn.Identity,
-        strict=default_map is not NODE_MAP,
+        dtype,
+        discretization,
+        surrogate,
+        detach_reset,
     )
-    net = Net(assembly, _modules(assembly), kind, chosen, detach_reset, False)
-    net.any_dtype = dtype is None and assembly.is_foreign
-    return net.to(device, kind)
-
-
-def _modules(assembly: Assembly) -> list[torch.nn.Module]:
-    """The module of every position; nodes that share one get the same object."""
-    modules: dict[int, torch.nn.Module] = {}
-    for position, place in enumerate(assembly.schedule.nodes):
-        leader = assembly.shared.get(position, position)
-        if leader not in modules:
-            modules[leader] = _module(assembly, leader)
-        modules[position] = modules[leader]
-        if not isinstance(modules[position], torch.nn.Module):
-            found = type(modules[position]).__name__
-            raise InputError(f"{place.name!r}: node_map gave a {found}; expected a torch.nn.Module")
-    return [modules[position] for position in range(len(modules))]
-
-
-def _module(assembly: Assembly, position: int) -> Any:
-    if position in assembly.custom:
-        return assembly.custom[position]
-    place = assembly.schedule.nodes[position]
-    assert place.dynamics is not None, "what no node map runs has dynamics"
-    return assembly.native[position](assembly.nodes[position], place.dynamics.rule)
+    return module.to(device)

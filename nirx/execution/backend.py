@@ -1,40 +1,43 @@
-"""Backends: what one has to offer, and how one is found by name."""
+"""Backends: what one has to offer, and how nirx finds one by name."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
+from nirx.execution.network import Network
+from nirx.graphs.state import state_to_numpy
 
-__all__ = ["Backend", "Prepared", "backend_names", "find_backend", "from_nir"]
+__all__ = ["Backend", "NetworkBackend", "Prepared", "backend_names", "find_backend", "from_nir"]
 
 ENTRY_POINTS = "nirx.backends"
-EXTRAS = {"torch": "torch", "jax": "jax"}
 
 
 class Prepared(Protocol):
-    """A network ready to run on NumPy arrays, whatever it runs on inside."""
+    """A network that takes and returns NumPy arrays, whatever it runs on inside."""
 
     def __call__(self, inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
-        """inputs [time, *batch, *features] (or a dict) -> outputs, last state, recordings."""
+        """inputs `[time, *batch, *features]` (or a dict) -> outputs, last state, recordings."""
         ...
 
 
 class Backend(Protocol):
-    """What an entry point of the group `nirx.backends` gives.
+    """The object behind an entry point of the group `nirx.backends`.
 
-    For the conformance suite `name` and `prepare` are enough. A backend says what it does not
-    support by `nirx.UnsupportedError` from `prepare`.
+    The conformance suite needs `name` and `prepare` only. A backend raises
+    `nirx.UnsupportedError` from `prepare` for what it does not support. If its module cannot be
+    imported, the ImportError should say how to install what is missing: nirx passes it on.
     """
 
     name: str
 
-    def from_nir(self, graph_or_path: Any, **options: Any) -> Any:
+    def from_nir(self, graph_or_path: Any, **options: Any) -> Network:
         """The backend's native network; options as in `nirx.from_nir`."""
         ...
 
@@ -45,8 +48,52 @@ class Backend(Protocol):
         dtype: str = "float32",
         **options: Any,
     ) -> Prepared:
-        """The same network behind NumPy arrays, for comparing."""
+        """The same network behind NumPy arrays, for comparisons."""
         ...
+
+
+class NetworkBackend:
+    """A `Backend` whose `prepare` wraps its own `from_nir`.
+
+    A subclass sets `name`, `packages` and `from_nir`, and overrides `to_native` and `context`
+    as its framework needs.
+    """
+
+    name: str
+    packages: tuple[str, ...] = ()
+    """Installed packages whose versions a reference file states."""
+
+    from_nir: Any
+
+    def to_native(self, tree: Any) -> Any:
+        """A state of NumPy arrays as the framework's arrays."""
+        return tree
+
+    def to_numpy(self, tree: Any) -> Any:
+        """A result of the network as NumPy arrays."""
+        return state_to_numpy(tree)
+
+    def context(self, dtype: str) -> AbstractContextManager[Any]:
+        """The context in which a network of this dtype is built and run."""
+        return nullcontext()
+
+    def prepare(
+        self,
+        graph: Any,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        **options: Any,
+    ) -> Prepared:
+        """See `Backend.prepare`."""
+        with self.context(dtype):
+            net = self.from_nir(graph, discretization, dtype, **options)
+
+        def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
+            with self.context(dtype):
+                start = None if state is None else self.to_native(state)
+                return self.to_numpy(net.run(inputs, start, record))
+
+        return run
 
 
 def backend_names() -> list[str]:
@@ -55,13 +102,13 @@ def backend_names() -> list[str]:
 
 
 def find_backend(name: str) -> Backend:
-    """The backend of a name.
+    """Find a backend by name.
 
     Arguments:
-        name: of an entry point of the group `nirx.backends`, or `"package.module:object"`.
+        name: an entry point of the group `nirx.backends`, or `"package.module:object"`.
 
-    **Raises**: `InputError` for an unknown name or an object that is no backend,
-    `UnsupportedError` where its library is missing.
+    **Raises**: `InputError` for an unknown name or an object that is not a backend,
+    `UnsupportedError` if its library is missing.
     """
     if not isinstance(name, str):
         raise InputError(
@@ -76,9 +123,7 @@ def find_backend(name: str) -> Backend:
     try:
         return found[0].load()
     except ImportError as error:
-        extra = EXTRAS.get(name)
-        mend = f'; install it with: pip install "nirx[{extra}]"' if extra else ""
-        raise UnsupportedError(f"backend {name!r} cannot be imported: {error}{mend}") from error
+        raise UnsupportedError(f"backend {name!r} cannot be imported: {error}") from error
 
 
 def _imported(name: str) -> Backend:
@@ -100,29 +145,30 @@ def from_nir(
     surrogate: Any = "superspike",
     detach_reset: bool = False,
     **options: Any,
-) -> Any:
+) -> Network:
     """Build a network from a NIR graph.
 
     Arguments:
-        graph_or_path: a `nir.NIRGraph`, left as it is, or the path of a `.nir` file.
-        backend: `"numpy"`, `"torch"`, `"jax"` or any entry point of `nirx.backends`.
-        discretization: None takes the graph's own (metadata), else the default with a warning.
+        graph_or_path: a `nir.NIRGraph`, which is never changed, or the path of a `.nir` file.
+        backend: `"numpy"`, `"torch"`, `"jax"` or any other entry point of `nirx.backends`.
+        discretization: how the network steps. None takes the one in the graph's metadata, else
+            the default with a warning.
         dtype: `"float32"` or `"float64"`.
-        reproducible: the same bits on every backend.
-        node_map: {NIR type: function from a node to a module of the backend}; a module is
+        reproducible: compute the same bits on every backend.
+        node_map: `{NIR type: function from a node to a module of the backend}`. A module is
             x -> y, or (x, state) -> (y, state) if its call has an argument `state`.
         surrogate: gradient of a spike: `"superspike"`, `"arctan"`, `"triangular"`,
             `"straight-through"`, or a function of v - v_threshold.
         detach_reset: stop gradients at the reset.
-        options: what else the backend takes (torch: `device`).
+        options: further options of the backend (torch: `device`).
 
-    Returns: the backend's network: `net(x, state)`, `net.run(xs, state, record=...)` and
+    Returns: a `nirx.Network`: `net(x, state)`, `net.run(xs, state, record=...)` and
     `net.init_state(batch_shape)`.
-
-    **Units**: dt shares its unit with the graph's time constants and delays.
 
     **Raises**: `GraphError` with all faults of the graph, `FileError`, `InputError`,
     `UnsupportedError`.
+
+    **Units**: dt has the unit of the graph's time constants and delays.
     """
     found = find_backend(backend)
     own = inspect.signature(found.from_nir).parameters

@@ -1,4 +1,4 @@
-"""The NumPy backend: no gradients, no compilation, the one to read first."""
+"""The NumPy backend: no gradients, no compilation. Read this one first."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.surrogate import resolve_surrogate
-from nirx.errors import InputError
+from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
-from nirx.execution.backend import Prepared
+from nirx.execution.backend import NetworkBackend
 from nirx.execution.execute import Executor
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
@@ -26,7 +26,7 @@ NUMERIC = (np.ndarray, np.generic)
 
 
 class Net:
-    """A network on NumPy. Build it with `nirx.from_nir(graph, backend="numpy")`."""
+    """A network on NumPy; see `nirx.Network`. Build it with `nirx.from_nir(graph, "numpy")`."""
 
     def __init__(
         self, schedule: Schedule, runners: list[Runner], dtype: np.dtype, reproducible: bool
@@ -37,54 +37,24 @@ class Net:
         self._executor = Executor(schedule, ops, runners)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
-        """One step.
-
-        Arguments:
-            x: [*batch, *features], or a dict {Input: array}.
-            state: what the step before gave; None starts fresh.
-
-        Returns: outputs (a dict where the graph has several) and the new state.
-
-        **Raises**: `InputError` for a wrong shape or dtype.
-        """
-        with np.errstate(all="ignore"):  # NaN and infinity propagate, they are no accident
+        """Run one time step; see `nirx.Network`."""
+        with np.errstate(all="ignore"):  # NaN and infinity propagate by design
             y, state = self._executor.step(x, state)
-            return y, _own(state)
+            return y, _separate(state)
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
-        """Many steps.
-
-        Arguments:
-            xs: [time, *batch, *features], or a dict {Input: array}.
-            state: where to start; None starts fresh.
-            record: paths of nodes and state variables, or "all"; see docs/semantics.md.
-            chunk: steps that are computed together outside feedback; only speed and memory
-                depend on it.
-
-        Returns: outputs and the last state, and recordings [time, *batch, *features] exactly
-        if `record` is given.
-
-        **Raises**: `InputError` for a wrong shape, dtype or record key.
-        """
+        """Run many time steps; see `nirx.Network`."""
         with np.errstate(all="ignore"):
             ys, state, *recordings = self._executor.run(xs, state, record, chunk)
-            return ys, _own(state), *recordings
+            return ys, _separate(state), *recordings
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
-        """The state before the first step.
-
-        Arguments:
-            batch_shape: a number or a tuple of them; () for none.
-
-        Returns: nested dicts that follow the graph; leaves are [*batch, *features].
-
-        **Raises**: `InputError` for what is no shape.
-        """
+        """The state before the first step; see `nirx.Network`."""
         with np.errstate(all="ignore"):
-            return _own(self._executor.init_state(batch_shape))
+            return _separate(self._executor.init_state(batch_shape))
 
 
-def _own(state: Any) -> Any:
+def _separate(state: Any) -> Any:
     # Arrays, never NumPy scalars, and no two of them on the same memory.
     return map_tree(lambda leaf: np.array(leaf) if isinstance(leaf, NUMERIC) else leaf, state)
 
@@ -98,19 +68,17 @@ def from_nir(
     surrogate: Any = "superspike",
     detach_reset: bool = False,
 ) -> Net:
-    """Build a NumPy network; see `nirx.from_nir`. There are no gradients here."""
+    """Build a NumPy network; see `nirx.from_nir`. It has no gradients."""
     name = dtype_name(dtype)
     resolve_surrogate(surrogate)
     assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
+    modules = build_modules(assembly, callable, "a callable")
     runners: list[Runner] = []
     for position, (place, node) in enumerate(
         zip(assembly.schedule.nodes, assembly.nodes, strict=True)
     ):
         if place.dynamics is None:
-            module = assembly.custom[assembly.shared.get(position, position)]
-            if not callable(module):
-                found = type(module).__name__
-                raise InputError(f"{place.name!r}: node_map gave a {found}; expected a callable")
+            module = modules[position]
             runners.append(ForeignRunner(place.name, module, module, place.output_shape))
         else:
             arrays = native_arrays(type(place.dynamics), node)
@@ -123,26 +91,14 @@ def _identity(x: Any) -> Any:
     return x
 
 
-class NumpyBackend:
+class NumpyBackend(NetworkBackend):
     """The object behind the entry point `nirx.backends: numpy`."""
 
     name = "numpy"
-
     from_nir = staticmethod(from_nir)
 
-    def prepare(
-        self,
-        graph: Any,
-        discretization: Discretization | None = None,
-        dtype: str = "float32",
-        **options: Any,
-    ) -> Prepared:
-        net = from_nir(graph, discretization, dtype, **options)
-
-        def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
-            return net.run(inputs, state, record)
-
-        return run
+    def to_numpy(self, tree: Any) -> Any:
+        return tree
 
 
 BACKEND = NumpyBackend()

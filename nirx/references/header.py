@@ -1,30 +1,37 @@
-"""The header of a reference file: where its numbers come from, and the hashes that hold them."""
+"""The header of a reference file: where its numbers come from, and the hashes that protect them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from nirx.errors import FileError
+from nirx.execution.backend import find_backend
+from nirx.references.damage import CHANGED
+from nirx.references.layout import Observable
 
-__all__ = ["FORMAT", "require_whole", "seal_of", "sealed", "software", "unsealed"]
+__all__ = [
+    "FORMAT",
+    "entry_of",
+    "observable_of",
+    "require_fields",
+    "sealed",
+    "software",
+    "unsealed",
+]
 
 FORMAT = 1
 """Version of the layout of the file."""
 
-PACKAGES = {
-    "numpy": ("numpy", "nir", "h5py"),
-    "torch": ("numpy", "nir", "h5py", "torch"),
-    "jax": ("numpy", "nir", "h5py", "jax", "jaxlib", "equinox"),
-}
-
 
 def software(backend: str) -> dict[str, str]:
     """What the numbers were computed with; in reproducible mode they do not depend on it."""
-    names = ("nirx", *PACKAGES.get(backend, PACKAGES["numpy"]))
+    packages = getattr(find_backend(backend), "packages", ())
+    names = ("nirx", "numpy", "nir", "h5py", *packages)
     found = {"backend": backend, "python": platform.python_version()}
     return {**found, **{name: _version(name) for name in names}}
 
@@ -36,15 +43,9 @@ def _version(name: str) -> str:
         return "unknown"
 
 
-def seal_of(header: dict[str, Any]) -> str:
-    """SHA-256 of everything else in the header."""
-    content = {k: v for k, v in header.items() if k != "seal"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def sealed(header: dict[str, Any]) -> str:
-    """The header as the text that stands in the file."""
-    return json.dumps({**header, "seal": seal_of(header)}, sort_keys=True, indent=1)
+    """The text of the header in the file, with its seal."""
+    return json.dumps({**header, "seal": _seal_of(header)}, sort_keys=True, indent=1)
 
 
 def unsealed(text: str, where: str) -> dict[str, Any]:
@@ -56,51 +57,64 @@ def unsealed(text: str, where: str) -> dict[str, Any]:
         raise FileError(f"{where}: the header is damaged: {error}") from error
     if known != FORMAT or isinstance(known, bool):
         raise FileError(f"{where}: format {known!r}; this nirx reads format {FORMAT}")
-    if found != seal_of(header):
-        raise FileError(
-            f"{where}: the header does not match its seal: it was changed after it was written; "
-            "get the file again from where it came"
-        )
+    if found != _seal_of(header):
+        raise FileError(f"{where}: the header does not match its seal: {CHANGED}")
     return header
 
 
-def require_whole(header: dict[str, Any], where: str) -> None:
-    """Raise `FileError` unless every entry that is read has the type and range it needs."""
-    known = {
-        "steps": _is_count(header.get("steps")),
-        "batch": _is_shape(header.get("batch")),
-        "dtype": header.get("dtype") in ("float32", "float64"),
-        "chunk_steps": _is_count(header.get("chunk_steps")),
-        "digest": isinstance(header.get("digest"), str),
-        "graph_sha256": isinstance(header.get("graph_sha256"), str),
-        "graph_file_sha256": isinstance(header.get("graph_file_sha256"), str),
-        "discretization": isinstance(header.get("discretization"), str),
-        "recordings": isinstance(header.get("recordings"), list),
+def _seal_of(header: dict[str, Any]) -> str:
+    """SHA-256 of everything else in the header."""
+    content = {k: v for k, v in header.items() if k != "seal"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def entry_of(observable: Observable, digest: str, chunks: Sequence[str]) -> dict[str, Any]:
+    """The header's entry of a recording, with the digests of it and of its chunks."""
+    return {
+        "key": observable.key,
+        "path": list(observable.path),
+        "observable": observable.name,
+        "features": list(observable.features),
+        "form": observable.form,
+        "spiking": observable.spiking,
+        "digest": digest,
+        "chunks": list(chunks),
     }
-    for name, good in known.items():
-        if not good:
-            raise FileError(
-                f"{where}: the header has {name}={header.get(name)!r:.80}; it was changed, or "
-                "written by an early nirx: make the reference again"
-            )
+
+
+def observable_of(entry: dict[str, Any]) -> Observable:
+    """The recording of an entry."""
+    path, features = tuple(entry["path"]), tuple(entry["features"])
+    return Observable(
+        entry["key"], path, entry["observable"], features, entry["form"], entry["spiking"]
+    )
+
+
+def require_fields(header: dict[str, Any], where: str) -> None:
+    """Raise `FileError` unless every field that is read has the type and range it needs."""
+    bad = _first_bad(FIELDS, header)
+    if bad is not None:
+        raise FileError(
+            f"{where}: the header has {bad}={header.get(bad)!r:.80}; it was changed, or "
+            "written by an early nirx: make the reference again"
+        )
     chunks = -(-header["steps"] // header["chunk_steps"])
     for entry in header["recordings"]:
-        if not (isinstance(entry, dict) and _is_entry(entry, chunks)):
-            raise FileError(f"{where}: the header has a recording that is none: {entry!r:.80}")
+        whole = isinstance(entry, dict) and _first_bad(ENTRY_FIELDS, entry) is None
+        if not whole or len(entry["chunks"]) != chunks:
+            raise FileError(f"{where}: the header has an invalid recording: {entry!r:.80}")
 
 
-def _is_entry(entry: dict[str, Any], chunks: int) -> bool:
-    return (
-        isinstance(entry.get("key"), str)
-        and _is_texts(entry.get("path"))
-        and isinstance(entry.get("observable"), str)
-        and _is_shape(entry.get("features"))
-        and entry.get("form") in ("bool", "values", "events")
-        and isinstance(entry.get("spiking"), bool)
-        and isinstance(entry.get("digest"), str)
-        and _is_texts(entry.get("chunks"))
-        and len(entry["chunks"]) == chunks
-    )
+def _first_bad(fields: dict[str, Callable[[Any], bool]], values: dict[str, Any]) -> str | None:
+    return next((name for name, good in fields.items() if not good(values.get(name))), None)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _is_count(value: Any) -> bool:
@@ -111,5 +125,24 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, list) and all(n == 0 or _is_count(n) for n in value)
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+FIELDS: dict[str, Callable[[Any], bool]] = {
+    "steps": _is_count,
+    "batch": _is_shape,
+    "dtype": lambda value: value in ("float32", "float64"),
+    "chunk_steps": _is_count,
+    "digest": _is_text,
+    "graph_sha256": _is_text,
+    "graph_file_sha256": _is_text,
+    "discretization": _is_text,
+    "recordings": lambda value: isinstance(value, list),
+}
+ENTRY_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "key": _is_text,
+    "path": _is_texts,
+    "observable": _is_text,
+    "features": _is_shape,
+    "form": lambda value: value in ("bool", "values", "events"),
+    "spiking": lambda value: isinstance(value, bool),
+    "digest": _is_text,
+    "chunks": _is_texts,
+}
