@@ -1,10 +1,12 @@
-"""`Bridge`: what nirx knows of a library, and how one is found by name."""
+"""`Bridge`: what nirx knows of a library; `BridgeEntry`: how the bridge is found without it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import accumulate
 from typing import Any
 
 import nir
@@ -13,12 +15,12 @@ import numpy as np
 from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 
-__all__ = ["Bridge", "Outputs", "bridge_names", "find_bridge", "guess_bridge"]
+__all__ = ["Bridge", "BridgeEntry", "Outputs", "bridge_names", "find_bridge", "guess_bridge"]
 
 ENTRY_POINTS = "nirx.bridges"
 
 Outputs = Mapping[str, np.ndarray]
-"""What nodes gave: name of the node -> [time, *batch, *features]."""
+"""Outputs of nodes: name of the node -> [time, *batch, *features]."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,16 @@ class Bridge:
     """Both ways between NIR and one library.
 
     Arguments:
-        name: of the entry point in the group `nirx.bridges`.
+        name: name of its entry point in the group `nirx.bridges`.
         library: the package that its models' types come from.
-        backend: of nirx, on which networks of its modules run: `"torch"` or `"jax"`.
+        backend: the backend of nirx that runs networks of its modules: `"torch"` or `"jax"`.
         node_map: NIR type -> function from a node (and its `rule` and the run's `dtype`) to a
-            module. What it lacks, nirx runs itself.
+            module. nirx itself runs the types that are missing here.
         module_map: module type -> function from a module to a NIR node.
-        export: (model, input_shape) -> graph; input_shape is of one sample, or None.
-        run: (model, xs, dtype) -> `Outputs` of the model itself, run its library's way on xs
-            [time, batch, *features] from a fresh state. The model is left as it is.
-        dtypes: that the library runs in.
+        export: (model, input_shape) -> graph; input_shape is that of one sample, or None.
+        run: (model, xs, dtype) -> `Outputs` of the model itself, run as its library runs it, on
+            xs [time, batch, *features] from a fresh state. The model is not changed.
+        dtypes: dtypes that the library can run in.
         presets: names in `nirx.PRESETS` of its neurons.
     """
 
@@ -48,6 +50,27 @@ class Bridge:
     run: Callable[[Any, np.ndarray, str], Outputs]
     dtypes: tuple[str, ...] = ("float32", "float64")
     presets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BridgeEntry:
+    """What an entry point of the group `nirx.bridges` says without importing the library.
+
+    Arguments:
+        module: the module whose `BRIDGE` is the `Bridge`; only `find_bridge` imports it.
+        packages: packages or modules; a model with parts from one of them is the bridge's.
+        fallback: the same, for models without parts from any bridge's `packages`.
+        install: arguments of `pip install` for the library.
+    """
+
+    module: str
+    packages: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = ()
+    install: str = ""
+
+    def load(self) -> Bridge:
+        """The bridge. **Raises** `ImportError` where its library is missing."""
+        return import_module(self.module).BRIDGE
 
 
 def bridge_names() -> list[str]:
@@ -64,29 +87,17 @@ def find_bridge(name: str) -> Bridge:
     found = [e for e in entry_points(group=ENTRY_POINTS) if e.name == name]
     if not found:
         raise InputError(f"no bridge {name!r}; {did_you_mean(str(name), bridge_names())}")
+    install = ""
     try:
-        return found[0].load()
+        entry = found[0].load()
+        if not isinstance(entry, BridgeEntry):
+            return entry  # an entry point may be the `Bridge` itself
+        install = f"; pip install {entry.install}" if entry.install else ""
+        return entry.load()
     except ImportError as error:
-        how = f"; pip install {INSTALL[name]}" if name in INSTALL else ""
         raise UnsupportedError(
-            f"bridge {name!r}: its library is not installed, or not whole ({error}){how}"
+            f"bridge {name!r}: its library is not installed, or only in part ({error}){install}"
         ) from error
-
-
-INSTALL = {
-    "torch": '"nirx[torch]"',
-    "jax": '"nirx[jax]"',
-    "norse": "norse",
-    "snntorch": "snntorch nirtorch",
-    "sinabs": "pbr && pip install --no-deps sinabs",
-    "spikingjelly": "spikingjelly",
-    "rockpool": "rockpool",
-    "rockpool-jax": '"rockpool[jax]"',
-    "spyx": "spyx",
-    "slax": "slax",
-    "brainpy": "brainpy brainstate",
-}
-"""What pip is told, with torch or JAX there; tests/libraries/requirements.txt has versions."""
 
 
 def guess_bridge(model: Any) -> str:
@@ -95,17 +106,18 @@ def guess_bridge(model: Any) -> str:
     **Raises**: `InputError` for a model of several libraries, or of none.
     """
     packages = _packages(model)
-    found = [name for name in bridge_names() if name not in PLAIN and _fits(name, packages)]
-    found = found or [
-        name for name, package in (PLAIN | BY_FRAMEWORK).items() if package in packages
-    ]
+    entries = _entries()
+    found = [n for n, e in entries.items() if any(p in packages for p in e.packages)]
+    found = found or [n for n, e in entries.items() if any(p in packages for p in e.fallback)]
     if len(found) == 1:
         return found[0]
     if isinstance(model, type):
-        raise InputError(f"the model is the class {model.__name__}; expected a model made of it")
+        raise InputError(
+            f"the model is the class {model.__name__}; expected an instance of the class"
+        )
     if found:
         raise InputError(
-            f"the model has parts of {' and '.join(found)}; say which is meant by source= (--from)"
+            f"the model has parts of {' and '.join(found)}; choose one by source= (--from)"
         )
     raise InputError(
         f"the model is a {type(model).__name__}, which is of no library that nirx knows; expected "
@@ -113,23 +125,23 @@ def guess_bridge(model: Any) -> str:
     )
 
 
-PLAIN = {"torch": "torch", "jax": "equinox"}
-"""Bridges of models without a neuron library, and the package that such a model comes from."""
-
-BY_FRAMEWORK = {"slax": "flax.linen"}
-"""Bridges of models whose framework makes their parts only when they are called, so that these
-cannot be looked at: the one bridge for models of that framework."""
-
-
-def _fits(name: str, packages: Mapping[str, None]) -> bool:
-    package, _, backend = name.partition("-")  # "rockpool" is torch's, "rockpool-jax" JAX's
-    twin = backend == "jax" or f"{package}-jax" in bridge_names()
-    return package in packages and (not twin or (backend == "jax") == ("torch" not in packages))
+def _entries() -> dict[str, BridgeEntry]:
+    """All entries by name that can be loaded: a missing framework has made no model."""
+    found = {}
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        try:
+            entry = point.load()
+        except Exception:  # whatever the import of a broken framework raises
+            continue
+        if isinstance(entry, Bridge):
+            entry = BridgeEntry(point.module, packages=(entry.library,))
+        found[point.name] = entry
+    return found
 
 
 def _packages(model: Any) -> dict[str, None]:
-    """The packages that a model's type and those of its parts come from, bases included, and the
-    packages in these."""
+    """The modules that a model's type, its parts' types and their bases come from, and the
+    packages that these are in."""
     found: dict[str, None] = {}
     seen: set[int] = set()
     work = [model]
@@ -140,7 +152,7 @@ def _packages(model: Any) -> dict[str, None]:
         seen.add(id(part))
         for base in type(part).__mro__:
             names = base.__module__.split(".")
-            found |= {".".join(names[:length]): None for length in (1, 2)}
+            found |= dict.fromkeys(accumulate(names, lambda package, name: f"{package}.{name}"))
         if isinstance(part, Mapping):
             work += list(part.values())
         elif isinstance(part, list | tuple):
