@@ -19,6 +19,7 @@ from nirx.errors import NirxWarning as NirxWarning
 from nirx.errors import UnsupportedError as UnsupportedError
 from nirx.execution.backend import find_backend as find_backend
 from nirx.execution.backend import from_nir as from_nir
+from nirx.execution.network import Network as Network
 from nirx.execution.refusal import NotRepresentable as NotRepresentable
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write

@@ -51,9 +51,14 @@ class NativeNode(eqx.Module):
         return step_alone(self.origin.node, self.rule, ops, self.arrays, x, state)
 
     @property
+    def node(self) -> Any:
+        """The NIR node that it was built from."""
+        return self.origin.node
+
+    @property
     def type_name(self) -> str:
         """Name of the NIR type."""
-        return type(self.origin.node).__name__
+        return type(self.node).__name__
 
     def __getattr__(self, name: str) -> jax.Array:
         arrays = self.__dict__.get("arrays", {})

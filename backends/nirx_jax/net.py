@@ -70,36 +70,17 @@ class Net(eqx.Module):
         names = (node.name for node in self.schedule.nodes)
         return {name: self.nodes[leaders.get(name, name)] for name in names}
 
+    @property
+    def modules_in_order(self) -> list[Any]:
+        """The module of every position of the schedule; nodes may share one."""
+        return list(self.modules_by_path.values())
+
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
-        """One step.
-
-        Arguments:
-            x: [*batch, *features], or a dict {Input: array}.
-            state: what the step before gave, never changed; None starts fresh.
-
-        Returns: outputs (a dict where the graph has several) and the new state.
-
-        **Raises**: `InputError` for a wrong shape or dtype, `UnsupportedError` for float64
-        without x64.
-        """
+        """Run one time step; see `nirx.Network`. Float64 needs JAX's x64 mode."""
         return _step(self, self._inputs(x), self._state(state))
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
-        """Many steps.
-
-        Arguments:
-            xs: [time, *batch, *features], or a dict {Input: array}.
-            state: where to start; None starts fresh.
-            record: paths of nodes and state variables, or "all"; see docs/semantics.md.
-            chunk: steps that are computed together outside feedback; only speed and memory
-                depend on it.
-
-        Returns: outputs and the last state, and recordings [time, *batch, *features] exactly
-        if `record` is given.
-
-        **Raises**: `InputError` for a wrong shape, dtype or record key, `UnsupportedError` for
-        float64 without x64.
-        """
+        """Run many time steps; see `nirx.Network`."""
         probes = None if record is None else resolve_record(self.schedule, record)
         keys = None if probes is None else tuple(probe.key for probe in probes)
         outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), keys, chunk)
@@ -108,15 +89,7 @@ class Net(eqx.Module):
         return outputs, state, dict(zip(keys, recordings, strict=True))
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
-        """The state before the first step.
-
-        Arguments:
-            batch_shape: a number or a tuple of them; () for none.
-
-        Returns: nested dicts that follow the graph; leaves are [*batch, *features].
-
-        **Raises**: `InputError` for what is no shape, `UnsupportedError` for float64 without x64.
-        """
+        """The state before the first step; see `nirx.Network`."""
         self._require_x64()
         return self._executor().init_state(batch_shape)
 

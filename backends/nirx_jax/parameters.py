@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nirx.errors import InputError
-from nirx.execution.parameters import fitting, parameter_key, place_parameters
+from nirx.execution.parameters import Slot, fitted_parameters, parameter_key
 from nirx_jax.native import NativeNode
 from nirx_jax.net import Net
 
@@ -45,14 +45,12 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
     **Raises**: `InputError` that names the keys without a place or with a wrong shape.
     """
     own = _parameters(_network(net))
-    placed, _ = place_parameters(net.schedule, net.origin.node, own, values, strict)
+    fitted, _ = fitted_parameters(net.schedule, net.origin.node, own, values, strict)
     leaders = dict(net.shared)
     arrays = {name: dict(m.arrays) for name, m in net.nodes.items() if isinstance(m, NativeNode)}
-    for slot, value in placed.items():
-        key = parameter_key(net.schedule, slot)
+    for slot, value in fitted.items():
         name = net.schedule.nodes[slot[0]].name
-        array = jnp.asarray(fitting(key, value, own[slot].shape), own[slot].dtype)
-        arrays[leaders.get(name, name)][slot[1]] = array
+        arrays[leaders.get(name, name)][slot[1]] = jnp.asarray(value, own[slot].dtype)
     changed = [name for name in arrays if arrays[name]]
     if not changed:
         return net
@@ -69,11 +67,6 @@ def _network(net: Any) -> Net:
     return net
 
 
-def _parameters(net: Net) -> dict[tuple[int, str], jax.Array]:
-    modules = net.modules_by_path
-    found = {}
-    for position, node in enumerate(net.schedule.nodes):
-        module = modules[node.name]
-        if isinstance(module, NativeNode):
-            found |= {(position, name): value for name, value in module.arrays.items()}
-    return found
+def _parameters(net: Net) -> dict[Slot, jax.Array]:
+    native = ((p, m) for p, m in enumerate(net.modules_in_order) if isinstance(m, NativeNode))
+    return {(p, name): value for p, m in native for name, value in m.arrays.items()}

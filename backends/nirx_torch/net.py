@@ -57,45 +57,15 @@ class Net(torch.nn.Module):
         _adopt(self, [node.path for node in self.schedule.nodes], modules)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
-        """One step.
-
-        Arguments:
-            x: [*batch, *features], or a dict {Input: tensor}.
-            state: what the step before gave, never changed; None starts fresh.
-
-        Returns: outputs (a dict where the graph has several) and the new state.
-
-        **Raises**: `InputError` for a wrong shape, dtype or device.
-        """
+        """Run one time step; see `nirx.Network`."""
         return self._executor().step(x, state)
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
-        """Many steps.
-
-        Arguments:
-            xs: [time, *batch, *features], or a dict {Input: tensor}.
-            state: where to start; None starts fresh.
-            record: paths of nodes and state variables, or "all"; see docs/semantics.md.
-            chunk: steps that are computed together outside feedback; only speed and memory
-                depend on it.
-
-        Returns: outputs and the last state, and recordings [time, *batch, *features] exactly
-        if `record` is given.
-
-        **Raises**: `InputError` for a wrong shape, dtype, device or record key.
-        """
+        """Run many time steps; see `nirx.Network`."""
         return self._executor().run(xs, state, record, chunk)
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
-        """The state before the first step.
-
-        Arguments:
-            batch_shape: a number or a tuple of them; () for none.
-
-        Returns: nested dicts that follow the graph; leaves are [*batch, *features].
-
-        **Raises**: `InputError` for what is no shape.
-        """
+        """The state before the first step; see `nirx.Network`."""
         return self._executor().init_state(batch_shape)
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nirx.errors import InputError
-from nirx.execution.parameters import fitting, parameter_key, place_parameters
+from nirx.execution.parameters import Slot, fitted_parameters, parameter_key
 from nirx_torch.module_map import array
 from nirx_torch.net import Net
 
@@ -27,12 +27,8 @@ def parameters_to_numpy(net: torch.nn.Module) -> dict[str, np.ndarray]:
     """
     net = _network(net)
     own = _parameters(net)
-    result = {}
-    for slot, parameter in own.items():
-        value = array(parameter)
-        assert value is not None
-        result[parameter_key(net.schedule, slot)] = value
-    return result
+    values = {parameter_key(net.schedule, slot): array(p) for slot, p in own.items()}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def load_parameters(
@@ -53,11 +49,7 @@ def load_parameters(
     """
     net = _network(net)
     own = _parameters(net)
-    placed, unplaced = place_parameters(net.schedule, net.origin.node, own, values, strict)
-    arrays = {
-        slot: fitting(parameter_key(net.schedule, slot), value, own[slot].shape)
-        for slot, value in placed.items()
-    }
+    arrays, unplaced = fitted_parameters(net.schedule, net.origin.node, own, values, strict)
     with torch.no_grad():
         for slot, value in arrays.items():
             own[slot].copy_(torch.from_numpy(np.array(value)))
@@ -70,6 +62,6 @@ def _network(net: torch.nn.Module) -> Net:
     return net
 
 
-def _parameters(net: Net) -> dict[tuple[int, str], torch.nn.Parameter]:
+def _parameters(net: Net) -> dict[Slot, torch.nn.Parameter]:
     modules = enumerate(net.modules_in_order)
     return {(position, name): p for position, m in modules for name, p in m.named_parameters()}

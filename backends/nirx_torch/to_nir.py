@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import nir
-import numpy as np
 import torch
 
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import Handler
-from nirx.errors import InputError
 from nirx.execution.assemble import floating
-from nirx.graphs.origin import Cast, rebuild_node
-from nirx.tracing.exporting import export
+from nirx.graphs.origin import Cast
+from nirx.tracing.network_export import NetworkExport
 from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 
-__all__ = ["export_native", "export_net", "to_nir"]
+__all__ = ["to_nir"]
 
 
 def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | None = None) -> Any:
@@ -37,45 +34,20 @@ def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | Non
     **Raises**: `UnsupportedError` for a module with parameters that no map knows,
     `InputError` for what did not come from NIR (see `torch_to_nir`).
     """
-    if isinstance(net, Net):
-        return export_net(net, module_map)
-    if isinstance(net, NativeNode):
-        return export_native(net)
-    raise InputError(
-        f"to_nir: a {type(net).__name__} did not come from NIR; use torch_to_nir for it"
-    )
-
-
-@MODULE_MAP.register(Net)
-def export_net(net: Net, module_map: Mapping[type, Handler | None] | None = None) -> nir.NIRGraph:
-    """The graph of a `Net`."""
-    modules = dict(enumerate(net.modules_in_order))
-    native = {p: m for p, m in modules.items() if isinstance(m, NativeNode)}
-    return export(
-        net.schedule,
-        net.origin,
-        {p: _numbers(m) for p, m in native.items()},
-        {p: m for p, m in modules.items() if p not in native},
-        _cast(net.dtype),
-        module_map,
-        MODULE_MAP,
-        lambda module: any(True for _ in module.parameters()),
-    )
-
-
-@MODULE_MAP.register(NativeNode)
-def export_native(module: NativeNode) -> Any:
-    """The node of a `NativeNode`."""
-    kind = next((p.dtype for p in module.parameters()), torch.float32)
-    return rebuild_node(module.node, _numbers(module), _cast(kind))
-
-
-def _numbers(module: NativeNode) -> dict[str, np.ndarray]:
-    return {name: to_numpy(value) for name, value in module.arrays().items()}
+    return EXPORT.to_nir(net, module_map)
 
 
 def _cast(kind: torch.dtype) -> Cast:
-    def cast(array: np.ndarray) -> np.ndarray:
-        return to_numpy(torch.from_numpy(floating(array)).to(kind))
+    return lambda array: to_numpy(torch.from_numpy(floating(array)).to(kind))
 
-    return cast
+
+EXPORT = NetworkExport(
+    net=Net,
+    native=NativeNode,
+    module_map=MODULE_MAP,
+    numbers=lambda module: {k: to_numpy(value) for k, value in module.arrays().items()},
+    dtype_of=lambda module: next((p.dtype for p in module.parameters()), torch.float32),
+    cast=_cast,
+    has_parameters=lambda module: any(True for _ in module.parameters()),
+    tracer="torch_to_nir",
+)

@@ -1,8 +1,8 @@
-"""Parameters by name, the same names on every backend: "fc.weight", "layer/lif.tau"."""
+"""Parameters by name, with the same names on every backend: "fc.weight", "layer/lif.tau"."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from nirx.graphs.metadata import MODULE_KEY
 from nirx.graphs.origin import node_at
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["fitting", "parameter_key", "place_parameters"]
+__all__ = ["Slot", "fitted_parameters", "parameter_key"]
 
 Slot = tuple[int, str]
 """A position of the schedule, and the parameter's name there."""
@@ -24,31 +24,34 @@ def parameter_key(schedule: Schedule, slot: Slot) -> str:
     return f"{schedule.nodes[slot[0]].name}.{slot[1]}"
 
 
-def place_parameters(
-    schedule: Schedule, graph: Any, slots: Iterable[Slot], values: Mapping[str, Any], strict: bool
-) -> tuple[dict[Slot, Any], list[str]]:
-    """Which value belongs to which parameter.
+def fitted_parameters(
+    schedule: Schedule,
+    graph: Any,
+    parameters: Mapping[Slot, Any],
+    values: Mapping[str, Any],
+    strict: bool,
+) -> tuple[dict[Slot, np.ndarray], list[str]]:
+    """Match given values with a network's parameters.
 
     Arguments:
-        graph: that the schedule was made of.
-        slots: every parameter of the network.
+        graph: the one that the schedule was made of.
+        parameters: every parameter of the network.
         values: by the names of `parameter_key`, or by those of the state_dict of the torch
             module that the graph was exported from (`block.fc.weight`).
-        strict: refuse values that belong nowhere.
+        strict: refuse values that match no parameter.
 
-    Returns: the value of each parameter that has one, and the keys that belong nowhere.
+    Returns: an array for each parameter that has a value, and the keys without a parameter.
 
-    **Raises**: `InputError` that names the keys without a place.
+    **Raises**: `InputError` that names the keys without a parameter, or a wrong shape.
     """
-    slots = list(slots)
     names: dict[str, list[Slot]] = {}
-    for position, name in slots:
+    for position, name in parameters:
         path = schedule.nodes[position].path
         metadata = getattr(node_at(graph, path), "metadata", None) or {}
         module = metadata.get(MODULE_KEY, ".".join(path))
         for key in dict.fromkeys((f"{'.'.join(path)}.{name}", f"{module}.{name}")):
             names.setdefault(key, []).append((position, name))
-    for slot in slots:  # these win, whatever else may be read into them
+    for slot in parameters:  # the exact names win over other readings of the same key
         names[parameter_key(schedule, slot)] = [slot]
     unplaced = [key for key in values if key not in names]
     if unplaced and strict:
@@ -58,13 +61,16 @@ def place_parameters(
             f"no place for {len(unplaced)} of {len(values)} parameters: {listed}{more}"
         )
     placed = {slot: values[key] for key in values if key in names for slot in names[key]}
-    return placed, unplaced
+    arrays = {
+        slot: _fitting(parameter_key(schedule, slot), value, tuple(parameters[slot].shape))
+        for slot, value in placed.items()
+    }
+    return arrays, unplaced
 
 
-def fitting(key: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A value as an array of a parameter's shape. **Raises** `InputError`."""
+def _fitting(key: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = to_numpy(value)
-    if array.dtype.kind not in "fiub" or array.shape != tuple(shape):
+    if array.dtype.kind not in "fiub" or array.shape != shape:
         found = f"has shape {array.shape} and dtype {array.dtype}"
-        raise InputError(f"parameter {key!r} {found}; expected numbers of shape {tuple(shape)}")
+        raise InputError(f"parameter {key!r} {found}; expected numbers of shape {shape}")
     return array
