@@ -16,11 +16,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import nirx
-from nirx.graphs.state import map_tree
-from nirx_conformance.cases import ALL_CASES, FixedCase
+from nirx_conformance.cases import ALL_CASES, FixedCase, in_dtype
 
 __all__ = ["DTYPES", "TABLE", "case_digest", "committed", "main"]
 
@@ -34,18 +31,14 @@ def case_digest(case: FixedCase, backend: Any, dtype: str) -> str:
     Arguments:
         backend: a name, or an object with `prepare`.
     """
-
-    def cast(array: np.ndarray) -> np.ndarray:
-        return array.astype(dtype) if array.dtype.kind == "f" else array
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nirx.NirxWarning)  # extremes are the point of some cases
         prepare = (nirx.find_backend(backend) if isinstance(backend, str) else backend).prepare
         run = prepare(case.graph, case.discretization, dtype, reproducible=True)
         state = None
         if case.warmup is not None:
-            _, state, _ = run(map_tree(cast, case.warmup), None, ())
-        return nirx.digest(run(map_tree(cast, case.inputs), state, "all"))
+            _, state, _ = run(in_dtype(case.warmup, dtype), None, ())
+        return nirx.digest(run(in_dtype(case.inputs, dtype), state, "all"))
 
 
 def committed() -> dict[str, dict[str, str]]:

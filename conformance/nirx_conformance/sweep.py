@@ -20,11 +20,9 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 import nirx
-from nirx.graphs.state import map_tree
 from nirx_conformance import oracle
+from nirx_conformance.cases import in_dtype
 from nirx_conformance.planted import planted_case, recover
 from nirx_conformance.strategies import Case, random_case
 
@@ -50,7 +48,7 @@ def bit_by_bit(case: Case, backends: tuple[str, ...] = BACKENDS) -> list[str]:
     """Which backends differ in outputs, final state or recordings, in reproducible mode."""
     found = []
     for dtype in ("float32", "float64"):
-        inputs = map_tree(partial(_cast, dtype=dtype), case.inputs)
+        inputs = in_dtype(case.inputs, dtype)
         digests = []
         for name in backends:
             prepare = nirx.find_backend(name).prepare
@@ -62,10 +60,6 @@ def bit_by_bit(case: Case, backends: tuple[str, ...] = BACKENDS) -> list[str]:
             if own != digests[0]
         ]
     return found
-
-
-def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
-    return array.astype(dtype) if array.dtype.kind == "f" else array
 
 
 CHECKS = {"oracle": against_oracle, "bits": bit_by_bit}

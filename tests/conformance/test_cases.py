@@ -48,7 +48,8 @@ def test_names_are_unique_and_begin_with_a_topic():
     names = [case.name for case in ALL_CASES]
     assert len(set(names)) == len(names)
     assert 180 <= len(names) <= 400
-    assert all(case.topic.replace("-", "").isalnum() and case.topic.isascii() for case in ALL_CASES)
+    words = [name.split()[0].replace("-", "") for name in names]
+    assert all(word.isalnum() and word.isascii() for word in words)
     assert not [name for name in names if "/" in name or name != name.strip()]
 
 
@@ -134,7 +135,7 @@ def test_silence_goes_down_through_subnormals():
 
 def test_ties_are_ties_and_exact():
     for case in ALL_CASES:
-        if case.topic == "ties" and case.tolerance == 0:
+        if case.name.startswith("ties ") and case.tolerance == 0:
             margins = expect(case).result.margins.values()
             assert all((margin == 0).any() for margin in margins), case.name
 

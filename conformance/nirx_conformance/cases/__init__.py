@@ -1,4 +1,4 @@
-"""Fixed cases: what the committed digest table and the stored suite are made of."""
+"""The fixed cases, from which the committed digests and the stored suite are computed."""
 
 from nirx_conformance.cases import (
     choices,
@@ -22,25 +22,33 @@ from nirx_conformance.cases import (
     warmups,
 )
 from nirx_conformance.cases.case import FixedCase as FixedCase
+from nirx_conformance.cases.case import in_dtype as in_dtype
 
-ALL_CASES: tuple[FixedCase, ...] = (
-    *neurons.CASES,
-    *connections.CASES,
-    *structure.CASES,
-    *numbers.CASES,
-    *parameters.CASES,
-    *linear.CASES,
-    *convolutions.CASES,
-    *pools.CASES,
-    *delays.CASES,
-    *fan_in.CASES,
-    *feedback.CASES,
-    *nesting.CASES,
-    *choices.CASES,
-    *ties.CASES,
-    *extremes.CASES,
-    *sizes.CASES,
-    *warmups.CASES,
-    *names.CASES,
-    *single_precision.CASES,
+MODULES = (
+    neurons,
+    connections,
+    structure,
+    numbers,
+    parameters,
+    linear,
+    convolutions,
+    pools,
+    delays,
+    fan_in,
+    feedback,
+    nesting,
+    choices,
+    ties,
+    extremes,
+    sizes,
+    warmups,
+    names,
+    single_precision,
 )
+
+ALL_CASES: tuple[FixedCase, ...] = tuple(case for module in MODULES for case in module.CASES)
+
+TOPIC_OF = {
+    case.name: module.__name__.rpartition(".")[2] for module in MODULES for case in module.CASES
+}
+"""Name of a case -> the module that defines it, which names its file in the stored suite."""

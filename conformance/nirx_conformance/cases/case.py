@@ -17,6 +17,7 @@ import numpy as np
 
 import nirx
 from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.state import map_tree
 
 __all__ = [
     "GAIN",
@@ -25,6 +26,7 @@ __all__ = [
     "chain",
     "drive",
     "graph",
+    "in_dtype",
     "neuron",
     "port_in",
     "port_out",
@@ -72,11 +74,6 @@ class FixedCase:
     source: str = "docs/semantics.md"
 
     @property
-    def topic(self) -> str:
-        """The first word of the name."""
-        return self.name.split(" ")[0]
-
-    @property
     def types(self) -> tuple[str, ...]:
         """Names of the node types in the graph, sorted; ports of any kind left out."""
         found: set[str] = set()
@@ -93,6 +90,11 @@ class FixedCase:
             warnings.simplefilter("ignore", nirx.NirxWarning)
             cyclic = nirx.schedule(self.graph, self.discretization).components
         return "recurrent" if cyclic else "core"
+
+
+def in_dtype(tree: Any, dtype: str) -> Any:
+    """A copy of an array, or of a tree of arrays, with floating-point numbers in `dtype`."""
+    return map_tree(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a.copy(), tree)
 
 
 def uniform(seed: int, *shape: int, low: float = -1.0, high: float = 1.0) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from nirx.dynamics.ops import Array, ConvGeometry
 from nirx.execution.backend import Prepared
 from nirx.execution.numpy_ops import NumpyOps
-from nirx.graphs.state import map_tree
+from nirx_conformance.cases import in_dtype
 from nirx_conformance.mutants.mutant import Asked, Mutant, on_ops, on_prepare
 
 
@@ -18,12 +18,9 @@ def _in_float32(asked: Asked, back: bool) -> Prepared:
     wanted, asked.dtype = asked.dtype, "float32"
     run = asked.run()
 
-    def cast(tree: Any, dtype: str) -> Any:
-        return map_tree(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a, tree)
-
     def narrow(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
-        found = run(cast(inputs, "float32"), cast(state, "float32"), record)
-        return cast(found, wanted) if back else found
+        found = run(in_dtype(inputs, "float32"), in_dtype(state, "float32"), record)
+        return in_dtype(found, wanted) if back else found
 
     return narrow
 

@@ -61,7 +61,7 @@ def compare(
 
 
 def _scales(result: OracleResult) -> dict[str, float]:
-    largest = {key: _largest(value) for key, value in result.recordings.items()}
+    largest = {key: largest(value) for key, value in result.recordings.items()}
     scales = {}
     for key in largest:
         node = key[:-2] if key.endswith((".v", ".i")) and key[:-2] in largest else key
@@ -92,7 +92,7 @@ def _state_fault(
     for path, value in expected.items():
         # A node's variable belongs to the node; what an edge holds, to the edge's source.
         owner = path[-1] if path[-2:-1] == ("feedback",) else path_text(path[:-1])
-        scale = max(_largest(value), scales.get(owner, 0.0))
+        scale = max(largest(value), scales.get(owner, 0.0))
         if found[path].shape != value.shape:
             return f"state {path}: shape {found[path].shape}, oracle {value.shape}"
         fault = _difference(f"state {path}", found[path], value, tolerance * scale)
@@ -119,5 +119,6 @@ def _difference(where: str, theirs: Array, ours: Array, limit: float) -> str | N
     return f"{where}{list(index)}: {theirs[index]!r}, oracle {ours[index]!r} (limit {limit:.3g})"
 
 
-def _largest(values: Array) -> float:
+def largest(values: Array) -> float:
+    """The largest finite magnitude; 0 if there is none."""
     return float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))

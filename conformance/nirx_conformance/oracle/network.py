@@ -116,7 +116,7 @@ class Network:
             for path, node in self.nodes.items():
                 for name, value in states[path].items() if node.neuron else ():
                     logs.setdefault(f"{path_text(path)}.{name}", []).append(value)
-            carried = {(a, b): values[a] for a, b in self.late}
+            carried = {(a, b): values[a] for a, b in sorted(self.late)}
         recordings = {key: np.stack(log) for key, log in logs.items()}
         empty = {p: np.zeros((0, *batch, *self.output_shapes[p])) for p in self.outputs}
         return OracleResult(
@@ -181,6 +181,6 @@ class Network:
             for source in self.sources[path]:
                 x = x if (source, path) in self.late else x + silent[source]
             silent[path] = node.step(x, node.start(batch)).y
-        if self.discretization.feedback_initial == "zero":
-            return {(a, b): np.zeros_like(silent[a]) for a, b in self.late}
-        return {(a, b): silent[a] for a, b in self.late}
+        zero = self.discretization.feedback_initial == "zero"
+        late = sorted(self.late)
+        return {(a, b): np.zeros_like(silent[a]) if zero else silent[a] for a, b in late}

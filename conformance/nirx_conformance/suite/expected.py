@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import nir
@@ -15,9 +14,9 @@ from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.origin import rebuild_graph
 from nirx.graphs.state import map_tree
 from nirx_conformance import oracle
-from nirx_conformance.cases import FixedCase
+from nirx_conformance.cases import FixedCase, in_dtype
 
-__all__ = ["Expected", "case_graph", "case_inputs", "expect"]
+__all__ = ["Expected", "case_graph", "expect"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,6 @@ class Expected:
 
     start: Any
     result: oracle.OracleResult
-
-
-def case_inputs(case: FixedCase, dtype: str) -> Any:
-    """The inputs in the dtype of a run; spikes stay bool."""
-    return map_tree(partial(_cast, dtype=dtype), case.inputs)
 
 
 def case_graph(case: FixedCase, dtype: str) -> nir.NIRGraph:
@@ -62,12 +56,12 @@ def expect(case: FixedCase, dtype: str | None = None) -> Expected:
     """
     kind = dtype or case.dtype
     graph = case_graph(case, kind)
-    inputs = case_inputs(case, kind)
+    inputs = in_dtype(case.inputs, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if case.warmup is None:
             return Expected(None, oracle.run(graph, case.discretization, inputs))
-        warmup = map_tree(partial(_cast, dtype=kind), case.warmup)
+        warmup = in_dtype(case.warmup, kind)
         before = oracle.run(graph, case.discretization, warmup)
         whole = oracle.run(graph, case.discretization, _joined(warmup, inputs))
     steps = len(next(iter(warmup.values())) if isinstance(warmup, dict) else warmup)
@@ -84,10 +78,6 @@ def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, dict):
         return {name: np.concatenate([first[name], second[name]]) for name in first}
     return np.concatenate([first, second])
-
-
-def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
-    return array.astype(dtype) if array.dtype.kind == "f" else array.copy()
 
 
 def _rounded(node: Any, dtype: str) -> Any:

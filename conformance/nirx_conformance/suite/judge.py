@@ -14,9 +14,9 @@ from nirx.basics.paths import format_path
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.state import map_tree, state_to_numpy
 from nirx_conformance import oracle
-from nirx_conformance.cases import FixedCase
+from nirx_conformance.cases import FixedCase, in_dtype
 from nirx_conformance.digests import case_digest, committed
-from nirx_conformance.suite.expected import Expected, case_graph, case_inputs, expect
+from nirx_conformance.suite.expected import Expected, case_graph, expect
 from nirx_conformance.suite.explanation import Explanation, explain
 from nirx_conformance.suite.outcome import Outcome, Result
 
@@ -54,7 +54,7 @@ def judge(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = expected or expect(case, kind)
-            graph, inputs = case_graph(case, kind), case_inputs(case, kind)
+            graph, inputs = case_graph(case, kind), in_dtype(case.inputs, kind)
             begin = map_tree(np.array, expected.start)
             kept = nirx.digest((inputs, begin, _numbers(graph)))
             try:
