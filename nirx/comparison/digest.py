@@ -15,7 +15,7 @@ from nirx.graphs.state import state_to_numpy
 __all__ = ["Digests", "Stream", "digest", "streamed_digests"]
 
 Stream = tuple[Any, tuple[int, ...], Callable[[], Iterable[np.ndarray]]]
-"""An array in pieces: its dtype, its shape, and what gives the pieces one after the other."""
+"""An array in pieces: its dtype, its shape, and a function that yields them in order."""
 
 HEADER = b"nirx digest 1\n"
 
@@ -27,14 +27,13 @@ def digest(tree: Any) -> str:
         tree: an array, or nested dicts, lists and tuples of arrays, of any backend; outputs,
             states and recordings alike. None and empty dicts count as absent.
 
-    Returns: 64 hexadecimal digits. They do not depend on the order of dicts, on byte order or
-    memory layout, on the sign of a zero or on which NaN it is. They do depend on paths,
-    shapes, dtypes and on every other bit.
+    Returns: 64 hexadecimal digits. They depend on paths, shapes, dtypes and every bit, but not
+    on the order of dicts, byte order, memory layout, the sign of a zero or the kind of NaN.
 
-    The form: the line "nirx digest 1", then leaf by leaf in the order of their encoded paths:
+    The canonical form is the line "nirx digest 1", then leaf by leaf in the order of their encoded paths:
     the path, a line feed, a line with NumPy's name of the dtype and the shape
-    ("float32 [2, 3]"), and the little-endian bytes in C order. A path is its keys one after
-    the other: a text as "k", its length in bytes, ":" and its UTF-8 bytes; a position in a
+    ("float32 [2, 3]"), and the little-endian bytes in C order. A path is its keys in a row:
+    a text as "k", its length in bytes, ":" and its UTF-8 bytes; a position in a
     list as "i20:" and twenty decimal digits; a tuple of n texts as "t", n, ":" and the texts.
 
     **Raises**: `InputError` for a leaf that is not an array of numbers.
@@ -48,7 +47,7 @@ def digest(tree: Any) -> str:
 
 @dataclass(frozen=True)
 class Digests:
-    """The hashes of several arrays that were never in memory at once.
+    """The hashes of several arrays, computed without all of them in memory.
 
     Arguments:
         total: `digest({name: array})` of all of them.
@@ -65,8 +64,9 @@ def streamed_digests(leaves: Mapping[str, Stream]) -> Digests:
     """`digest` of arrays that come in pieces, in one pass.
 
     Arguments:
-        leaves: name -> dtype, shape, and a function that gives the array piece by piece along
-            its first axis.
+        leaves: name -> dtype, shape, and a function that yields the pieces along the first axis.
+
+    Returns: a `Digests`.
     """
     total = hashlib.sha256(HEADER)
     own: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The first place where two recordings of one network part."""
+"""The first place where two recordings of one network diverge."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Divergence", "differing", "find_first"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where a backend first leaves the reference.
+    """Where a backend first differs from the reference.
 
     Arguments:
         step: time step, from 0.
-        node: what was recorded there (`"lif1/lif"`, or `"lif1/lif.v"` for a state).
-        index: place in [*batch, *features].
+        node: the recording (`"lif1/lif"`, or `"lif1/lif.v"` for a state variable).
+        index: position in [*batch, *features].
         reference, other: the two values.
     """
 
@@ -39,7 +39,7 @@ class Divergence:
         """The divergence as plain data, for JSON.
 
         Arguments:
-            reference, other: what the result calls the two values (`"recorded"`, `"simulated"`).
+            reference, other: keys of the two values, such as `"recorded"` and `"simulated"`.
         """
         values = {reference: self.reference, other: self.other}
         return {"step": self.step, "node": self.node, "index": list(self.index), **values}
@@ -48,7 +48,7 @@ class Divergence:
 def differing(
     a: Float[np.ndarray, "time ..."], b: Float[np.ndarray, "time ..."], tolerance: float
 ) -> Bool[np.ndarray, "time ..."]:
-    """Where two arrays differ by more than `tolerance` times the largest magnitude of a.
+    """Where two arrays differ by more than `tolerance` times the largest magnitude of `a`.
 
     With a tolerance of 0: where they are not the same number.
     """
@@ -65,8 +65,8 @@ def find_first(marked: Iterable[tuple[str, np.ndarray, Any, Any]]) -> Divergence
     """The earliest marked element.
 
     Arguments:
-        marked: per recording its name, where it differs, and both arrays, all
-            [time, *batch, *features]; of one step, the recording that comes first counts.
+        marked: for each recording its name, where it differs, and both arrays, all
+            [time, *batch, *features]. Within a step, the recording that comes first wins.
     """
     best: tuple[int, str, np.ndarray, Any, Any] | None = None
     for name, where, a, b in marked:

@@ -1,4 +1,4 @@
-"""One hash for a graph: what it computes, whatever file or memory it lies in."""
+"""One hash for what a graph computes, in a file or in memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["graph_digest"]
 
 
 def graph_digest(graph: nir.NIRGraph) -> str:
-    """SHA-256 of types, names, edges and every number of a graph.
+    """SHA-256 of the types, names, edges and numbers of a graph.
 
-    The order of nodes and edges does not count, nor do metadata (a discretization is a choice
-    beside the graph). Arrays count with dtype, shape and bits.
+    The order of nodes and edges does not count, nor do metadata: a discretization is not part
+    of the graph. Arrays count with dtype, shape and bits.
 
     Returns: 64 hexadecimal digits.
     """
@@ -35,9 +35,8 @@ def graph_digest(graph: nir.NIRGraph) -> str:
                 continue
             where = format_path((*path, name))
             entry = find_type(type(node))
-            stored = entry.stored if entry else ()
             plain = {}
-            for field in stored:
+            for field in entry.stored if entry else ():
                 value = stored_field(node, field)
                 if field in DERIVED or value is None or isinstance(value, str):
                     plain[field] = None if field == "input_type" else value

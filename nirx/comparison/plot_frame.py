@@ -6,17 +6,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from nirx.basics.printable import printable
-from nirx.comparison.divergence import Divergence
 from nirx.comparison.plot_choice import Choice
 from nirx.comparison.result import Comparison
 
-__all__ = ["ABOVE", "BELOW", "DIVERGENCE", "GAP", "LEFT", "Words", "frame", "literal", "short"]
+__all__ = ["DIVERGENCE", "STYLE", "Words", "frame", "header_height", "short"]
 
 DIVERGENCE = "#d7191c"
 LONGEST_NAME = 32
-LEFT = 0.16
-ABOVE, BELOW, GAP = 1.0, 0.6, 0.42
-"""Inches above, below and between the panels."""
+STYLE: dict[str, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.12,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.title_fontsize": 9,
+    "text.parse_math": False,  # a "$" in a name is not a formula
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+}
+"""Matplotlib's settings while a plot is drawn."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,11 @@ class Words:
 
     Arguments:
         agree, part: of a comparison without and with a divergence.
-        agreement: how far they agree; empty: by the comparison's own tolerance.
+        agreement: how far they agree; empty for the comparison's own tolerance.
     """
 
     agree: str = "all backends agree"
-    part: str = "the backends part"
+    part: str = "the backends diverge"
     agreement: str = ""
 
 
@@ -39,65 +50,55 @@ def short(name: object) -> str:
     return text if len(text) <= LONGEST_NAME else "…" + text[1 - LONGEST_NAME :]
 
 
-def literal(*texts: Any) -> None:
-    """Text as it is: a "$" in a name is no formula."""
-    for text in texts:
-        text.set_parse_math(False)
+def header_height(names: list[str]) -> float:
+    """Inches for title, subtitle and a legend of backends."""
+    return 0.45 + 0.18 * -(-len(names) // _columns(list(map(short, names))))
 
 
-def frame(figure: Any, panels: Any, comparison: Comparison, choice: Choice, words: Words) -> None:
-    """Axes, title, what there is to say of the divergence, and the legend."""
-    for panel in panels:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(labelsize=8.5)
-        panel.xaxis.get_major_locator().set_params(integer=True)
+def _columns(labels: list[str]) -> int:
+    return max(1, 110 // (max(map(len, labels), default=0) + 8))
+
+
+def frame(
+    header: Any, panels: list[Any], comparison: Comparison, choice: Choice, words: Words
+) -> None:
+    """Axes, title, a description of the divergence, and the legend."""
+    panels[-1].xaxis.get_major_locator().set_params(integer=True)
     panels[-1].set_xlim(choice.start - 0.5, max(choice.stop, choice.start + 1) - 0.5)
     panels[-1].set_xlabel(f"step (dt = {comparison.discretization.dt:g})")
-    height = figure.get_figheight()
     first = comparison.first_divergence
     title, colour = words.agree, "#1b7837"
     if first is not None:
         title, colour = f"{words.part} at step {first.step}", DIVERGENCE
     elif not choice.rasters and not choice.traces:
         title, colour = "nothing to compare", "#444444"
-    figure.text(LEFT, 1 - 0.30 / height, title, fontsize=13, weight="bold", color=colour)
-    literal(
-        figure.text(
-            LEFT,
-            1 - 0.53 / height,
-            _subtitle(comparison, choice, first, words),
-            fontsize=9,
-            color="#444",
-        )
-    )
-    handles = next((p.get_legend_handles_labels() for p in panels[::-1] if p.lines), ([], []))
-    named = [(h, t) for h, t in zip(*handles, strict=True) if not t.startswith("_")]
-    if named:
-        legend = figure.legend(
-            [h for h, _ in named], [t for _, t in named], loc="upper right", fontsize=9,
-            bbox_to_anchor=(0.985, 1 - 0.1 / height), ncols=len(named), frameon=False,
-        )  # fmt: skip
-        literal(*legend.get_texts())
+    lines = {line.get_label(): line for panel in panels for line in panel.lines}
+    named = [line for label, line in lines.items() if not label.startswith("_")]
+    legend = header.legend(
+        handles=named, ncols=_columns([line.get_label() for line in named]), loc="lower left",
+        title=_subtitle(comparison, choice, words), alignment="left", borderpad=0, borderaxespad=0,
+    )  # fmt: skip
+    legend.set_in_layout(False)
+    header.text(
+        0, 1, title, va="top", transform=header.transAxes, in_layout=False,
+        fontsize=13, weight="bold", color=colour,
+    )  # fmt: skip
+    header.axis("off")
 
 
-def _subtitle(
-    comparison: Comparison, choice: Choice, first: Divergence | None, words: Words
-) -> str:
-    parts = []
+def _subtitle(comparison: Comparison, choice: Choice, words: Words) -> str:
+    first = comparison.first_divergence
     if first is not None:
         index = ", ".join(map(str, first.index))
-        parts.append(
-            f"first in {short(first.node)}[{index}]: {first.reference:.7g} against "
-            f"{first.other:.7g}"
-        )
+        values = f"{first.reference:.7g} against {first.other:.7g}"
+        parts = [f"first in {short(first.node)}[{index}]: {values}"]
     elif words.agreement:
-        parts.append(words.agreement)
+        parts = [words.agreement]
     elif comparison.bitwise:
-        parts.append("every recorded number is bit-equal")
+        parts = ["every recorded number is bit-equal"]
     else:
-        parts.append(
-            f"all spikes equal, values within {comparison.tolerance:g} of each node's largest"
-        )
+        largest = "each node's largest magnitude"
+        parts = [f"all spikes equal, values within {comparison.tolerance:g} of {largest}"]
     if choice.batch:
         parts.append(f"batch element {', '.join(map(str, choice.batch))}")
     if choice.stop - choice.start < choice.steps:

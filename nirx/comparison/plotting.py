@@ -1,4 +1,4 @@
-"""A picture of a comparison: spike rasters, membrane potentials, and where they part."""
+"""A picture of a comparison: spike rasters, membrane potentials, and where they diverge."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nirx.comparison.plot_choice import Choice, Raster, choose
-from nirx.comparison.plot_frame import (
-    ABOVE,
-    BELOW,
-    DIVERGENCE,
-    GAP,
-    LEFT,
-    Words,
-    frame,
-    literal,
-    short,
-)
+from nirx.comparison.plot_choice import Choice, Raster, Trace, choose
+from nirx.comparison.plot_frame import DIVERGENCE, STYLE, Words, frame, header_height, short
 from nirx.comparison.result import Comparison
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.schedule import Schedule
@@ -32,7 +22,7 @@ TRACE_COLOURS = ("#1f4e79", "#e08214", "#35978f", "#9970ab", "#6b6b6b")
 
 
 def check_format(suffix: str) -> None:
-    """Say early whether `draw` can work.
+    """Fail early if `draw` cannot work.
 
     Arguments:
         suffix: of the file, such as ".png".
@@ -42,7 +32,12 @@ def check_format(suffix: str) -> None:
     if suffix.lower().lstrip(".") not in FORMATS:
         known = ", ".join(f".{f}" for f in FORMATS)
         raise InputError(f"a plot ends in one of {known}; got {suffix!r}")
-    _figure_class()
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise UnsupportedError(
+            f'plots need matplotlib ({error}); install it with: pip install "nirx[plot]"'
+        ) from error
 
 
 def draw(
@@ -53,71 +48,53 @@ def draw(
     One raster per backend over a few spiking nodes; below, membrane potentials of a few
     neurons, all backends in one panel; a line and circles mark the first divergence. All
     panels share the time axis and show the batch element of the first divergence, or the
-    first one where the backends agree.
+    first one if the backends agree.
 
     Arguments:
         comparison: of `nirx.compare`.
         schedule: of the same graph and discretization.
         suffix: ".png", ".pdf" or ".svg".
-        words: of the title, where it is not backends that are compared.
+        words: of the title, if something other than backends is compared.
 
     Returns: the content of the file.
 
     **Raises**: `UnsupportedError` without matplotlib, `InputError` for another suffix.
     """
     check_format(suffix)
-    choice = choose(comparison, schedule)
-    names = [comparison.reference, *(o.backend for o in comparison.others)]
-    rasters = len(names) if choice.rasters else 0
-    tall = 0.4 + 0.6 * len(choice.rasters)
-    heights = [tall] * rasters + [1.1] * len(choice.traces) or [1.5]
-    whole = sum(heights) + GAP * (len(heights) - 1) + ABOVE + BELOW
-    figure = _figure_class()(figsize=(11, whole), dpi=120)
-    panels = figure.subplots(
-        len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
-    )[:, 0]
-    figure.subplots_adjust(
-        left=LEFT,
-        right=0.98,
-        top=1 - ABOVE / whole,
-        bottom=BELOW / whole,
-        hspace=GAP / (sum(heights) / len(heights)),
-    )
-    for name, panel in zip(names, panels[:rasters], strict=False):
-        _raster(panel, name, comparison, choice)
-    for number, panel in enumerate(panels[rasters:][: len(choice.traces)]):
-        _trace(panel, names, comparison, choice, number)
-    if not choice.rasters and not choice.traces:
-        panels[0].text(0.5, 0.5, "nothing was recorded", ha="center", transform=panels[0].transAxes)
-    _mark(panels, rasters, comparison, choice)
-    frame(figure, panels, comparison, choice, words or Words())
+    import matplotlib
+
     stream = BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), matplotlib.rc_context(STYLE):
         # A name may hold characters that no font here has: they are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph|Matplotlib currently does not support")
+        figure = _figure(comparison, choose(comparison, schedule), words or Words())
         figure.savefig(stream, format=suffix.lower().lstrip("."))
     return stream.getvalue()
 
 
-def _figure_class() -> Any:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UnsupportedError(
-            f'plots need matplotlib ({error}); install it with: pip install "nirx[plot]"'
-        ) from error
+def _figure(comparison: Comparison, choice: Choice, words: Words) -> Any:
+    from matplotlib.figure import Figure  # not pyplot: it keeps figures and may open windows
 
-    class AggFigure(Figure):  # without pyplot: no global state, no window
-        def __init__(self, **options: Any):
-            super().__init__(**options)
-            FigureCanvasAgg(self)
-
-    return AggFigure
+    names = [comparison.reference, *(o.backend for o in comparison.others)]
+    rasters = len(names) if choice.rasters else 0
+    heights = [0.4 + 0.6 * len(choice.rasters)] * rasters + [1.1] * len(choice.traces) or [1.5]
+    heights.insert(0, header_height(names))
+    figure = Figure((11, sum(heights) + 0.35 * len(heights)), dpi=120, layout="constrained")
+    header, *panels = figure.subplots(
+        len(heights), sharex=True, gridspec_kw={"height_ratios": heights}
+    )
+    for name, panel in zip(names, panels[:rasters], strict=False):
+        _raster(panel, name, comparison, choice)
+    for trace, panel in zip(choice.traces, panels[rasters:], strict=False):
+        _trace(panel, names, comparison, choice, trace)
+    if not choice.rasters and not choice.traces:
+        panels[0].text(0.5, 0.5, "nothing was recorded", ha="center", transform=panels[0].transAxes)
+    _mark(panels, rasters, comparison, choice)
+    frame(header, panels, comparison, choice, words)
+    return figure
 
 
 def _raster(panel: Any, name: str, comparison: Comparison, choice: Choice) -> None:
-    count = len(choice.rasters)
     width = min(max(250 / (choice.stop - choice.start), 0.8), 1.8)
     for number, raster in enumerate(choice.rasters):  # each node a band of the same height
         colour = RASTER_COLOURS[number % len(RASTER_COLOURS)]
@@ -127,15 +104,14 @@ def _raster(panel: Any, name: str, comparison: Comparison, choice: Choice) -> No
         panel.vlines(steps + choice.start, low, high, color=colour, lw=width)
         if number:
             panel.axhline(number, color="#c8c8c8", lw=0.7, zorder=0)
+    count = len(choice.rasters)
     panel.set_ylim(0, count)
-    ticks = [number + 0.5 for number in range(count)]
-    panel.set_yticks(ticks, [_raster_label(raster) for raster in choice.rasters])
+    panel.set_yticks(np.arange(count) + 0.5, [_raster_label(raster) for raster in choice.rasters])
     panel.tick_params(axis="y", length=0)
-    for text, number in zip(panel.get_yticklabels(), range(count), strict=True):
-        text.set_color(RASTER_COLOURS[number % len(RASTER_COLOURS)])
-    literal(*panel.get_yticklabels())
+    for text, colour in zip(panel.get_yticklabels(), RASTER_COLOURS, strict=False):
+        text.set_color(colour)
     role = " (reference)" if name == comparison.reference else ""
-    literal(panel.set_title(f"spikes, {short(name)}{role}", loc="left", fontsize=10))
+    panel.set_title(f"spikes, {short(name)}{role}")
 
 
 def _raster_label(raster: Raster) -> str:
@@ -146,30 +122,26 @@ def _raster_label(raster: Raster) -> str:
 
 
 def _trace(
-    panel: Any, names: list[str], comparison: Comparison, choice: Choice, number: int
+    panel: Any, names: list[str], comparison: Comparison, choice: Choice, trace: Trace
 ) -> None:
-    trace = choice.traces[number]
     steps = np.arange(choice.start, choice.stop)
     for order, name in enumerate(names):
         if trace.key not in comparison.recordings[name]:
             continue
         values = choice.view(comparison.recordings[name][trace.key])[:, trace.neuron]
-        # The reference is broad and pale, the others thin and broken: all stay visible.
+        # The reference is broad and pale, the others thin and dashed: all stay visible.
         style: dict[str, Any] = {"lw": 4.0, "alpha": 0.35, "ls": "-"}
         if order:
             style = {"lw": 1.3, "ls": ("-", (0, (4, 2)), (0, (1, 1.5)))[(order - 1) % 3]}
         colour = TRACE_COLOURS[order % len(TRACE_COLOURS)]
-        (line,) = panel.plot(steps, values, color=colour, **style)
-        line.set_label(short(name).lstrip("_") or name)
+        panel.plot(steps, values, color=colour, label=short(name).lstrip("_") or name, **style)
     panel.margins(y=0.12)
     where = ", ".join(map(str, trace.index))
     title = f"{short(trace.key)}[{where}]" if where else short(trace.key)
-    if trace.key.endswith(".v"):
-        title = f"membrane potential, {title}"
-    literal(panel.set_title(title, loc="left", fontsize=10))
+    panel.set_title(f"membrane potential, {title}" if trace.key.endswith(".v") else title)
 
 
-def _mark(panels: Any, rasters: int, comparison: Comparison, choice: Choice) -> None:
+def _mark(panels: list[Any], rasters: int, comparison: Comparison, choice: Choice) -> None:
     first = comparison.first_divergence
     if first is None or choice.stop == choice.start:
         return
@@ -179,11 +151,11 @@ def _mark(panels: Any, rasters: int, comparison: Comparison, choice: Choice) -> 
         "marker": "o", "s": 150, "facecolors": "none", "edgecolors": DIVERGENCE, "lw": 1.6,
         "zorder": 5, "clip_on": False,
     }  # fmt: skip
-    height = choice.raster_height(first)
-    parted = [o.first_divergence == first for o in comparison.others]
-    for panel, own in zip(panels[:rasters], [True, *parted], strict=True):
+    height = choice.raster_height()
+    diverging = [True, *(o.first_divergence == first for o in comparison.others)]
+    for panel, own in zip(panels[:rasters], diverging, strict=False):
         if height is not None and own:
             panel.scatter([first.step], [height], **circle)
     for panel, trace in zip(panels[rasters:], choice.traces, strict=False):
-        if choice.is_at(trace, first):
+        if choice.is_at(trace):
             panel.scatter([first.step, first.step], [first.reference, first.other], **circle)

@@ -13,13 +13,15 @@ _INTEGERS = {4: np.int32, 8: np.int64}
 def ulp_distance(
     a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]
 ) -> Float64[np.ndarray, "*shape"]:
-    """How many representable numbers lie between a and b, element by element.
+    """How many representable numbers apart a and b are, element by element.
 
     Arguments:
         a, b: float32 or float64 arrays of one shape and dtype.
 
-    Returns: float64 counts; +0 and -0 are the same number, so are all NaNs; NaN against a
-    number is infinity.
+    Returns: float64 counts. +0 and -0 are the same number, as are all NaNs; the distance of
+    NaN from a number is infinity.
+
+    **Raises**: `ValueError` for arrays of different shape or dtype.
     """
     if a.dtype != b.dtype or a.shape != b.shape:
         raise ValueError(f"cannot compare {a.dtype}{a.shape} with {b.dtype}{b.shape}")
@@ -33,13 +35,13 @@ def ulp_distance(
 def same_bits(
     a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]
 ) -> Bool[np.ndarray, "*shape"]:
-    """Where a and b are the same number or both NaN, exactly (the zeros count as one)."""
+    """Where a and b are the same number or both NaN; +0 and -0 are the same number."""
     return (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 def _line(x: np.ndarray) -> np.ndarray:
-    # Numbers in order on an integer line. As longdouble: the distance of two float64 may
-    # exceed what int64 holds, and counts up to 2**63 stay exact.
+    # Maps floats to integers in the same order. longdouble, since the distance between two
+    # float64 may exceed int64; counts up to 2**63 stay exact.
     kind = _INTEGERS[x.dtype.itemsize]
     bits = np.ascontiguousarray(x).reshape(x.shape).view(kind).astype(np.longdouble)
     lowest = np.longdouble(np.iinfo(kind).min)
