@@ -1,13 +1,12 @@
-"""`Origin`: the NIR node or graph that a module was built from, for the way back.
+"""`Origin`: the NIR node or graph that a module was built from, kept for `to_nir`.
 
-A module holds the arrays in the run's dtype; everything else (names, order, strides,
-metadata, the arrays as they were) waits here until `to_nir`.
+A module holds the arrays in the run's dtype; the origin holds everything else: names, order,
+strides, metadata and the original arrays.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -16,6 +15,7 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path
+from nirx.graphs.content import content_digest
 from nirx.graphs.flatten import walk_graphs
 
 __all__ = ["Cast", "Origin", "node_at", "rebuild_graph", "rebuild_node"]
@@ -24,10 +24,10 @@ Cast = Callable[[np.ndarray], np.ndarray]
 
 
 class Origin:
-    """A NIR node or graph that nobody changes any more.
+    """A NIR node or graph that is never modified.
 
-    Two are equal if they differ in the numbers of their arrays at most, so that networks
-    which differ in their parameters alone have one structure (and in JAX one compilation).
+    Two origins are equal if they differ at most in the numbers of their arrays, so that networks
+    which differ only in their parameters share one structure (and a compiler compiles them once).
 
     Arguments:
         node: a copy that belongs to nirx.
@@ -38,18 +38,14 @@ class Origin:
 
     @cached_property
     def skeleton(self) -> str:
-        """SHA-256 of everything but the arrays' numbers."""
-        content = hashlib.sha256()
-        if isinstance(self.node, nir.NIRGraph):
-            for path, graph, _ in sorted(walk_graphs(self.node), key=lambda item: item[0]):
-                edges = sorted(map(tuple, graph.edges))
-                content.update(repr((path, edges, _form(graph.metadata))).encode(*UTF8))
-                for name, node in sorted(graph.nodes.items()):
-                    if not isinstance(node, nir.NIRGraph):
-                        content.update(repr((name, _form_of_node(node))).encode(*UTF8))
-        else:
-            content.update(repr(_form_of_node(self.node)).encode(*UTF8))
-        return content.hexdigest()
+        """SHA-256 of everything but the numbers in the arrays."""
+        if not isinstance(self.node, nir.NIRGraph):
+            return content_digest((type(self.node), vars(self.node)), numbers=False)
+        graphs = [
+            (path, sorted(map(tuple, graph.edges)), graph.metadata, _leaves(graph))
+            for path, graph, _ in sorted(walk_graphs(self.node), key=lambda item: item[0])
+        ]
+        return content_digest(graphs, numbers=False)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Origin) and self.skeleton == other.skeleton)
@@ -61,38 +57,28 @@ class Origin:
         return f"Origin({type(self.node).__name__})"
 
 
-UTF8 = ("utf-8", "surrogatepass")
-
-
-def _form_of_node(node: Any) -> Any:
-    return type(node).__name__, {k: _form(v) for k, v in sorted(vars(node).items())}
-
-
-def _form(value: Any) -> Any:
-    if isinstance(value, dict):
-        return sorted((str(k), _form(v)) for k, v in value.items())
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return str(value.dtype), tuple(value.shape)
-    return value
+def _leaves(graph: nir.NIRGraph) -> dict[str, Any]:
+    nodes = graph.nodes.items()
+    return {k: (type(n), vars(n)) for k, n in nodes if not isinstance(n, nir.NIRGraph)}
 
 
 def node_at(graph: Any, path: Path) -> Any:
-    """The node or subgraph of a path."""
+    """The node or subgraph at a path."""
     for name in path:
         graph = graph.nodes[name]
     return graph
 
 
 def rebuild_node(node: Any, arrays: Mapping[str, np.ndarray], cast: Cast) -> Any:
-    """A copy of a node with new numbers.
+    """A copy of a node with new parameters.
 
     Arguments:
-        node: left as it is.
-        arrays: by the name of the parameter; the run's dtype.
-        cast: what became of the node's own arrays on their way into the run.
+        node: not changed.
+        arrays: the new parameters by name, in the run's dtype.
+        cast: the conversion that the node's own arrays went through for the run.
 
-    Returns: elements that did not change keep the bits (and, if none did, the dtype) they
-    had before they were cast.
+    Returns: the copy. Elements that did not change keep the bits they had before the cast; an
+    array without any change keeps its dtype too.
     """
     new = copy.deepcopy(node)
     for name, array in arrays.items():
@@ -107,7 +93,7 @@ def _merged(before: Any, now: np.ndarray, cast: Cast) -> Any:
         return now.copy()
     same = was == now
     same |= np.isnan(was) & np.isnan(now)
-    same &= np.signbit(was) == np.signbit(now)  # 0 and -0 are two numbers here
+    same &= np.signbit(was) == np.signbit(now)  # 0 and -0 are different numbers here
     if same.all():
         return copy.deepcopy(before)
     wide = own.dtype.kind == "f" and own.dtype.itemsize >= now.dtype.itemsize
@@ -119,13 +105,13 @@ def rebuild_graph(graph: nir.NIRGraph, nodes: Mapping[Path, Any]) -> nir.NIRGrap
     """A copy of a graph with some nodes replaced, at any depth.
 
     Arguments:
-        graph: left as it is.
-        nodes: by path; they are taken as they are. What is absent is copied.
+        graph: not changed.
+        nodes: the new nodes by path, which are not copied. All other nodes are.
     """
     graphs: dict[Path, nir.NIRGraph] = {}
     for path, old, _ in sorted(walk_graphs(graph), key=lambda item: len(item[0])):
         if any(path[:length] in nodes for length in range(1, len(path) + 1)):
-            continue  # a module stands for the whole subgraph
+            continue  # a module replaces the whole subgraph
         new = nir.NIRGraph({}, list(old.edges), type_check=False)
         new.metadata = copy.deepcopy(old.metadata)
         for name, node in old.nodes.items():
@@ -135,7 +121,7 @@ def rebuild_graph(graph: nir.NIRGraph, nodes: Mapping[Path, Any]) -> nir.NIRGrap
             elif not isinstance(node, nir.NIRGraph):
                 new.nodes[name] = copy.deepcopy(node)
             else:
-                new.nodes[name] = node  # keeps its place; its copy replaces it below
+                new.nodes[name] = node  # keeps its place; its copy replaces it later
         graphs[path] = new
         if path:
             graphs[path[:-1]].nodes[path[-1]] = new

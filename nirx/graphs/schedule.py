@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +16,7 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import GraphError, InputError
 from nirx.graphs.binary import mark_binary
 from nirx.graphs.check import Examination, examine, warn_of
+from nirx.graphs.content import content_digest
 from nirx.graphs.feedback import late_edges
 from nirx.graphs.flatten import Claim, nothing_custom
 from nirx.graphs.metadata import resolve_discretization
@@ -112,13 +112,9 @@ class Schedule:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything static."""
-        content = hashlib.sha256()
-        for item in (*self.nodes, *self.segments, self.inputs, self.outputs):
-            content.update(repr(item).encode("utf-8", "surrogatepass"))
-            steps = getattr(getattr(item, "dynamics", None), "steps", None)
-            content.update(repr(steps).encode() if steps else b"")
-        content.update(self.discretization.to_json().encode())
-        return content.hexdigest()
+        return content_digest(
+            (self.nodes, self.segments, self.inputs, self.outputs, self.discretization)
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schedule) and self.digest == other.digest
