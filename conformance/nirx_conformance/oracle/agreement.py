@@ -48,7 +48,7 @@ def compare(
     for key, ours in result.recordings.items():
         if theirs[key].shape != ours.shape:
             return Agreement(f"{key}: shape {theirs[key].shape}, oracle {ours.shape}", None)
-    scales = _scales(result)
+    scales = node_scales(result.recordings)
     stop = _first_excuse(result, theirs, scales, tolerance)
     for key, ours in result.recordings.items():
         limit = 0.0 if key in result.margins else tolerance * scales[key]
@@ -60,12 +60,13 @@ def compare(
     return Agreement(_state_fault(result.state, state, scales, tolerance), None)
 
 
-def _scales(result: OracleResult) -> dict[str, float]:
-    largest = {key: largest(value) for key, value in result.recordings.items()}
+def node_scales(recordings: Mapping[str, Array]) -> dict[str, float]:
+    """Per recording the largest magnitude that its node showed: its output, v and i."""
+    each = {key: largest(value) for key, value in recordings.items()}
     scales = {}
-    for key in largest:
-        node = key[:-2] if key.endswith((".v", ".i")) and key[:-2] in largest else key
-        scales[key] = max(largest.get(node + end, 0.0) for end in ("", ".v", ".i"))
+    for key in each:
+        node = key[:-2] if key.endswith((".v", ".i")) and key[:-2] in each else key
+        scales[key] = max(each.get(node + end, 0.0) for end in ("", ".v", ".i"))
     return scales
 
 

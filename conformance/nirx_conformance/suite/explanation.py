@@ -11,6 +11,7 @@ import numpy as np
 import nirx
 from nirx.comparison.ulp import same_bits, ulp_distance
 from nirx_conformance import oracle
+from nirx_conformance.oracle.agreement import largest, node_scales
 
 __all__ = ["Departure", "Explanation", "explain"]
 
@@ -108,6 +109,7 @@ def explain(
         tolerance: of values, relative to the largest magnitude that their node shows.
     """
     counts = np.zeros(len(BINS), np.int64)
+    scales = node_scales(expected.recordings)
     mismatches = 0
     first: Any = None
     beyond: Any = None
@@ -122,7 +124,7 @@ def explain(
         if key in expected.margins:
             mismatches += int(differ.sum())
         first = _earlier(first, key, differ, ours, theirs)
-        limit = 0.0 if key in expected.margins else tolerance * _scale(key, expected)
+        limit = 0.0 if key in expected.margins else tolerance * scales[key]
         with np.errstate(invalid="ignore"):
             far = differ & ~(np.abs(ours - theirs) <= limit)
         beyond = _earlier(beyond, key, far, ours, theirs)
@@ -141,14 +143,6 @@ def _earlier(best: Any, key: str, where: np.ndarray, ours: np.ndarray, theirs: n
     if not len(places) or (best is not None and places[0][0] >= best[1][0]):
         return best
     return key, tuple(int(i) for i in places[0]), ours, theirs
-
-
-def _scale(key: str, expected: oracle.OracleResult) -> float:
-    """The largest magnitude that the node of a recording showed anywhere."""
-    all_ = expected.recordings
-    node = key[:-2] if key.endswith((".v", ".i")) and key[:-2] in all_ else key
-    own = [all_[node + end] for end in ("", ".v", ".i") if node + end in all_]
-    return max(float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in own)
 
 
 def _in_order(keys: Iterable[str], spiking: Iterable[str], schedule: nirx.Schedule) -> list[str]:
@@ -177,8 +171,7 @@ def _departure(
     margins = expected.margins.get(key)
     margin = None if margins is None else float(margins[index])
     a, b = float(ours[index]), float(theirs[index])
-    scale = np.max(np.abs(ours), initial=0.0, where=np.isfinite(ours))
-    limit = NEAR * float(np.spacing(np.asarray(scale, ours.dtype)))
+    limit = NEAR * float(np.spacing(np.asarray(largest(ours), ours.dtype)))
     near = abs(a - b) <= limit if margin is None else margin <= limit
     if exact and margin == 0:
         near = False  # numbers that are exact in binary: v is at the threshold on both sides
