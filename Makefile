@@ -2,14 +2,20 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test lint fast libraries libraries-page browser
+.PHONY: demo test test-all lint fast libraries libraries-page browser pictures
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
 
+# Lint, types, import contracts and every test but the exhaustive ones.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow or not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not exhaustive"
 
+# What `make test` leaves out: long sweeps, kills at random times, the wheel, a browser, inductor.
+test-all: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m exhaustive
+
+# The quick tests only: what a bare `pytest` runs, on two workers.
 fast: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
@@ -29,7 +35,7 @@ lint: .venv/installed
 
 # Tests against real SNN libraries, in an environment of their own; not a part of `make test`.
 libraries: .venv-libraries/installed
-	OMP_NUM_THREADS=1 .venv-libraries/bin/python -m pytest -n 2 --dist loadscope -m "slow or not slow" tests/libraries
+	OMP_NUM_THREADS=1 .venv-libraries/bin/python -m pytest -n 2 --dist loadscope -m "slow or not slow or exhaustive" tests/libraries
 
 # The equivalence matrix again, where a library (or a bridge) has changed what it computes.
 libraries-page: .venv-libraries/installed
@@ -47,3 +53,7 @@ libraries-page: .venv-libraries/installed
 browser:
 	apt-get update -q
 	DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends chromium fonts-dejavu-core
+
+# docs/*.svg from docs/*.dot (Debian's graphviz).
+pictures:
+	for f in docs/*.dot; do dot -Tsvg $$f -o $${f%.dot}.svg; done
