@@ -1,3 +1,3 @@
-"""The command `nirx`: info, run, compare."""
+"""The command line, `nirx`: one file per command."""
 
 from nirx.cli.app import main as main

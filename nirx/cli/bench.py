@@ -1,4 +1,4 @@
-"""`nirx bench`: what the reproducible mode costs, measured on this machine."""
+"""`nirx bench`: what reproducible mode costs on this machine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ __all__ = ["bench_command"]
 
 def bench_command(
     backends: Annotated[
-        str, typer.Option("--backends", metavar="A,B,...", help="Which to measure.")
+        str, typer.Option("--backends", metavar="A,B,...", help="Backends to measure.")
     ] = "numpy,torch,jax",
     batch: Annotated[
-        list[int] | None, typer.Option("--batch", min=1, help="Batch sizes (default 1 and 128).")
+        list[int] | None,
+        typer.Option("--batch", min=1, help="Batch size; repeatable. Default: 1 and 128."),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Length of a run.")] = 200,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Median of so many.")] = 5,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps per run.")] = 200,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="Runs to take the median of.")
+    ] = 5,
     dtype: Dtype = "float32",
     json: Json = False,
 ) -> Report:
-    """Time a feed-forward LIF network in fast and in reproducible mode.
+    """Time a feed-forward LIF network in fast mode and in reproducible mode.
 
-    After one run that compiles, the median of the next ones counts.
+    Reports the median of several runs, after one that compiles.
     """
     names = backend_names(backends)
     kind = dtype_name(dtype)

@@ -44,7 +44,10 @@ DIFFER = 1
 def compare_command(
     file: File,
     backends: Annotated[
-        str, typer.Option("--backends", metavar="A,B,...", help="The first is the reference.")
+        str,
+        typer.Option(
+            "--backends", metavar="A,B,...", help="Backends to compare; the first is the reference."
+        ),
     ] = "numpy,torch,jax",
     input_: InputFile = None,
     random: Seed = None,

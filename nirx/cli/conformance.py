@@ -1,4 +1,4 @@
-"""`nirx conformance`: any backend against the suite."""
+"""`nirx conformance`: backends against the conformance suite."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def conformance_command(
         typer.Option(
             "--backend",
             metavar="NAME",
-            help='An installed backend, or "package.module:object". May be repeated. '
+            help="An installed backend, or package.module:object; repeatable. "
             "Default: numpy, torch and jax.",
         ),
     ] = None,
@@ -33,31 +33,35 @@ def conformance_command(
     ] = "full",
     cases: Annotated[
         list[str] | None,
-        typer.Option("--case", metavar="NAME", help="Only cases whose names begin so."),
+        typer.Option(
+            "--case", metavar="NAME", help="Only cases whose names start with NAME; repeatable."
+        ),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", help="Instead of each case's own.")
+        str | None, typer.Option("--dtype", help="float32 or float64, instead of each case's own.")
     ] = None,
     xfail: Annotated[
         Path | None,
-        typer.Option("--xfail", metavar="FILE", help="TOML: cases known to fail, with reasons."),
+        typer.Option("--xfail", metavar="FILE", help="Cases known to fail, with reasons, in TOML."),
     ] = None,
-    random: Annotated[int, typer.Option("--random", metavar="N", help="Also N random graphs.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the first random graph.")] = 0,
-    jobs: Annotated[int, typer.Option("--jobs", help="Processes.")] = 1,
+    random: Annotated[
+        int, typer.Option("--random", metavar="N", help="Also run N random graphs.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the first random graph.")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", help="Number of processes.")] = 1,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="DIR", help="Write results.json and report.html."),
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option("--page", metavar="FILE.md", help="Put the matrix into a Markdown page."),
+        typer.Option("--page", metavar="FILE.md", help="Update the matrix in a Markdown page."),
     ] = None,
     json: Json = False,
 ) -> Report:
-    """Run the conformance suite against backends, yours included.
+    """Run the conformance suite against backends, including your own.
 
-    Exit status 0 if nothing failed that was not expected to, 1 otherwise, 2 for bad input.
+    Exit status 0 if there is no unexpected failure, 1 if there is one, 2 for bad input.
     """
     from nirx_conformance.cases import ALL_CASES
     from nirx_conformance.suite import random_graphs, runner, shrink, table
@@ -74,7 +78,7 @@ def conformance_command(
     if dtype not in (None, "float32", "float64"):
         raise InputError(f"--dtype {dtype}; expected float32 or float64")
     if jobs < 1 or random < 0:
-        raise InputError("--jobs and --random are counts")
+        raise InputError(f"--jobs {jobs} --random {random}; expected at least 1 and at least 0")
     if report is not None:
         check_report(report)  # before the work, not after it
     chosen = runner.cases_of(level, cases)

@@ -1,4 +1,4 @@
-"""`nirx info`: what is in a file, and how it would run."""
+"""`nirx info`: what a file contains, and how it would run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets
 from nirx.cli.parameters import parameter_bytes, parameters_of, settings_of
 from nirx.cli.report import Report, bytes_text
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 
 __all__ = ["describe", "info_command"]
@@ -23,6 +24,7 @@ __all__ = ["describe", "info_command"]
 STATE_ITEM = 4
 """Bytes of a float32."""
 
+PLAIN = (str, int, float, bool, list)
 MOST_LISTED = 50
 
 
@@ -34,7 +36,7 @@ def info_command(
     override: Overrides = None,
     json: Json = False,
 ) -> Report:
-    """Show a file's nodes, shapes, parameters, schedule, feedback edges and sizes."""
+    """Show the nodes, shapes, parameters, schedule, feedback edges and sizes of a file."""
     opened = open_graph(file, dt, preset, set_, override)
     payload = {"file": str(file), **describe(opened)}
     if json:
@@ -43,7 +45,7 @@ def info_command(
     parts = (
         node_tree(str(file), opened, sizes),
         "",
-        _schedule_text(opened),
+        str(opened.schedule).rstrip(),
         _components(opened),
         "",
         _summary(opened, payload),
@@ -54,7 +56,7 @@ def info_command(
 def describe(opened: Opened) -> dict[str, Any]:
     """Everything about a file as plain data.
 
-    Returns: nodes in the order of execution, ports, feedback edges, cyclic components,
+    Returns: nodes in order of execution, ports, feedback edges, cyclic components,
     discretization and its origin, bytes of the parameters (as stored) and of the state
     (float32, per sample).
     """
@@ -72,7 +74,9 @@ def describe(opened: Opened) -> dict[str, Any]:
                     {"path": schedule.nodes[s.position].name, "late": s.late} for s in place.sources
                 ],
                 "parameters": [_parameter(*item) for item in parameters_of(node)],
-                "settings": {name: _setting(value) for name, value in settings_of(node)},
+                "settings": {
+                    n: v if isinstance(v, PLAIN) else repr(v) for n, v in settings_of(node)
+                },
                 "parameter_bytes": parameter_bytes(node),
                 "state": state,
                 "state_bytes": _state_bytes(state),
@@ -102,22 +106,11 @@ def _parameter(name: str, array: np.ndarray) -> dict[str, Any]:
     return entry | ({"value": array.item()} if array.size == 1 else {})
 
 
-def _setting(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value if isinstance(value, str | int | float | bool) else repr(value)
-
-
 def _state_bytes(state: Any) -> int:
     if isinstance(state, dict):
         return sum(map(_state_bytes, state.values()))
     shape: Shape = state
     return math.prod(shape) * STATE_ITEM
-
-
-def _schedule_text(opened: Opened) -> str:
-    # The schedule's text ends with the feedback edges; names in it are data, not control codes.
-    return "\n".join(str(cell(line)) for line in str(opened.schedule).rstrip().split("\n"))
 
 
 def _components(opened: Opened) -> str:
@@ -138,18 +131,18 @@ def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column()
     chosen = payload["discretization"]
-    default = json.loads(type(opened.discretization)().to_json())
-    odd = [
+    default = json.loads(Discretization().to_json())
+    other = [
         f"{k}={v}" for k, v in chosen.items() if v != default[k] and k not in ("dt", "overrides")
     ]
-    odd += [
+    other += [
         f"{path}: {name}={value}"
         for path, own in chosen["overrides"].items()
         for name, value in own.items()
     ]
     table.add_row("discretization from", cell(opened.origin))
     table.add_row("dt", f"{chosen['dt']:g}")
-    table.add_row("other choices", cell(", ".join(odd) or "all at their defaults"))
+    table.add_row("other choices", cell(", ".join(other) or "all at their defaults"))
     table.add_row("parameters", f"{bytes_text(payload['parameter_bytes'])} as stored")
     state = payload["state_bytes_per_sample"]
     table.add_row("state", f"{bytes_text(state)} per sample in float32")

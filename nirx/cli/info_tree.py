@@ -1,4 +1,4 @@
-"""The tree of `nirx info`: nodes as they are nested, with shapes and parameters."""
+"""The tree of `nirx info`: nested nodes with their shapes and parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["node_tree"]
 
 
 def node_tree(title: str, opened: Opened, sizes: list[int]) -> Tree:
-    """One branch per subgraph and node, in the order of execution.
+    """One branch per subgraph and node, in order of execution.
 
     Arguments:
         sizes: bytes of the parameters of each node.
@@ -63,7 +63,8 @@ def _label(place: ScheduledNode, node: Any, size: int) -> Any:
         shape = "scalar" if array.ndim == 0 else shape_text(array.shape)
         grid.add_row(f"  {name}", shape, str(array.dtype), _values(array))
     for name, value in settings:
-        grid.add_row(f"  {name}", "", "", _setting(value), style="dim")
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        grid.add_row(f"  {name}", "", "", cell(text), style="dim")
     return Group(heading, grid)
 
 
@@ -72,11 +73,3 @@ def _values(array: np.ndarray) -> str:
         return "empty"
     low, high = array.min().item(), array.max().item()
     return f"{low:.6g}" if low == high else f"{low:.6g} .. {high:.6g}"
-
-
-def _setting(value: Any) -> Text:
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        value = ", ".join(map(str, value))
-    return cell(value)

@@ -1,4 +1,4 @@
-"""What goes into a run: arrays from a file, or random spike trains."""
+"""The input of a run: arrays from a file, or random spike trains."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nirx.graphs.schedule import Schedule
 from nirx.inputs.arrays import as_dtype, common_lead, match_members
 from nirx.inputs.random_spikes import random_spikes
 
-__all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "as_dtype", "make_inputs"]
+__all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "make_inputs"]
 
 _PANEL = "Input (one of --input and --random)"
 InputFile = Annotated[
@@ -24,8 +24,8 @@ InputFile = Annotated[
     typer.Option(
         "--input",
         metavar="X.npz",
-        help="Arrays, time first, then batch, then features, named as the graph's Inputs; "
-        "an .npy file, or a single array of any name, where there is one Input.",
+        help="One array [time, batch, features] per Input of the graph, under its name; for a "
+        "single Input also an .npy file, or one array of any name.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -41,17 +41,19 @@ Seed = Annotated[
 ]
 Steps = Annotated[
     int | None,
-    typer.Option("--steps", min=0, help="With --random, default 100.", rich_help_panel=_PANEL),
+    typer.Option("--steps", min=0, help="Length of --random, default 100.", rich_help_panel=_PANEL),
 ]
 Batch = Annotated[
     int | None,
-    typer.Option("--batch", min=1, help="With --random, default 1.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--batch", min=1, help="Batch size of --random, default 1.", rich_help_panel=_PANEL
+    ),
 ]
 Rate = Annotated[
     float | None,
     typer.Option(
         "--rate",
-        help="With --random: probability of a spike per step, default 0.3.",
+        help="Spike probability per step of --random, default 0.3.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -59,7 +61,7 @@ Rate = Annotated[
 
 @dataclass(frozen=True)
 class Inputs:
-    """One array [time, *batch, *features] per Input, in the run's dtype."""
+    """One array [time, *batch, *features] per Input, in the dtype of the run."""
 
     arrays: dict[str, np.ndarray]
     steps: int
@@ -85,7 +87,7 @@ def make_inputs(
     if seed is None:
         for option, value in (("--steps", steps), ("--batch", batch), ("--rate", rate)):
             if value is not None:
-                raise InputError(f"{option} goes with --random; --input brings its own shape")
+                raise InputError(f"{option} goes with --random; --input has its own shape")
         assert file is not None, "one of the two is given"
         return _of_file(schedule, dtype, file)
     steps = 100 if steps is None else steps

@@ -1,4 +1,4 @@
-"""`nirx move`: a model from one library to another, with what that changes."""
+"""`nirx move`: a model from one library to another, and what that changes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ def move_command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A .nir file, or module:object: a model, or a function that makes one.",
+            help="A .nir file, or module:object, a model or a function that builds one.",
         ),
     ],
-    to: Annotated[str, typer.Option("--to", metavar="LIBRARY", help="Where it moves to.")],
+    to: Annotated[str, typer.Option("--to", metavar="LIBRARY", help="The library to move to.")],
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="LIBRARY", help="Default: by the model's own types."),
+        typer.Option(
+            "--from",
+            metavar="LIBRARY",
+            help="The library to move from. Default: inferred from the model.",
+        ),
     ] = None,
     input_: InputFile = None,
     random: Seed = None,
@@ -51,13 +55,14 @@ def move_command(
         typer.Option(
             "--input-shape",
             metavar="N,N,...",
-            help="Of one sample, where no layer of the model tells it.",
+            help="Shape of one sample, if the model's layers do not determine it.",
         ),
     ] = None,
     adapt: Annotated[
         bool,
         typer.Option(
-            "--adapt", help="Take the nearest that the target can represent, and say what changed."
+            "--adapt",
+            help="Use the closest model that the target can represent; report every change.",
         ),
     ] = False,
     dt: Dt = None,
@@ -66,26 +71,27 @@ def move_command(
     override: Overrides = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="OUT.nir", help="The graph, with its discretization."),
+        typer.Option(
+            "--out", metavar="OUT.nir", help="Write the graph here, with its discretization."
+        ),
     ] = None,
     json: Json = False,
 ) -> Report:
-    """Move a model to another library; run source, exact executor and target on one input.
+    """Move a model to another library and compare source, nirx and target on one input.
 
-    Exit status 0 if no spike differs, 1 if the target (or the source) does something else,
+    Exit status 0 if no spike differs, 1 if the target (or the source) behaves differently,
     2 for bad input or a model that the target cannot represent.
     """
     check_target(out, "--out", model, input_)
     shape = None if input_shape is None else _shape(input_shape)
     find_bridge(to)
     choices = (dt, preset, set_, override)
-    found = _found(model)
-    if isinstance(found, Path):
-        opened = open_graph(found, *choices)
-        subject = open_model(opened.graph, source, shape)
-    else:
-        subject = open_model(found, source, shape)
+    if ":" in model and not Path(model).exists():
+        subject = open_model(_import_model(model), source, shape)
         opened = schedule_graph(subject.graph, *choices)
+    else:
+        opened = open_graph(_graph_file(model), *choices)
+        subject = open_model(opened.graph, source, shape)
     seed = SEED if random is None and input_ is None else random
     batch = BATCH if batch is None and input_ is None else batch
     inputs = make_inputs(opened.schedule, "float32", input_, seed, steps, batch, rate)
@@ -106,15 +112,18 @@ def move_command(
     )
 
 
-def _found(model: str) -> Any:
-    """The path of a graph, or the Python object."""
-    if Path(model).exists() or ":" not in model:
-        if Path(model).suffix == ".py" or not Path(model).exists():
-            raise InputError(
-                f"{model}: {'a Python file' if Path(model).exists() else 'no such file'}; expected "
-                "a .nir file or module:object, as in my_package.models:build"
-            )
-        return Path(model)
+def _graph_file(model: str) -> Path:
+    path = Path(model)
+    if path.suffix == ".py" or not path.exists():
+        raise InputError(
+            f"{model}: {'a Python file' if path.exists() else 'no such file'}; expected "
+            "a .nir file or module:object, as in my_package.models:build"
+        )
+    return path
+
+
+def _import_model(model: str) -> Any:
+    """The object of `module:object`, or what it returns if it is a class or function."""
     try:
         found = import_object(model, "model")
         if isinstance(found, type) or type(found).__name__ == "function":
@@ -124,8 +133,8 @@ def _found(model: str) -> Any:
         raise
     except Exception as error:  # the user's own code may raise anything
         raise InputError(
-            f"model {model!r} raised {type(error).__name__}: {error}; it has to be a model, or a "
-            "function that makes one without arguments"
+            f"model {model!r} raised {type(error).__name__}: {error}; it must be a model, or a "
+            "function without arguments that builds one"
         ) from error
 
 
@@ -133,7 +142,7 @@ def _shape(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(n) for n in text.split(","))
     except ValueError:
-        raise InputError(f"--input-shape {text!r}; expected whole numbers, as in 2,34,34") from None
+        raise InputError(f"--input-shape {text!r}; expected integers, as in 2,34,34") from None
 
 
 def _payload(model: str, opened: Opened, moved: Move, out: Path | None) -> dict[str, Any]:

@@ -15,21 +15,21 @@ DECLARED = ("shape", "input_type", "input_shape")
 
 
 def parameters_of(node: Any) -> list[tuple[str, np.ndarray]]:
-    """Names and arrays of a node's trainable parameters, as they are stored."""
+    """Names and arrays of a node's trainable parameters, as stored."""
     return [(name, np.asarray(getattr(node, name))) for name in _names(node)]
 
 
 def settings_of(node: Any) -> list[tuple[str, Any]]:
-    """Names and values of everything else that a file holds of the node."""
-    entry, trainable = find_type(type(node)), _names(node)
-    if entry is None:
-        return []
-    rest = (n for n in entry.stored if n not in trainable and n not in DECLARED)
-    return [(n, v) for n in rest if (v := getattr(node, n, None)) is not None]
+    """Names and values of everything else that a file holds of the node; arrays as lists."""
+    entry, hidden = find_type(type(node)), (*_names(node), *DECLARED)
+    stored = entry.stored if entry is not None else ()
+    found = [(n, getattr(node, n, None)) for n in stored if n not in hidden]
+    arrays = (np.ndarray, np.generic)
+    return [(n, v.tolist() if isinstance(v, arrays) else v) for n, v in found if v is not None]
 
 
 def parameter_bytes(node: Any) -> int:
-    """Bytes of the trainable parameters in the dtype they are stored in."""
+    """Bytes of the trainable parameters, as stored."""
     return sum(array.nbytes for _, array in parameters_of(node))
 
 

@@ -1,4 +1,4 @@
-"""Whether what arrives somewhere in a graph is spikes."""
+"""Whether a position in a graph carries spikes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nirx.graphs.schedule import Schedule
 __all__ = ["carries_spikes"]
 
 PASSING = ("Input", "Output", "Flatten", "Delay")
-"""Types that pass spikes on as they are."""
+"""Types that pass spikes on unchanged."""
 
 
 def carries_spikes(schedule: Schedule, position: int) -> bool:

@@ -383,7 +383,7 @@ def test_the_command_says_1_where_something_differs(model_file, capsys):
         (["toy_models:Model", "--to", "toy"], "has no attribute 'Model'"),
         (
             ["toy_models:fails", "--to", "toy"],
-            "raised ValueError: no weights; it has to be a model",
+            "raised ValueError: no weights; it must be a model",
         ),
         (["toy_models:wants", "--to", "toy"], "raised TypeError: "),
         (["toy_models:make()", "--to", "toy"], "such as 'toy_models:make'"),
