@@ -19,8 +19,7 @@ from nirx.diagnosis.table import diagnosis_table
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.inputs.choose import source_for
-from nirx.recordings.recording_file import read_recording, require_known
-from nirx.recordings.recording_nirdata import is_nirdata, read_nirdata
+from nirx.recordings.load_recording import load_recording
 
 __all__ = ["diagnose_command"]
 
@@ -95,11 +94,8 @@ def diagnose_command(
     opened = open_graph(file, dt[0] if dt else None, preset, set_, override)
     inputs = _inputs(opened, kind, input_, seed, random, steps, batch, rate)
     lead = (inputs.steps, *inputs.batch)
-    if is_nirdata(recording):
-        observed = read_nirdata(recording, opened.schedule, lead, dt or [opened.discretization.dt])
-    else:
-        observed = read_recording(recording, opened.schedule, lead)
-        require_known(recording, opened.schedule, observed)
+    dts = dt or [opened.discretization.dt]
+    observed = load_recording(recording, opened.schedule, lead, dts)
     asked = bool(preset or set_ or override) or "metadata" in opened.origin
     found = diagnose(
         opened.graph,

@@ -12,7 +12,6 @@ from nirx.cli.options import Json
 from nirx.cli.progress import BarAdvance, Bars, bars
 from nirx.cli.report import Report
 from nirx.errors import InputError
-from nirx.verification.payload import verification_payload
 from nirx.verification.table import remarks, verdict_table
 from nirx.verification.verify import open_reference, verify
 
@@ -96,7 +95,7 @@ def verify_command(
             plot=plot,
             advance=_Progress(shown),
         )
-    payload = {**verification_payload(found), "plot": None if plot is None else str(plot)}
+    payload = {**found.to_dict(), "plot": None if plot is None else str(plot)}
     parts = [verdict_table(found), "\n".join(remarks(found))]
     if plot is not None:
         parts.append(f"plot: {cell(plot)}")

@@ -1,62 +1,46 @@
-"""Why a recording departs: `nirx.diagnose` on its first steps."""
+"""Why a recording differs: `nirx.diagnose` on its first steps."""
 
 from __future__ import annotations
 
 import warnings
 
-import numpy as np
-
 from nirx.diagnosis.diagnose import diagnose
 from nirx.errors import InputError, NirxWarning
-from nirx.recordings.other import Other
-from nirx.recordings.subject import Subject
-from nirx.references.layout import Observable
+from nirx.verification.pair import Pair
 
 __all__ = ["explain"]
 
 PORTS = ("Input", "Output")
 LEAST, AFTER = 1000, 200
-"""Steps that are searched: at least so many, and so many after the first divergence."""
+"""Steps that are searched: at least `LEAST`, and `AFTER` beyond the first divergence."""
 
 
-def explain(
-    subject: Subject, other: Other, shared: list[Observable], steps: int, samples: int, first: int
-) -> tuple[str, ...]:
-    """Sentences of a diagnosis, or one that says why there is none.
+def explain(pair: Pair, first: int) -> tuple[str, ...]:
+    """The sentences of a diagnosis, or one that says why there is none.
 
     Arguments:
-        shared: recordings that both have.
-        steps, samples: that were compared.
         first: step of the first divergence.
     """
-    steps = min(steps, max(LEAST, first + AFTER))
-    whole = samples == subject.file.samples
-    inputs = subject.inputs(0, steps)
-    if not whole:
-        inputs = {name: x[:, :samples] for name, x in inputs.items()}
-    # An Output repeats what its source puts out; the source itself says it.
+    reference, steps = pair.reference, min(pair.steps, max(LEAST, first + AFTER))
+    inputs = reference.inputs(0, steps)
+    if pair.samples != reference.samples:
+        inputs = {name: x[:, : pair.samples] for name, x in inputs.items()}
     observed = {
-        subject.record_key(o): _recorded(subject, other, o, steps, samples)
-        for o in shared
-        if subject.schedule.nodes[subject.schedule.positions[o.path]].type_name not in PORTS
+        reference.record_key(o): pair.recorded(o, 0, steps)
+        for o in pair.shared
+        # An Output only repeats what its source, which is recorded too, has put out.
+        if reference.node(o).type_name not in PORTS
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NirxWarning)  # of the graph, as for the reference
+        warnings.simplefilter("ignore", NirxWarning)  # shown when the reference was made
         try:
             found = diagnose(
-                subject.file.graph,
+                reference.file.graph,
                 inputs,
                 observed,
-                discretization=subject.file.discretization,
-                dtype=subject.file.dtype,
+                discretization=reference.file.discretization,
+                dtype=reference.file.dtype,
             )
         except InputError as error:
             return (f"no diagnosis: {error}",)
     return tuple(found.explain().split("\n"))
-
-
-def _recorded(
-    subject: Subject, other: Other, observable: Observable, steps: int, samples: int
-) -> np.ndarray:
-    found = other.tracks[observable.key].read(0, steps)[:, :samples]
-    return found.reshape(steps, *subject.shape(observable, samples)).astype(subject.dtype)

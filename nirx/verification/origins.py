@@ -1,57 +1,45 @@
-"""Which failures are the first of their kind, and which only follow from another."""
+"""Which failures are original, and which only follow from an earlier one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from nirx.basics.paths import Path
-from nirx.comparison.divergence import Divergence
-from nirx.recordings.subject import Subject
-from nirx.references.layout import Observable
+from nirx.verification.judge import Judge
+from nirx.verification.pair import Pair
 from nirx.verification.result import NodeVerdict
 
-__all__ = ["earliest", "with_origins"]
+__all__ = ["verdicts_with_origins"]
 
 
-def earliest(nodes: list[NodeVerdict]) -> Divergence | None:
-    """The first divergence of all; of one step, that of the recording that comes first."""
-    found = [node.first_divergence for node in nodes if node.first_divergence is not None]
-    return min(found, key=lambda d: d.step, default=None)
+def verdicts_with_origins(pair: Pair, judges: list[Judge]) -> tuple[NodeVerdict, ...]:
+    """All verdicts; failures that an earlier one can have caused say so in `follows`.
 
-
-def with_origins(
-    subject: Subject,
-    nodes: list[NodeVerdict],
-    shared: list[Observable],
-    differs_from: list[int | None],
-) -> list[NodeVerdict]:
-    """Mark every failure that an earlier one can have caused.
-
-    What goes wrong in a node reaches others by its output only: a node whose observed output
-    is equal until then has caused nothing elsewhere, whatever its states do.
+    A fault reaches other nodes only through its node's output. A node whose observed output is
+    equal up to that step has caused nothing elsewhere, whatever its states do.
 
     Arguments:
-        nodes: verdicts in the order of execution, one for each of `shared`.
-        differs_from: of each, the first step in which any number differs.
+        judges: one for each of `pair.shared`.
     """
+    nodes = [judge.verdict() for judge in judges]
     outputs = {
-        o.path: step for o, step in zip(shared, differs_from, strict=True) if o.variable is None
+        o.path: judge.differs_from
+        for o, judge in zip(pair.shared, judges, strict=True)
+        if o.variable is None
     }
     failed = [
         (node.first_divergence.step, place)
         for place, node in enumerate(nodes)
         if node.first_divergence is not None
     ]
-    found = list(nodes)
     origins: list[tuple[str, Path]] = []
     for step, place in sorted(failed):
-        path = shared[place].path
+        path = pair.shared[place].path
         silent = {p for p, first in outputs.items() if first is None or first > step}
-        cause = next(
-            (key for key, origin in origins if path in subject.downstream(origin, silent)), None
-        )
+        causes = (k for k, origin in origins if path in pair.reference.downstream(origin, silent))
+        cause = next(causes, None)
         if cause is None:
             origins.append((nodes[place].key, path))
         else:
-            found[place] = replace(nodes[place], follows=cause)
-    return found
+            nodes[place] = replace(nodes[place], follows=cause)
+    return tuple(nodes)

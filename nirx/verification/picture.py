@@ -1,7 +1,8 @@
-"""A picture of a verification: the plot of a comparison, read where it is drawn."""
+"""A picture of a verification, drawn like a comparison; only what is drawn is read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,47 +11,40 @@ from nirx.comparison import plotting
 from nirx.comparison.plot_frame import Words
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison
 from nirx.dynamics.ops import Shape
-from nirx.recordings.other import Other
-from nirx.recordings.subject import Subject
 from nirx.references.layout import Observable
-from nirx.verification.result import NodeVerdict, Verification
+from nirx.verification.pair import Pair
+from nirx.verification.result import Verification
 
 __all__ = ["draw"]
 
 REFERENCE, OBSERVED = "nirx", "observed"
 
 
-def draw(
-    subject: Subject, other: Other, shared: list[Observable], found: Verification, suffix: str
-) -> bytes:
+def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
     """Both sides around the first divergence, or from the start where there is none.
 
     Arguments:
-        shared: the recordings that were compared.
         suffix: ".png", ".pdf" or ".svg".
 
     Returns: the content of the file.
 
     **Raises**: `UnsupportedError` without matplotlib, `InputError` for another suffix.
     """
-    extent = found.steps, found.samples
     recordings: dict[str, dict[str, Any]] = {
-        REFERENCE: {o.key: _Slices(subject, o, extent, subject.read) for o in shared},
-        OBSERVED: {
-            o.key: _Slices(
-                subject, o, extent, lambda o, start, stop: other.tracks[o.key].read(start, stop)
-            )
-            for o in shared
-        },
+        REFERENCE: {o.key: _Slices(pair, o, pair.expected) for o in pair.shared},
+        OBSERVED: {o.key: _Slices(pair, o, pair.recorded) for o in pair.shared},
     }
-    nodes = tuple(_node(node) for node in found.nodes)
+    nodes = tuple(
+        NodeComparison(n.key, n.spikes, n.elements, n.differing, 0.0, 0.0, n.first_divergence)
+        for n in found.nodes
+    )
     comparison = Comparison(
         REFERENCE,
         (BackendComparison(OBSERVED, nodes, found.first_divergence),),
         recordings,
-        tuple(o.key for o in shared if subject.spiking(o)),
+        tuple(node.key for node in found.nodes if node.spikes),
         0.0,
-        subject.file.discretization,
+        pair.reference.file.discretization,
     )
     exact = found.verdict == "exact"
     words = Words(
@@ -58,26 +52,20 @@ def draw(
         part="departs from the reference",
         agreement="every number is equal" if exact else str(found.tolerance),
     )
-    return plotting.draw(comparison, subject.schedule, suffix, words)
-
-
-def _node(node: NodeVerdict) -> NodeComparison:
-    """What the picture needs of it."""
-    return NodeComparison(
-        node.key, node.spikes, node.elements, node.differing, 0.0, 0.0, node.first_divergence
-    )
+    return plotting.draw(comparison, pair.reference.schedule, suffix, words)
 
 
 class _Slices:
     """A recording [time, *batch, *features] of which only what is drawn is read."""
 
     def __init__(
-        self, subject: Subject, observable: Observable, extent: tuple[int, int], read: Any
+        self,
+        pair: Pair,
+        observable: Observable,
+        read: Callable[[Observable, int, int], np.ndarray],
     ):
-        steps, samples = extent
-        self._subject, self._observable, self._read = subject, observable, read
-        self._samples, self._step = samples, subject.shape(observable, samples)
-        self.shape: Shape = (steps, *self._step)
+        self._observable, self._read = observable, read
+        self.shape: Shape = (pair.steps, *pair.shape(observable))
         self.ndim = len(self.shape)
 
     def __len__(self) -> int:
@@ -85,6 +73,4 @@ class _Slices:
 
     def __getitem__(self, place: tuple[Any, ...]) -> np.ndarray:
         steps, *batch = place
-        found = self._read(self._observable, steps.start, steps.stop)[:, : self._samples]
-        shaped = found.reshape(steps.stop - steps.start, *self._step)
-        return shaped[(slice(None), *batch)]
+        return self._read(self._observable, steps.start, steps.stop)[(slice(None), *batch)]

@@ -1,9 +1,9 @@
-"""`Verification`: what `nirx.verify` has found."""
+"""`Verification`: the result of `nirx.verify`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from nirx.comparison.divergence import Divergence
 from nirx.errors import InputError, did_you_mean
@@ -12,38 +12,39 @@ from nirx.verification.tolerance import Tolerance
 __all__ = ["NodeVerdict", "Verdict", "Verification"]
 
 Verdict = Literal["exact", "within tolerance", "fails"]
+WORST_LAST: tuple[Verdict, ...] = ("exact", "within tolerance", "fails")
+ROUNDING = 1e-5
+"""Of the largest magnitude of a recording; a smaller error is called rounding."""
 
 
 @dataclass(frozen=True)
 class NodeVerdict:
-    """One recording against the reference.
+    """One recording compared with the reference.
 
     Arguments:
         key: path of the node, or path and state variable.
         spikes: whether it holds spikes.
-        verdict: `"exact"`: equal numbers; `"within tolerance"`; `"fails"`.
         by: the tolerance that it passes with, `"jitter"`, `"rate"` or `"lsb"`; else None.
         elements: how many numbers were compared; differing: how many are not equal.
         expected: spikes in the reference.
-        missing, extra: spikes that only the reference has, and that only the other has, after
+        missing, extra: spikes without a partner in the reference, and in the recording, after
             those within the allowed jitter were matched one to one.
         jitter: largest number of steps between two matched spikes.
-        rate_error: largest relative error of the number of spikes of a neuron in a sample;
-            infinite where it should be silent.
+        at_ends: spikes without a partner that are not counted because they lie within the
+            allowed jitter of the first or last step: their partner may lie outside.
+        rate_error: largest relative error of the spike count of a neuron in a sample; infinite
+            where a neuron should be silent.
         error: largest deviation of a value; infinite for NaN against a number.
         lsb_error: the same in LSB; None where no size was given.
-        first_divergence: where it first leaves the tolerance; None where it passes.
-        follows: the recording that failed before it and that it depends on; None for the
-            origin of a divergence.
-        kind: in words how a failing node differs, as far as the data say.
-        at_ends: spikes without a partner that are not counted, since they lie within the
-            allowed jitter of the first or last step: their partner may lie outside.
         largest: largest magnitude of a value in the reference.
+        first_divergence: where it first leaves the tolerance; None where it passes.
+        follows: the recording that failed earlier and that this node depends on; None for the
+            origin of a divergence.
+        kind: how a failing node differs, in words, as far as the data say.
     """
 
     key: str
     spikes: bool
-    verdict: Verdict
     by: str | None
     elements: int
     differing: int
@@ -51,14 +52,33 @@ class NodeVerdict:
     missing: int = 0
     extra: int = 0
     jitter: int = 0
+    at_ends: int = 0
     rate_error: float = 0.0
     error: float = 0.0
     lsb_error: float | None = None
+    largest: float = 0.0
     first_divergence: Divergence | None = None
     follows: str | None = None
     kind: str = ""
-    at_ends: int = 0
-    largest: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """`"exact"` (equal numbers), `"within tolerance"` or `"fails"`."""
+        if self.first_divergence is not None:
+            return "fails"
+        return "exact" if self.by is None else "within tolerance"
+
+    @property
+    def off_by_rounding(self) -> bool:
+        """Whether it fails by the size of rounding errors only."""
+        fails = self.verdict == "fails" and not self.spikes
+        return fails and self.error < ROUNDING * self.largest
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as plain data, for JSON."""
+        first = _divergence(self.first_divergence)
+        head = {"key": self.key, "spikes": self.spikes, "verdict": self.verdict}
+        return {**head, **asdict(self), "first_divergence": first}
 
 
 @dataclass(frozen=True)
@@ -66,24 +86,19 @@ class Verification:
     """The result of `nirx.verify`; prints as a table.
 
     Arguments:
-        verdict: the worst of all nodes: `"exact"`, `"within tolerance"` or `"fails"`.
         nodes: one entry per recording that both have, in the order of execution.
-        first_divergence: the earliest point beyond the tolerance; of one step, the recording
-            that is executed first. None where there is none.
         steps, samples: compared.
-        partial: whether the reference has more of either, or the recording.
+        partial: whether the reference or the recording has more of either.
         tolerance: what was allowed.
         digest: of the reference.
-        reference, observed: what was compared, for people.
+        reference, observed: names of what was compared.
         not_observed: recordings that only the reference has.
-        why: sentences of `nirx.diagnose`, where they were asked for.
-        notes: what was taken for granted of the recording.
+        why: sentences of `nirx.diagnose`, if requested.
+        notes: assumptions about the recording.
         batch_axes: how many of the first axes of a divergence's index are samples.
     """
 
-    verdict: Verdict
     nodes: tuple[NodeVerdict, ...]
-    first_divergence: Divergence | None
     steps: int
     samples: int
     partial: bool
@@ -97,9 +112,23 @@ class Verification:
     batch_axes: int = 1
 
     @property
+    def verdict(self) -> Verdict:
+        """The worst of all nodes: `"exact"`, `"within tolerance"` or `"fails"`."""
+        return max((node.verdict for node in self.nodes), key=lambda own: WORST_LAST.index(own))
+
+    @property
     def agree(self) -> bool:
         """Whether every recording is exact or within the tolerance."""
         return self.verdict != "fails"
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """The earliest point beyond the tolerance; None where there is none.
+
+        Of several recordings in the same step, the one that is executed first.
+        """
+        found = [node.first_divergence for node in self.nodes if node.first_divergence is not None]
+        return min(found, key=lambda d: d.step, default=None)
 
     def __getitem__(self, key: str) -> NodeVerdict:
         """The verdict on a recording by its key. **Raises** `InputError` for any other."""
@@ -113,3 +142,26 @@ class Verification:
         from nirx.verification.table import verification_text
 
         return verification_text(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data, for JSON."""
+        return {
+            "reference": self.reference,
+            "observed": self.observed,
+            "verdict": self.verdict,
+            "agree": self.agree,
+            "steps": self.steps,
+            "samples": self.samples,
+            "partial": self.partial,
+            "digest": self.digest,
+            "tolerance": self.tolerance.to_dict(),
+            "first_divergence": _divergence(self.first_divergence),
+            "nodes": [node.to_dict() for node in self.nodes],
+            "not_observed": list(self.not_observed),
+            "why": list(self.why),
+            "notes": list(self.notes),
+        }
+
+
+def _divergence(found: Divergence | None) -> dict[str, Any] | None:
+    return None if found is None else found.to_dict(other="observed")

@@ -1,4 +1,4 @@
-"""Spikes of two trains matched one to one within some steps, in a stream."""
+"""Matches the spikes of two trains one to one within some steps, in a stream."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["Matching", "OpenMatching", "Unmatched"]
 
 @dataclass(frozen=True, order=True)
 class Unmatched:
-    """A spike that no partner is left for: step, column, both values there."""
+    """A spike without a partner: step, column, both values there."""
 
     step: int
     column: int
     reference: float
-    other: float
+    observed: float
 
 
 @dataclass
 class _Train:
-    """Spikes of one column that still wait for a partner: all of one of the two sides.
+    """Spikes of one column that still wait for a partner, all of the same side.
 
-    `waiting` holds steps with the spikes that still wait, and with all of both sides.
+    `waiting` holds their steps, how many wait there, and both values there.
     """
 
     waiting: deque[tuple[int, int, int, int]] = field(default_factory=deque)
@@ -32,38 +32,38 @@ class _Train:
 
 
 class Matching:
-    """Greedy matching in the order of time: the earliest spikes that can be partners are.
+    """Greedy matching in time order: each spike takes the earliest possible partner.
 
-    No other matching leaves fewer spikes alone, since all windows have the same width. Of those
-    that leave as few alone, this one does it as late as can be: `first` is no spike that another
-    choice of partners would have moved to a later step.
+    All windows have the same width, so no other matching leaves fewer spikes unmatched. Among
+    those that leave equally few, this one leaves the first spike unmatched as late as possible:
+    no other choice of partners would move `first` to a later step.
 
     Arguments:
         jitter: the most steps between two partners.
-        inner: from where to before where `alone` counts those without a partner.
+        inner: first step, and step after the last, in which `inner_unmatched` counts.
     """
 
     def __init__(self, jitter: int, inner: tuple[int, int] = (0, 0)):
         self.jitter, self._inner = jitter, inner
-        self.missing = self.extra = self.widest = self.alone = 0
+        self.missing = self.extra = self.widest = self.inner_unmatched = 0
         self.first_missing: Unmatched | None = None
         self.first_extra: Unmatched | None = None
         self._trains: dict[int, _Train] = {}
 
-    def take(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
+    def take(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
         """The next steps of both.
 
         Arguments:
             start: the first of them.
-            reference, other: numbers of spikes [time, column].
+            reference, observed: numbers of spikes [time, column].
         """
         if self.jitter == 0:
-            self._compare(start, reference, other)
+            self._compare(start, reference, observed)
             return
-        # Equal trains are each other's partners, unless a spike from before still waits.
-        unequal = np.flatnonzero((reference != other).any(axis=0)).tolist()
+        # Equal trains are each other's partners, unless an earlier spike still waits.
+        unequal = np.flatnonzero((reference != observed).any(axis=0)).tolist()
         for column in sorted({*unequal, *self._trains}):
-            a, b = reference[:, column], other[:, column]
+            a, b = reference[:, column], observed[:, column]
             train = self._trains.setdefault(column, _Train())
             steps = np.flatnonzero((a != 0) | (b != 0))
             for step, x, y in zip(
@@ -77,25 +77,24 @@ class Matching:
 
     @property
     def first(self) -> Unmatched | None:
-        """The first spike of either side that no partner is left for."""
+        """The first spike of either side without a partner."""
         return earlier(self.first_missing, self.first_extra)
 
     def finish(self) -> None:
-        """Whoever still waits stays alone."""
+        """After all steps: spikes that still wait have no partner."""
         for column, train in self._trains.items():
             self._expire(train, column, None)
         self._trains = {}
 
-    def _compare(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
-        differs = reference != other
+    def _compare(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
+        differs = reference != observed
         if not differs.any():
             return
-        self.missing += int(np.maximum(reference - other, 0).sum())
-        self.extra += int(np.maximum(other - reference, 0).sum())
+        self.missing += int(np.maximum(reference - observed, 0).sum())
+        self.extra += int(np.maximum(observed - reference, 0).sum())
         if self.first is None:
-            step = int(differs.any(axis=1).argmax())
-            column = int(differs[step].argmax())
-            a, b = float(reference[step, column]), float(other[step, column])
+            step, column = (int(i) for i in np.unravel_index(differs.argmax(), differs.shape))
+            a, b = float(reference[step, column]), float(observed[step, column])
             place = Unmatched(start + step, column, a, b)
             if a > b:
                 self.first_missing = place
@@ -116,31 +115,39 @@ class Matching:
                 train.waiting.append((step, count, a, b))
 
     def _expire(self, train: _Train, column: int, before: int | None) -> None:
-        """Give up on those that wait since a step before this one; None: on all."""
+        """Stop waiting for partners of spikes before this step; None: of all."""
         while train.waiting and (before is None or train.waiting[0][0] < before):
-            step, alone, a, b = train.waiting.popleft()
+            step, count, a, b = train.waiting.popleft()
             place = Unmatched(step, column, float(a), float(b))
             if self._inner[0] <= step < self._inner[1]:
-                self.alone += alone
+                self.inner_unmatched += count
             if train.of_reference:
-                self.missing += alone
+                self.missing += count
                 self.first_missing = earlier(self.first_missing, place)
             else:
-                self.extra += alone
+                self.extra += count
                 self.first_extra = earlier(self.first_extra, place)
 
 
 class OpenMatching:
-    """A matching that does not ask for partners beyond the two ends of the recording.
+    """A matching in which spikes near the two ends of the recording need no partner.
 
-    A spike within the jitter of an end may be the partner of one before or after all that was
-    recorded, so it may stay alone. To leave the fewest of all others alone, the reference's and
-    the other's can be counted one by one: if some matching has partners for these spikes of the
-    one side, and some other for those of the other, a third one has for both.
+    The partner of a spike within the jitter of an end may lie before or after the recording.
+    `missing` and `extra` count the other spikes, and as few of them as possible.
 
-    Where half of the steps or more are within the jitter of an end, every spike needs its
-    partner, and so it does where all spikes of the reference would be let off: nothing would be
-    left to fail, and a chip that is dead would pass.
+    One matching of all spikes does not find this minimum. With jitter=1, let the reference
+    spike in steps 0 and 1 and the recording in step 1 only. The greedy matching pairs 0 with 1
+    and leaves the reference's spike in step 1 unmatched, although the spike in step 0 is the
+    one that needs no partner. So `missing` comes from a second matching, without the
+    reference's spikes at the ends: it pairs 1 with 1. `extra` comes from a third one, without
+    the recording's spikes at the ends. Both minima hold at once: if one matching has partners
+    for certain spikes of one side and another for certain spikes of the other side, some
+    matching has partners for both (Mendelsohn and Dulmage). The matching of all spikes tells
+    how many unmatched spikes at the ends are not counted.
+
+    Every spike needs its partner where half of the steps or more are near an end, and where
+    the reference only spikes near the ends and none of these spikes has a partner. Otherwise
+    nothing could fail, and a dead chip would pass.
 
     **Source**: N. S. Mendelsohn, A. L. Dulmage, "Some generalizations of the problem of distinct
     representatives", 1958.
@@ -154,27 +161,30 @@ class OpenMatching:
         self._ends = (jitter, steps - jitter) if jitter and 4 * jitter < steps else None
         self._expected = self._needed = 0
         self._all = Matching(jitter, self._ends or (0, 0))
-        self._missing, self._extra = Matching(jitter), Matching(jitter)
-
-    def take(self, start: int, reference: np.ndarray, other: np.ndarray) -> None:
-        """As `Matching.take`."""
-        self._all.take(start, reference, other)
+        self._missing, self._extra = self._all, self._all
         if self._ends is not None:
-            needed = self._inner(start, reference)
+            self._missing, self._extra = Matching(jitter), Matching(jitter)
+
+    def take(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
+        """As `Matching.take`."""
+        self._all.take(start, reference, observed)
+        if self._ends is not None:
+            needed = self._without_ends(self._ends, start, reference)
             self._expected += int(reference.sum())
             self._needed += int(needed.sum())
-            self._missing.take(start, needed, other)
-            self._extra.take(start, reference, self._inner(start, other))
+            self._missing.take(start, needed, observed)
+            self._extra.take(start, reference, self._without_ends(self._ends, start, observed))
 
     def finish(self) -> None:
         """As `Matching.finish`."""
         for matching in (self._all, self._missing, self._extra):
             matching.finish()
+        if not self._needed and self._all.missing == self._expected:
+            self._missing = self._extra = self._all
 
-    def _inner(self, start: int, train: np.ndarray) -> np.ndarray:
+    def _without_ends(self, ends: tuple[int, int], start: int, train: np.ndarray) -> np.ndarray:
         """The spikes that need a partner."""
-        assert self._ends is not None
-        first, stop = self._ends
+        first, stop = ends
         if first <= start and start + len(train) <= stop:
             return train
         inner = train.copy()
@@ -183,43 +193,33 @@ class OpenMatching:
         return inner
 
     @property
-    def _every(self) -> bool:
-        """Whether every spike needs its partner."""
-        if self._ends is None:
-            return True
-        return not self._needed and self._all.missing == self._expected
-
-    @property
     def missing(self) -> int:
         """Spikes that only the reference has."""
-        return self._all.missing if self._every else self._missing.missing
+        return self._missing.missing
 
     @property
     def extra(self) -> int:
-        """Spikes that only the other has."""
-        return self._all.extra if self._every else self._extra.extra
+        """Spikes that only the recording has."""
+        return self._extra.extra
 
     @property
     def at_ends(self) -> int:
-        """Spikes that stay alone and may, of both sides."""
+        """Unmatched spikes of both sides that are not counted."""
         return self._all.missing + self._all.extra - self.missing - self.extra
 
     @property
     def widest(self) -> int:
         """The most steps between two partners."""
-        if self._every or self._all.alone == self.missing + self.extra:
+        if self._all.inner_unmatched == self.missing + self.extra:
             return self._all.widest
         return max(self._missing.widest, self._extra.widest)
 
     @property
     def first(self) -> Unmatched | None:
-        """The first spike that no partner is left for."""
-        if self._every:
-            return self._all.first
-        # The other side of either matching is alone where it only lacks what was taken away.
+        """The first counted spike without a partner."""
         return earlier(self._missing.first_missing, self._extra.first_extra)
 
 
 def earlier(one: Unmatched | None, two: Unmatched | None) -> Unmatched | None:
-    """The first of both; None if both are."""
+    """The earlier of the two, or the only one."""
     return min((place for place in (one, two) if place is not None), default=None)

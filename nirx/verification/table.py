@@ -1,4 +1,4 @@
-"""A verification as a table: one row per recording, then where and how it departs."""
+"""A verification as a table with one row per recording, then where and how it fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from nirx.basics.name_list import name_list
+from nirx.basics.printable import printable
 from nirx.basics.tables import MOST_ROWS, cell, render
-from nirx.verification.rounding import is_rounding, rounding_sentence
+from nirx.verification.rounding import rounding_sentence
 from nirx.verification.words import percent, place_text
 
 if TYPE_CHECKING:
@@ -15,16 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["remarks", "verdict_table", "verification_text"]
 
-MOST_NAMES = 8
-
 
 def verdict_table(found: Verification) -> Table:
-    """One row per recording; what is exact is not told apart further."""
-    title = f"{found.observed} against {found.reference}"
-    table = Table(title=cell(title), title_justify="left")
+    """One row per recording."""
+    table = Table(title=cell(f"{found.observed} against {found.reference}"), title_justify="left")
     for heading in ("recorded", "verdict", "from step", "differing", "of", "what"):
-        right = heading in ("from step", "differing", "of")
-        table.add_column(heading, justify="right" if right else "left")
+        numbers = heading in ("from step", "differing", "of")
+        table.add_column(heading, justify="right" if numbers else "left")
     for node in found.nodes[:MOST_ROWS]:
         first = node.first_divergence
         table.add_row(
@@ -41,34 +40,31 @@ def verdict_table(found: Verification) -> Table:
 
 
 def remarks(found: Verification) -> list[str]:
-    """Where the recording departs, and what was not compared."""
-    lines = []
+    """Where the recording first differs, and what was and was not compared."""
+    lines: list[object] = []
     if found.first_divergence is not None:
         place = place_text(found.first_divergence, found.batch_axes, found.tolerance.jitter)
-        lines.append(f"departs first at {cell(place)}")
-    lines += [
-        f"{cell(node.key)}: {node.kind}" for node in found.nodes if node.kind and _own(node, found)
-    ][:MOST_ROWS]
-    lines += [
-        f"{cell(node.key)}: {node.at_ends:,} at the ends without a partner, not counted"
+        lines.append(f"first diverges at {place}")
+    kinds = [f"{n.key}: {n.kind}" for n in found.nodes if n.kind and _says_why(n, found)]
+    at_ends = [
+        f"{node.key}: {node.at_ends:,} at the ends without a partner, not counted"
         for node in found.nodes
         if node.at_ends
-    ][:MOST_ROWS]
+    ]
+    lines += [*kinds[:MOST_ROWS], *at_ends[:MOST_ROWS]]
     sentence = rounding_sentence(found.nodes, found.tolerance)
-    lines += [str(cell(sentence))] if sentence else []
-    lines += [str(cell(sentence)) for sentence in found.why]
+    lines += [sentence] if sentence else []
+    lines += found.why
     if found.not_observed:
-        names = ", ".join(str(cell(key)) for key in found.not_observed[:MOST_NAMES])
-        more = len(found.not_observed) - MOST_NAMES
-        lines.append(f"not observed: {names}" + (f" and {more} more" if more > 0 else ""))
+        lines.append(f"not observed: {name_list(found.not_observed)}")
+    lines += found.notes
     part = "the first " if found.partial else ""
     samples = f"{found.samples} sample{'s' * (found.samples != 1)}"
-    lines += [str(cell(note)) for note in found.notes]
     lines.append(f"compared: {part}{found.steps:,} steps of {samples}")
-    lines.append(f"allowed: {cell(found.tolerance)}")
+    lines.append(f"allowed: {found.tolerance}")
     lines.append(f"reference: SHA-256 {found.digest}")
     lines.append(f"verdict: {found.verdict}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def verification_text(found: Verification) -> str:
@@ -76,13 +72,11 @@ def verification_text(found: Verification) -> str:
     return "\n".join([render(verdict_table(found)), *remarks(found)])
 
 
-def _own(node: NodeVerdict, found: Verification) -> bool:
-    """Whether how it fails is worth a sentence: no other node's spikes explain it."""
-    if not node.spikes:  # in what unit it was recorded
+def _says_why(node: NodeVerdict, found: Verification) -> bool:
+    """Whether its `kind` is worth a sentence: the spikes of no other node explain it."""
+    if not node.spikes or node.follows is None or node.follows.startswith(f"{node.key}."):
         return True
-    if node.follows is None or node.follows.startswith(f"{node.key}."):
-        return True
-    return is_rounding(found[node.follows])
+    return found[node.follows].off_by_rounding
 
 
 def _what(node: NodeVerdict) -> str:
@@ -97,8 +91,7 @@ def _of_spikes(node: NodeVerdict) -> str:
     alone = f"{node.missing:,} missing, {node.extra:,} too many of {node.expected:,}"
     if node.by == "jitter":
         moved = f"spikes off by {node.jitter} step{'s' * (node.jitter != 1)} at most"
-        spikes = f"{node.at_ends:,} spike{'s' * (node.at_ends != 1)}"
-        ends = f"{spikes} at the ends not counted"
+        ends = f"{node.at_ends:,} spike{'s' * (node.at_ends != 1)} at the ends not counted"
         return "; ".join([moved] * bool(node.jitter) + [ends] * bool(node.at_ends))
     if node.by == "rate":
         return f"passes by its rates only: {rate}; {alone}"

@@ -1,10 +1,10 @@
-"""What a recording may be off by and still pass."""
+"""How far a recording may be off and still pass."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from types import MappingProxyType
@@ -17,14 +17,14 @@ __all__ = ["Tolerance", "make_tolerance"]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The default asks for equal numbers.
+    """How far a recording may be off; by default, not at all.
 
     Arguments:
         jitter: steps that a single spike may be early or late.
-        rate: relative error of the number of spikes, of every neuron in every sample, with
-            which a node passes even if single spikes differ; below 1.
+        rate: relative error of the spike count of every neuron in every sample with which a
+            node passes even if single spikes differ; below 1.
         lsb: size of one least significant bit by key, in the unit of the value; the key None
-            stands for all that are not named.
+            stands for all other recordings.
         membrane: how many LSB a value may be off.
     """
 
@@ -37,15 +37,32 @@ class Tolerance:
         object.__setattr__(self, "lsb", MappingProxyType(dict(self.lsb)))
 
     def lsb_of(self, key: str) -> float | None:
-        """One LSB of a recording; None where nothing was said of it."""
+        """The size of one LSB of a recording; None if it was not set."""
         return self.lsb.get(key, self.lsb.get(None))
+
+    def refuse_spikes(self, keys: Collection[str]) -> None:
+        """**Raises** `InputError` for an LSB of a recording that holds spikes.
+
+        Arguments:
+            keys: of the recordings that do.
+        """
+        for key in self.lsb:
+            if key in keys:
+                raise InputError(
+                    f"{_lsb_text(key)} (--lsb): {key!r} holds spikes; only values such as v have "
+                    "an LSB"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tolerance as plain data, for JSON; the key "*" stands for all others."""
+        return {**vars(self), "lsb": {key or "*": size for key, size in self.lsb.items()}}
 
     def __str__(self) -> str:
         parts = []
         if self.jitter:
             parts.append(f"spikes within {self.jitter} step{'s' * (self.jitter > 1)}")
         if self.rate:
-            rates = f"numbers of spikes within {self.rate:.3%}"
+            rates = f"spike counts within {self.rate:.3%}"
             parts = [f"{own} or {rates}" for own in parts] or [rates]
         if self.membrane:
             sizes = [f"{k or 'one'}: {v:g}" for k, v in self.lsb.items()]
@@ -54,22 +71,20 @@ class Tolerance:
 
 
 def make_tolerance(
-    jitter: Any,
-    rate: Any,
-    lsb: Any,
-    membrane: Any,
-    values: Sequence[str],
-    spikes: Sequence[str] = (),
+    jitter: Any, rate: Any, lsb: Any, membrane: Any, keys: Sequence[str]
 ) -> Tolerance:
     """A caller's tolerances, checked.
 
     Arguments:
-        values, spikes: keys of the recordings that hold either.
+        keys: of the recordings.
 
     **Raises**: `InputError`.
     """
-    steps = _whole(jitter)
-    if steps is None or steps < 0:
+    try:
+        steps = -1 if isinstance(jitter, bool) else operator.index(jitter)
+    except TypeError:
+        steps = -1
+    if steps < 0:
         raise InputError(
             f"jitter={jitter!r} (--jitter); expected a whole number of steps, 0 or more"
         )
@@ -81,40 +96,32 @@ def make_tolerance(
             f"rate={rate!r} (--rate); expected less than 1: --rate 1 lets a dead chip pass; "
             "0.05 is 5 %"
         )
-    sizes: dict[str | None, float] = {}
+    sizes: dict[str | None, Any] = {}
     if lsb is not None:
         sizes = dict(lsb) if isinstance(lsb, Mapping) else {None: lsb}
     for key, size in sizes.items():
-        where = "lsb" if key is None else f"lsb[{key!r}]"
+        where = _lsb_text(key)
         if not _is_number(size) or not 0 < size < math.inf:
             raise InputError(
                 f"{where}={size!r} (--lsb); expected a positive number: the size of one LSB"
             )
         if membrane * size == math.inf:
             raise InputError(
-                f"membrane={membrane!r} (--membrane) of {where}={size!r} (--lsb) is beyond every "
-                "number; expected a tolerance that something can miss"
+                f"membrane={membrane!r} (--membrane) times {where}={size!r} (--lsb) is infinite, "
+                "so that everything would pass; expected a finite tolerance"
             )
-        if key in spikes:
-            raise InputError(
-                f"{where} (--lsb): {key!r} holds spikes; an LSB is of a value such as v"
-            )
-        if key is not None and key not in values:
-            near = did_you_mean(str(key), values)
+        if key is not None and key not in keys:
+            near = did_you_mean(str(key), keys)
             raise InputError(f"{where} (--lsb): no such recording; {near}")
     if membrane and not sizes:
         raise InputError(
-            f"membrane={membrane!r} (--membrane) counts LSB; say by lsb (--lsb) how large one is"
+            f"membrane={membrane!r} (--membrane) counts LSB; set the size of one by lsb (--lsb)"
         )
     return Tolerance(steps, float(rate), {k: float(v) for k, v in sizes.items()}, float(membrane))
 
 
-def _whole(value: Any) -> int | None:
-    """A Python or NumPy integer, not a bool; None for all else."""
-    try:
-        return None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        return None
+def _lsb_text(key: str | None) -> str:
+    return "lsb" if key is None else f"lsb[{key!r}]"
 
 
 def _is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""How spikes differ, and where, in words."""
+"""How a recording differs from the reference, and where, in words."""
 
 from __future__ import annotations
 
@@ -7,28 +7,22 @@ import math
 import numpy as np
 
 from nirx.comparison.divergence import Divergence
-from nirx.verification.spike_matching import OpenMatching
 
-__all__ = ["WHOLE_NUMBERS", "kind_of", "percent", "place_text"]
+__all__ = ["NO_SPIKES", "WHOLE_NUMBERS", "counts_text", "percent", "place_text", "shift_text"]
 
-WHOLE_NUMBERS = "the recording holds whole numbers: scale it to the reference's unit, and say --lsb"
-"""Of values that a chip gave as it counts them."""
+WHOLE_NUMBERS = "the recording holds whole numbers: scale it to the reference's unit, and set --lsb"
+"""For values in a chip's own integer unit."""
+NO_SPIKES = "the recording is not a spike train: it holds numbers other than spike counts"
 
 
-def kind_of(found: OpenMatching, shift: int | None, no_spikes: bool) -> str:
-    """What went wrong with a spike train, as far as the data are unambiguous.
+def shift_text(shift: int) -> str:
+    """`"every spike is 2 steps late"`; a negative shift is early."""
+    late = "late" if shift > 0 else "early"
+    return f"every spike is {abs(shift)} step{'s' * (abs(shift) > 1)} {late}"
 
-    Arguments:
-        found: the spikes that have no partner.
-        shift: whole steps that explain everything (positive: late), or None.
-        no_spikes: whether something else than numbers of spikes was recorded.
-    """
-    if no_spikes:
-        return "what was recorded is no spike train: it holds other numbers than 0, 1 or a count"
-    if shift is not None:
-        late = "late" if shift > 0 else "early"
-        return f"every spike is {abs(shift)} step{'s' * (abs(shift) > 1)} {late}"
-    missing, extra = found.missing, found.extra
+
+def counts_text(missing: int, extra: int) -> str:
+    """`"3 spikes differ: 1 missing, 2 too many"`."""
     if (missing, extra) == (1, 0):
         return "one spike missing"
     if (missing, extra) == (0, 1):
@@ -44,12 +38,10 @@ def place_text(found: Divergence, batch_axes: int, jitter: int) -> str:
         jitter: steps that a spike may be early or late.
     """
     parts = [f"step {found.step}", found.node]
-    sample, neuron = found.index[:batch_axes], found.index[batch_axes:]
-    parts += [
-        f"{what} {_index(own)}" for what, own in (("sample", sample), ("neuron", neuron)) if own
-    ]
-    text = f"{', '.join(parts)}: reference {_number(found.reference)}, "
-    text += f"observed {_number(found.other)}"
+    axes = {"sample": found.index[:batch_axes], "neuron": found.index[batch_axes:]}
+    parts += [f"{what} {own[0] if len(own) == 1 else own}" for what, own in axes.items() if own]
+    values = f"reference {_number(found.reference)}, observed {_number(found.other)}"
+    text = f"{', '.join(parts)}: {values}"
     if jitter and found.reference == found.other:
         text += " (the partner of an earlier spike)"
     return text
@@ -62,12 +54,8 @@ def percent(share: float) -> str:
     return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
-def _index(axes: tuple[int, ...]) -> str:
-    return str(axes[0]) if len(axes) == 1 else str(axes)
-
-
 def _number(value: float) -> str:
-    """As short as can be without loss: float32 in its own digits."""
+    """As few digits as identify the value; float32 values in their own digits."""
     if value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     with np.errstate(over="ignore"):

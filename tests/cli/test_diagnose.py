@@ -212,22 +212,22 @@ def test_bytes_that_are_no_text(folder, capsys):
 
 
 def test_spikes_in_csv_add_up_and_need_no_value(tmp_path):
-    from nirx.recordings.recording_file import read_recording
+    from nirx.recordings.load_file import load_file
 
     schedule = nirx.schedule(graph(), D)
     path = tmp_path / "s.csv"
     path.write_text("step,node,index\r\n3,sub/lif,1\r\n3,sub/lif,1\r\n5,output,0\r\n")
-    found = read_recording(path, schedule, (8,))
+    found = load_file(path, schedule, (8,))
     assert found["sub/lif"][3, 1] == 2
     assert found["sub/lif"].sum() == 2
     assert found["output"].shape == (8, SIZE)
     assert found["output"][5, 0] == 1
-    one = read_recording(path, schedule, (8, 1))  # a batch of one needs no sample
+    one = load_file(path, schedule, (8, 1))  # a batch of one needs no sample
     assert one["sub/lif"].shape == (8, 1, SIZE)
 
 
 def test_odd_names_come_back(tmp_path):
-    from nirx.recordings.recording_file import read_recording
+    from nirx.recordings.load_file import load_file
 
     nodes = {
         "input": nir.Input({"input": np.array([1])}),
@@ -237,7 +237,7 @@ def test_odd_names_come_back(tmp_path):
     odd = nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
     schedule = nirx.schedule(odd, D)
     save_arrays(tmp_path / "o.npz", {"a\0~1b": np.ones((3, 1))})
-    assert list(read_recording(tmp_path / "o.npz", schedule, (3,))) == ["a\0~1b"]
+    assert list(load_file(tmp_path / "o.npz", schedule, (3,))) == ["a\0~1b"]
 
 
 def test_an_unknown_key_names_the_file(folder, recorded, capsys):

@@ -68,7 +68,7 @@ def test_a_fault(made, capsys, tmp_path):
     assert main([*args, "--why"]) == 1
     out = capsys.readouterr().out
     place = f"step {step}, lif, sample {index[0]}, neuron {index[1]}"
-    assert f"departs first at {place}: reference 1, observed 0" in out
+    assert f"first diverges at {place}: reference 1, observed 0" in out
     assert "one spike missing" in out
     assert "no candidate explains lif" in out
     assert f"plot: {plot}" in out
@@ -143,7 +143,7 @@ def test_partial(made, capsys):
         (["r.h5", "good.npz", "--lsb", "x"], "expected X or KEY=X"),
         (["r.h5", "good.npz", "--lsb", "1", "--lsb", "2"], "given twice"),
         (["r.h5", "good.npz", "--lsb", "lif=1"], "holds spikes"),
-        (["r.h5", "good.npz", "--membrane", "1"], "how large one is"),
+        (["r.h5", "good.npz", "--membrane", "1"], "set the size of one by lsb"),
         (["r.h5", "good.npz", "--jitter", "-1"], "jitter=-1"),
         (["r.h5", "good.npz", "--rate", "1"], "--rate 1 lets a dead chip pass; 0.05 is 5 %"),
         (["r.h5", "good.npz", "--plot", "x.gif"], "a plot ends in"),

@@ -11,7 +11,7 @@ import pytest
 
 import nirx
 from nirx.execution.backend import find_backend
-from nirx.recordings import other_backend
+from nirx.recordings import stream_backend
 from nirx.references import generate
 from nirx.references.reference import reference
 
@@ -125,7 +125,7 @@ def test_a_fault_of_a_backend_is_found_across_chunks(tmp_path, monkeypatch):
     reference(network(True), signal(100, 2, 5), path, discretization=D)
     for backend in BACKENDS:
         assert nirx.verify(path, backend=backend).verdict == "exact"
-    monkeypatch.setattr(other_backend, "find_backend", lambda name: Faulty())
+    monkeypatch.setattr(stream_backend, "find_backend", lambda name: Faulty())
     found = nirx.verify(path, backend="faulty", plot=tmp_path / "p.png", why=True)
     first = found.first_divergence
     assert first is not None

@@ -425,7 +425,7 @@ def test_one_of_recording_and_backend(ref, rec):
         ({"rate": "high"}, "rate='high'"),
         ({"rate": 1}, r"rate=1 \(--rate\); expected less than 1"),
         ({"rate": 1e9}, "lets a dead chip pass; 0.05 is 5 %"),
-        ({"membrane": 1}, r"say by lsb \(--lsb\) how large"),
+        ({"membrane": 1}, r"set the size of one by lsb \(--lsb\)"),
         ({"membrane": -1, "lsb": 1.0}, "membrane=-1"),
         ({"lsb": 0.0}, "lsb=0.0 .*; expected a positive"),
         ({"lsb": "x"}, "lsb='x'"),
@@ -433,7 +433,7 @@ def test_one_of_recording_and_backend(ref, rec):
         ({"lsb": {"lif": 1.0}}, "'lif' holds spikes"),
         ({"lsb": {"output": 1.0}}, "'output' holds spikes"),
         ({"lsb": {"lif.w": 1.0}}, "did you mean"),
-        ({"lsb": 1e300, "membrane": 1e300}, "beyond every number"),
+        ({"lsb": 1e300, "membrane": 1e300}, "is infinite, so that everything would pass"),
     ],
 )
 def test_odd_tolerances(options, text, ref, rec):

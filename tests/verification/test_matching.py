@@ -79,7 +79,7 @@ def test_the_place_is_of_a_spike_that_is_really_alone(one, two, jitter):
     if found.first is None:
         return
     step = found.first.step
-    assert (found.first.reference, found.first.other) == (one[step], two[step])
+    assert (found.first.reference, found.first.observed) == (one[step], two[step])
     pairs = most_pairs(spikes(one), spikes(two), jitter)
     missing = found.first is found.first_missing
     side = [list(one), list(two)][not missing]
@@ -146,7 +146,7 @@ def test_at_the_ends_a_spike_may_stay_alone(one, two, jitter, cuts):
     if found.first is not None:
         step = found.first.step
         assert jitter <= step < 9 - jitter or not let_off
-        assert (found.first.reference, found.first.other) == (one[step], two[step])
+        assert (found.first.reference, found.first.observed) == (one[step], two[step])
 
 
 @pytest.mark.parametrize("shift", [-3, -1, 1, 3])

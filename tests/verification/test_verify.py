@@ -265,15 +265,15 @@ def test_tolerances_are_told_as_a_sentence(made):
         for own in ({"rate": 0.05}, {"rate": 0.05, "jitter": 2}, {"jitter": 1}, {})
     ]
     assert told == [
-        "numbers of spikes within 5.000%",
-        "spikes within 2 steps or numbers of spikes within 5.000%",
+        "spike counts within 5.000%",
+        "spikes within 2 steps or spike counts within 5.000%",
         "spikes within 1 step",
         "equal numbers",
     ]
 
 
 def test_values_in_whole_numbers_are_told_to_be_of_another_unit(made):
-    wanted = "lif1.v: the recording holds whole numbers: scale it to the reference's unit, and say"
+    wanted = "lif1.v: the recording holds whole numbers: scale it to the reference's unit, and set"
     true = made.recorded["lif1.v"]
     counts = np.rint(true * 256)
     for whole in (counts.astype(np.int16), counts):
@@ -543,7 +543,7 @@ def test_what_is_no_spike_train_fails_whatever_is_allowed(bad, made):
     seen["lif2"][33, 1, 2] = bad
     found = made.verify(seen, jitter=1000, rate=0.999)
     assert place(found.first_divergence) == ("lif2", 33, (1, 2))
-    assert "no spike train" in found["lif2"].kind
+    assert "not a spike train" in found["lif2"].kind
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -1,8 +1,8 @@
-"""Recordings in files: `.npz`, HDF5 and CSV, read without trust."""
+"""Recordings in `.npz`, HDF5 and CSV files as whole arrays; the files are not trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +10,45 @@ import h5py
 import numpy as np
 
 from nirx.dynamics.ops import Shape
-from nirx.errors import FileError, InputError
+from nirx.errors import FileError
 from nirx.files.archive import load_arrays, member_name
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
-from nirx.recordings.recording_csv import read_csv
+from nirx.recordings.load_csv import load_csv
 
-__all__ = ["read_recording", "require_known"]
+__all__ = ["HDF5", "load_file"]
 
-FORMATS = ".npz, .h5, .hdf5 or .csv"
+HDF5 = (".h5", ".hdf5")
 
 
-def read_recording(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarray]:
-    """What was observed, by record key.
+def load_file(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarray]:
+    """The arrays of a file by record key.
 
     Arguments:
         path: `.npz` (member names are record keys), `.h5` or `.hdf5` (paths of datasets are),
             or `.csv` (one row per event or sample: step, node, index, value, perhaps sample).
-        schedule: of the graph; a CSV file says neither shapes nor what holds spikes.
+        schedule: of the graph; a CSV file itself says neither shapes nor which nodes spike.
         lead: time and batch of the input.
 
     Returns: {record key: array [time, *batch, *features]}, not yet compared with the graph.
 
-    **Raises**: `FileError` for what cannot be read, `InputError` for rows that fit nothing.
+    **Raises**: `FileError` for unreadable files, `InputError` for CSV rows that do not match.
     """
     kind = path.suffix.lower()
-    if kind not in (".npz", ".h5", ".hdf5", ".csv"):
-        raise FileError(f"{path}: a recording of unknown format {kind!r}; expected {FORMATS}")
+    if kind not in (".npz", ".csv", *HDF5):
+        raise FileError(
+            f"{path}: a recording of unknown format {kind!r}; expected .npz, .h5, .hdf5 or .csv"
+        )
     if not path.is_file():
         raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
     if kind == ".csv":
-        return read_csv(path, schedule, lead)
-    return _of_npz(path, schedule) if kind == ".npz" else _of_hdf5(path)
+        return load_csv(path, schedule, lead)
+    return _load_npz(path, schedule) if kind == ".npz" else _load_hdf5(path)
 
 
-def require_known(path: Path, schedule: Schedule, keys: Iterable[Any]) -> None:
-    """**Raises** `InputError` that names the file for a record key that the graph lacks."""
-    for key in keys:
-        try:
-            resolve_record(schedule, [key])
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-
-
-def _of_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
+def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
     found = load_arrays(path)
     if isinstance(found, np.ndarray):
         raise FileError(f"{path}: one array without a name; expected an .npz with one per key")
@@ -64,15 +57,15 @@ def _of_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
     return {keys.get(name, name): array for name, array in found.items()}
 
 
-def _of_hdf5(path: Path) -> dict[str, np.ndarray]:
+def _load_hdf5(path: Path) -> dict[str, np.ndarray]:
     try:
         refuse_endless_heaps(str(path))
         with h5py.File(path, "r") as file:
             tree = read_tree(file, str(path), str)
-    except FileError as error:  # of a NIR file, whose nodes stand below "/node"
+    except FileError as error:  # `read_tree` expects a NIR file, whose nodes are below "/node"
         raise FileError(str(error).replace(f"{path}: /node/", f"{path}: /")) from error
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
-        # h5py lets through what HDF5 says of a damaged file in any of these.
+        # h5py raises any of these for a damaged file.
         raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
     arrays: dict[str, np.ndarray] = {}
     work: list[tuple[str, Mapping[str, Any]]] = [("", tree)]

@@ -1,9 +1,8 @@
-"""A recording as CSV in long form: one row per event or sample."""
+"""A recording as CSV: one row per event or sample."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from nirx.files.csv_numbers import read_place, read_value
 from nirx.graphs.recording import recorded_node, resolve_record
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["read_csv"]
+__all__ = ["load_csv"]
 
 REQUIRED = ("step", "node", "index")
 COLUMNS = (*REQUIRED, "value", "sample")
@@ -23,7 +22,7 @@ COLUMNS = (*REQUIRED, "value", "sample")
 
 @dataclass(frozen=True, eq=False)
 class _Recording:
-    """An array that is being filled; `given` marks what has a row."""
+    """An array that is being filled; `given` marks the elements that have a row."""
 
     spikes: bool
     features: Shape
@@ -31,15 +30,15 @@ class _Recording:
     given: np.ndarray
 
 
-def read_csv(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarray]:
+def load_csv(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarray]:
     """The arrays of a CSV file with the header `step,node,index,value` and perhaps `sample`.
 
-    Spikes: what has no row is 0, rows for one place add up, an empty value is 1. Of a state
-    or a value every step and index needs its row. Several axes of an index or a sample are
-    parted by ";"; an empty one stands for no axes, or for axes of size 1.
+    Spikes: elements without a row are 0, rows for the same element add up, an empty value is 1.
+    State variables and other values need a row for every step and index. The axes of an index
+    or sample are separated by ";"; an empty one stands for no axes, or for axes of size 1.
 
     Arguments:
-        schedule, lead: as in `read_recording`.
+        schedule, lead: as in `load_file`.
 
     **Raises**: `FileError`, `InputError`; both name the line.
     """
@@ -47,7 +46,7 @@ def read_csv(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarra
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
-            _check_header(path, reader.fieldnames)
+            _check_header(path, list(reader.fieldnames or ()))
             for row in reader:
                 where = f"{path}, line {reader.line_num}"
                 if None in row or None in row.values():
@@ -63,10 +62,8 @@ def read_csv(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarra
     return {key: own.values for key, own in found.items()}
 
 
-def _check_header(path: Path, names: object) -> None:
-    header = list(names) if isinstance(names, list) else []
-    good = set(REQUIRED) <= set(header) <= set(COLUMNS) and len(set(header)) == len(header)
-    if not good:
+def _check_header(path: Path, header: list[str]) -> None:
+    if not set(REQUIRED) <= set(header) <= set(COLUMNS) or len(set(header)) < len(header):
         raise FileError(
             f"{path}, line 1: the header is {','.join(header)!r:.200}; expected "
             "step,node,index,value (value may be left out for spikes) and perhaps sample"
@@ -76,9 +73,9 @@ def _check_header(path: Path, names: object) -> None:
 def _add(
     where: str, row: dict[str, str], schedule: Schedule, lead: Shape, found: dict[str, _Recording]
 ) -> None:
-    key = row["node"]
+    key, text = row["node"], row.get("value", "")
     if key not in found:
-        found[key] = _begin(where, key, schedule, lead)
+        found[key] = _empty(where, key, schedule, lead)
     own = found[key]
     try:
         (step,) = read_place(where, "step", row["step"], lead[:1])
@@ -87,38 +84,31 @@ def _add(
     sample = read_place(where, "sample", row.get("sample", ""), lead[1:])
     index = read_place(where, "index", row["index"], own.features)
     place = (step, *sample, *index)
-    value = read_value(where, row.get("value", ""), own.spikes)
-    if own.spikes:
-        if value < 0:  # it would take away what another row has told
-            text = row.get("value", "")
-            raise InputError(f"{where}: value is {text!r:.80}; expected a number of spikes")
-        own.values[place] += value
-        return
-    if own.given[place]:
+    value = read_value(where, text, own.spikes)
+    if own.spikes and value < 0:  # it would cancel spikes of other rows
+        raise InputError(f"{where}: value is {text!r:.80}; expected a number of spikes")
+    if not own.spikes and own.given[place]:
         raise InputError(f"{where}: {key!r} has a second row for this step and index")
-    own.values[place], own.given[place] = value, True
+    own.values[place] = own.values[place] + value if own.spikes else value
+    own.given[place] = True
 
 
-def _begin(where: str, key: str, schedule: Schedule, lead: Shape) -> _Recording:
+def _empty(where: str, key: str, schedule: Schedule, lead: Shape) -> _Recording:
     try:
         (probe,) = resolve_record(schedule, [key])
     except InputError as error:
-        known = [node.name for node in schedule.nodes]
-        raise InputError(
-            f"{where}: nothing is called {key!r}; {did_you_mean(key, known)}"
-        ) from error
+        hint = did_you_mean(key, [node.name for node in schedule.nodes])
+        raise InputError(f"{where}: nothing is called {key!r}; {hint}") from error
     node = recorded_node(schedule, probe)
-    spiking = node.dynamics is not None and node.dynamics.spiking
+    spikes = probe.variable is None and node.dynamics is not None and node.dynamics.spiking
     shape = (*lead, *node.output_shape)
-    spikes = probe.variable is None and spiking
     return _Recording(spikes, node.output_shape, np.zeros(shape), np.zeros(shape, bool))
 
 
 def _refuse_gaps(path: Path, key: str, own: _Recording, lead: int) -> None:
     if own.spikes or own.given.all():
         return
-    places: Iterator[np.ndarray] = iter(np.argwhere(~own.given))
-    step, *rest = (int(i) for i in next(places))
+    step, *rest = np.argwhere(~own.given)[0].tolist()
     sample, index = rest[: lead - 1], rest[lead - 1 :]
     raise InputError(
         f"{path}: {key!r} has no row for step {step}, index {index}"

@@ -1,0 +1,132 @@
+"""A file as an `ObservedRun`: a reference, NIRData, plain HDF5, `.npz` or `.csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nirx.errors import FileError
+from nirx.files.hdf5_tree import MOST_DEPTH
+from nirx.inputs.hdf5 import OpenFile
+from nirx.inputs.nirdata import GRAPH_DATA
+from nirx.inputs.watched import Watched
+from nirx.recordings.load_file import HDF5, load_file
+from nirx.recordings.observed_run import ObservedRun
+from nirx.recordings.run_layout import RunLayout
+from nirx.recordings.stream_arrays import array_track, match_keys, stream_arrays
+from nirx.recordings.stream_csv import stream_csv
+from nirx.recordings.stream_nirdata import require_dt, stream_nirdata
+from nirx.references.damage import damage_as_file_error
+from nirx.references.layout import Observable
+from nirx.references.reading import HEADER, ReferenceFile
+
+__all__ = ["is_nirdata", "stream_file"]
+
+
+def stream_file(
+    layout: RunLayout, path: Path, advance: Callable[[int], object] = lambda steps: None
+) -> ObservedRun:
+    """The recordings of a file.
+
+    Arguments:
+        advance: called with a number of steps as the digests of a reference are computed.
+
+    **Raises**: `FileError`, `InputError`.
+    """
+    kind = path.suffix.lower()
+    if kind not in HDF5:
+        arrays = load_file(path, layout.schedule, layout.lead)
+        if kind == ".csv":
+            return stream_csv(layout, path, arrays)
+        return stream_arrays(layout, arrays, str(path))
+    file = OpenFile(Watched(path))
+    try:
+        if _is_reference(file):
+            file.close()
+            return _stream_reference(layout, path, advance)
+        if file.kind(file.root) == GRAPH_DATA:
+            return stream_nirdata(layout, file)
+        return _stream_datasets(layout, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def is_nirdata(path: Path) -> bool:
+    """Whether a file holds NIRGraphData, as `nir.write_data` and `nirx reference` write it."""
+    if path.suffix.lower() not in HDF5 or not path.is_file():
+        return False
+    file = OpenFile(Watched(path))
+    try:
+        return _is_reference(file) or file.kind(file.root) == GRAPH_DATA
+    finally:
+        file.close()
+
+
+def _is_reference(file: OpenFile) -> bool:
+    with file.reading():
+        return HEADER in file.root
+
+
+def _stream_reference(
+    layout: RunLayout, path: Path, advance: Callable[[int], object]
+) -> ObservedRun:
+    """Another reference, which has to match its digests as well."""
+    with damage_as_file_error(str(path)):
+        file = ReferenceFile(path)
+    try:
+        file.verify_content(advance)
+        require_dt(str(path), file.discretization.dt, layout.dt)
+        tracks, extra = {}, []
+        for own in file.observables:
+            observable = layout.find(own.path, own.variable)
+            if observable is None:
+                extra.append(own.key)
+                continue
+            where = f"{path}: {own.key!r}"
+            tracks[observable.key] = array_track(layout, observable, _Slices(file, own), where)
+    except BaseException:
+        file.close()
+        raise
+    return ObservedRun(str(path), tracks, tuple(extra), close=file.close)
+
+
+class _Slices:
+    """A recording of a reference as an array that is read by slices of time."""
+
+    def __init__(self, file: ReferenceFile, observable: Observable):
+        self._file, self._observable = file, observable
+        self.shape, self.dtype = file.shape(observable), np.dtype(file.dtype)
+
+    def __getitem__(self, steps: slice) -> np.ndarray:
+        return self._file.read(self._observable, steps.start, steps.stop)
+
+
+def _stream_datasets(layout: RunLayout, file: OpenFile) -> ObservedRun:
+    """Plain HDF5, where paths of datasets are record keys."""
+    datasets = dict(_datasets(file))
+    matched, extra = match_keys(layout, sorted(datasets), str(file.path))
+    tracks = {
+        o.key: array_track(layout, o, file.column(datasets[key]), f"{file.path}: {key!r}")
+        for key, o in matched.items()
+    }
+    return ObservedRun(str(file.path), tracks, extra, close=file.close)
+
+
+def _datasets(file: OpenFile) -> Iterator[tuple[str, Any]]:
+    """Every dataset with its path."""
+    work: list[tuple[str, int, Any]] = [("", 0, file.root)]
+    while work:
+        place, depth, group = work.pop()
+        if depth > MOST_DEPTH:
+            raise FileError(f"{file.path}: groups are nested deeper than {MOST_DEPTH}")
+        for name in file.names(group):
+            item = file.child(group, name)
+            if isinstance(item, h5py.Group):
+                work.append((f"{place}{name}/", depth + 1, item))
+            else:
+                yield place + name, item
