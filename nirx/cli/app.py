@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Sequence
@@ -47,7 +48,10 @@ for command in (
     reference_command,
     verify_command,
 ):
-    app.command(command.__name__.removesuffix("_command"))(command)
+    # Typer keeps line breaks inside a paragraph, wherever the docstring has them.
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    help_text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    app.command(command.__name__.removesuffix("_command"), help=help_text)(command)
 
 # Typer 0.29 vendors click, older versions import it; a class that all export leads to either.
 USAGE_ERROR: type[Exception] = next(

@@ -24,8 +24,8 @@ InputFile = Annotated[
     typer.Option(
         "--input",
         metavar="X.npz",
-        help="One array [time, batch, features] per Input of the graph, under its name; for a "
-        "single Input also an .npy file, or one array of any name.",
+        help="One array per Input of the graph, under its name: time first, then batch, then "
+        "features. For a single Input also an .npy file, or one array of any name.",
         rich_help_panel=_PANEL,
     ),
 ]
