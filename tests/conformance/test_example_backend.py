@@ -91,4 +91,4 @@ def test_the_pytest_plugin_gives_one_test_per_case(mine):
     (mine / "mine.py").write_text(text.replace("v > threshold", "v >= 2 * threshold"))
     done = subprocess.run(command, cwd=mine, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "difference of meaning" in done.stdout
+    assert "difference in meaning" in done.stdout

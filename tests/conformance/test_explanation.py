@@ -148,7 +148,7 @@ def test_a_departure_on_the_same_input_is_the_nodes_own():
     assert first is not None
     assert first.same_input
     assert first.inputs == (x, x)
-    assert str(first).endswith("a difference of meaning, on the same input")
+    assert str(first).endswith("a difference in meaning, on the same input")
     assert "step 6, n1.v[1, 0]: expected " in str(first)
 
 
@@ -167,7 +167,7 @@ def test_another_input_is_told():
     assert not first.same_input
     a = result.recordings["lif"][8, 0, 1]
     assert first.inputs == (a, 1 - a)
-    assert str(first).endswith(f"; its input was {float(a)!r}, found {float(1 - a)!r}")
+    assert str(first).endswith(f"; its input was {float(1 - a)!r}, expected {float(a)!r}")
 
 
 def test_the_input_of_a_node_is_the_sum_of_its_sources_late_ones_a_step_before():
@@ -192,7 +192,7 @@ def test_before_the_first_step_feedback_is_not_recorded():
     assert first.step == 0
     assert first.inputs is None
     assert first.same_input is None  # nobody knows
-    assert str(first).endswith("a difference of meaning")
+    assert str(first).endswith("a difference in meaning")
 
 
 def test_an_input_of_another_shape_has_no_value_beside_the_output():

@@ -255,7 +255,7 @@ def test_another_dtype_fails(part):
         )
 
     found = judge(CASE, Altered(change))
-    message = "numbers in float32 where float64 was asked for"
+    message = "values in float32, float64 was requested"
     assert (found.outcome, found.message) == (Outcome.FAIL, message)
     assert judge(CASE, Altered(change), "float32").outcome is Outcome.PASS
 

@@ -18,8 +18,8 @@ import pytest
 
 import nirx
 from nirx_conformance.cases import ALL_CASES
-from nirx_conformance.suite import report, report_plot
-from nirx_conformance.suite.explanation import BINS, Departure, Explanation
+from nirx_conformance.suite import report, report_content, report_plot
+from nirx_conformance.suite.explanation import BINS, Difference, Explanation
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import GOOD, Outcome, Result
 from nirx_conformance.suite.report import check_report, write_report
@@ -235,7 +235,7 @@ def test_a_plot_where_there_is_one_and_nowhere_else(page: Element, mutated: list
 
 
 def test_a_failure_tells_its_departure(tmp_path: Path):
-    first = Departure(7, "a/b.v", (0, 3), 0.25, math.nan, (1.5, -2.5), False, 1e-17, "rounding")
+    first = Difference(7, "a/b.v", (0, 3), 0.25, math.nan, (1.5, -2.5), False, 1e-17, "rounding")
     explanation = Explanation(False, (1000, 4, 0, 0, 0, 0, 1), 3, 6, first)
     page, data, _ = written(tmp_path, [one(Outcome.FAIL, explanation=explanation)])
     (failure,) = page.of_class("failure")
@@ -255,7 +255,7 @@ def test_a_failure_tells_its_departure(tmp_path: Path):
         "input of the node": "expected 1.5, found -2.5",
         "margin to the threshold": "1e-17",
         "cause": "rounding",
-        "spikes that one side lacks": "3",
+        "spikes on one side only": "3",
         "rounding may decide from step": "6",
     }
     (table,) = failure.tags("table")
@@ -275,13 +275,13 @@ def test_a_failure_tells_its_departure(tmp_path: Path):
 @pytest.mark.parametrize(
     ("inputs", "same", "text"),
     [
-        ((1.0, 1.0), True, "1.0, the same"),
+        ((1.0, 1.0), True, "1.0, the same on both sides"),
         (None, True, "the same on both sides"),
-        (None, False, "differs already or not recorded"),
+        (None, False, "already differs or was not recorded"),
     ],
 )
 def test_the_input_of_the_departing_node(tmp_path: Path, inputs: Any, same: bool, text: str):
-    first = Departure(0, "n", (), 0.0, 1.0, inputs, same, None, "meaning")
+    first = Difference(0, "n", (), 0.0, 1.0, inputs, same, None, "meaning")
     explanation = Explanation(False, (0, 0, 0, 0, 0, 0, 1), 0, None, first)
     page, *_ = written(tmp_path, [one(Outcome.FAIL, explanation=explanation)])
     values = [e.text for e in page.tags("dd")]
@@ -305,13 +305,13 @@ def test_the_slowest_cases_come_first(tmp_path: Path):
     page, *_ = written(tmp_path, results)
     (section,) = page.all(lambda e: e.attributes.get("aria-labelledby") == "slowest")
     names = [e.text for e in section.all(lambda e: e.attributes.get("scope") == "row")]
-    assert names == [f"c{i}" for i in range(29, 29 - report.SLOWEST, -1)]
+    assert names == [f"c{i}" for i in range(29, 29 - report_content.SLOWEST, -1)]
 
 
 def test_nothing_at_all_is_a_page_too(tmp_path: Path):
     page, data, _ = written(tmp_path, [])
     assert data["results"] == []
-    assert "No case was run." in page.text
+    assert "No cases were run." in page.text
 
 
 # What makes it accessible
@@ -338,7 +338,7 @@ EVIL = """<script>alert("1")</script>'"><img src=x onerror=alert(1)>{{ 7 * 7 }} 
 
 
 def test_names_and_messages_are_text(tmp_path: Path):
-    first = Departure(1, EVIL, (0,), 0.0, 1.0, None, True, None, "meaning")
+    first = Difference(1, EVIL, (0,), 0.0, 1.0, None, True, None, "meaning")
     evil = replace(
         plotted([0.0, 1.0], [0.0, 2.0]),
         case=EVIL,

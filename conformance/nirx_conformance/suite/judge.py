@@ -1,10 +1,11 @@
-"""The judge: runs one case on one backend and says what became of it."""
+"""The judge: runs one case on one backend and determines the outcome."""
 
 from __future__ import annotations
 
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from nirx_conformance import oracle
 from nirx_conformance.cases import FixedCase, in_dtype
 from nirx_conformance.digests import case_digest, committed
 from nirx_conformance.suite.expected import Expected, case_graph, expect
-from nirx_conformance.suite.explanation import Explanation, explain
+from nirx_conformance.suite.explanation import Difference, Explanation, explain
 from nirx_conformance.suite.outcome import Outcome, Result
 
 __all__ = ["judge", "judge_bits"]
@@ -26,7 +27,10 @@ AROUND = 40
 """Steps before and after the first divergence that a report draws."""
 
 FLOAT32_TOLERANCE = 2e-4
-"""Of a node's largest magnitude, where the case's own tolerance is one for float64."""
+"""Of a node's largest magnitude, where the case's own tolerance is meant for float64."""
+
+Checked = tuple[str | None, Explanation | None, dict[str, Any] | None]
+"""The fault, None for a pass; the explanation; the traces to plot."""
 
 
 def judge(
@@ -35,75 +39,74 @@ def judge(
     """Run a case and compare it with the oracle.
 
     Arguments:
-        backend: has `name` and `prepare`; see `nirx.execution.backend`. One that cannot record
-            says `records = "outputs"`, and is judged by its outputs alone.
+        backend: has `name` and `prepare`; see `nirx.execution.backend`. A backend that cannot
+            record declares `records = "outputs"`; then only its outputs are compared.
         dtype: None takes the case's own.
-        expected: what the oracle says; None asks it.
+        expected: the oracle's results; None computes them.
 
-    Returns: pass, fail, unsupported (the backend said so, by `UnsupportedError`, or by
-    `NotImplementedError` from `prepare`) or error (anything else that was raised).
+    Returns: pass, fail, unsupported (`UnsupportedError`, or `NotImplementedError` from
+    `prepare`) or error (any other exception).
     """
-    kind = dtype or case.dtype
-    start = time.perf_counter()
-
-    def result(outcome: Outcome, message: str = "", **more: Any) -> Result:
-        seconds = time.perf_counter() - start
-        return Result(case.name, backend.name, outcome, case.types, seconds, message, **more)
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            expected = expected or expect(case, kind)
-            graph, inputs = case_graph(case, kind), in_dtype(case.inputs, kind)
-            begin = map_tree(np.array, expected.start)
-            kept = nirx.digest((inputs, begin, _numbers(graph)))
-            try:
-                run = backend.prepare(graph, case.discretization, kind)
-            except NotImplementedError as error:
-                return result(Outcome.UNSUPPORTED, str(error))
-            whole = getattr(backend, "records", "all") == "all"
-            found = run(inputs, begin, "all" if whole else ())
-            outputs, state, recordings = (state_to_numpy(part) for part in found)
-            if not whole:
-                expected, recordings = _outputs_only(case, expected, outputs)
-                state = expected.result.state if state is None else state
-            if nirx.digest((inputs, begin, _numbers(graph))) != kept:
-                message = "the backend changed the input, state or graph it was given"
-                return result(Outcome.FAIL, message)
-            fault, explanation = _compare(case, kind, expected, outputs, state, recordings)
-    except nirx.UnsupportedError as error:
-        return result(Outcome.UNSUPPORTED, str(error))
-    except Exception as error:  # a backend under test may raise anything
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{place.filename}:{place.lineno}"
-        return result(Outcome.ERROR, f"{type(error).__name__}: {error} ({where})")
-    if fault is None:
-        return result(Outcome.PASS, explanation=explanation)
-    message = str(explanation.beyond) if explanation and explanation.beyond else fault
-    plot = _around(explanation, expected, recordings)
-    return result(Outcome.FAIL, message, explanation=explanation, plot=plot)
+    return _timed(case, backend, lambda: _run(case, backend, dtype or case.dtype, expected))
 
 
 def judge_bits(case: FixedCase, backend: Any, dtype: str | None = None) -> Result:
     """Run a case in reproducible mode and compare its digest with the committed one."""
     kind = dtype or case.dtype
-    start = time.perf_counter()
-    try:
+
+    def check() -> Checked:
         try:
             backend.prepare(case.graph, case.discretization, kind, reproducible=True)
         except (NotImplementedError, TypeError) as error:
-            # TypeError: a backend that never heard of reproducible=True does not support it.
+            # TypeError: `prepare` has no argument `reproducible`.
             raise nirx.UnsupportedError(str(error)) from error
         found = case_digest(case, backend, kind)
-        good = found == committed()[case.name][kind]
-        outcome = Outcome.PASS if good else Outcome.FAIL
-        message = "" if good else f"digest {found[:16]}..., committed another"
+        same = found == committed()[case.name][kind]
+        return None if same else f"digest {found[:16]}..., the committed one differs", None, None
+
+    return _timed(case, backend, check)
+
+
+def _timed(case: FixedCase, backend: Any, check: Callable[[], Checked]) -> Result:
+    start = time.perf_counter()
+    explanation = plot = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fault, explanation, plot = check()
+        outcome, message = (Outcome.PASS, "") if fault is None else (Outcome.FAIL, fault)
     except nirx.UnsupportedError as error:
         outcome, message = Outcome.UNSUPPORTED, str(error)
-    except Exception as error:
-        outcome, message = Outcome.ERROR, f"{type(error).__name__}: {error}"
+    except Exception as error:  # a backend under test may raise anything
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        outcome = Outcome.ERROR
+        message = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
     seconds = time.perf_counter() - start
-    return Result(case.name, backend.name, outcome, case.types, seconds, message)
+    return Result(case.name, backend.name, outcome, case.types, seconds, message, explanation, plot)
+
+
+def _run(case: FixedCase, backend: Any, kind: str, expected: Expected | None) -> Checked:
+    expected = expected or expect(case, kind)
+    graph, inputs = case_graph(case, kind), in_dtype(case.inputs, kind)
+    start = map_tree(np.array, expected.start)
+    kept = nirx.digest((inputs, start, _numbers(graph)))
+    try:
+        run = backend.prepare(graph, case.discretization, kind)
+    except NotImplementedError as error:
+        raise nirx.UnsupportedError(str(error)) from error
+    records = getattr(backend, "records", "all") == "all"
+    found = run(inputs, start, "all" if records else ())
+    outputs, state, recordings = (state_to_numpy(part) for part in found)
+    if not records:
+        expected, recordings = _outputs_only(expected, outputs)
+        state = expected.result.state if state is None else state
+    if nirx.digest((inputs, start, _numbers(graph))) != kept:
+        return "the backend changed the input, state or graph it was given", None, None
+    fault, explanation = _compare(case, kind, expected, outputs, state, recordings)
+    if fault is None or explanation is None or explanation.worst is None:
+        return fault, explanation, None
+    plot = _around(explanation.worst, expected, recordings)
+    return str(explanation.beyond or fault), explanation, plot
 
 
 def _compare(
@@ -122,10 +125,8 @@ def _compare(
     return agreement.fault or _wrong_outputs(expected, outputs, recordings), explanation
 
 
-def _outputs_only(
-    case: FixedCase, expected: Expected, outputs: Any
-) -> tuple[Expected, dict[str, Any]]:
-    """For a backend that cannot record: what there is to compare are its outputs."""
+def _outputs_only(expected: Expected, outputs: Any) -> tuple[Expected, dict[str, Any]]:
+    """The expectation and the recordings reduced to the outputs."""
     names = list(expected.result.outputs)
     outputs = outputs if isinstance(outputs, dict) else {names[0]: outputs}
     keys = {name: format_path((name,)) for name in names}
@@ -138,7 +139,7 @@ def _wrong_dtype(kind: str, *trees: Any) -> str | None:
     leaves: list[Any] = []
     map_tree(leaves.append, trees)
     wrong = next((str(a.dtype) for a in leaves if str(a.dtype) != kind), None)
-    return None if wrong is None else f"numbers in {wrong} where {kind} was asked for"
+    return None if wrong is None else f"values in {wrong}, {kind} was requested"
 
 
 def _wrong_shape(expected: Expected, recordings: Any) -> str | None:
@@ -152,7 +153,7 @@ def _wrong_shape(expected: Expected, recordings: Any) -> str | None:
 
 
 def _wrong_outputs(expected: Expected, outputs: Any, recordings: Any) -> str | None:
-    """Outputs have to be there, and what was recorded at the Outputs."""
+    """Outputs must be present and equal to what was recorded at the Outputs."""
     names = list(expected.result.outputs)
     given = outputs if isinstance(outputs, dict) else dict.fromkeys(names[:1], outputs)
     if set(given) != set(names):
@@ -161,12 +162,12 @@ def _wrong_outputs(expected: Expected, outputs: Any, recordings: Any) -> str | N
         if value is None or not np.array_equal(
             value, recordings[format_path((name,))], equal_nan=True
         ):
-            return f"output {name!r} is not what its node gave"
+            return f"output {name!r} differs from the recording of its node"
     return None
 
 
 def _numbers(graph: Any) -> Any:
-    """Every array of a graph."""
+    """Every array of numbers in a graph."""
     return {
         (*path, str(name), key): value
         for path, own, _ in walk_graphs(graph)
@@ -176,10 +177,7 @@ def _numbers(graph: Any) -> Any:
     }
 
 
-def _around(explanation: Explanation | None, expected: Expected, recordings: Any) -> Any:
-    first = explanation.worst if explanation else None
-    if first is None:
-        return None
+def _around(first: Difference, expected: Expected, recordings: Any) -> dict[str, Any]:
     steps = slice(max(0, first.step - AROUND), first.step + AROUND)
     place = (steps, *first.index)
     ours = expected.result.recordings[first.node][place]

@@ -1,7 +1,8 @@
-"""Results as tables and as JSON: node type x backend, outcome x backend, and every failure."""
+"""Results as tables, Markdown and JSON: node type x backend, outcome x backend, failures."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,11 +18,11 @@ from nirx_conformance.suite.outcome import GOOD, Outcome, Result, node_outcome
 __all__ = ["good", "markdown", "matrix", "payload", "tables"]
 
 SHOWN = 20
-"""Failures that the terminal lists; the report has them all."""
+"""Failures listed on the terminal; the report has all."""
 
 
 def good(results: Sequence[Result]) -> bool:
-    """Whether nothing failed that was not expected to, and something passed."""
+    """Whether there are no unexpected failures and at least one pass."""
     return all(r.outcome in GOOD for r in results) and any(
         r.outcome in (Outcome.PASS, Outcome.XFAIL) for r in results
     )
@@ -41,9 +42,9 @@ def matrix(results: Sequence[Result]) -> tuple[list[str], list[str], dict[tuple[
 
 
 def tables(results: Sequence[Result]) -> tuple[Any, ...]:
-    """What the terminal shows."""
+    """The parts of the terminal's output."""
     types, backends, cells = matrix(results)
-    nodes = Table("node", *backends, title="passed of all cases: the worst outcome")
+    nodes = Table("node", *backends, title="passed of all cases: worst outcome")
     for kind in types:
         row = []
         for backend in backends:
@@ -60,17 +61,17 @@ def tables(results: Sequence[Result]) -> tuple[Any, ...]:
     bad = [r for r in results if r.outcome not in GOOD]
     lines = [f"{r.outcome}: {r.backend}, {r.case!r}: {r.message}" for r in bad[:SHOWN]]
     if len(bad) > SHOWN:
-        lines.append(f"... and {len(bad) - SHOWN} more; --report DIR writes all")
+        lines.append(f"... and {len(bad) - SHOWN} more; --report DIR writes all of them")
     reasons = Counter(r.message for r in results if r.outcome is Outcome.UNSUPPORTED)
     lines += [f"unsupported ({n} cases): {text}" for text, n in reasons.most_common(SHOWN)]
-    verdict = "nothing failed that was not expected to" if good(results) else "FAILED"
+    verdict = "no unexpected failures" if good(results) else "FAILED"
     unsupported = sum(reasons.values())
     end = f"; {unsupported} of {len(results)} are unsupported" if unsupported else ""
     return nodes, counts, *lines, verdict + end
 
 
 def markdown(results: Sequence[Result], level: str, command: str) -> str:
-    """The matrix for a page: node type x backend, passed of all cases."""
+    """The matrix for a Markdown page: node type x backend, passed of all cases."""
     types, backends, cells = matrix(results)
     versions = ", ".join(f"{k} {v}" for k, v in _versions().items())
     lines = [
@@ -91,7 +92,7 @@ def markdown(results: Sequence[Result], level: str, command: str) -> str:
 
 
 def payload(results: Sequence[Result], level: str) -> dict[str, Any]:
-    """What `--json` and results.json hold."""
+    """The content of `--json` and results.json."""
     types, backends, cells = matrix(results)
     return {
         "semantics": nirx.SEMANTICS_VERSION,
@@ -108,11 +109,13 @@ def payload(results: Sequence[Result], level: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """As JSON has it: an outcome, NaN and infinity become text."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, Outcome):
-        return str(value)
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    odd = isinstance(value, float) and not math.isfinite(value)
+    return str(value) if odd or isinstance(value, Outcome) else value
 
 
 def _versions() -> dict[str, str]:
