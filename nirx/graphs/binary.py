@@ -1,4 +1,4 @@
-"""Which inputs are known to be 0 or 1, from the structure alone."""
+"""Which inputs are known to be 0 or 1, from the graph's structure alone."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ __all__ = ["mark_binary"]
 def mark_binary(
     dynamics: Dynamics | None, sources: Sequence[tuple[bool, bool]]
 ) -> tuple[Dynamics | None, bool]:
-    """A node's dynamics told whether its input is binary, and whether its output is.
+    """A node's dynamics with `binary` set if its input is, and whether its output is binary.
 
-    A single spiking source of the same step gives 0 or 1; a sum may not, and a late value or
-    a Delay's may come from a state that a caller made up.
+    The input is 0 or 1 if it comes from a single spiking source in the same step. A sum may not
+    be; a late value or a Delay's output may come from any state that a caller passed in.
 
     Arguments:
-        sources: per incoming edge whether the source's output is binary, and whether the
+        dynamics: None if a `node_map` runs the node.
+        sources: for each incoming edge, whether the source's output is binary, and whether the
             edge is late.
     """
     binary = len(sources) == 1 and sources[0] == (True, False)
@@ -30,10 +31,6 @@ def mark_binary(
         dynamics = replace(dynamics, binary=True)
     if isinstance(dynamics, Port | Flatten):
         return dynamics, binary
-    spikes = dynamics is not None and dynamics.binary_output
-    return dynamics, spikes and not _counts(dynamics)
-
-
-def _counts(dynamics: Dynamics | None) -> bool:
-    """Whether a neuron may put out more than one spike a step."""
-    return dynamics is not None and dynamics.neuron and dynamics.rule.spikes == "multi"
+    if dynamics is None or (dynamics.neuron and dynamics.rule.spikes == "multi"):
+        return dynamics, False
+    return dynamics, dynamics.binary_output

@@ -1,4 +1,4 @@
-"""Check: all faults of a graph at once, and what is legal but probably not meant."""
+"""`nirx.check`: all faults of a graph at once, and warnings for what is probably not intended."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from nirx.basics.paths import Path, format_path, parse_path
 from nirx.dynamics.base import Dynamics, NodeMismatch, check_finite, check_positive, parameter
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import Fault, GraphError, InputError, warn_caller
+from nirx.errors import Fault, GraphError, warn_caller
 from nirx.graphs.feedback import adjacency, algebraic_loops
-from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
+from nirx.graphs.flatten import (
+    Claim,
+    FlatGraph,
+    FlatNode,
+    flatten,
+    nothing_custom,
+    walk_graphs,
+)
 from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.shapes import Shapes, infer_shapes
 
@@ -24,14 +31,15 @@ __all__ = ["Examination", "check", "examine", "node_fault", "warn_of"]
 
 @dataclass
 class Examination:
-    """A graph taken apart and checked.
+    """A flattened and checked graph.
 
     Arguments:
         flat: its nodes and edges.
         shapes: per node.
-        dynamics: per node; None for types that a `node_map` runs, and where there are faults.
-        delay: per node, whether it delays every element by a step or more.
-        faults, warnings: what is wrong, and what is odd.
+        dynamics: per node; None if a `node_map` runs its type, or if it is faulty.
+        delay: per node, whether it delays every element by at least one step.
+        faults: what is wrong.
+        warnings: what is legal but unusual.
     """
 
     flat: FlatGraph
@@ -45,16 +53,16 @@ class Examination:
 def check(graph: Any, discretization: Discretization | None = None) -> None:
     """Check a graph in memory as `nirx.read` checks one in a file.
 
-    Arguments:
-        graph: any `nir.NIRGraph`, left as it is. (`nirx.read` checks files.)
-        discretization: with it (or with one in the graph's metadata) delays and time
-            constants are checked against dt too.
+    Warns with `NirxWarning` about what is legal but unusual.
 
-    **Raises**: `GraphError` with all faults, `InputError` for what is no graph or no
-    discretization. Warns with `NirxWarning`.
+    Arguments:
+        graph: any `nir.NIRGraph`; it is not changed.
+        discretization: with it (or with one in the graph's metadata) delays and time
+            constants are checked against dt as well.
+
+    **Raises**: `GraphError` with all faults; `InputError` if `graph` is not a graph or
+    `discretization` is not a discretization.
     """
-    if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}; see nirx.read")
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
@@ -62,7 +70,7 @@ def check(graph: Any, discretization: Discretization | None = None) -> None:
 
 
 def warn_of(examination: Examination) -> None:
-    """Give each oddity of a graph as a `NirxWarning` of the caller."""
+    """Emit the warnings of a graph as `NirxWarning`s of the caller."""
     for text in examination.warnings:
         warn_caller(text)
 
@@ -76,20 +84,17 @@ def examine(
 
     Arguments:
         discretization: None checks what does not depend on it.
-        custom: how a node map, rather than nirx, runs nodes of a type.
+        custom: whether a node map, rather than nirx, runs the nodes of a type.
     """
-    if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}")
     flat = flatten(graph, custom)
-    faults = list(flat.faults)
-    own_faults = [_own_fault(flat, i) for i in range(len(flat.nodes))]
-    faults += [f for f in own_faults if f is not None]
-    faults += _missing_ends(flat)
-    shapes, shape_faults = infer_shapes(flat, [f is not None for f in own_faults])
-    faults += shape_faults
+    count = len(flat.nodes)
+    own_faults = [_own_fault(node) for node in flat.nodes]
+    faulty = [fault is not None for fault in own_faults]
+    shapes, shape_faults = infer_shapes(flat, faulty)
+    faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
     faults += _metadata_faults(graph, flat)
-    result = Examination(flat, shapes, [None] * len(flat.nodes), [False] * len(flat.nodes), faults)
-    _build_dynamics(result, discretization, [f is not None for f in own_faults])
+    result = Examination(flat, shapes, [None] * count, [False] * count, faults)
+    _build_dynamics(result, discretization, faulty)
     _check_loops(result)
     if discretization is not None:
         _check_overrides(result, discretization)
@@ -98,25 +103,22 @@ def examine(
     return result
 
 
-def _own_fault(flat: FlatGraph, index: int) -> Fault | None:
-    # Parameters of NIR's types are checked also where a user's module is to run them.
-    node = flat.nodes[index]
+def _own_fault(node: FlatNode) -> Fault | None:
+    # Parameters of NIR's types are checked even if a user's module runs the node.
     if node.type.dynamics is None:
         return None
     return node_fault(format_path(node.path), node.node, node.type.dynamics)
 
 
 def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
-    """What is wrong with a node's own parameters, whatever its input is, or None."""
+    """What is wrong with a node's own parameters for any input, or None."""
+    no_bias = getattr(node, "bias", None) is None
     try:
-        names = [n for n in dynamics.parameters if n != "bias" or _has(node, n)]
-        for name in names:
-            parameter(node, name)
-        check_finite(node, tuple(names))
+        check_finite(node, tuple(n for n in dynamics.parameters if n != "bias" or not no_bias))
         check_positive(node, dynamics.positive)
         dynamics.check(node)
     except NodeMismatch as mismatch:
-        return Fault(where, mismatch.found, mismatch.expected, mismatch.mend)
+        return mismatch.fault(where)
     return None
 
 
@@ -129,10 +131,6 @@ def _metadata_faults(graph: nir.NIRGraph, flat: FlatGraph) -> list[Fault]:
         for path, metadata in found
         if metadata is not None and not isinstance(metadata, dict)
     ]
-
-
-def _has(node: object, name: str) -> bool:
-    return getattr(node, name, None) is not None
 
 
 def _missing_ends(flat: FlatGraph) -> list[Fault]:
@@ -148,7 +146,7 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
         if index in entered or flat.is_port(index, nir.Input):
             continue
         if _explained(flat, node.path):
-            continue  # the edge that is missing here has a fault of its own
+            continue  # the missing edge is already a fault
         faults.append(
             Fault(
                 format_path(node.path),
@@ -163,7 +161,7 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
 def _explained(flat: FlatGraph, path: Path) -> bool:
     if not flat.broken:
         return False
-    # The missing edge stands in the node's own graph, or, for a subgraph's Input, one above.
+    # The missing edge is in the node's own graph or, for a subgraph's Input, one level above.
     graphs = (path[:-1], path[:-2])
     return any(b in graphs or b[:-1] in graphs for b in flat.broken)
 
@@ -179,18 +177,17 @@ def _build_dynamics(
         if kind is None:
             continue
         if skip[index] or takes is None or gives is None:
-            result.delay[index] = kind is Delay  # its own fault is enough, it makes no loop too
+            result.delay[index] = kind is Delay  # one fault is enough: no loop on top of it
             continue
         if discretization is None:
-            # Without dt, a Delay counts as whole-step where it delays at all.
+            # Without dt, any positive delay counts as a whole step.
             result.delay[index] = kind is Delay and bool((parameter(node.node, "delay") > 0).all())
             continue
         rule = discretization.at(node.path)
         try:
             built = kind.build(node.node, rule, takes, gives)
         except NodeMismatch as mismatch:
-            path = format_path(node.path)
-            result.faults.append(Fault(path, mismatch.found, mismatch.expected, mismatch.mend))
+            result.faults.append(mismatch.fault(format_path(node.path)))
             result.delay[index] = kind is Delay
             continue
         result.dynamics[index] = built
@@ -213,7 +210,7 @@ def _check_loops(result: Examination) -> None:
         result.faults.append(
             Fault(
                 paths[0],
-                f"algebraic loop: {_some(paths)} form a cycle in which nothing waits a step",
+                f"algebraic loop: {_some(paths)} form a cycle without any one-step delay",
                 "a neuron, or a Delay of at least one step in every element, in every cycle",
                 "add a Delay of one step",
             )
@@ -225,7 +222,7 @@ def _check_overrides(result: Examination, discretization: Discretization) -> Non
     for text in discretization.overrides:
         if parse_path(text) not in known:
             result.faults.append(
-                Fault(f"discretization override {text!r}", "no node or subgraph of that path")
+                Fault(f"discretization override {text!r}", "no node or subgraph at that path")
             )
 
 
@@ -240,4 +237,4 @@ def _unread_nodes(flat: FlatGraph) -> list[str]:
                 seen[index] = True
                 work.append(index)
     paths = [format_path(flat.nodes[i].path) for i in np.flatnonzero(~seen)]
-    return [f"{_some(paths)}: no way to an Output; it runs and can be recorded"] if paths else []
+    return [f"{_some(paths)}: no path to an Output; it runs and can be recorded"] if paths else []

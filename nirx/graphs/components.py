@@ -1,7 +1,7 @@
 """Strongly connected components and dominators, in linear and near-linear time.
 
-Written without recursion, because a chain of 100,000 nodes is a legal graph. Nodes are
-numbers from 0; the results depend on nothing but the numbers and the adjacency lists.
+There is no recursion, because a chain of 100,000 nodes is a legal graph. Nodes are numbers from
+0; the results depend only on the numbers and the adjacency lists.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["dominator_tree", "strongly_connected"]
 
 
 def strongly_connected(successors: Sequence[Sequence[int]]) -> list[int]:
-    """The component number of every node; equal numbers, same component.
+    """The component of each node, as a number.
 
     **Source**: Tarjan 1972, with an explicit stack.
     """
@@ -53,7 +53,7 @@ def strongly_connected(successors: Sequence[Sequence[int]]) -> list[int]:
 
 
 def dominator_tree(successors: Sequence[Sequence[int]], roots: Sequence[int]) -> DominatorTree:
-    """The dominators of every node, seen from a virtual start before all `roots`.
+    """The dominators of each node, from a virtual start before all `roots`.
 
     **Source**: Lengauer & Tarjan 1979, the O(m log n) version, without recursion.
     """
@@ -120,7 +120,7 @@ class _Forest:
         self.ancestor[child] = parent
 
     def evaluate(self, v: int) -> int:
-        """The node of smallest semidominator on the way up from v."""
+        """The node with the smallest semidominator on the path up from v."""
         if self.ancestor[v] < 0:
             return v
         way = []
@@ -136,7 +136,7 @@ class _Forest:
 
 
 class DominatorTree:
-    """Answers whether one node dominates another in constant time."""
+    """Tells in constant time whether one node dominates another."""
 
     def __init__(self, number: list[int], dominator: list[int]):
         self._number = number
@@ -158,7 +158,7 @@ class DominatorTree:
                 work += [(child, False) for child in children[w]]
 
     def dominates(self, a: int, b: int) -> bool:
-        """Whether every way from the start to b passes a; False where b cannot be reached."""
+        """Whether every path from the start to b contains a; False if b cannot be reached."""
         a, b = self._number[a], self._number[b]
         if a < 0 or b < 0:
             return False

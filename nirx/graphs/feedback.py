@@ -1,7 +1,7 @@
-"""The feedback rule: which edges carry the previous step's value.
+"""The feedback rule: which edges carry the value of the previous step.
 
-It sees structure only: the same edges are late whatever the nodes are called and in
-whatever order nodes and edges stand. docs/semantics.md has the rule in words.
+It depends on the graph's structure only, not on names or on the order of nodes and edges.
+docs/semantics.md states the rule in words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Edge = tuple[int, int]
 
 
 def adjacency(count: int, edges: Sequence[Edge]) -> list[list[int]]:
-    """Successors of every node."""
+    """The successors of each node."""
     successors: list[list[int]] = [[] for _ in range(count)]
     for source, target in edges:
         successors[source].append(target)
@@ -24,7 +24,7 @@ def adjacency(count: int, edges: Sequence[Edge]) -> list[list[int]]:
 
 
 def cyclic_edges(count: int, edges: Sequence[Edge]) -> list[Edge]:
-    """The edges that lie on some cycle."""
+    """The edges that are part of a cycle."""
     component = strongly_connected(adjacency(count, edges))
     return [(a, b) for a, b in edges if component[a] == component[b]]
 
@@ -32,7 +32,7 @@ def cyclic_edges(count: int, edges: Sequence[Edge]) -> list[Edge]:
 def algebraic_loops(
     count: int, edges: Sequence[Edge], neuron: Sequence[bool], delay: Sequence[bool]
 ) -> list[list[int]]:
-    """Components that are cyclic without any neuron or whole-step delay; each sorted."""
+    """Cyclic components without any neuron or whole-step delay, each sorted."""
     plain = [(a, b) for a, b in edges if not (neuron[a] or neuron[b] or delay[a] or delay[b])]
     component = strongly_connected(adjacency(count, plain))
     loops: dict[int, list[int]] = {}
@@ -53,10 +53,10 @@ def late_edges(
 
     Arguments:
         count: number of nodes.
-        edges: (source, target); duplicates are one edge here.
+        edges: (source, target); duplicates count once.
         inputs: the outermost Inputs.
         neuron: per node, whether it is a neuron.
-        delay: per node, whether it is a Delay of one step or more in every element; it
+        delay: per node, whether it is a Delay of at least one step in every element, which
             breaks its cycles by itself.
         feedback: `"back-edges"` or `"component"`.
     """

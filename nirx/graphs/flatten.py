@@ -1,6 +1,6 @@
-"""Flatten: nested graphs inlined into one list of nodes and one list of edges.
+"""Flatten: inline nested graphs into one list of nodes and one list of edges.
 
-Inputs and Outputs of subgraphs stay as nodes that pass their value on, so every node
+Inputs and Outputs of subgraphs stay as nodes that pass their value through, so that every node
 keeps its path and every fan-in its place.
 """
 
@@ -35,12 +35,12 @@ __all__ = [
 ]
 
 Claim = Literal["module", "bypass"]
-"""What a node map does with nodes of a type that it has: a module runs them, or none does."""
+"""What a node map does with the nodes of a type: a module runs them, or they are bypassed."""
 
 
 @dataclass(frozen=True)
 class FlatNode:
-    """A node that is not a graph, with its path and its type's entry."""
+    """A node with its path and the entry of its type."""
 
     path: Path
     node: Any
@@ -53,14 +53,19 @@ class FlatNode:
 class FlatGraph:
     """Nodes sorted by path; edges (source, target) as indices, sorted by target, then source.
 
-    `faults` says what could not be inlined; the rest is complete nevertheless.
+    `faults` are the parts that could not be inlined; everything else is complete.
     """
 
     nodes: list[FlatNode] = field(default_factory=list)
     edges: list[tuple[int, int]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     broken: list[Path] = field(default_factory=list)
-    """Nodes and graphs whose own faults explain missing edges below or beside them."""
+    """Nodes and graphs whose own faults explain missing edges inside or next to them."""
+
+    def add_fault(self, path: Path, fault: Fault) -> None:
+        """Add a fault of the node or graph at a path."""
+        self.faults.append(fault)
+        self.broken.append(path)
 
     def is_port(self, index: int, kind: type) -> bool:
         """Whether a node is an Input (or Output) of the outermost graph."""
@@ -73,16 +78,17 @@ class FlatGraph:
 
 
 def nothing_custom(node_type: type) -> Claim | None:
-    """No node map: nirx runs every type."""
+    """Without a node map, nirx runs every type."""
     return None
 
 
 def walk_graphs(
     graph: nir.NIRGraph, enter: bool = True
 ) -> Iterator[tuple[Path, nir.NIRGraph, bool]]:
-    """Every graph at any depth with its path; the flag says that it contains itself.
+    """Every graph at any depth.
 
-    A graph that contains itself is given once more and not entered again.
+    Returns: for each graph its path, the graph, and whether it is a repetition of a graph that
+    contains itself. A repetition is not entered.
     """
     stack: list[tuple[Path, nir.NIRGraph, frozenset[int]]] = [((), graph, frozenset())]
     while stack:
@@ -102,23 +108,21 @@ def flatten(
     """Inline all subgraphs.
 
     Arguments:
-        graph: left as it is.
-        custom: how a node map, rather than nirx, runs nodes of a type; None where nirx does.
-            With a claim on `nir.NIRGraph`, subgraphs stay whole.
+        graph: not changed.
+        custom: whether a node map, rather than nirx, runs the nodes of a type. With a claim on
+            `nir.NIRGraph`, subgraphs stay whole.
 
-    Returns: the flat graph; its order depends on paths alone.
+    Returns: the flat graph; its order depends only on paths.
     """
     flat = FlatGraph()
     edges: list[tuple[Path, Path]] = []
     whole = custom(nir.NIRGraph) is not None
     for path, current, recursive in walk_graphs(graph, enter=not whole):
         if recursive:
-            flat.faults.append(Fault(format_path(path), "the graph contains itself"))
-            flat.broken.append(path)
+            flat.add_fault(path, Fault(format_path(path), "the graph contains itself"))
         elif not isinstance(current.nodes, Mapping):
             found = f"nodes is a {type(current.nodes).__name__}"
-            flat.faults.append(Fault(_name(path), found, "a dict of nodes"))
-            flat.broken.append(path)
+            flat.add_fault(path, Fault(_name(path), found, "a dict of nodes"))
         else:
             _add_nodes(flat, path, current, custom)
             resolved = _resolve_edges(flat, path, current)
@@ -141,8 +145,7 @@ def _add_nodes(
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
             found = f"a node is named {name!r}"
-            flat.faults.append(Fault(_name(path), found, "a non-empty string"))
-            flat.broken.append(path)
+            flat.add_fault(path, Fault(_name(path), found, "a non-empty string"))
             continue
         own = (*path, name)
         by_map = custom(type(node))
@@ -157,8 +160,7 @@ def _add_nodes(
         if entry is None and by_map is not None:
             entry = mapped_type(type(node))
         if entry is None or (entry.dynamics is None and by_map is None):
-            flat.faults.append(_unknown_type(own, node))
-            flat.broken.append(own)
+            flat.add_fault(own, _unknown_type(own, node))
             continue
         flat.nodes.append(FlatNode(own, node, entry, by_map is not None))
 
@@ -176,72 +178,53 @@ def _unknown_type(path: Path, node: Any) -> Fault:
 
 @dataclass(eq=False)
 class Unreadable(nir.NIRNode):
-    """Stands for a node that a file describes wrongly, so that the rest can be checked too."""
+    """A placeholder for a faulty node of a file, so that the rest can be checked too."""
 
     fault: Fault
 
 
 def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tuple[Path, Path]]:
-    resolved = []
-    missing: dict[str, list[str]] = {}
-    mends: dict[str, str] = {}
-    edges = graph.edges
-    if not isinstance(edges, Iterable):
-        found = f"edges is a {type(edges).__name__}"
-        flat.faults.append(Fault(_name(path), found, "a list of pairs of node names"))
-        flat.broken.append(path)
+    if not isinstance(graph.edges, Iterable):
+        found = f"edges is a {type(graph.edges).__name__}"
+        flat.add_fault(path, Fault(_name(path), found, "a list of pairs of node names"))
         return []
-    for edge in edges:
-        try:
-            source, target = edge
-            good = isinstance(source, str) and isinstance(target, str)
-        except (TypeError, ValueError):
-            source = target = ""
-            good = False
-        if not good:
-            flat.faults.append(Fault(_name(path), f"edge {edge!r}", "a pair of node names"))
-            flat.broken.append(path)
+    resolved = []
+    missing: dict[str, dict[str, str]] = {}  # node -> edge -> suggested fix
+    for edge in graph.edges:
+        pair: Any = tuple(edge) if isinstance(edge, Iterable) else ()
+        if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
+            flat.add_fault(path, Fault(_name(path), f"edge {edge!r}", "a pair of node names"))
             continue
-        where = f"edge {source!r} -> {target!r}"
+        where = (f"{format_path(path)}: " if path else "") + f"edge {pair[0]!r} -> {pair[1]!r}"
         ends = []
-        for end, port in ((source, nir.Output), (target, nir.Input)):
+        for end, port in zip(pair, (nir.Output, nir.Input), strict=True):
             try:
                 ends.append(resolve_end(graph.nodes, end, port))
             except BadEnd as bad:
-                flat.broken.append(path)
                 if bad.missing:
-                    if where not in missing.setdefault(end, []):
-                        missing[end].append(where)
-                    mends[end] = bad.mend
+                    flat.broken.append(path)
+                    missing.setdefault(end, {})[where] = bad.mend
                 else:
-                    flat.faults.append(Fault(_within(path, where), bad.found, mend=bad.mend))
-        if len(ends) == 2 and _direction_is_good(flat, path, where, graph, ends):
-            resolved.append(((*path, *ends[0]), (*path, *ends[1])))
+                    flat.add_fault(path, Fault(where, bad.found, mend=bad.mend))
+        if len(ends) == 2:
+            wrong = _wrong_direction(graph, where, *ends)
+            for fault in wrong:
+                flat.add_fault(path, fault)
+            if not wrong:
+                resolved.append(((*path, *ends[0]), (*path, *ends[1])))
     for name in sorted(missing):
-        places = sorted(missing[name])
-        more = f" (and {len(places) - 1} more edges)" if len(places) > 1 else ""
-        found = f"no node {name!r}"
-        flat.faults.append(Fault(_within(path, places[0]) + more, found, mend=mends[name]))
+        where, mend = min(missing[name].items())
+        more = f" (and {len(missing[name]) - 1} more edges)" if len(missing[name]) > 1 else ""
+        flat.faults.append(Fault(where + more, f"no node {name!r}", mend=mend))
     return resolved
 
 
-def _direction_is_good(
-    flat: FlatGraph, path: Path, where: str, graph: nir.NIRGraph, ends: list[Path]
-) -> bool:
-    source, target = ends
-    good = True
+def _wrong_direction(graph: nir.NIRGraph, where: str, source: Path, target: Path) -> list[Fault]:
+    faults = []
     if len(source) == 1 and isinstance(graph.nodes[source[0]], nir.Output):
         mend = "take the value from the node before it"
-        flat.faults.append(Fault(_within(path, where), "it leaves an Output", mend=mend))
-        good = False
+        faults.append(Fault(where, "it leaves an Output", mend=mend))
     if len(target) == 1 and isinstance(graph.nodes[target[0]], nir.Input):
         mend = "add the value after it, with a second edge into its target"
-        flat.faults.append(Fault(_within(path, where), "it enters an Input", mend=mend))
-        good = False
-    if not good:
-        flat.broken.append(path)
-    return good
-
-
-def _within(path: Path, where: str) -> str:
-    return f"{format_path(path)}: {where}" if path else where
+        faults.append(Fault(where, "it enters an Input", mend=mend))
+    return faults

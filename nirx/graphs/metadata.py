@@ -1,4 +1,4 @@
-"""What nirx keeps in metadata, each under one documented key: discretization, shared modules."""
+"""What nirx stores in metadata, each under a documented key: discretization, shared modules."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ __all__ = [
 ]
 
 DISCRETIZATION_KEY = "nirx_discretization"
-"""`graph.metadata[DISCRETIZATION_KEY]` holds `Discretization.to_json()`: a hint, never a need."""
+"""`graph.metadata[DISCRETIZATION_KEY]` is `Discretization.to_json()`: a hint, never required."""
 
 MODULE_KEY = "nirx_module"
 """`node.metadata[MODULE_KEY]` is the path of the module that several nodes share."""
 
 RULE_KEY = "nirx_rule"
-"""`node.metadata[RULE_KEY]`: how the module steps that an exporter met, as
-`Discretization.to_json()`; the graph around the node gathers them into its own hint."""
+"""`node.metadata[RULE_KEY]` is the rule of the exported module, as `Discretization.to_json()`; the
+graph around the nodes gathers the rules into its own hint."""
 
 
 def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:
-    """What the graph's metadata says, or None. **Raises** `GraphError` if it makes no sense."""
+    """The discretization in the graph's metadata, or None.
+
+    **Raises**: `GraphError` if it is not valid.
+    """
     metadata: Any = getattr(graph, "metadata", None)
     text = metadata.get(DISCRETIZATION_KEY) if isinstance(metadata, dict) else None
     if text is None:
@@ -53,7 +56,7 @@ def resolve_discretization(
 ) -> Discretization:
     """The caller's choice, else the graph's own, else the default.
 
-    A `NirxWarning` says so where nirx itself runs a node for which it makes a difference.
+    Warns with `NirxWarning` about the default if nirx runs a node that depends on it.
     """
     chosen = given_or_stored(graph, discretization)
     if chosen is not None:
@@ -62,7 +65,7 @@ def resolve_discretization(
 
 
 def assumed_discretization() -> Discretization:
-    """The default, with a `NirxWarning` that says so."""
+    """The default, with a `NirxWarning`."""
     default = Discretization()
     warn_caller(
         f"no discretization given and none in the graph's metadata: dt={default.dt:g} and "
@@ -85,12 +88,20 @@ def _matters(graph: nir.NIRGraph, custom: Callable[[type], Claim | None]) -> boo
 def given_or_stored(
     graph: nir.NIRGraph, discretization: Discretization | None
 ) -> Discretization | None:
-    """The caller's choice, else the graph's own, else None. **Raises** `InputError`."""
+    """The caller's choice, else the graph's own, else None.
+
+    **Raises**: `InputError` if `graph` is not a graph or the choice is not a discretization.
+    """
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}; see nirx.read")
     return require_discretization(discretization) or stored_discretization(graph)
 
 
 def require_discretization(discretization: Any) -> Discretization | None:
-    """The caller's choice, or None. **Raises** `InputError` for anything else."""
+    """The caller's choice, or None.
+
+    **Raises**: `InputError` for anything else.
+    """
     if discretization is None:
         return None
     if not isinstance(discretization, Discretization):

@@ -1,4 +1,4 @@
-"""Deterministic orders: components one after the other, and nodes inside a component."""
+"""The order of execution: of the components, and of the nodes inside each component."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ Edge = tuple[int, int]
 def ordered_components(
     count: int, edges: Sequence[Edge], waits: Sequence[Edge]
 ) -> list[tuple[list[int], bool]]:
-    """Components in the order they run, each with its nodes in the order they run.
+    """The components, and the nodes of each, in the order of execution.
 
     Arguments:
-        edges: all edges, the late ones too: what they join has to step together.
-        waits: those edges of a step whose target needs the source's value of the same step.
+        count: number of nodes.
+        edges: all edges, including late ones: the nodes of a cycle step together.
+        waits: the edges whose target needs the source's value of the same step.
 
-    Returns: per component its nodes, and whether it is cyclic. Ties go to the smaller number.
+    Returns: per component its nodes, and whether it is cyclic. In a tie the smaller number is
+    first.
     """
     component = strongly_connected(adjacency(count, edges))
     members: dict[int, list[int]] = {}
@@ -44,7 +46,7 @@ def ordered_components(
 
 
 def _topological(nodes: Sequence[int], edges: Sequence[Edge]) -> list[int]:
-    """Kahn's order with a heap: of what is ready, the smallest number first."""
+    """Kahn's algorithm with a heap: of the nodes that are ready, the smallest number first."""
     successors: dict[int, list[int]] = {}
     open_edges = dict.fromkeys(nodes, 0)
     for a, b in edges:
@@ -60,5 +62,5 @@ def _topological(nodes: Sequence[int], edges: Sequence[Edge]) -> list[int]:
             open_edges[target] -= 1
             if not open_edges[target]:
                 heapq.heappush(ready, target)
-    assert len(order) == len(nodes), "a cycle is left although check and feedback broke them all"
+    assert len(order) == len(nodes), "a cycle remains although check and feedback broke them all"
     return order

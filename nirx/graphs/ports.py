@@ -1,4 +1,4 @@
-"""What an edge's end names: a node, a subgraph with one port, or a port ("sub.in2")."""
+"""The ends of edges: a node, a subgraph with one port, or a port ("sub.in2")."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ __all__ = ["BadEnd", "resolve_end"]
 
 
 class BadEnd(Exception):
-    """An edge's end names nothing, or more than one thing.
+    """An end of an edge names nothing, or more than one thing.
 
-    `missing` is set where no such node exists.
+    Arguments:
+        found: what is wrong.
+        mend: a suggested fix.
+        missing: whether there is no such node.
     """
 
     def __init__(self, found: str, mend: str, missing: bool = False):
@@ -25,12 +28,12 @@ class BadEnd(Exception):
 
 
 def resolve_end(nodes: Mapping[str, Any], name: str, port: type) -> Path:
-    """The node that an edge's end means, as a path below the graph that holds the edge.
+    """The node that an end of an edge names, as a path inside the graph with the edge.
 
     Arguments:
         nodes: the graph's nodes.
         name: the end as written in the edge.
-        port: `nir.Output` for the edge's source, `nir.Input` for its target.
+        port: `nir.Output` for the source of the edge, `nir.Input` for its target.
 
     **Raises**: `BadEnd`.
     """

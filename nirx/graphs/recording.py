@@ -1,4 +1,4 @@
-"""What `record=` asks for: names of nodes and of their state variables."""
+"""The `record=` argument: names of nodes and of their state variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Probe", "recorded_node", "resolve_record"]
 
 @dataclass(frozen=True)
 class Probe:
-    """One recording: the key asked for, the node's position, a state variable or None (output)."""
+    """One recording: its key, the node's position, and a state variable or None for the output."""
 
     key: Any
     position: int
@@ -27,10 +27,10 @@ def resolve_record(schedule: Schedule, record: Any) -> list[Probe]:
     """The probes for a `record=` argument.
 
     Arguments:
-        record: `"all"` (every node's output and every neuron's v and i, by text; by tuple
-            where a node bears the text as its name), or an iterable of keys. A text is tried
-            as a node's path first, then as path and state variable, parted by its last ".";
-            a tuple of names is a node's path, or a path and a variable.
+        record: `"all"` (every node's output and every neuron's v and i, by text, or by tuple if
+            a node has that text as its name), or an iterable of keys. A text is first tried as
+            the path of a node, then as path and state variable separated by its last ".". A
+            tuple of names is the path of a node, or a path and a variable.
 
     **Raises**: `InputError` for a key that names nothing.
     """
@@ -49,7 +49,7 @@ def resolve_record(schedule: Schedule, record: Any) -> list[Probe]:
 
 
 def recorded_node(schedule: Schedule, probe: Probe) -> ScheduledNode:
-    """The node itself, or what an Output only passes on."""
+    """The node that is recorded, or the one whose value an Output only passes through."""
     node = schedule.nodes[probe.position]
     while isinstance(node.dynamics, Port) and len(node.sources) == 1 and not node.sources[0].late:
         node = schedule.nodes[node.sources[0].position]
@@ -62,7 +62,7 @@ def _everything(schedule: Schedule) -> Iterable[Probe]:
         if node.neuron and node.dynamics is not None:
             for variable in node.dynamics.state_shapes():
                 key = f"{node.name}.{variable}"
-                if parse_path(key) in schedule.positions:  # a node is called so
+                if parse_path(key) in schedule.positions:  # the name of a node
                     key = (*node.path, variable)
                 yield Probe(key, position, variable)
 

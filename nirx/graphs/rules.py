@@ -1,8 +1,8 @@
-"""Rules of single nodes: an exporter says how its module steps, and the graph gathers it.
+"""Discretization rules of single nodes, which an exported graph gathers into one.
 
-A library's module knows its own reset, its threshold and its step. Its exporter puts that on
-the node (`with_rule`); when the graph is whole, `take_rules` takes them off and `gather_rules`
-turns them into the graph's one `Discretization`.
+A library's module has its own reset, threshold and time step. Its exporter stores them on the
+node (`with_rule`). When the graph is complete, `take_rules` removes them from the nodes and
+`gather_rules` turns them into the graph's single `Discretization`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ LOCAL = tuple(f.name for f in fields(Discretization) if f.name not in GLOBAL_ONL
 
 
 def with_rule(node: Any, rule: Discretization) -> Any:
-    """The node itself, its metadata now saying how its module steps."""
+    """The node itself, with the rule of its module in its metadata."""
     node.metadata = {**(node.metadata or {}), RULE_KEY: rule.to_json()}
     return node
 
 
 def take_rules(nodes: Mapping[str, Any]) -> dict[Path, Discretization]:
-    """Take the rules off nodes that belong to nirx.
+    """Remove the rules from nodes that belong to nirx.
 
     Arguments:
-        nodes: of a graph, by name; nested graphs are gone through.
+        nodes: the nodes of a graph by name; nested graphs are included.
 
     Returns: the rules by path, sorted.
     """
@@ -51,12 +51,12 @@ def take_rules(nodes: Mapping[str, Any]) -> dict[Path, Discretization]:
 
 
 def gather_rules(rules: Mapping[Path, Discretization]) -> Discretization | None:
-    """One discretization for nodes that step by these rules.
+    """One discretization for nodes with these rules.
 
-    Returns: the rule that most nodes have (of equally many, the first by path), with
-    overrides for the others; None where there are no rules.
+    Returns: the most common rule (in a tie, the first by path) with overrides for the other
+    nodes; None if there are no rules.
 
-    **Raises**: `UnsupportedError` for modules that differ in what a graph has once (dt).
+    **Raises**: `UnsupportedError` if the rules differ in what a graph has only once, such as dt.
     """
     if not rules:
         return None
@@ -73,14 +73,12 @@ def gather_rules(rules: Mapping[Path, Discretization]) -> Discretization | None:
             )
     base = Counter(rules.values()).most_common(1)[0][0]
     differ = {
-        format_path(path): {n: getattr(rule, n) for n in LOCAL if _other(rule, base, n)}
+        format_path(path): {
+            n: getattr(rule, n) for n in LOCAL if getattr(rule, n) != getattr(base, n)
+        }
         for path, rule in rules.items()
     }
     return replace(base, overrides={path: own for path, own in differ.items() if own})
-
-
-def _other(rule: Discretization, base: Discretization, name: str) -> bool:
-    return getattr(rule, name) != getattr(base, name)
 
 
 def _leaves(nodes: Mapping[str, Any]) -> list[tuple[Path, Any]]:

@@ -1,4 +1,4 @@
-"""`nirx.same_graph`: equality of content; nir's own == is identity."""
+"""`nirx.same_graph`: equality of content. (nir's own == is identity.)"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nirx.graphs.metadata import DISCRETIZATION_KEY
 __all__ = ["DERIVED", "same_graph", "same_node", "stored_field"]
 
 DERIVED = ("shape", "input_type")
-"""Fields that `nirx.read` fills in where a file leaves them out."""
+"""Fields that `nirx.read` infers if a file omits them."""
 
 
 def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     """Whether two graphs have the same nodes, edges, parameters and metadata.
 
-    The order of nodes and edges does not count, duplicate edges do. Arrays are the same if
-    dtype, shape and every bit are. A discretization is a hint: it counts where both carry one.
+    The order of nodes and edges does not count; duplicate edges do. Arrays are the same if dtype,
+    shape and every bit are. A discretization is only a hint: it counts if both graphs have one.
     """
     work = [(a, b)]
     while work:  # not recursive: nesting may be deeper than Python's stack
@@ -50,7 +50,7 @@ def _without_lone_hint(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def same_node(a: Any, b: Any) -> bool:
-    """Whether two nodes that are no graphs have the same type, parameters and metadata."""
+    """Whether two nodes, not graphs, have the same type, parameters and metadata."""
     if type(a) is not type(b) or not _same(a.metadata or {}, b.metadata or {}):
         return False
     entry = find_type(type(a))
@@ -60,12 +60,12 @@ def same_node(a: Any, b: Any) -> bool:
 
 def _same_field(name: str, a: Any, b: Any) -> bool:
     if name in DERIVED and (a is None or b is None):
-        return True  # nirx.read fills in what it infers
+        return True  # nirx.read infers it
     return _same(a, b)
 
 
 def stored_field(node: Any, name: str) -> Any:
-    """What a file holds of a node under a name; shapes as tuples."""
+    """The value of a node that a file stores under a name; shapes as tuples."""
     if name in DERIVED:
         declared = node.input_type
         value = declared.get("input") if isinstance(declared, dict) else declared

@@ -1,4 +1,4 @@
-"""`Schedule`: a checked, flattened, ordered graph, ready to run on any backend."""
+"""`Schedule`: a checked, flattened and ordered graph, ready to run on any backend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nirx.basics.paths import Path, format_path
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
-from nirx.errors import GraphError, InputError
+from nirx.errors import GraphError
 from nirx.graphs.binary import mark_binary
 from nirx.graphs.check import Examination, examine, warn_of
 from nirx.graphs.content import content_digest
@@ -28,7 +28,7 @@ __all__ = ["Schedule", "ScheduledNode", "Segment", "Source", "build_schedule", "
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input of a node comes from: a position in `Schedule.nodes`; late for feedback."""
+    """A source of a node: its position in `Schedule.nodes`, and whether the edge is late."""
 
     position: int
     late: bool
@@ -39,12 +39,13 @@ class ScheduledNode:
     """One node in the order of execution.
 
     Arguments:
-        path: names from the outermost graph on.
+        path: names, starting at the outermost graph.
         type_name: name of the NIR type.
-        dynamics: its equations; None where a `node_map` runs it.
+        dynamics: its equations; None if a `node_map` runs it.
         neuron: whether the feedback rule counts it as a neuron.
-        sources: what flows in, in the order of summation (by source path).
-        deferred: a whole-step Delay inside a cycle: it emits before it takes its input.
+        sources: its inputs, in the order of summation (by source path).
+        deferred: whether it is a whole-step Delay inside a cycle, which emits before it takes
+            its input.
         input_shape, output_shape: features, without batch and time.
     """
 
@@ -64,13 +65,13 @@ class ScheduledNode:
 
     @property
     def late_sources(self) -> Iterator[int]:
-        """Positions whose previous value flows in, each once."""
+        """Positions of the sources of late edges, each once."""
         return iter(dict.fromkeys(s.position for s in self.sources if s.late))
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Positions start..stop-1: one node that runs over a chunk of time, or a cyclic component."""
+    """Positions start..stop-1: a cyclic component (stepwise) or one node that runs by chunks."""
 
     start: int
     stop: int
@@ -81,13 +82,13 @@ class Segment:
 class Schedule:
     """The order of execution of a graph, independent of backend and of parameter values.
 
-    Two schedules are equal if they have the same content (`digest`). `print` gives a table.
+    Two schedules are equal if they have the same content (`digest`). `print` shows a table.
 
     Arguments:
         nodes: in the order of execution.
-        segments: the parts that run together.
+        segments: the nodes that run together.
         inputs, outputs: names and positions of the outermost ports, sorted by name.
-        discretization: what the dynamics were built with.
+        discretization: the one that the dynamics were built with.
     """
 
     nodes: tuple[ScheduledNode, ...]
@@ -96,14 +97,15 @@ class Schedule:
     outputs: tuple[tuple[str, int], ...]
     discretization: Discretization
     positions: dict[Path, int] = field(init=False, repr=False)
-    """Position of every path."""
+    """Position of each path."""
     borders: dict[int, tuple[list[int], frozenset[int]]] = field(init=False, repr=False)
-    """Per cyclic component (by its start): positions it reads, and own ones read elsewhere."""
+    """Per cyclic component (by its start): the positions that it reads from outside, and its own
+    positions that are read outside."""
     last_uses: list[list[int]] = field(init=False, repr=False)
     """Per segment: the positions whose values no later segment reads."""
 
     def __post_init__(self):
-        # Plain attributes: torch.compile cannot trace into a cached_property.
+        # Not cached properties: compilers that trace Python cannot enter those.
         places = {node.path: i for i, node in enumerate(self.nodes)}
         object.__setattr__(self, "positions", places)
         object.__setattr__(self, "borders", _borders(self.nodes, self.segments))
@@ -146,11 +148,11 @@ class Schedule:
 
     @property
     def state_spec(self) -> dict[str, Any]:
-        """The state tree with shapes (without batch axes) in the place of arrays."""
+        """The state tree with shapes (without batch axes) instead of arrays."""
         return nest(self.nodes, [(self.node_state_shapes(n), {}) for n in self.nodes], frozenset())
 
     def node_state_shapes(self, node: ScheduledNode) -> dict[str, Any]:
-        """State variables of one node and their shapes, its feedback values included."""
+        """Shapes of a node's state variables and feedback values."""
         shapes: dict[str, Any] = dict(node.dynamics.state_shapes()) if node.dynamics else {}
         feedback = {self.nodes[s].name: self.nodes[s].output_shape for s in node.late_sources}
         return {**shapes, FEEDBACK: feedback} if feedback else shapes
@@ -189,20 +191,18 @@ def _last_uses(nodes: Sequence[ScheduledNode], segments: Sequence[Segment]) -> l
 
 
 def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) -> Schedule:
-    """Check a graph and put it into order.
+    """Check a graph and order its nodes for execution.
 
     Arguments:
-        graph: left as it is.
+        graph: not changed.
         discretization: None takes the one in the graph's metadata, else the default with a
             warning.
 
-    Returns: order, feedback edges, components, shapes and state spec. Neither the order of
-    nodes or edges in the graph nor a hash seed has any influence.
+    Returns: order, feedback edges, components, shapes and state spec. They depend neither on the
+    order of nodes and edges in the graph nor on the hash seed.
 
-    **Raises**: `GraphError` with all faults, `InputError` for what is no graph.
+    **Raises**: `GraphError` with all faults; `InputError` if `graph` is not a graph.
     """
-    if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"expected a nir.NIRGraph, got a {type(graph).__name__}; see nirx.read")
     return build_schedule(graph, resolve_discretization(graph, discretization))[0]
 
 
@@ -211,10 +211,10 @@ def build_schedule(
     discretization: Discretization,
     custom: Callable[[type], Claim | None] = nothing_custom,
 ) -> tuple[Schedule, list[Any]]:
-    """The schedule, and the graph's own node for each position.
+    """The schedule, and the graph's node at each position.
 
     Arguments:
-        custom: how a node map, rather than nirx, runs nodes of a type.
+        custom: whether a node map, rather than nirx, runs the nodes of a type.
     """
     examination = examine(graph, discretization, custom)
     if examination.faults:
@@ -244,8 +244,8 @@ def _order(examination: Examination, discretization: Discretization) -> tuple[Sc
         for index in part:
             own = flat.nodes[index]
             takes, gives = examination.shapes.inputs[index], examination.shapes.outputs[index]
-            assert takes is not None, "check lets no unknown shape pass"
-            assert gives is not None, "check lets no unknown shape pass"
+            assert takes is not None, "check accepts no unknown shape"
+            assert gives is not None, "check accepts no unknown shape"
             sources = tuple(Source(position[s], (s, index) in late) for s in incoming[index])
             dynamics, spikes = mark_binary(
                 examination.dynamics[index],

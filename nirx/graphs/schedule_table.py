@@ -1,4 +1,4 @@
-"""A schedule as a table: one row per node in the order of execution."""
+"""A schedule as a table."""
 
 from __future__ import annotations
 

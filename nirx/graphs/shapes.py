@@ -1,4 +1,4 @@
-"""Shape inference: every node's input and output shape, from the Inputs on."""
+"""Shape inference: every node's input and output shape, starting at the Inputs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nirx.basics.paths import format_path
 from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.ops import Shape
 from nirx.errors import Fault
+from nirx.graphs.feedback import adjacency
 from nirx.graphs.flatten import FlatGraph
 
 __all__ = ["Shapes", "infer_shapes"]
@@ -19,7 +20,7 @@ __all__ = ["Shapes", "infer_shapes"]
 
 @dataclass
 class Shapes:
-    """Per node of the flat graph; None where it could not be inferred."""
+    """Shapes per node of the flat graph; None if a shape could not be inferred."""
 
     inputs: list[Shape | None]
     outputs: list[Shape | None]
@@ -28,17 +29,17 @@ class Shapes:
 def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]]:
     """Infer all shapes in time linear in nodes and edges.
 
-    Shapes flow along the edges. What no Input reaches starts from the shapes that the
-    nodes' own parameters declare.
+    Shapes propagate along the edges. Where no Input reaches, they start from the shapes that
+    the nodes' own parameters declare.
 
     Arguments:
         flat: the graph.
-        skip: nodes whose parameters are faulty already; they stay unknown without a fault.
+        skip: per node, whether its parameters are faulty; its shapes then stay unknown.
+
+    Returns: the shapes, and the faults.
     """
     count = len(flat.nodes)
-    successors: list[list[int]] = [[] for _ in range(count)]
-    for source, target in flat.edges:
-        successors[source].append(target)
+    successors = adjacency(count, flat.edges)
     shapes = Shapes([None] * count, [None] * count)
     faults: dict[int, Fault] = {}
     queue: deque[int] = deque()
@@ -49,8 +50,9 @@ def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]
         try:
             shapes.outputs[index] = node.type.infer_shape(node.node, shape)
         except NodeMismatch as mismatch:
-            faults[index] = _fault(flat, index, mismatch)
-            # So that one fault stays one: what a weight gives is sure, what broadcasts is not.
+            faults[index] = mismatch.fault(format_path(node.path))
+            # Keep one fault from causing others. The output of a weight is certain; a shape that
+            # broadcasts is not.
             dynamics = node.type.dynamics
             exact = dynamics is not None and dynamics.exact_shape
             shapes.outputs[index] = _declared(flat, index)[1] if exact else shape
@@ -75,7 +77,7 @@ def infer_shapes(flat: FlatGraph, skip: list[bool]) -> tuple[Shapes, list[Fault]
         else:
             settle(index, shape)
     flow()
-    for index, shape in _surest_first(flat, shapes, skip):  # cycles that no Input reaches
+    for index, shape in _most_certain_first(flat, shapes, skip):  # cycles that no Input reaches
         if shapes.inputs[index] is None:
             settle(index, shape)
             flow()
@@ -93,10 +95,12 @@ def _declared(flat: FlatGraph, index: int) -> tuple[Shape | None, Shape | None]:
         return None, None
 
 
-def _surest_first(flat: FlatGraph, shapes: Shapes, skip: list[bool]) -> list[tuple[int, Shape]]:
-    """Nodes without a shape that declare one: exact ones first, then the largest.
+def _most_certain_first(
+    flat: FlatGraph, shapes: Shapes, skip: list[bool]
+) -> list[tuple[int, Shape]]:
+    """Nodes of unknown shape that declare one: exact shapes first, then the largest.
 
-    A parameter of shape (1,) may only broadcast, so it must not decide for its neighbours.
+    A parameter of shape (1,) may broadcast, so it must not determine its neighbours' shapes.
     """
     found = []
     for index, node in enumerate(flat.nodes):
@@ -106,11 +110,6 @@ def _surest_first(flat: FlatGraph, shapes: Shapes, skip: list[bool]) -> list[tup
         if shape is not None and node.type.dynamics is not None:
             found.append((not node.type.dynamics.exact_shape, -math.prod(shape), shape, index))
     return [(index, shape) for _, _, shape, index in sorted(found)]
-
-
-def _fault(flat: FlatGraph, index: int, mismatch: NodeMismatch) -> Fault:
-    path = format_path(flat.nodes[index].path)
-    return Fault(path, mismatch.found, mismatch.expected, mismatch.mend)
 
 
 def _edge_faults(
@@ -126,19 +125,19 @@ def _edge_faults(
             found.append(
                 Fault(
                     f"edge {a!r} -> {b!r}",
-                    f"{a!r} gives shape {given}, but {b!r} also gets shape {taken} from "
+                    f"{a!r} has output shape {given}, but {b!r} also receives shape {taken} from "
                     f"{format_path(flat.nodes[other].path)!r}"
                     if other != source
-                    else f"{a!r} gives shape {given}, but {b!r} takes shape {taken}",
-                    "one shape for all that flows into a node",
+                    else f"{a!r} has output shape {given}, but {b!r} takes shape {taken}",
+                    "one shape for all inputs of a node",
                 )
             )
     if faults or found or flat.broken or any(skip):
-        return found  # what is unknown may follow from what is wrong
+        return found  # a shape may be unknown because of another fault
     return [
         Fault(
             format_path(flat.nodes[i].path),
-            "its shape cannot be inferred: no Input reaches it and no parameter gives it",
+            "its shape cannot be inferred: no Input reaches it and no parameter declares it",
             mend="give one node of its cycle parameters of full shape",
         )
         for i in range(len(flat.nodes))

@@ -1,4 +1,4 @@
-"""State trees: nested dicts that follow the graph, and the flat form the executor uses."""
+"""State trees: nested dicts that mirror the graph, and the flat form that the executor uses."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ __all__ = ["NodeState", "batch_of", "map_tree", "nest", "state_to_numpy", "unnes
 
 
 LATE_INTO_MODULES = ""
-"""Key for feedback into users' modules, whose own trees are theirs alone: no node is called so."""
+"""Key for feedback into users' modules, whose own state may have any form. It cannot be the name
+of a node."""
 
 FEEDBACK = "feedback"
 
 NodeState = tuple[Any, dict[str, Any]]
-"""A node's own state, and the values of feedback edges into it by the source's path."""
+"""A node's own state, and the values of the feedback edges into it, by source path."""
 
 
 def nest(
     nodes: Sequence[ScheduledNode], states: Sequence[NodeState], foreign: frozenset[int]
 ) -> dict[str, Any]:
-    """One entry per node as a tree; nodes without state are absent.
+    """A tree from one entry per node; nodes without state are absent.
 
     Arguments:
         nodes: in the order of the schedule.
-        states: own state (None or {} for none) and feedback values, per node.
+        states: per node its own state (None or {} for none) and its feedback values.
         foreign: positions of users' modules, whose state may have any form.
     """
     tree: dict[str, Any] = {}
@@ -52,9 +53,9 @@ def nest(
 
 
 def unnest(schedule: Schedule, tree: Any, foreign: frozenset[int]) -> list[NodeState]:
-    """A caller's tree as one entry per node; new dicts, the caller's stay as they are.
+    """One entry per node from a caller's tree, which is not changed.
 
-    **Raises**: `InputError` that names what is missing or too much.
+    **Raises**: `InputError` with the name of what is missing or unknown.
     """
     if not isinstance(tree, Mapping):
         raise InputError(f"state is a {type(tree).__name__}; expected the dict of init_state()")
@@ -124,7 +125,7 @@ def _refuse_unknown(tree: Mapping[str, Any], path: Path, known: Mapping[Path, bo
 
 
 def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Apply to every leaf of nested dicts, lists and tuples; None stays None."""
+    """Apply a function to every leaf of nested dicts, lists and tuples; None stays None."""
     if isinstance(tree, Mapping):
         return {k: map_tree(function, v) for k, v in tree.items()}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -138,16 +139,24 @@ def state_to_numpy(state: Any) -> Any:
     """A copy of a state (or any tree of outputs) with NumPy arrays as leaves.
 
     Arguments:
-        state: a tree from any backend; torch tensors may be on a device or carry gradients.
+        state: a tree from any backend; its arrays may be on a device or carry gradients.
 
     Returns: the same tree; leaves keep their shapes [*batch, *features] and dtypes
-    (but bfloat16, which NumPy lacks, becomes float32).
+    (except bfloat16, which NumPy lacks and which becomes float32).
     """
     return map_tree(to_numpy, state)
 
 
 def batch_of(where: str, shape: Shape, features: Shape, time: bool = False) -> Shape:
-    """The leading axes of an array's shape. **Raises** `InputError` if the features differ."""
+    """The batch axes of an array's shape.
+
+    Arguments:
+        where: what the array is, for the error.
+        features: the expected last axes.
+        time: whether the first axis is time, for the error.
+
+    **Raises**: `InputError` if the last axes are different.
+    """
     split = len(shape) - len(features)
     if split < 0 or tuple(shape[split:]) != tuple(features):
         axes = ["time", "*batch"] if time else ["*batch"]

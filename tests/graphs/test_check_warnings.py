@@ -84,7 +84,7 @@ def test_a_delay_on_the_grid_up_to_rounding_is_silent():
 
 def test_a_dead_end_warns_and_runs():
     dead = graph([*line("input", "a", "output"), ("input", "b")], a=lif(), b=lif())
-    with pytest.warns(nirx.NirxWarning, match="'b'.*no way to an Output"):
+    with pytest.warns(nirx.NirxWarning, match="'b'.*no path to an Output"):
         net = nirx.from_nir(dead, "numpy", D)
     _, _, recorded = net.run(np.ones((3, 2), np.float32), record=["b.v"])
     assert recorded["b.v"][-1, 0] > 0

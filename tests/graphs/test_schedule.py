@@ -66,7 +66,7 @@ def renamed(graph: nir.NIRGraph, new: dict[str, str]) -> nir.NIRGraph:
 
 
 NAMES = ["n3", "a", "z.z", "b", "n10", "c", "0", "n2"]
-pytestmark = pytest.mark.filterwarnings("ignore:.*no way to an Output:nirx.NirxWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*no path to an Output:nirx.NirxWarning")
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -274,7 +274,7 @@ STRUCTURES: dict[str, tuple[Any, str | None]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*no way to an Output:nirx.NirxWarning")
+@pytest.mark.filterwarnings("ignore:.*no path to an Output:nirx.NirxWarning")
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_no_structure_hangs(name):
     """Row "self-loop-only node, detached or driving cycle, unknown edge end, ..."."""
