@@ -1,4 +1,4 @@
-"""NumPy files of named arrays: read without trust, written whole or not at all."""
+"""NumPy files of named arrays: untrusted when read, replaced atomically when written."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ __all__ = [
 
 
 def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
-    """The array of an `.npy` file, or all arrays of an `.npz` file by name.
+    """The array of an `.npy` file, or the arrays of an `.npz` file by name.
 
     Arguments:
-        only: of an `.npz` file, read this one alone.
+        path: the file.
+        only: the one array of an `.npz` file to read. Default: all.
 
-    **Raises**: `FileError` for anything else; pickles are never loaded.
+    **Raises**: `FileError` for anything else. Pickles are never loaded.
     """
     if not path.is_file():
         raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
     try:
-        with open(path, "rb") as stream:  # np.load leaves a file open where it fails
+        with open(path, "rb") as stream:  # np.load leaves a file open if it fails
             found = np.load(stream, allow_pickle=False)
             if isinstance(found, np.ndarray):
                 return found
-            # By member, not by key: an array may itself be called "x.npy".
+            # By member, not by key: the name of an array may itself be "x.npy".
             members = found.zip.namelist() if only is None else [f"{only}.npy"]
             arrays = {m.removesuffix(".npy"): found[m] for m in members}
             found.close()
     except MemoryError:
         raise
-    except Exception as error:  # a damaged or hostile file can break np.load in any way
+    except Exception as error:  # np.load may raise anything for a damaged or hostile file
         raise FileError(f"{path}: {explain_damage(error)}") from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
@@ -54,7 +55,7 @@ def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, n
 
 
 def explain_damage(error: Exception) -> str:
-    """What is wrong with a file that NumPy could not read, in words for its owner."""
+    """What is wrong with a file that NumPy could not read, in the user's terms."""
     text = str(error)
     if "Object arrays" in text:
         return "holds Python objects (a pickle), which are never loaded; save arrays of numbers"
@@ -67,10 +68,10 @@ def explain_damage(error: Exception) -> str:
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an `.npz` file that `np.load` reads; any text can be a name.
+    """Write an `.npz` file that `np.load` reads.
 
-    A name with a NUL or a lone surrogate, which a zip file cannot hold, is percent-encoded.
-    Not by `np.savez`: it takes names as arguments, so "file" could not be one.
+    Any text can be a name; one with a NUL or a lone surrogate, which a zip file cannot store, is
+    percent-encoded. (`np.savez` takes names as arguments, so none could be "file".)
 
     **Raises**: `FileError`.
     """
@@ -85,16 +86,18 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def member_name(name: str) -> str:
-    """What an array is called in an `.npz` file: its name, but for what zip cannot hold."""
+    """The name of an array in an `.npz` file: percent-encoded if zip cannot store it."""
     bad = any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name)
     return encode_name(name) if bad else name
 
 
 def check_target(path: Path | None, option: str, *sources: Any) -> None:
-    """Say early, before the work, that a file will not be writable.
+    """Check before the work starts that a file can be written.
 
     Arguments:
-        sources: what is read; of those that are paths, none may be the file that is written.
+        path: the file, or None for no file.
+        option: the option that names it, for the error.
+        sources: what the work reads; a path among them must not be the file itself.
 
     **Raises**: `FileError`.
     """
@@ -102,10 +105,10 @@ def check_target(path: Path | None, option: str, *sources: Any) -> None:
         return
     for source in sources:
         if isinstance(source, str | os.PathLike) and _same_file(path, source):
-            raise FileError(f"{option} {path}: is read too; give the result another name")
+            raise FileError(f"{option} {path}: is also an input; give the result another name")
     folder = path.absolute().parent
     if path.exists() and not path.is_file():
-        # os.replace would put a file in the place of, say, /dev/null.
+        # os.replace would replace, say, /dev/null.
         raise FileError(f"{option} {path}: exists and is not a regular file")
     if not folder.is_dir():
         raise FileError(f"{option} {path}: there is no folder {folder}")
@@ -116,17 +119,18 @@ def check_target(path: Path | None, option: str, *sources: Any) -> None:
 def _same_file(a: Path, b: str | os.PathLike[str]) -> bool:
     try:
         return os.path.samefile(a, b)
-    except (OSError, ValueError):  # one of them is not there
+    except (OSError, ValueError):  # one of them does not exist
         return False
 
 
 def write_whole(path: Path, write: Callable[[Any], None]) -> None:
-    """Write a file beside its place, then put it there in one step.
+    """Write a file and then replace the old one atomically.
 
     Arguments:
-        write: takes a binary stream.
+        path: the file.
+        write: writes the content to a binary stream.
 
-    **Raises**: `FileError`; the old file, if any, is then as it was.
+    **Raises**: `FileError`; the old file, if any, is then unchanged.
     """
     check_target(path, "output")
     with whole_file(str(path)) as temporary, open(temporary, "wb") as stream:

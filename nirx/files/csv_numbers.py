@@ -1,4 +1,4 @@
-"""Numbers in CSV files: plain ones, whoever reads the file."""
+"""Numbers in CSV files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ __all__ = ["is_number", "read_finite", "read_place", "read_value", "require_plai
 
 
 def require_plain(where: str, column: str, text: str) -> None:
-    """Refuse what Python takes for a number and no other program writes: "1_0", other digits.
+    """Refuse numbers that only Python accepts, such as "1_0" or digits of other scripts.
 
-    It is a slip (of the pen, or of a decoder) that would go into the run as a number.
+    No program writes them; they are typing or decoding errors.
 
-    **Raises**: `InputError` that names the line.
+    Arguments:
+        where: the file and line, for the error.
+        column: the name of the column, for the error.
+
+    **Raises**: `InputError`.
     """
     if not text.isascii() or "_" in text:
         raise InputError(
@@ -25,7 +29,7 @@ def require_plain(where: str, column: str, text: str) -> None:
 
 
 def is_number(text: str) -> bool:
-    """Whether Python takes a cell for a number, finite or not."""
+    """Whether Python reads a cell as a number, finite or not."""
     try:
         float(text)
     except ValueError:
@@ -34,36 +38,40 @@ def is_number(text: str) -> bool:
 
 
 def read_place(where: str, column: str, text: str, sizes: Shape) -> tuple[int, ...]:
-    """A place whose axes are parted by ";". **Raises** `InputError` that names the line."""
-    parts = text.split(";") if text else ["0"] * len(sizes)
+    """An index with ";" between its axes; an empty cell if every axis has size 1.
+
+    **Raises**: `InputError`.
+    """
     require_plain(where, column, text)
-    if not text and any(size != 1 for size in sizes):
-        raise InputError(f"{where}: no {column}; expected {_expected(sizes)}")
     try:
-        place = tuple(int(part) for part in parts)
+        place = tuple(map(int, text.split(";"))) if text else (0,) * len(sizes)
+        good = len(place) == len(sizes) and all(map(_within, place, sizes))
     except ValueError:
-        raise InputError(
-            f"{where}: {column} is {text!r:.80}; expected {_expected(sizes)}"
-        ) from None
-    within = all(0 <= i < size for i, size in zip(place, sizes, strict=False))
-    if len(place) != len(sizes) or not within:
-        raise InputError(f"{where}: {column} is {text!r:.80}; expected {_expected(sizes)}")
+        place, good = (), False
+    if not good or (not text and any(size != 1 for size in sizes)):
+        found = f"{column} is {text!r:.80}" if text else f"no {column}"
+        ranges = " ; ".join(f"0..{size - 1}" for size in sizes)
+        raise InputError(f"{where}: {found}; expected {ranges or 'nothing: there is no such axis'}")
     return place
 
 
-def _expected(sizes: Shape) -> str:
-    if not sizes:
-        return "nothing: there is no such axis"
-    return " ; ".join(f"0..{size - 1}" for size in sizes)
+def _within(index: int, size: int) -> bool:
+    return 0 <= index < size
 
 
 def read_value(where: str, text: str, spikes: bool) -> float:
-    """A finite number; 1 for a spike without one. **Raises** `InputError`."""
+    """A finite number, or 1 for a spike without a value.
+
+    **Raises**: `InputError`.
+    """
     return 1.0 if not text and spikes else read_finite(where, "value", text)
 
 
 def read_finite(where: str, column: str, text: str) -> float:
-    """A finite number. **Raises** `InputError` that names the line."""
+    """A finite number.
+
+    **Raises**: `InputError`.
+    """
     require_plain(where, column, text)
     value = float(text) if is_number(text) else math.nan
     if not math.isfinite(value):

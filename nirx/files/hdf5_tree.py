@@ -1,8 +1,7 @@
-"""HDF5 into nested dicts, for files that nobody vouches for.
+"""HDF5 into nested dicts, for untrusted files.
 
-A file is data: links to other files, foreign filters, references and object arrays are
-refused; a group that is reached twice, nesting without end and arrays far larger than
-the file could hold are refused too.
+Links to other files, third-party filters, references and object arrays are refused, and so are
+groups that are linked twice, endless nesting and arrays far larger than the file could hold.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ FILTERS = {
     h5py.h5z.FILTER_LZF,
 }
 MOST_DEPTH = 600
-"""Groups; a nested graph takes two."""
+"""Groups; each nested graph takes two."""
 MOST_BYTES_FLOOR = 64 * 2**20
-MOST_EXPANSION = 1200  # gzip packs at best about 1030:1
+MOST_EXPANSION = 1200  # gzip compresses by at most about 1030:1
 
 
 def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dict[str, Any]:
@@ -39,10 +38,10 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
 
     Arguments:
         group: where to start.
-        path: the file, for messages.
+        path: the file, for error messages.
         rename: applied to every name.
 
-    **Raises**: `FileError`.
+    **Raises**: `FileError` for anything that is refused.
     """
     allowance = max(MOST_BYTES_FLOOR, MOST_EXPANSION * os.path.getsize(path))
     tree: dict[str, Any] = {}
@@ -57,7 +56,7 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
             if not isinstance(current.get(name, getlink=True), h5py.HardLink):
                 raise FileError(f"{where} is a soft or external link; nirx does not follow links")
             if rename(name) in into:
-                raise FileError(f"{where} has a name that stands there already: {rename(name)!r}")
+                raise FileError(f"{where} has the same name as another entry: {rename(name)!r}")
             item = current[name]
             if isinstance(item, h5py.Group):
                 if _address(item) in seen:
@@ -66,7 +65,7 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
                 into[rename(name)] = below = {}
                 work.append((item, f"{place}/{name}", below, depth + 1))
             elif isinstance(item, h5py.Dataset):
-                # A text in an array takes 16 bytes in the file, its own bytes not counted.
+                # A text in an array takes 16 bytes in the file, not counting its own bytes.
                 allowance -= item.nbytes if item.dtype.kind != "O" else 16 * (item.size or 0)
                 if allowance < 0:
                     raise FileError(f"{where} claims more data than a file of this size can hold")
@@ -81,16 +80,15 @@ def _address(group: Any) -> int:
 
 
 def check_dataset(item: h5py.Dataset, where: str) -> None:
-    """Raise `FileError` for data that lies elsewhere, needs foreign code or is no data."""
+    """Raise `FileError` unless a dataset holds numbers or text, inside the file itself."""
     check_storage(item, where)
-    if item.dtype.kind == "O" and h5py.check_string_dtype(item.dtype) is None:
-        raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
-    if item.dtype.kind not in "fiubSUO":
+    text = item.dtype.kind == "O" and h5py.check_string_dtype(item.dtype) is not None
+    if not text and item.dtype.kind not in "fiubSU":
         raise FileError(f"{where} has dtype {item.dtype}; expected numbers or text")
 
 
 def check_storage(item: h5py.Dataset, where: str) -> None:
-    """Raise `FileError` for data that lies elsewhere or needs foreign code, or is empty."""
+    """Raise `FileError` for data in another file or behind an unknown filter, or for no data."""
     if item.is_virtual or item.external:
         raise FileError(f"{where} keeps its data in another file")
     properties = item.id.get_create_plist()

@@ -1,4 +1,4 @@
-"""HDF5 files that are written whole, or fail in order."""
+"""HDF5 writes that fail cleanly."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["hdf5_file"]
 def hdf5_file(path: str, **options: Any) -> Iterator[h5py.File]:
     """A new HDF5 file, open for writing.
 
-    HDF5 does not get over a write that fails (a full disk): it can then neither go on nor close
-    the file, and ends the process when it tries. So it writes to a stream that never fails;
-    what the disk said is raised here once HDF5 has closed the file.
+    HDF5 does not recover from a failed write (a full disk): it can then neither continue nor close
+    the file, and aborts the process when it tries. So it writes to a stream that never fails, and
+    the disk's error is raised here after HDF5 has closed the file.
 
     **Raises**: `OSError`.
     """
@@ -37,7 +37,7 @@ def hdf5_file(path: str, **options: Any) -> Iterator[h5py.File]:
 
 
 class _Stream(io.RawIOBase):
-    """What h5py asks of a file object; after the first failed write nothing more is written."""
+    """A file object for h5py that stops writing after the first failed write."""
 
     def __init__(self, raw: io.FileIO):
         super().__init__()
@@ -49,7 +49,7 @@ class _Stream(io.RawIOBase):
         size = len(left)
         try:
             while left and self.error is None:
-                left = left[self.raw.write(left) or 0 :]  # a nearly full disk takes a part
+                left = left[self.raw.write(left) or 0 :]  # a nearly full disk may take only a part
         except OSError as error:
             self.error = error
         return size
@@ -62,7 +62,7 @@ class _Stream(io.RawIOBase):
         return self.raw.tell() if size is None else size
 
     def readinto(self, buffer: Any) -> int:
-        """What the disk did not take is read as zeros."""
+        # What the disk did not take reads as zeros.
         view = memoryview(buffer).cast("B")
         count = self.raw.readinto(view) or 0
         view[count:] = bytes(len(view) - count)

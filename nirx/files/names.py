@@ -1,8 +1,8 @@
-"""Names inside HDF5 files: what HDF5 cannot hold is percent-encoded.
+"""Names inside HDF5 files: percent-encoded if HDF5 cannot store them.
 
-HDF5 takes "/" for a path, a lone "." for the group itself and NUL for the end. If any
-name of a file needs encoding, all its names are encoded and the file says so in an
-attribute; other files, and other tools' files, hold every name as it is.
+HDF5 reads "/" as a path separator, a lone "." as the group itself and NUL as the end. If any name
+in a file needs encoding, all its names are encoded and an attribute marks the file. Other files,
+and files of other tools, contain every name unchanged.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _BAD = re.compile("[/%\x00\ud800-\udfff]")
 
 
 def needs_encoding(name: str) -> bool:
-    """Whether HDF5 cannot hold the name."""
+    """Whether HDF5 cannot store the name."""
     return name == "." or re.search("[/\x00\ud800-\udfff]", name) is not None
 
 
 def encode_name(name: str) -> str:
-    """Percent-encode what HDF5 cannot hold, and "%" itself."""
+    """Percent-encode the characters that HDF5 cannot store, and "%" itself."""
     if name == ".":
         return "%2E"
     return _BAD.sub(lambda m: _percent(m.group().encode("utf-8", "surrogatepass")), name)

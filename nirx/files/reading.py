@@ -1,7 +1,7 @@
-"""`nirx.read`: a `.nir` file into a checked `nir.NIRGraph`.
+"""`nirx.read`: read a `.nir` file into a checked `nir.NIRGraph`.
 
-The HDF5 is walked here, never by `nir.read`: no node is added, no duplicate edge is
-dropped, and grouped and non-square convolutions get their true shapes.
+It does not use `nir.read`, so that no node is added, no duplicate edge is dropped, and grouped
+and non-square convolutions have their true shapes.
 """
 
 from __future__ import annotations
@@ -38,20 +38,21 @@ OPTIONAL = {
     "end_dim": lambda values: np.int64(-1),
     "shape": lambda values: None,
 }
-"""What a file may leave out, and what it means then (as in nir 1.0.8)."""
+"""What a file may omit, and the default (as in nir 1.0.8)."""
 
 
 def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     """Read and check a `.nir` file.
 
+    Warns with `NirxWarning` about what is legal but unusual.
+
     Arguments:
-        path: the file. It is treated as untrusted: nothing in it is executed.
+        path: the file. It is untrusted: nothing in it is executed.
 
-    Returns: the graph as the file has it; shapes are inferred and stand in the nodes'
-    `input_type` and `output_type`. A graph that `nir.read` gives may have more Outputs.
+    Returns: the graph as it is in the file, with the inferred shapes in the nodes' `input_type`
+    and `output_type`. `nir.read` may add Outputs.
 
-    **Raises**: `FileError` if it is no readable NIR file, `GraphError` with all faults.
-    Warns with `NirxWarning` of what is legal but odd.
+    **Raises**: `FileError` if it is not a readable NIR file; `GraphError` with all faults.
 
     **Source**: NIR file format of nir 1.0.8.
     """
@@ -81,7 +82,10 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
 
 
 def file_path(path: Any) -> str:
-    """A path as text. **Raises** `InputError` for what is none."""
+    """A path as text.
+
+    **Raises**: `InputError` if it is not a path.
+    """
     try:
         return os.fsdecode(path)
     except TypeError as error:
@@ -103,12 +107,12 @@ def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
                 raise FileError(f"{path}: not a NIR file: it has no group 'node'")
             return read_tree(node, path, rename), rename
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
-        # h5py lets through what HDF5 says of a damaged file in any of these.
+        # h5py raises any of these for a damaged file.
         raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
 
 
 def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:
-    # Unreadable nodes give their fault through examine; the others come from here.
+    # `examine` repeats the faults of unreadable nodes.
     rest = examine(root, None).faults
     return [*(f for f in faults if f not in rest), *rest]
 
@@ -116,14 +120,18 @@ def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:
 def _node(
     path: Path, tree: dict[str, Any], faults: list[Fault], rename: Callable[[str], str]
 ) -> Any:
-    """Build the node of a tree and, without recursion, all that is below it."""
+    """Build the node of a tree and, without recursion, everything below it."""
     holder: dict[str, Any] = {}
     work: list[tuple[Path, Any, dict[str, Any], str]] = [(path, tree, holder, "root")]
     while work:
         path, tree, into, name = work.pop()
         kind = tree.get("type") if isinstance(tree, dict) else None
         if not isinstance(kind, str) or kind != "NIRGraph":
-            into[name] = _leaf(path, tree, faults)
+            try:
+                into[name] = _leaf(tree)
+            except NodeMismatch as mismatch:
+                faults.append(mismatch.fault(_where(path)))
+                into[name] = Unreadable(faults[-1])
             continue
         nodes = tree.get("nodes", {})
         edges = _edges(path, tree.get("edges", []), faults, rename)
@@ -131,22 +139,18 @@ def _node(
             faults.append(Fault(_where(path), "nodes is not a group", "a group of nodes"))
             nodes = {}
         for extra in sorted(set(tree) - {"type", "nodes", "edges", "metadata"}):
-            mend = "remove it; Inputs and Outputs stand among the nodes"
+            mend = "remove it; Inputs and Outputs belong to the nodes"
             if extra not in ("input_type", "output_type", "version"):
                 faults.append(Fault(_where(path), f"unknown entry {extra!r} in a graph", mend=mend))
         graph = nir.NIRGraph({}, edges, type_check=False)
-        graph.metadata = tree.get("metadata", {})  # not through nir, which drops what is no dict
+        graph.metadata = tree.get("metadata", {})  # nir's constructor drops anything but a dict
         into[name] = graph
         work += [((*path, child), nodes[child], graph.nodes, child) for child in nodes]
     root = holder["root"]
     if isinstance(root, nir.NIRGraph):
-        _restore_order(root, tree)
+        for _, graph, _ in walk_graphs(root):
+            graph.nodes = dict(sorted(graph.nodes.items()))
     return root
-
-
-def _restore_order(root: nir.NIRGraph, tree: Any) -> None:
-    for _, graph, _ in walk_graphs(root):
-        graph.nodes = dict(sorted(graph.nodes.items()))
 
 
 def _edges(
@@ -154,82 +158,60 @@ def _edges(
 ) -> list[tuple[str, str]]:
     if isinstance(value, np.ndarray) and value.size == 0:
         return []
-    pairs = value if isinstance(value, list) else None
-    good = pairs is not None and all(
-        isinstance(p, list) and len(p) == 2 and all(isinstance(e, str) for e in p) for p in pairs
+    good = isinstance(value, list) and all(
+        isinstance(p, list) and len(p) == 2 and all(isinstance(e, str) for e in p) for p in value
     )
-    if not good or pairs is None:
+    if not good:
         faults.append(
             Fault(_where(path), "edges are not pairs of names", "an [n, 2] array of text")
         )
         return []
-    return [(rename(a), rename(b)) for a, b in pairs]
+    return [(rename(a), rename(b)) for a, b in value]
 
 
-def _leaf(path: Path, tree: Any, faults: list[Fault]) -> Any:
-    fault = None
-    entry = None
-    if not isinstance(tree, dict) or not isinstance(tree.get("type"), str):
-        fault = Fault(_where(path), "a node without a type", "a group with a 'type'")
-    else:
-        entry = type_named(tree["type"])
-        if entry is None:
-            fault = Fault(
-                _where(path),
-                f"unknown node type {tree['type']!r}",
-                "one of " + ", ".join(known_names()),
-                did_you_mean(tree["type"], known_names()),
-            )
-    if fault is None and entry is not None:
-        values = {k: v for k, v in tree.items() if k not in ("type", "metadata")}
-        fault = _wrong_fields(path, entry, values)
-        if fault is None:
-            return _build(entry, values, tree.get("metadata", {}))
-    assert fault is not None
-    faults.append(fault)
-    return Unreadable(fault)
-
-
-def _wrong_fields(path: Path, entry: NodeType, values: dict[str, Any]) -> Fault | None:
-    for name in values:
-        if name not in entry.stored:
-            return Fault(
-                _where(path),
-                f"{entry.name} has no parameter {name!r}",
-                ", ".join(entry.stored),
-                did_you_mean(name, entry.stored),
-            )
-        if isinstance(values[name], dict):
-            return Fault(_where(path), f"{name} is a group", "an array")
-    for name in entry.stored:
-        if name not in values and name not in OPTIONAL:
-            return Fault(_where(path), f"{entry.name} lacks the parameter {name!r}")
-    for name in entry.stored:
-        if name not in values:
-            try:
-                values[name] = OPTIONAL[name](values)
-            except (KeyError, TypeError):
-                return Fault(_where(path), f"{entry.name} lacks the parameter {name!r}")
-    return None
-
-
-def _build(entry: NodeType, values: dict[str, Any], metadata: dict[str, Any]) -> Any:
-    # Not through the constructor: nir's asserts equal shapes where broadcasting will do, and
-    # computes wrong ones for grouped and non-square convolutions.
+def _leaf(tree: Any) -> Any:
+    """The node of a tree. **Raises** `NodeMismatch`."""
+    kind = tree.get("type") if isinstance(tree, dict) else None
+    if not isinstance(kind, str):
+        raise NodeMismatch("a node without a type", "a group with a 'type'")
+    entry = type_named(kind)
+    if entry is None:
+        known = known_names()
+        expected = "one of " + ", ".join(known)
+        raise NodeMismatch(f"unknown node type {kind!r}", expected, did_you_mean(kind, known))
+    values = _fields(entry, {k: v for k, v in tree.items() if k not in ("type", "metadata")})
+    # Not by nir's constructor: it requires equal shapes although parameters may broadcast, and
+    # computes wrong shapes for grouped and non-square convolutions.
     node = object.__new__(entry.nir_type)
-    node.metadata = metadata
+    node.metadata = tree.get("metadata", {})
     node.input_type = {"input": values.pop("shape", values.pop("input_type", None))}
-    node.output_type = {"output": node.input_type["input"] if entry.name in PORTS else None}
+    node.output_type = {"output": node.input_type["input"] if kind in ("Input", "Output") else None}
     for name, value in values.items():
         setattr(node, name, value)
     return node
 
 
-PORTS = ("Input", "Output")
+def _fields(entry: NodeType, values: dict[str, Any]) -> dict[str, Any]:
+    for name in values:
+        if name not in entry.stored:
+            raise NodeMismatch(
+                f"{entry.name} has no parameter {name!r}",
+                ", ".join(entry.stored),
+                did_you_mean(name, entry.stored),
+            )
+        if isinstance(values[name], dict):
+            raise NodeMismatch(f"{name} is a group", "an array")
+    missing = [name for name in entry.stored if name not in values]
+    for name in sorted(missing, key=OPTIONAL.__contains__):  # defaults need the other values
+        try:
+            values[name] = OPTIONAL[name](values)
+        except (KeyError, TypeError) as error:
+            raise NodeMismatch(f"{entry.name} lacks the parameter {name!r}") from error
+    return values
 
 
 def _wrapped(node: Any) -> nir.NIRGraph:
-    """A file that holds a single node, between an Input and an Output."""
+    """The only node of a file, between an Input and an Output."""
     entry = type_named(type(node).__name__)
     takes = gives = None
     if entry is not None and entry.dynamics is not None:
@@ -237,11 +219,9 @@ def _wrapped(node: Any) -> nir.NIRGraph:
             entry.dynamics.check(node)
             takes, gives = entry.dynamics.declared_shapes(node)
         except NodeMismatch as mismatch:
-            fault = Fault("node", mismatch.found, mismatch.expected, mismatch.mend)
-            raise GraphError([fault]) from mismatch
+            raise GraphError([mismatch.fault("node")]) from mismatch
     if takes is None or gives is None:
-        where = Fault("node", "a single node of unknown shape", "a graph with an Input")
-        raise GraphError([where])
+        raise GraphError([Fault("node", "a single node of unknown shape", "a graph with an Input")])
     name = type(node).__name__.lower()
     nodes = {
         "input": nir.Input({"input": np.array(takes, np.int64)}),

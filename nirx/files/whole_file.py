@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place, then put there."""
+"""Atomic file writes: to a temporary file, which then replaces the old one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from nirx.errors import FileError
 __all__ = ["PREFIX", "SUFFIX", "whole_file"]
 
 PREFIX, SUFFIX = ".nirx-", ".part"
-"""Of the names of files that are being written."""
+"""Of the names of temporary files."""
 
 
 @contextmanager
 def whole_file(path: str, folder: str | None = None) -> Iterator[str]:
-    """Give a temporary path to write to; at the end it takes the place of `path` in one step.
+    """A temporary path to write to; at the end the file replaces `path` atomically.
 
     Arguments:
-        folder: where the temporary file lies, on the same file system; default: beside `path`.
+        path: the file.
+        folder: of the temporary file, on the same file system. Default: the folder of `path`.
 
-    **Raises**: `FileError`; after it, or any error in the body, the old file is as it was.
+    **Raises**: `FileError`. After it, or after any error in the body, the old file is unchanged.
     """
     temporary = ""
     try:
@@ -46,9 +47,9 @@ def whole_file(path: str, folder: str | None = None) -> Iterator[str]:
 
 
 def _sync_folder(folder: str) -> None:
-    """Put the new name on the disk too, before anything that it was made of may go.
+    """Flush the new name to the disk, before anyone deletes what the file was made from.
 
-    Where a folder cannot be synchronised (Windows, some network drives), the system decides.
+    Windows and some network drives cannot flush a folder; there the system decides.
     """
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""`nirx.write`: a graph into a `.nir` file, whole or not at all."""
+"""`nirx.write`: write a graph to a `.nir` file."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def write(
     """Check a graph and write it as a `.nir` file that nir 1.0.8 reads too.
 
     Arguments:
-        path: the file; replaced in one step, so that a crash leaves the old one.
-        graph: left as it is.
-        discretization: if given, put into the file's metadata as a hint for readers.
+        path: the file; replaced atomically, so that a crash leaves the old one.
+        graph: not changed.
+        discretization: if given, stored in the file's metadata as a hint for readers.
 
-    **Raises**: `GraphError` with all faults, `FileError` for what HDF5 cannot hold and for a
-    path that cannot be written, `InputError` for what is no path.
+    **Raises**: `GraphError` with all faults; `FileError` for values that HDF5 cannot store and for
+    a path that cannot be written; `InputError` if `path` is not a path.
 
     **Source**: NIR file format of nir 1.0.8.
     """
@@ -51,9 +51,12 @@ def write(
 
 
 def file_bytes(graph: nir.NIRGraph, discretization: Discretization | None = None) -> bytes:
-    """What `write` would put into a file. **Raises** as `write` does."""
+    """The content of the file that `write` would write.
+
+    **Raises**: as `write`.
+    """
     shapes = _checked(graph, discretization)
-    stream = io.BytesIO()  # memory does not fill up as a disk does
+    stream = io.BytesIO()  # memory, unlike a disk, does not fill up
     with h5py.File(stream, "w") as file:
         _write_file(file, graph, discretization, shapes)
     return stream.getvalue()
@@ -62,7 +65,7 @@ def file_bytes(graph: nir.NIRGraph, discretization: Discretization | None = None
 def _checked(
     graph: nir.NIRGraph, discretization: Discretization | None
 ) -> dict[Path, Shape | None]:
-    """The input shape of every node of a graph without faults."""
+    """Check a graph; the input shape of every node."""
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
@@ -86,7 +89,7 @@ def _write_file(
     top = file.create_group("node")
     for path, current, _ in graphs:
         if 2 * len(path) + 4 > MOST_DEPTH:
-            raise FileError(f"{format_path(path)[:60]}...: nested deeper than a file may be")
+            raise FileError(f"{format_path(path)[:60]}...: nested too deeply for a file")
         group = top
         for name in path:
             group = group.require_group("nodes").require_group(rename(name))
@@ -125,7 +128,7 @@ def _write_graph(
         if isinstance(node, nir.NIRGraph):
             continue
         entry = find_type(type(node))
-        assert entry is not None, "check lets no unknown type pass"
+        assert entry is not None, "check accepts no unknown type"
         _write_node(own, node, entry, (*path, name), rename, shapes[*path, name])
 
 
@@ -141,7 +144,7 @@ def _write_node(
     _put(group, "type", entry.name, where)
     for name in entry.stored:
         if name == "shape":
-            value = np.array(shape, np.int64)  # as inferred, if the node does not say
+            value = np.array(shape, np.int64)  # inferred if the node does not declare it
         elif name == "input_type":
             declared = node.input_type
             value = declared.get("input") if isinstance(declared, dict) else declared
@@ -155,36 +158,28 @@ def _write_node(
 def _write_metadata(
     group: h5py.Group, metadata: dict[str, Any], where: str, rename: Callable[[str], str]
 ) -> None:
-    if not metadata:
-        return
-    below = group.create_group("metadata")
-    for name, value in metadata.items():
-        if isinstance(value, dict):
-            inner = below.create_group(rename(str(name)))
-            for key, item in value.items():
-                _put_or_nest(inner, rename, str(key), item, f"{where} metadata {name!r}")
-        else:
-            _put(below, rename(str(name)), value, f"{where} metadata {name!r}")
+    if metadata:
+        below = group.create_group("metadata")
+        for name, value in metadata.items():
+            _put_tree(below, rename(str(name)), value, f"{where} metadata {name!r}", rename)
 
 
-def _put_or_nest(
-    group: h5py.Group, rename: Callable[[str], str], key: str, value: Any, where: str
+def _put_tree(
+    group: h5py.Group, name: str, value: Any, where: str, rename: Callable[[str], str]
 ) -> None:
     if isinstance(value, dict):
-        inner = group.create_group(rename(key))
-        for name, item in value.items():
-            _put_or_nest(inner, rename, str(name), item, where)
+        below = group.create_group(name)
+        for key, item in value.items():
+            _put_tree(below, rename(str(key)), item, where, rename)
     else:
-        _put(group, rename(key), value, where)
+        _put(group, name, value, where)
 
 
 def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
-    kind = np.asarray(value).dtype.kind
-    if isinstance(value, bytes) or kind not in (
-        "biuf" if not isinstance(value, str | list) else "biufU"
-    ):
+    dtype = np.asarray(value).dtype
+    if dtype.kind not in ("biufU" if isinstance(value, str | list) else "biuf"):
         raise FileError(
-            f"{where}: {name} is a {type(value).__name__} of dtype {np.asarray(value).dtype}; "
+            f"{where}: {name} is a {type(value).__name__} of dtype {dtype}; "
             "expected numbers or text"
         )
     try:
@@ -196,5 +191,5 @@ def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
             group.create_dataset(name, data=value)
     except (TypeError, ValueError, UnicodeError) as error:
         raise FileError(
-            f"{where}: {name} is a {type(value).__name__} that HDF5 cannot hold: {error}"
+            f"{where}: {name} is a {type(value).__name__} that HDF5 cannot store: {error}"
         ) from error

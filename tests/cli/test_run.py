@@ -171,7 +171,7 @@ def test_what_is_read_is_not_overwritten(one, tmp_path, capsys):
         with open(target, "rb") as stream:
             before = stream.read()
         assert main(["run", one, "--input", f"{tmp_path}/x.npy", "--out", target]) == 2
-        assert "is read too" in capsys.readouterr().err
+        assert "is also an input" in capsys.readouterr().err
         with open(target, "rb") as stream:
             assert stream.read() == before
 

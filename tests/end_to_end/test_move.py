@@ -455,5 +455,5 @@ def test_the_model_file_is_not_overwritten(tmp_path, capsys):
     nirx.write(path, graph(), EULER)
     before = path.read_bytes()
     assert main(["move", str(path), "--to", "toy", "--out", str(path)]) == 2
-    assert "is read too" in capsys.readouterr().err
+    assert "is also an input" in capsys.readouterr().err
     assert path.read_bytes() == before
