@@ -12,33 +12,31 @@ import nirx
 from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.cases.case import chain, neuron, uniform
-from nirx_conformance.mutants import KILLED_BY, MODULES, MUTANTS, kill_table, try_case
+from nirx_conformance.mutants import ALL_MUTANTS, KILLED_BY, MUTANTS, kill_table, try_case
 from nirx_conformance.mutants.__main__ import main, markdown
 from nirx_conformance.mutants.equations import fused
-from nirx_conformance.mutants.killing import KILLED, Kills, named
+from nirx_conformance.mutants.killing import KILLED, Kills
 from nirx_conformance.suite.expected import expect
 from nirx_conformance.suite.outcome import Outcome
+from nirx_conformance.suite.random_graphs import case_named
 
 KILLERS = sorted(set(KILLED_BY.values()), key=lambda kill: (kill.case, kill.by))
-
-LONG = ("size", "time", "silence")
-"""Topics whose cases take most of the whole table's time and kill nothing that others let live."""
 
 
 @functools.cache
 def expected(name):
-    return expect(named(name))
+    return expect(case_named(name))
 
 
 def outcome(backend, kill):
     known = expected(kill.case) if kill.by == "values" else None
-    return try_case(backend, named(kill.case), kill.by, known)
+    return try_case(backend, case_named(kill.case), kill.by, known)
 
 
 def test_every_mutant_has_its_case():
     assert list(KILLED_BY) == list(MUTANTS)
     assert len(MUTANTS) >= 34
-    assert len(MUTANTS) == sum(len(module.MUTANTS) for module in MODULES)  # no name twice
+    assert len(MUTANTS) == len(ALL_MUTANTS)  # no name twice
     known = {case.name for case in ALL_CASES}
     assert not [kill.case for kill in KILLERS if kill.case not in known]
 
@@ -61,7 +59,7 @@ def test_a_sound_backend_is_killed_by_nothing():
     backend = types.SimpleNamespace(
         name="numpy", sentence="nothing is wrong", prepare=BACKEND.prepare
     )
-    cases = [named(name) for name in ("neuron LIF", "linear", "delay in a ring")]
+    cases = [case_named(name) for name in ("neuron LIF", "linear", "delay in a ring")]
     table = kill_table(cases, [backend, MUTANTS["output of zeros"], MUTANTS["reset to zero"]])
     assert table["numpy"] == Kills("numpy", "nothing is wrong", (), ())
     assert table["output of zeros"].bits == ("neuron LIF", "linear", "delay in a ring")
@@ -72,7 +70,7 @@ def test_a_sound_backend_is_killed_by_nothing():
 
 
 def test_a_case_that_kills_everything_is_refused():
-    case = dataclasses.replace(named("neuron LI"), inputs=2.0 * named("neuron LI").inputs)
+    case = dataclasses.replace(case_named("neuron LI"), inputs=2.0 * case_named("neuron LI").inputs)
     with pytest.raises(nirx.InputError, match="does not pass 'neuron LI' by its bits: fail"):
         kill_table([case], [MUTANTS["reset to zero"]])
 
@@ -80,13 +78,13 @@ def test_a_case_that_kills_everything_is_refused():
 def test_the_command_prints_and_tells_the_survivors(monkeypatch, capsys):
     from nirx_conformance.mutants import __main__ as command
 
-    monkeypatch.setattr(command, "ALL_CASES", (named("neuron LI"),))
+    monkeypatch.setattr(command, "ALL_CASES", (case_named("neuron LI"),))
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["--mutant", "leak dropped"]) == 0
     assert "neuron LI" in capsys.readouterr().out
     assert main(["--mutant", "leak dropped", "--mutant", "kernel flipped", "--markdown"]) == 1
     printed = capsys.readouterr()
-    row = "| leak dropped | v_leak counts as 0. | 1 | neuron LI | 1 | neuron LI |"
+    row = "| leak dropped | v_leak is taken as 0. | 1 | neuron LI | 1 | neuron LI |"
     assert row in printed.out.splitlines()
     assert "alive: kernel flipped" in printed.err
 

@@ -1,7 +1,7 @@
-"""Mutated backends: each the NumPy backend with one fault, which some case has to find.
+"""Mutated backends: each is the NumPy backend with one fault, which some case has to catch.
 
-The suite's own test: a case that no mutant fails shows little, a mutant that no case kills
-shows what the cases miss. `python -m nirx_conformance.mutants` prints which case kills which.
+They test the suite itself: a case that kills no mutant shows little, and a mutant that no case
+kills shows what the cases miss. `python -m nirx_conformance.mutants` prints which case kills which.
 """
 
 from nirx_conformance.mutants import arithmetic, choices, equations, parameters, runs, wiring
@@ -14,6 +14,7 @@ from nirx_conformance.mutants.mutant import Mutant as Mutant
 
 MODULES = (choices, parameters, equations, arithmetic, wiring, runs)
 
-MUTANTS: dict[str, Mutant] = {
-    mutant.name: mutant for module in MODULES for mutant in module.MUTANTS
-}
+ALL_MUTANTS = [
+    value for module in MODULES for value in vars(module).values() if isinstance(value, Mutant)
+]
+MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in ALL_MUTANTS}

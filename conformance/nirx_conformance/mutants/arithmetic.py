@@ -11,7 +11,7 @@ from nirx.dynamics.ops import Array, ConvGeometry
 from nirx.execution.backend import Prepared
 from nirx.execution.numpy_ops import NumpyOps
 from nirx_conformance.cases import in_dtype
-from nirx_conformance.mutants.mutant import Asked, Mutant, on_ops, on_prepare
+from nirx_conformance.mutants.mutant import Asked, on_ops, on_prepare
 
 
 def _in_float32(asked: Asked, back: bool) -> Prepared:
@@ -27,19 +27,19 @@ def _in_float32(asked: Asked, back: bool) -> Prepared:
 
 @on_prepare
 def float32_for_float64(asked: Asked) -> Prepared:
-    """Everything is float32, the results too."""
+    """Everything is float32, including the results."""
     return _in_float32(asked, back=False)
 
 
 @on_prepare
 def float32_inside(asked: Asked) -> Prepared:
-    """Everything is computed in float32; the results say float64."""
+    """Everything is computed in float32; the results are cast to float64."""
     return _in_float32(asked, back=True)
 
 
 @on_ops
 class NanSwallowed(NumpyOps):
-    """A sum that is not a number counts as 0."""
+    """A NaN sum is replaced by 0."""
 
     def add(self, a: Array, b: Array) -> Array:
         y = super().add(a, b)
@@ -48,7 +48,7 @@ class NanSwallowed(NumpyOps):
 
 @on_ops
 class NanSpikes(NumpyOps):
-    """A neuron spikes unless v <= v_threshold, so NaN does."""
+    """A neuron spikes unless v <= v_threshold, so NaN spikes."""
 
     def greater(self, a: Array, b: Array) -> Array:
         return np.logical_not(np.less_equal(a, b)).astype(self.dtype)
@@ -65,7 +65,7 @@ class InfinityClipped(NumpyOps):
 
 @on_ops
 class MagnitudeClipped(NumpyOps):
-    """Products stay within a million."""
+    """Products are clipped to a magnitude of 1e6."""
 
     def mul(self, a: Array, b: Array) -> Array:
         return np.clip(super().mul(a, b), self.constant(-1e6), self.constant(1e6))
@@ -73,7 +73,7 @@ class MagnitudeClipped(NumpyOps):
 
 @on_ops
 class SmallNumbersFlushed(NumpyOps):
-    """Products below 1e-6 count as 0."""
+    """Products below 1e-6 are flushed to 0."""
 
     def mul(self, a: Array, b: Array) -> Array:
         y = super().mul(a, b)
@@ -82,7 +82,7 @@ class SmallNumbersFlushed(NumpyOps):
 
 @on_ops
 class SmallestNumbersKept(NumpyOps):
-    """The reproducible mode does not take the smallest numbers for 0."""
+    """The reproducible mode does not flush the smallest numbers to 0."""
 
     def _keep(self, y: Array) -> Array:
         return y
@@ -90,7 +90,7 @@ class SmallestNumbersKept(NumpyOps):
 
 @on_ops
 class PlainDotProducts(NumpyOps):
-    """The reproducible mode adds up dot products as the library does."""
+    """The reproducible mode sums dot products in the library's order."""
 
     def prepare_linear(self, weight: Array) -> Any:
         return weight
@@ -101,7 +101,7 @@ class PlainDotProducts(NumpyOps):
 
 @on_ops
 class PlainConvolutions(NumpyOps):
-    """The reproducible mode adds up convolutions as the library does."""
+    """The reproducible mode sums convolutions in the library's order."""
 
     def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
         return weight
@@ -112,10 +112,7 @@ class PlainConvolutions(NumpyOps):
 
 @on_ops
 class PaddingRepeatsTheEdge(NumpyOps):
-    """Padding repeats the outermost elements, it should be zeros."""
+    """Padding repeats the outermost elements instead of adding zeros."""
 
     def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
         return np.pad(x, [(0, 0)] * (x.ndim - len(padding)) + list(padding), mode="edge")
-
-
-MUTANTS = tuple(value for value in list(vars().values()) if isinstance(value, Mutant))

@@ -15,7 +15,7 @@ from nirx.dynamics.ops import Array, Ops
 from nirx.dynamics.pool import AvgPool2d, SumPool2d
 from nirx.dynamics.reshape import Flatten
 from nirx.dynamics.spike import fire
-from nirx_conformance.mutants.mutant import Mutant, on_dynamics
+from nirx_conformance.mutants.mutant import on_dynamics
 
 Step = tuple[Array, dict[str, Array]]
 
@@ -39,7 +39,7 @@ def _halves(x: Array) -> tuple[Array, Array]:
 
 @on_dynamics
 class SpikesOfTheOldV(Neuron):
-    """The output comes from v before the step, one step late."""
+    """The output is computed from v before the step, one step late."""
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> Step:
         y, new = super().step(ops, c, x, s)
@@ -50,7 +50,7 @@ class SpikesOfTheOldV(Neuron):
 
 @on_dynamics
 class SpikesShownAsV(Neuron):
-    """A spiking neuron puts out v in the place of its spikes."""
+    """A spiking neuron outputs v instead of its spikes."""
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> Step:
         _, new = super().step(ops, c, x, s)
@@ -59,7 +59,7 @@ class SpikesShownAsV(Neuron):
 
 @on_dynamics
 class SpikesOfOneThreshold(Neuron):
-    """A step in which v reaches n thresholds gives 1 spike, yet resets as n."""
+    """A step in which v reaches n thresholds outputs 1 spike, but resets for n."""
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> Step:
         y, new = super().step(ops, c, x, s)
@@ -68,7 +68,7 @@ class SpikesOfOneThreshold(Neuron):
 
 @on_dynamics
 class ResetByArithmetic(Neuron):
-    """v*(1 - z) + z*v_reset: infinity times 0 is not a number."""
+    """v*(1 - z) + z*v_reset: infinity times 0 is NaN."""
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> Step:
         y, new = super().step(ops, c, x, s)
@@ -82,7 +82,7 @@ class ResetByArithmetic(Neuron):
 
 @on_dynamics
 class MembraneFused(Neuron):
-    """v + a*(...) is rounded once, by a fused multiply-add, not twice."""
+    """v + a*(...) is rounded once, by a fused multiply-add, instead of twice."""
 
     def integrate(self, ops: Ops, c: Arrays, v: Array, current: Array) -> Array:
         if "a" not in c:
@@ -93,7 +93,7 @@ class MembraneFused(Neuron):
 
 @on_dynamics
 class MembraneRearranged(Neuron):
-    """(1 - a)*v + a*(v_leak + r*x): the same number but for its rounding."""
+    """(1 - a)*v + a*(v_leak + r*x): the same value except for rounding."""
 
     def integrate(self, ops: Ops, c: Arrays, v: Array, current: Array) -> Array:
         if "a" not in c:
@@ -105,7 +105,7 @@ class MembraneRearranged(Neuron):
 
 @on_dynamics
 class ReciprocalOfTau(Neuron):
-    """a = dt*(1/tau), rounded twice, for dt/tau."""
+    """a = dt*(1/tau), rounded twice, instead of dt/tau."""
 
     def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         c = super().membrane_coefficients(ops, p)
@@ -118,7 +118,7 @@ class ReciprocalOfTau(Neuron):
 
 @on_dynamics
 class ExponentialOfTheLibrary(Neuron):
-    """1 - exp(-dt/tau) by the library's expm1, which is another number on another machine."""
+    """1 - exp(-dt/tau) by the library's expm1, which differs between machines."""
 
     def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         c = super().membrane_coefficients(ops, p)
@@ -130,7 +130,7 @@ class ExponentialOfTheLibrary(Neuron):
 
 @on_dynamics
 class SamePaddingOnTheOtherSide(Convolution):
-    """The odd zero of "same" padding goes before, not after."""
+    """The extra zero of "same" padding goes before the input instead of after it."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         turned = tuple((after, before) for before, after in self.geometry.padding)
@@ -140,7 +140,7 @@ class SamePaddingOnTheOtherSide(Convolution):
 
 @on_dynamics
 class PaddingNotCounted(AvgPool2d):
-    """AvgPool divides by the elements that are no padding."""
+    """AvgPool divides by the number of elements that are not padding."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         count = super().apply(ops, c, np.ones_like(x))
@@ -149,7 +149,7 @@ class PaddingNotCounted(AvgPool2d):
 
 @on_dynamics
 class SumPoolAsAverage(SumPool2d):
-    """SumPool divides by the size of the window, and AvgPool once more."""
+    """SumPool divides by the window size, and AvgPool divides twice."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         area = self.kernel_size[0] * self.kernel_size[1]
@@ -158,7 +158,7 @@ class SumPoolAsAverage(SumPool2d):
 
 @on_dynamics
 class PoolBackwards(SumPool2d):
-    """A window is added up from its last element to its first."""
+    """A window is summed from its last element to its first."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         (kh, kw), (sh, sw) = self.kernel_size, self.stride
@@ -175,7 +175,7 @@ class PoolBackwards(SumPool2d):
 
 @on_dynamics
 class FlattenOfFortran(Flatten):
-    """Flatten lets the first axis run fastest."""
+    """Flatten varies the first axis fastest."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         lead = x.shape[: x.ndim - len(self.input_shape)]
@@ -186,7 +186,7 @@ class FlattenOfFortran(Flatten):
 
 @on_dynamics
 class DelayFilledWithItsFirstInput(Delay):
-    """Before the first input comes out, a Delay gives that input, not 0."""
+    """Before its first input comes out, a Delay outputs that input instead of 0."""
 
     def chunk(
         self, ops: Ops, c: Arrays, xs: Array, s: dict[str, Array], record: tuple[str, ...]
@@ -194,6 +194,3 @@ class DelayFilledWithItsFirstInput(Delay):
         if self.length and not np.any(s["buffer"]):
             s = {"buffer": s["buffer"] + np.expand_dims(xs[0], self._time_axis(s["buffer"]))}
         return super().chunk(ops, c, xs, s, record)
-
-
-MUTANTS = tuple(value for value in list(vars().values()) if isinstance(value, Mutant))

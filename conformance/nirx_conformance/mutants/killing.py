@@ -15,7 +15,7 @@ from nirx_conformance.suite.expected import Expected, expect
 from nirx_conformance.suite.judge import judge, judge_bits
 from nirx_conformance.suite.outcome import Outcome, Result
 
-__all__ = ["KILLED", "Kill", "Kills", "kill_table", "named", "try_case"]
+__all__ = ["KILLED", "Kill", "Kills", "kill_table", "try_case"]
 
 Mode = Literal["values", "bits"]
 
@@ -44,11 +44,6 @@ class Kills:
     sentence: str
     values: tuple[str, ...]
     bits: tuple[str, ...]
-
-
-def named(name: str) -> FixedCase:
-    """The fixed case of a name."""
-    return next(case for case in ALL_CASES if case.name == name)
 
 
 def try_case(

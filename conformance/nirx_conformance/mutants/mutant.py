@@ -1,23 +1,21 @@
-"""`Mutant`: the NumPy backend with one fault, and the decorators that write one shortly.
+"""`Mutant`: the NumPy backend with one fault, and decorators to write one concisely.
 
     @on_node
     def leak_dropped(node, dt):
-        '''v_leak counts as 0.'''
+        '''v_leak is taken as 0.'''
         clear(node, "v_leak")
 
-The name is the function's or the class's own in words, the sentence its docstring.
+The mutant's name is that of the function or class in words, its sentence the docstring.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import nir
-import numpy as np
 
 import nirx
 from nirx.dynamics import Dynamics
@@ -45,32 +43,31 @@ __all__ = [
 ]
 
 
+Choose = Callable[[nirx.Discretization], nirx.Discretization]
+
+
 @dataclass
 class Asked:
-    """What `prepare` was asked for. A mutant gets its own copy of the graph and may write to it."""
+    """The arguments of `prepare`. A mutant gets its own copy of the graph and may write to it."""
 
     graph: nir.NIRGraph
     discretization: nirx.Discretization
     dtype: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def net(self) -> Net:
-        """The unmutated network."""
-        return from_nir(self.graph, self.discretization, self.dtype, **self.options)
-
     def run(self) -> Prepared:
-        """The same, as a backend prepares it."""
+        """The run of the unmutated backend."""
         return BACKEND.prepare(self.graph, self.discretization, self.dtype, **self.options)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A backend of the conformance suite that is wrong in one thing.
+    """A backend that does one thing wrong.
 
     Arguments:
         name: in words.
         sentence: what is wrong.
-        build: gives the mutated run.
+        build: returns the mutated run.
     """
 
     name: str
@@ -95,7 +92,7 @@ def _mutant(source: Any, build: Callable[[Asked], Prepared]) -> Mutant:
 
 
 def on_prepare(change: Callable[[Asked], Prepared]) -> Mutant:
-    """A mutant that does all of `prepare` itself."""
+    """A mutant that replaces all of `prepare`."""
     return _mutant(change, change)
 
 
@@ -112,46 +109,49 @@ def on_run(change: Callable[..., Any]) -> Mutant:
 def on_graph(change: Callable[[nir.NIRGraph], None]) -> Mutant:
     """A mutant that writes to the graph and each of its subgraphs."""
 
-    def build(asked: Asked) -> Prepared:
+    def mutate(asked: Asked) -> None:
         for _, graph, _ in list(walk_graphs(asked.graph)):
             change(graph)
-        return asked.run()
 
-    return _mutant(change, build)
+    return _before_building(change, mutate)
 
 
 def on_node(change: Callable[[Any, float], None]) -> Mutant:
     """A mutant that writes to each node: `change(node, dt)`."""
 
-    def build(asked: Asked) -> Prepared:
+    def mutate(asked: Asked) -> None:
         for _, graph, _ in walk_graphs(asked.graph):
             for node in graph.nodes.values():
                 if not isinstance(node, nir.NIRGraph):
                     change(node, asked.discretization.dt)
-        return asked.run()
 
-    return _mutant(change, build)
+    return _before_building(change, mutate)
 
 
-def on_discretization(
-    change: Callable[[nirx.Discretization], nirx.Discretization],
-) -> Mutant:
-    """A mutant of a choice that holds for the whole graph."""
+def on_discretization(change: Choose) -> Mutant:
+    """A mutant of a choice that applies to the whole graph."""
 
-    def build(asked: Asked) -> Prepared:
+    def mutate(asked: Asked) -> None:
         asked.discretization = change(asked.discretization)
+
+    return _before_building(change, mutate)
+
+
+def _before_building(source: Any, mutate: Callable[[Asked], None]) -> Mutant:
+    def build(asked: Asked) -> Prepared:
+        mutate(asked)
         return asked.run()
 
-    return _mutant(change, build)
+    return _mutant(source, build)
 
 
-def on_rule(change: Callable[[nirx.Discretization], nirx.Discretization]) -> Mutant:
+def on_rule(change: Choose) -> Mutant:
     """A mutant of the choices of every single node, overrides applied."""
-    return _mutant(change, _each_dynamics(lambda d: replace(d, rule=change(d.rule))))
+    return _on_each_dynamics(change, lambda d: replace(d, rule=change(d.rule)))
 
 
 def on_dynamics(change: type[Dynamics]) -> Mutant:
-    """A mutant of the equations: a subclass of `Neuron`, `Linear`, ... whose methods win over
+    """A mutant of the equations: a subclass of `Neuron`, `Linear`, ... whose methods override
     those of every node of that class."""
     (target,) = change.__bases__
 
@@ -161,61 +161,45 @@ def on_dynamics(change: type[Dynamics]) -> Mutant:
         mixed: Any = type(change.__name__, (change, type(dynamics)), {})
         return mixed(**{f.name: getattr(dynamics, f.name) for f in fields(dynamics)})
 
-    return _mutant(change, _each_dynamics(mutate))
+    return _on_each_dynamics(change, mutate)
 
 
-def _each_dynamics(mutate: Callable[[Dynamics], Dynamics]) -> Callable[[Asked], Prepared]:
-    def build(asked: Asked) -> Prepared:
-        net = asked.net()
-        for runner in net._executor.runners:
+def _on_each_dynamics(source: Any, mutate: Callable[[Dynamics], Dynamics]) -> Mutant:
+    def swap(net: Net, old: Executor) -> Executor:
+        for runner in old.runners:
             if isinstance(runner, NativeRunner):
                 runner.dynamics = mutate(runner.dynamics)
-        return _prepared(net)
+        return old
 
-    return build
+    return _after_building(source, swap)
 
 
 def on_ops(change: type[NumpyOps]) -> Mutant:
-    """A mutant of the arithmetic: its methods win over those of the mode that was asked for."""
+    """A mutant of the arithmetic: its methods override those of the requested mode."""
 
-    def build(asked: Asked) -> Prepared:
-        net = asked.net()
-        old = net._executor
+    def swap(net: Net, old: Executor) -> Executor:
         mixed: Any = type(change.__name__, (change, type(old.ops)), {})
-        net._executor = Executor(net.schedule, mixed(np.dtype(asked.dtype)), old.runners)
-        return _prepared(net)
+        return Executor(net.schedule, mixed(net.dtype), old.runners)
 
-    return _mutant(change, build)
+    return _after_building(change, swap)
 
 
 def on_executor(change: type[Executor]) -> Mutant:
     """A mutant of how values flow through a step."""
-
-    def build(asked: Asked) -> Prepared:
-        net = asked.net()
-        old = net._executor
-        net._executor = change(net.schedule, old.ops, old.runners)
-        return _prepared(net)
-
-    return _mutant(change, build)
+    return _after_building(change, lambda net, old: change(net.schedule, old.ops, old.runners))
 
 
 def on_schedule(change: Callable[[nirx.Schedule], nirx.Schedule]) -> Mutant:
     """A mutant of what flows into the nodes."""
+    return _after_building(
+        change, lambda net, old: Executor(change(net.schedule), old.ops, old.runners)
+    )
 
+
+def _after_building(source: Any, swap: Callable[[Net, Executor], Executor]) -> Mutant:
     def build(asked: Asked) -> Prepared:
-        net = asked.net()
-        old = net._executor
-        net._executor = Executor(change(net.schedule), old.ops, old.runners)
-        return _prepared(net)
+        net = from_nir(asked.graph, asked.discretization, asked.dtype, **asked.options)
+        net._executor = swap(net, net._executor)
+        return lambda inputs, state=None, record=(): net.run(inputs, state, record)
 
-    return _mutant(change, build)
-
-
-def _prepared(net: Net) -> Prepared:
-    def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of what overflows
-            return net.run(inputs, state, record)
-
-    return run
+    return _mutant(source, build)

@@ -7,7 +7,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx_conformance.mutants.mutant import Mutant, on_node
+from nirx_conformance.mutants.mutant import on_node
 
 CONVOLUTIONS = (nir.Conv1d, nir.Conv2d)
 
@@ -25,19 +25,19 @@ def reset_to_zero(node: Any, dt: float) -> None:
 
 @on_node
 def input_weight_dropped(node: Any, dt: float) -> None:
-    """w_in counts as 1."""
+    """w_in is taken as 1."""
     _fill(node, "w_in", 1.0)
 
 
 @on_node
 def resistance_dropped(node: Any, dt: float) -> None:
-    """r counts as 1."""
+    """r is taken as 1."""
     _fill(node, "r", 1.0)
 
 
 @on_node
 def leak_dropped(node: Any, dt: float) -> None:
-    """v_leak counts as 0."""
+    """v_leak is taken as 0."""
     _fill(node, "v_leak", 0.0)
 
 
@@ -51,14 +51,14 @@ def time_constant_in_another_unit(node: Any, dt: float) -> None:
 
 @on_node
 def time_constants_swapped(node: Any, dt: float) -> None:
-    """tau_syn and tau_mem are exchanged."""
+    """tau_syn and tau_mem are swapped."""
     if hasattr(node, "tau_syn"):
         node.tau_syn, node.tau_mem = node.tau_mem, node.tau_syn
 
 
 @on_node
 def one_neuron_for_all(node: Any, dt: float) -> None:
-    """Every neuron of a layer has the first one's threshold."""
+    """Every neuron of a layer has the threshold of the first one."""
     if hasattr(node, "v_threshold") and node.v_threshold.size:
         _fill(node, "v_threshold", node.v_threshold.flat[0])
 
@@ -72,7 +72,7 @@ def threshold_at_zero(node: Any, dt: float) -> None:
 
 @on_node
 def scale_squared(node: Any, dt: float) -> None:
-    """Scale multiplies twice."""
+    """Scale is applied twice."""
     if isinstance(node, nir.Scale):
         node.scale = node.scale**2
 
@@ -100,14 +100,14 @@ def weight_transposed(node: Any, dt: float) -> None:
 
 @on_node
 def kernel_flipped(node: Any, dt: float) -> None:
-    """A true convolution in the place of a cross-correlation."""
+    """A true convolution instead of a cross-correlation."""
     if isinstance(node, CONVOLUTIONS):
         node.weight = np.flip(node.weight, tuple(range(2, node.weight.ndim)))
 
 
 @on_node
 def dilation_ignored(node: Any, dt: float) -> None:
-    """The kernel's elements lie side by side at the beginning of what they should span."""
+    """The kernel's elements are adjacent, at the start of the dilated span."""
     if isinstance(node, CONVOLUTIONS):
         kernel = node.weight.shape[2:]
         dilation = np.broadcast_to(node.dilation, len(kernel))
@@ -119,7 +119,7 @@ def dilation_ignored(node: Any, dt: float) -> None:
 
 @on_node
 def groups_ignored(node: Any, dt: float) -> None:
-    """Every group of a convolution reads the channels of the first one."""
+    """Every group of a convolution reads the channels of the first group."""
     if isinstance(node, CONVOLUTIONS):
         out, into, *kernel = node.weight.shape
         full = np.zeros((out, into * node.groups, *kernel), node.weight.dtype)
@@ -133,14 +133,14 @@ def _steps(node: nir.Delay, dt: float) -> np.ndarray:
 
 @on_node
 def delay_too_long(node: Any, dt: float) -> None:
-    """Every delay takes one step more."""
+    """Every delay is one step too long."""
     if isinstance(node, nir.Delay):
         node.delay = (np.rint(_steps(node, dt)) + 1) * dt
 
 
 @on_node
 def delay_too_short(node: Any, dt: float) -> None:
-    """Every delay of two steps or more takes one step less."""
+    """Every delay of two or more steps is one step too short."""
     if isinstance(node, nir.Delay):
         steps = np.rint(_steps(node, dt))
         node.delay = np.where(steps >= 2, steps - 1, steps) * dt
@@ -148,14 +148,14 @@ def delay_too_short(node: Any, dt: float) -> None:
 
 @on_node
 def delay_rounded_down(node: Any, dt: float) -> None:
-    """Delays are rounded down, not to the nearest step."""
+    """Delays are rounded down instead of to the nearest step."""
     if isinstance(node, nir.Delay):
         node.delay = np.floor(_steps(node, dt) * (1 + 1e-9)) * dt
 
 
 @on_node
 def delay_of_half_a_step_rounded_up(node: Any, dt: float) -> None:
-    """A delay of n + 1/2 steps is rounded up, not to even."""
+    """A delay of n + 1/2 steps is rounded up instead of to even."""
     if isinstance(node, nir.Delay):
         node.delay = np.floor(_steps(node, dt) + 0.5) * dt
 
@@ -165,6 +165,3 @@ def delay_of_the_mean(node: Any, dt: float) -> None:
     """All elements are delayed by the mean of the delays."""
     if isinstance(node, nir.Delay) and np.size(node.delay):
         node.delay = np.full_like(node.delay, np.mean(node.delay))
-
-
-MUTANTS = tuple(value for value in list(vars().values()) if isinstance(value, Mutant))

@@ -10,12 +10,12 @@ import numpy as np
 from nirx.dynamics.ops import Array
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.graphs.state import map_tree
-from nirx_conformance.mutants.mutant import Mutant, on_ops, on_run
+from nirx_conformance.mutants.mutant import on_ops, on_run
 
 
 @on_run
 def time_reversed(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """The last step is computed first."""
+    """The steps are computed in reverse order."""
     backwards = map_tree(lambda x: x[::-1], inputs)
     outputs, last, recordings = run(backwards, state, record)
     turned = map_tree(lambda y: y[::-1], (outputs, recordings))
@@ -31,13 +31,13 @@ def batch_turned(run: Any, inputs: Any, state: Any, record: Any) -> Any:
 
 @on_run
 def state_ignored(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """Every run starts afresh, whatever state it is given."""
+    """Every run starts from the initial state, whatever state it is given."""
     return run(inputs, None, record)
 
 
 @on_run
 def state_written_to(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """The state that was passed in is overwritten with the new one."""
+    """The state passed in is overwritten with the new one."""
     outputs, last, recordings = run(inputs, state, record)
     _overwrite(state, last)
     return outputs, last, recordings
@@ -53,7 +53,7 @@ def _overwrite(tree: Any, new: Any) -> None:
 
 @on_run
 def input_written_to(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """The input that was passed in is cleared after the run."""
+    """The input passed in is set to 0 after the run."""
     found = run(inputs, state, record)
     for leaf in inputs.values() if isinstance(inputs, dict) else [inputs]:
         leaf[...] = 0
@@ -62,7 +62,7 @@ def input_written_to(run: Any, inputs: Any, state: Any, record: Any) -> Any:
 
 @on_run
 def last_state_lost(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """The state that comes back is the one before the last step."""
+    """The returned state is the one before the last step."""
     found = run(inputs, state, record)
     _, before, _ = run(map_tree(lambda x: x[:-1], inputs), state, ())
     return found[0], before, found[2]
@@ -70,7 +70,7 @@ def last_state_lost(run: Any, inputs: Any, state: Any, record: Any) -> Any:
 
 @on_run
 def state_without_feedback(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """What feedback edges carry is missing from the state that comes back."""
+    """The returned state lacks the values on feedback edges."""
     outputs, last, recordings = run(inputs, state, record)
     return outputs, _without_feedback(last), recordings
 
@@ -83,14 +83,14 @@ def _without_feedback(tree: Any) -> Any:
 
 @on_run
 def recordings_one_step_late(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """Recordings are shifted by a step; the outputs are right."""
+    """Recordings are shifted by one step; the outputs are right."""
     outputs, last, recordings = run(inputs, state, record)
     return outputs, last, {k: np.roll(v, 1, axis=0) for k, v in recordings.items()}
 
 
 @on_ops
 class StateForgottenBetweenChunks(NumpyOps):
-    """Every chunk of time starts from the run's first state."""
+    """Every chunk of time steps starts from the run's initial state."""
 
     def scan_chunks(
         self,
@@ -106,6 +106,3 @@ class StateForgottenBetweenChunks(NumpyOps):
             return body(first, part)
 
         return super().scan_chunks(forgetful, carry, xs, length, chunk)
-
-
-MUTANTS = tuple(value for value in list(vars().values()) if isinstance(value, Mutant))

@@ -12,7 +12,7 @@ from nirx import Schedule
 from nirx.dynamics.ops import Array
 from nirx.execution.execute import Executor
 from nirx.graphs.schedule import Segment, Source
-from nirx_conformance.mutants.mutant import Mutant, on_executor, on_graph, on_run, on_schedule
+from nirx_conformance.mutants.mutant import on_executor, on_graph, on_run, on_schedule
 
 Sources = tuple[Source, ...]
 
@@ -24,19 +24,19 @@ def _with_sources(schedule: Schedule, change: Any) -> Schedule:
 
 @on_schedule
 def fan_in_reversed(schedule: Schedule) -> Schedule:
-    """What flows into a node is added up in the opposite order."""
+    """The inputs of a node are summed in the opposite order."""
     return _with_sources(schedule, lambda sources: sources[::-1])
 
 
 @on_schedule
 def fan_in_without_its_last(schedule: Schedule) -> Schedule:
-    """Of several sources the last one is dropped."""
+    """The last of several sources is dropped."""
     return _with_sources(schedule, lambda sources: sources[:-1] if len(sources) > 1 else sources)
 
 
 @on_schedule
 def feedback_dropped(schedule: Schedule) -> Schedule:
-    """What comes back with a step's delay is left out."""
+    """Feedback edges are left out."""
 
     def change(sources: Sources) -> Sources:
         now = tuple(source for source in sources if not source.late)
@@ -53,7 +53,7 @@ def double_edge_counted_once(graph: nir.NIRGraph) -> None:
 
 @on_graph
 def ports_of_subgraphs_swapped(graph: nir.NIRGraph) -> None:
-    """What is meant for a subgraph's first Input goes into its last, and so on."""
+    """The Inputs of a subgraph are connected in reverse order."""
 
     def turned(target: str) -> str:
         name, dot, port = target.rpartition(".")
@@ -68,7 +68,7 @@ def ports_of_subgraphs_swapped(graph: nir.NIRGraph) -> None:
 
 @on_executor
 class FeedbackWithoutDelay(Executor):
-    """A cycle is swept twice a step: feedback carries what the first sweep gave, at once."""
+    """A cycle is evaluated twice per step, so that feedback arrives in the same step."""
 
     def _walk(self, segment: Segment, values: Any, states: Any, coefficients: Any) -> Any:
         first = super()._walk(segment, dict(values), states, coefficients)
@@ -78,7 +78,7 @@ class FeedbackWithoutDelay(Executor):
 
 @on_executor
 class FeedbackTwoStepsLate(Executor):
-    """Feedback carries the value of the step before the last."""
+    """Feedback arrives two steps late instead of one."""
 
     def _start(self, state: Any, batch: Any, coefficients: Any) -> Any:
         self.held: dict[int, list[dict[str, Array]]] = {}
@@ -93,7 +93,7 @@ class FeedbackTwoStepsLate(Executor):
 
 @on_run
 def outputs_exchanged(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """Several outputs of one shape come back under each other's names."""
+    """Several outputs of one shape are returned under each other's names."""
     outputs, last, recordings = run(inputs, state, record)
     if isinstance(outputs, dict):
         outputs = dict(zip(outputs, list(outputs.values())[::-1], strict=True))
@@ -102,7 +102,7 @@ def outputs_exchanged(run: Any, inputs: Any, state: Any, record: Any) -> Any:
 
 @on_run
 def inputs_exchanged(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """Several inputs of one shape go in under each other's names."""
+    """Several inputs of one shape are passed in under each other's names."""
     if isinstance(inputs, dict):
         inputs = dict(zip(inputs, list(inputs.values())[::-1], strict=True))
     return run(inputs, state, record)
@@ -110,11 +110,8 @@ def inputs_exchanged(run: Any, inputs: Any, state: Any, record: Any) -> Any:
 
 @on_run
 def output_of_zeros(run: Any, inputs: Any, state: Any, record: Any) -> Any:
-    """The single output is 0, whatever its node gave."""
+    """A single output is replaced by zeros."""
     outputs, last, recordings = run(inputs, state, record)
     if not isinstance(outputs, dict):
         outputs = np.zeros_like(outputs)
     return outputs, last, recordings
-
-
-MUTANTS = tuple(value for value in list(vars().values()) if isinstance(value, Mutant))
