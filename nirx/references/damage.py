@@ -1,4 +1,4 @@
-"""Damaged files: whatever HDF5 says of one is one kind of error."""
+"""Damaged files: every error that HDF5 raises for one becomes a `FileError`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from contextlib import contextmanager
 
 from nirx.errors import FileError, NirxError
 
-__all__ = ["damage_as_file_error"]
+__all__ = ["CHANGED", "damage_as_file_error"]
+
+CHANGED = "the file was changed or is damaged; get a new copy from its source"
 
 
 @contextmanager
 def damage_as_file_error(path: str) -> Iterator[None]:
-    """What h5py says of a damaged file, in any of its ways, as a `FileError`."""
+    """Whatever h5py raises for a damaged file, as a `FileError`."""
     try:
         yield
     except FileError:
         raise
-    except NirxError as error:
-        raise FileError(f"{path}: damaged: {error}") from error
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (
+        NirxError, OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError
+    ) as error:  # fmt: skip
         raise FileError(f"{path}: damaged: {error}") from error

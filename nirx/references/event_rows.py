@@ -1,77 +1,118 @@
-"""Events of a reference, held to the one form in which nirx writes them."""
+"""Spikes as events: per sample a row of neurons and a row of times, in one form only.
+
+An event of step k is at (k + 1/2)*dt: nir's own `to_time_gridded` loses some that are at k*dt.
+Events are in order of step and neuron, each once. Padding is neuron -1 at infinity.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from nirx.errors import FileError
-from nirx.references.contents import CHANGED
-from nirx.references.event_times import steps_of, times_of
+from nirx.references.damage import CHANGED
+from nirx.references.layout import Run, by_sample
 
-__all__ = ["require_event_rows"]
+__all__ = ["end_of_run", "event_rows", "read_events", "require_event_rows"]
 
 EVENTS = 2**16
-"""Events that are looked at together."""
+"""Events that are read together."""
+
+
+def end_of_run(run: Run) -> float:
+    """t_max, half a step after the last one."""
+    return (run.steps + 0.5) * run.dt
+
+
+def event_rows(
+    pieces: Iterable[np.ndarray], neurons: int, run: Run
+) -> Iterator[tuple[int, slice, np.ndarray, np.ndarray]]:
+    """The events of a recording, as they are stored.
+
+    Arguments:
+        pieces: the recording, chunk by chunk, each `[time, *batch, *features]`.
+
+    Returns: sample, place in its row, neurons and times of some events at a time.
+    """
+    filled, start = [0] * run.samples, 0
+    for piece in pieces:
+        for sample, flat in enumerate(by_sample(piece, run.samples, neurons)):
+            step, neuron = np.nonzero(flat)
+            place = slice(filled[sample], filled[sample] + len(step))
+            yield sample, place, neuron, (start + step + 0.5) * run.dt
+            filled[sample] = place.stop
+        start += len(piece)
+
+
+def read_events(
+    idx: Any, time: Any, neurons: int, run: Run, span: tuple[int, int], offsets: list[int]
+) -> tuple[np.ndarray, list[int]]:
+    """Some steps of a recording from its rows.
+
+    Arguments:
+        idx, time: arrays or datasets `[samples, events]`.
+        span: first step, and the one after the last.
+        offsets: where to begin in the row of each sample.
+
+    Returns: `[samples, steps, neurons]`, and where the next step begins in each row.
+
+    **Raises**: `ValueError` for a neuron that does not exist.
+    """
+    start, stop = span
+    flat, ends = np.zeros((run.samples, stop - start, neurons), bool), list(offsets)
+    for sample in range(run.samples):
+        while ends[sample] < idx.shape[1]:
+            block = slice(ends[sample], ends[sample] + EVENTS)
+            own = np.asarray(idx[sample, block])
+            with np.errstate(invalid="ignore", over="ignore"):  # padding is at infinity
+                steps = np.floor(np.asarray(time[sample, block]) / run.dt)
+            before_stop = (own >= 0) & (steps < stop)
+            count = len(own) if before_stop.all() else int(before_stop.argmin())
+            here = steps[:count] >= start
+            spiking = own[:count][here]
+            if (spiking >= neurons).any():
+                raise ValueError(f"an event of neuron {own.max()}, but there are {neurons}")
+            flat[sample, steps[:count][here].astype(np.int64) - start, spiking] = True
+            ends[sample] += count
+            if count < len(own):
+                break
+    return flat, ends
 
 
 def require_event_rows(
-    where: str, idx: Any, time: Any, shape: tuple[int, int, int], dt: float
+    where: str, idx: Any, time: Any, pieces: Iterable[np.ndarray], neurons: int, run: Run
 ) -> None:
-    """Raise `FileError` for events that nirx would not have written so.
+    """Raise `FileError` for events that nirx would have stored in another way.
 
-    The digest is of the spikes: events between two steps, twice, in another order or after the
-    end would be the same to it, but not to other readers.
+    The digest covers the spikes. It does not see events between two steps, twice, in another
+    order or after the end, but other readers do.
 
     Arguments:
         where: file and recording, for messages.
-        idx, time: arrays or datasets (samples, events).
-        shape: samples, steps and neurons.
+        pieces: the recording that was read from these rows.
     """
-    samples = shape[0]
-    if idx.shape != time.shape or len(idx.shape) != 2 or idx.shape[0] != samples:
+    filled = [0] * run.samples
+    for sample, place, neuron, when in event_rows(pieces, neurons, run):
+        _require_same(where, idx, time, sample, place, neuron, when)
+        filled[sample] = place.stop
+    for sample in range(run.samples):
+        for start in range(filled[sample], idx.shape[1], EVENTS):
+            _require_same(where, idx, time, sample, slice(start, start + EVENTS), -1, np.inf)
+    if max(filled, default=0) < idx.shape[1]:
+        raise FileError(f"{where} is padded beyond its longest row: {CHANGED}")
+
+
+def _require_same(
+    where: str, idx: Any, time: Any, sample: int, place: slice, neuron: Any, when: Any
+) -> None:
+    own, times = np.asarray(idx[sample, place]), np.asarray(time[sample, place])
+    wrong = (own != neuron) | (times != when)
+    if wrong.any():
+        at = int(wrong.argmax())
+        neuron, when = (np.broadcast_to(x, wrong.shape)[at].item() for x in (neuron, when))
         raise FileError(
-            f"{where} has idx of shape {idx.shape} and time of {time.shape}; nirx writes both "
-            f"with {samples} rows of one length: {CHANGED}"
+            f"{where}, sample {sample}: event {place.start + at} is of neuron {own[at].item()} at "
+            f"{times[at].item()!r}; nirx writes neuron {neuron} at {when!r} there: {CHANGED}"
         )
-    counts = [_count(f"{where}, sample {n}", idx, time, n, shape, dt) for n in range(samples)]
-    if max(counts, default=0) != idx.shape[1] and samples:
-        raise FileError(f"{where} is padded further than its longest row: {CHANGED}")
-
-
-def _count(
-    where: str, idx: Any, time: Any, sample: int, shape: tuple[int, int, int], dt: float
-) -> int:
-    """How many events a sample has."""
-    _, steps, neurons = shape
-    count, width = 0, idx.shape[1]
-    last_step, last_neuron = np.full(1, -1.0), np.full(1, -1)
-    for start in range(0, width, EVENTS):
-        own = np.asarray(idx[sample, start : start + EVENTS])
-        times = np.asarray(time[sample, start : start + EVENTS])
-        events = int((own == -1).argmax()) if (own == -1).any() else len(own)
-        if (own[events:] != -1).any() or (times[events:] != np.inf).any():
-            raise FileError(f"{where}: padding is not idx -1 at time inf: {CHANGED}")
-        if not events:
-            continue
-        if count < start:
-            raise FileError(f"{where}: there is an event after the padding: {CHANGED}")
-        own, times = own[:events], times[:events]
-        step = steps_of(times, dt)
-        odd = ~((step >= 0) & (step < steps) & (times_of(step, dt) == times))
-        if odd.any():
-            raise FileError(
-                f"{where}: an event has the time {float(times[odd.argmax()])!r}; expected the "
-                f"middle of one of {steps} steps of {dt!r}: {CHANGED}"
-            )
-        if ((own < 0) | (own >= neurons)).any():
-            raise FileError(f"{where}: an event is of none of {neurons} neurons: {CHANGED}")
-        moves = np.diff(np.concatenate([last_step, step]))
-        rises = np.diff(np.concatenate([last_neuron, own]))
-        if not ((moves > 0) | ((moves == 0) & (rises > 0))).all():
-            raise FileError(
-                f"{where}: events are there twice, or not in order of step and neuron: {CHANGED}"
-            )
-        last_step, last_neuron, count = step[-1:], own[-1:], count + events
-    return count

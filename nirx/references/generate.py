@@ -1,9 +1,10 @@
-"""A reference, computed chunk by chunk and put together at the end."""
+"""References: computed chunk by chunk, and assembled at the end."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,16 @@ from nirx.files.whole_file import whole_file
 from nirx.files.writing import file_bytes
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.protocol import Source
-from nirx.references.header import FORMAT, sealed, software
-from nirx.references.layout import Observable
-from nirx.references.nirdata_writing import write_observable, write_root
+from nirx.references.header import FORMAT, entry_of, sealed, software
+from nirx.references.layout import INPUT, Observable, Run
+from nirx.references.nirdata_writing import Pieces, write_file
 from nirx.references.parts import Parts
-from nirx.references.reading import GRAPH, HEADER, entry_of
 
-__all__ = ["Plan", "generate"]
+__all__ = ["Generated", "Plan", "generate"]
 
 PART_BYTES = 16 * 2**20
 MOST_STEPS = 1024
-"""Steps per chunk at most, and bytes recorded in one: they bound the memory of a run."""
-
-Advance = Callable[[int], object]
+"""Upper limits of a chunk, which bound the memory of a run."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +61,13 @@ class Plan:
 
     @property
     def step_bytes(self) -> int:
-        """Recorded in one step."""
+        """Bytes recorded in one step."""
         width = sum(o.neurons for o in self.observables) * int(np.prod(self.source.batch))
         return width * np.dtype(self.dtype).itemsize
 
     @property
     def recorded_bytes(self) -> int:
-        """Recorded in the whole run."""
+        """Bytes recorded in the whole run."""
         return self.step_bytes * self.source.steps
 
     @property
@@ -92,17 +90,21 @@ class Plan:
         }
 
 
-def generate(
-    plan: Plan, out: Path, advance: Advance, tell: Callable[[int], object]
-) -> tuple[str, dict[str, int]]:
-    """Compute a reference and write it; goes on where a killed run of the same plan stopped.
+@dataclass(frozen=True)
+class Generated:
+    """A file that was written: its digest, neurons that never spiked by key, steps resumed."""
+
+    digest: str
+    silent: dict[str, int]
+    resumed: int
+
+
+def generate(plan: Plan, out: Path, advance: Callable[[int], object]) -> Generated:
+    """Compute a reference and write it; a killed run of the same plan is continued.
 
     Arguments:
-        out: the file; there whole, or not at all.
-        advance: called with the number of steps that are done.
-        tell: called with the number of steps that were there already.
-
-    Returns: the digest of all recordings, and how many neurons never spiked, by key.
+        out: the file; either complete or not there.
+        advance: called with numbers of steps that are done.
 
     **Raises**: `InputError`, `FileError`.
     """
@@ -110,24 +112,24 @@ def generate(
     manifest = {**plan.facts(), "recordings": recordings, "nirx": software(plan.backend)["nirx"]}
     with Parts(out, manifest, len(plan.cuts)) as parts:
         done = parts.done
+        resumed = plan.cuts[done - 1][1] if done else 0
         if done:
-            tell(plan.cuts[done - 1][1])
+            advance(resumed)
         if done < parts.count:
             _run(plan, parts, done, advance)
         try:
-            found = _assemble(plan, parts, out)
+            digest, silent = _assemble(plan, parts, out)
         except FileError as error:
             raise FileError(
-                f"{error}; what was computed is kept in {parts.folder}: call it again"
+                f"{error}; the computed parts are kept in {parts.folder}: call it again"
             ) from error
         parts.remove()
-        return found
+        return Generated(digest, silent, resumed)
 
 
-def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
-    options = {"reproducible": True}
-    backend = find_backend(plan.backend)
-    run = backend.prepare(plan.graph, plan.schedule.discretization, plan.dtype, **options)
+def _run(plan: Plan, parts: Parts, done: int, advance: Callable[[int], object]) -> None:
+    backend, discretization = find_backend(plan.backend), plan.schedule.discretization
+    run = backend.prepare(plan.graph, discretization, plan.dtype, reproducible=True)
     keys = [o.probe for o in plan.observables]
     state = parts.state_after(done - 1) if done else None
     for number, (start, stop) in list(enumerate(plan.cuts))[done:]:
@@ -137,21 +139,18 @@ def _run(plan: Plan, parts: Parts, done: int, advance: Advance) -> None:
 
 
 def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]:
-    def pieces(k: int) -> Iterator[np.ndarray]:
-        return (parts.read(number, k) for number in range(parts.count))
-
     batch, steps = plan.source.batch, plan.source.steps
+    recordings: list[tuple[Observable, Pieces]] = [
+        (o, lambda k=k: (parts.read(number, k) for number in range(parts.count)))
+        for k, o in enumerate(plan.observables)
+    ]
     streams: dict[str, Stream] = {
-        o.key: (plan.dtype, (steps, *batch, *o.features), lambda k=k: pieces(k))
-        for k, o in enumerate(plan.observables)
+        o.key: (plan.dtype, (steps, *batch, *o.features), pieces) for o, pieces in recordings
     }
-    silent = {
-        o.key: count
-        for k, o in enumerate(plan.observables)
-        if o.spiking and (count := _silent(o, pieces(k)))
-    }
+    inputs = {o.key: streams[o.key] for o in plan.observables if o.name == INPUT}
+    silent = {o.key: _count_silent(o, pieces()) for o, pieces in recordings if o.spiking}
+    silent = {key: count for key, count in silent.items() if count}
     found = streamed_digests(streams)
-    inputs = {o.key: streams[o.key] for o in plan.observables if o.name == "input"}
     graph = file_bytes(plan.graph, plan.schedule.discretization)
     header = {
         **plan.facts(),
@@ -165,28 +164,15 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]
         "digest": found.total,
         "software": software(plan.backend),
     }
-    # Among the parts, with which it is removed if the run is killed now and finished later.
+    run = Run(steps, math.prod(batch), plan.schedule.discretization.dt, plan.dtype)
+    # The temporary file is among the parts: if the run is killed now, the next one removes it.
     whole = whole_file(str(out), str(parts.folder))
     with whole as temporary, hdf5_file(temporary, libver="v108") as file:
-        rename = write_root(file, plan.observables)
-        for k, observable in enumerate(plan.observables):
-            write_observable(
-                file,
-                rename,
-                observable,
-                lambda k=k: pieces(k),
-                steps,
-                int(np.prod(batch, dtype=np.int64)),
-                plan.schedule.discretization.dt,
-                plan.dtype,
-                plan.compression,
-            )
-        file.create_dataset(HEADER, data=np.frombuffer(sealed(header).encode(), np.uint8))
-        file.create_dataset(GRAPH, data=np.frombuffer(graph, np.uint8))
+        write_file(file, recordings, run, sealed(header), graph, plan.compression)
     return found.total, silent
 
 
-def _silent(observable: Observable, pieces: Iterator[np.ndarray]) -> int:
+def _count_silent(observable: Observable, pieces: Iterable[np.ndarray]) -> int:
     """How many neurons spike in no sample and no step."""
     spiked = np.zeros(observable.neurons, bool)
     for piece in pieces:

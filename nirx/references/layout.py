@@ -14,7 +14,20 @@ from nirx.errors import InputError
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["FORMS", "Form", "Observable", "observables", "variable_of"]
+__all__ = [
+    "FORMS",
+    "GRAPH",
+    "HEADER",
+    "Form",
+    "Observable",
+    "Run",
+    "by_sample",
+    "observables",
+    "variable_of",
+]
+
+HEADER, GRAPH = "nirx/header", "nirx/graph"
+"""Where the header and the `.nir` file of the graph are."""
 
 Form = Literal["bool", "values", "events"]
 FORMS = ("dense", "events")
@@ -22,6 +35,30 @@ FORMS = ("dense", "events")
 
 INPUT, SPIKES, OUTPUT = "input", "spikes", "output"
 """Names of observables; state variables keep their own (v, i)."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all recordings of a file share.
+
+    Arguments:
+        steps: length of the run.
+        samples: number of elements of the batch, whose axes are flattened.
+        dt: length of a step.
+        dtype: of values.
+
+    **Units**: dt and all times in the unit of the graph's time constants.
+    """
+
+    steps: int
+    samples: int
+    dt: float
+    dtype: str
+
+
+def by_sample(piece: np.ndarray, samples: int, neurons: int) -> np.ndarray:
+    """`[time, *batch, *features]` as NIR has it: `[samples, time, neurons]`."""
+    return piece.reshape(len(piece), samples, neurons).swapaxes(0, 1)
 
 
 def variable_of(name: str) -> str | None:

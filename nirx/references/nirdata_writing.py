@@ -1,35 +1,70 @@
 """NIR's data format, written from part files: one pass per observable, never all of it in memory.
 
-nir.read_data reads it. What nir 1.0.8's own writer lacks: nested graphs, and events in the
-middle of their step ((k + 1/2)*dt), since its `to_time_gridded` loses some that sit on k*dt.
+`nir.read_data` reads it. nir 1.0.8's own writer has neither nested graphs nor events in the middle
+of their step; see `event_rows`.
 
 **Source**: nir 1.0.8, nir.serialization and nir.data_ir.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
 from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
-from nirx.references.event_times import end_of_run, times_of
-from nirx.references.layout import Observable
+from nirx.references.event_rows import end_of_run, event_rows
+from nirx.references.layout import GRAPH, HEADER, Observable, Run, by_sample
 
-__all__ = ["Pieces", "write_observable", "write_root"]
+__all__ = ["Pieces", "write_file", "write_structure"]
 
 Pieces = Callable[[], Iterable[np.ndarray]]
-"""Gives a recording chunk by chunk, each [time, *batch, *features]."""
+"""Returns a recording chunk by chunk, each `[time, *batch, *features]`."""
 
 CHUNK_BYTES = 2**20
 CHUNK_STEPS = 2**12
-"""Of one chunk of HDF5: narrow recordings of many samples are read in slices of time."""
+"""Of an HDF5 chunk: narrow recordings of many samples are read in slices of time."""
 
 
-def write_root(file: h5py.File, observables: list[Observable]) -> Callable[[str], str]:
-    """Make the groups of all nodes; gives how names are written in this file."""
+def write_file(
+    file: h5py.File,
+    recordings: Sequence[tuple[Observable, Pieces]],
+    run: Run,
+    header: str,
+    graph: bytes,
+    compression: str | None,
+) -> None:
+    """Write a reference.
+
+    Arguments:
+        header: its text.
+        graph: the bytes of a `.nir` file.
+        compression: h5py's name of a filter, or None.
+    """
+    rename = _write_nodes(file, [observable for observable, _ in recordings])
+    for observable, pieces in recordings:
+        group = _write_group(file, rename, observable, run)
+        write = _write_events if observable.form == "events" else _write_values
+        write(group, observable, pieces, run, compression)
+    for name, data in ((HEADER, header.encode()), (GRAPH, graph)):
+        file.create_dataset(name, data=np.frombuffer(data, np.uint8))
+
+
+def write_structure(file: h5py.File, observables: Sequence[Observable], run: Run) -> None:
+    """Write everything that `write_file` writes, except that all datasets are empty."""
+    rename = _write_nodes(file, observables)
+    for observable in observables:
+        group = _write_group(file, rename, observable, run)
+        for name, dtype in _dtypes(observable, run).items():
+            group.create_dataset(name, (0,), dtype)
+    for name in (HEADER, GRAPH):
+        file.create_dataset(name, (0,), np.uint8)
+
+
+def _write_nodes(file: h5py.File, observables: Sequence[Observable]) -> Callable[[str], str]:
+    """Make the groups of all nodes. Returns: how names are written in this file."""
     encoded = any(needs_encoding(name) for o in observables for name in o.path)
     if encoded:
         file.attrs[MARK] = MARK_VALUE
@@ -48,89 +83,69 @@ def write_root(file: h5py.File, observables: list[Observable]) -> Callable[[str]
     return rename
 
 
-def write_observable(
-    file: h5py.File,
-    rename: Callable[[str], str],
-    observable: Observable,
-    pieces: Pieces,
-    steps: int,
-    samples: int,
-    dt: float,
-    dtype: str,
-    compression: str | None,
-) -> None:
-    """Write one observable.
-
-    Arguments:
-        pieces: the recording, chunk by chunk.
-        samples: number of elements of the batch; its axes are flattened.
-        dt: unit of all times in the file.
-        compression: h5py's name of a filter, or None.
-    """
+def _write_group(
+    file: h5py.File, rename: Callable[[str], str], observable: Observable, run: Run
+) -> h5py.Group:
+    """Make the group of an observable with its attributes."""
     group: Any = file
     for name in observable.path:
         group = group["nodes"][rename(name)]
     group = group["observables"].create_group(observable.name)
     group.attrs["shape"] = np.array(observable.features, np.int64)
     if observable.form == "events":
-        _write_events(group, observable, pieces, steps, samples, dt, compression)
-        return
-    kind = np.dtype(bool if observable.form == "bool" else dtype)
-    group.attrs["__type__"] = "TimeGriddedData"
-    group.attrs["dt"] = dt
+        group.attrs["__type__"] = "EventData"
+        group.attrs["n_neurons"] = observable.neurons
+        group.attrs["t_max"] = end_of_run(run)
+    else:
+        group.attrs["__type__"] = "TimeGriddedData"
+        group.attrs["dt"] = run.dt
+    return group
+
+
+def _dtypes(observable: Observable, run: Run) -> dict[str, np.dtype]:
+    """Name and dtype of each dataset of an observable."""
+    if observable.form == "events":
+        return {"idx": np.dtype(np.int64), "time": np.dtype(np.float64)}
+    return {"data": np.dtype(bool if observable.form == "bool" else run.dtype)}
+
+
+def _write_values(
+    group: h5py.Group, observable: Observable, pieces: Pieces, run: Run, compression: str | None
+) -> None:
     neurons = observable.neurons
+    ((name, dtype),) = _dtypes(observable, run).items()
     data = group.create_dataset(
-        "data",
-        (samples, steps, neurons),
-        kind,
-        chunks=_chunks(steps, neurons, kind.itemsize),
+        name,
+        (run.samples, run.steps, neurons),
+        dtype,
+        chunks=_chunks(run.steps, neurons, dtype.itemsize),
         compression=compression,
-        shuffle=compression is not None and kind.itemsize > 1,
+        shuffle=compression is not None and dtype.itemsize > 1,
     )
     start = 0
     for piece in pieces():
-        flat = _flat(piece, samples, neurons)
-        data[:, start : start + len(piece)] = flat.astype(kind)
+        flat = by_sample(piece, run.samples, neurons)
+        data[:, start : start + len(piece)] = flat.astype(dtype)
         start += len(piece)
 
 
 def _write_events(
-    group: h5py.Group,
-    observable: Observable,
-    pieces: Pieces,
-    steps: int,
-    samples: int,
-    dt: float,
-    compression: str | None,
+    group: h5py.Group, observable: Observable, pieces: Pieces, run: Run, compression: str | None
 ) -> None:
-    counts = np.zeros(samples, np.int64)
+    neurons = observable.neurons
+    counts = np.zeros(run.samples, np.int64)
     for piece in pieces():
-        counts += np.count_nonzero(_flat(piece, samples, observable.neurons), axis=(1, 2))
+        counts += np.count_nonzero(by_sample(piece, run.samples, neurons), axis=(1, 2))
     most = int(counts.max(initial=0))
-    group.attrs["__type__"] = "EventData"
-    group.attrs["n_neurons"] = observable.neurons
-    group.attrs["t_max"] = end_of_run(steps, dt)
     options: dict[str, Any] = {}
-    if most and samples:
+    if most and run.samples:
         options = {"chunks": (1, min(most, CHUNK_BYTES // 8)), "compression": compression}
-    idx = group.create_dataset("idx", (samples, most), np.int64, fillvalue=-1, **options)
-    time = group.create_dataset("time", (samples, most), np.float64, fillvalue=np.inf, **options)
-    filled = np.zeros(samples, np.int64)
-    start = 0
-    for piece in pieces():
-        flat = _flat(piece, samples, observable.neurons)
-        for sample in range(samples):
-            step, neuron = np.nonzero(flat[sample])  # in order of time, then of the neuron
-            own = slice(filled[sample], filled[sample] + len(step))
-            idx[sample, own] = neuron
-            time[sample, own] = times_of(start + step, dt)
-            filled[sample] += len(step)
-        start += len(piece)
-
-
-def _flat(piece: np.ndarray, samples: int, neurons: int) -> np.ndarray:
-    """[time, *batch, *features] as NIR has it: [samples, time, neurons]."""
-    return piece.reshape(len(piece), samples, neurons).swapaxes(0, 1)
+    idx, time = (
+        group.create_dataset(name, (run.samples, most), dtype, fillvalue=fill, **options)
+        for (name, dtype), fill in zip(_dtypes(observable, run).items(), (-1, np.inf), strict=True)
+    )
+    for sample, place, neuron, when in event_rows(pieces(), neurons, run):
+        idx[sample, place], time[sample, place] = neuron, when
 
 
 def _chunks(steps: int, neurons: int, itemsize: int) -> tuple[int, int, int] | None:

@@ -1,39 +1,39 @@
-"""Part files: a long run in chunks of time, each on the disk before the next begins.
+"""Part files: a long run in chunks of time, each on the disk before the next one begins.
 
-The folder `REF.h5.parts` holds a manifest and one file per chunk with what was recorded in
-it and the state after it. A run that was killed goes on after the last whole chunk.
+The folder `REF.h5.parts` holds a manifest and one file per chunk, with its recordings and the
+state after it. A killed run is continued after its last complete chunk.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from nirx.errors import FileError, InputError
 from nirx.files.archive import load_arrays, save_arrays, write_whole
 from nirx.files.whole_file import PREFIX, SUFFIX
-from nirx.references.folder_lock import lock_folder
 
 __all__ = ["Parts"]
 
-MANIFEST = "manifest.json"
+MANIFEST, LOCK = "manifest.json", "lock"
 
 
 class Parts:
-    """The parts of one reference, which are this run's alone until `close`.
+    """The parts of one reference; no other run can use them until `close`.
 
     Arguments:
         target: the file that they will become.
-        manifest: everything that the parts depend on; another run's parts are not mixed in.
+        manifest: everything that the parts depend on; parts of other runs are not mixed in.
         count: number of chunks.
 
-    **Raises**: `InputError` if the parts of a run with another manifest are there, `FileError`,
-    also while another run writes them.
+    **Raises**: `InputError` if the folder has parts of a run with another manifest; `FileError`,
+    also while another run uses the folder.
     """
 
     def __init__(self, target: Path, manifest: Mapping[str, Any], count: int):
@@ -41,10 +41,8 @@ class Parts:
         self.count = count
         text = json.dumps(manifest, sort_keys=True, indent=1)
         if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
-            raise FileError(
-                f"{self.folder}: is in the way; part files go into a folder of that name"
-            )
-        self._lock = lock_folder(self.folder)
+            raise FileError(f"{self.folder}: is in the way; part files need a folder of that name")
+        self._lock = _lock(self.folder)
         try:
             self._require_same(text)
         except BaseException:
@@ -58,28 +56,28 @@ class Parts:
         self.close()
 
     def close(self) -> None:
-        """Let another run have the folder."""
-        self._lock.close()
+        """Let other runs use the folder."""
+        self._lock.release()
+        with suppress(OSError):  # Windows cannot remove the lock, and so the folder, before that
+            self.folder.rmdir()
 
     def _require_same(self, text: str) -> None:
         path = self.folder / MANIFEST
-        found = path.read_bytes().decode("utf-8", "replace") if path.is_file() else None
-        if found is None:
-            strange = [p.name for p in sorted(self.folder.iterdir()) if not _is_half_written(p)]
-            if strange:
+        if not path.is_file():
+            foreign = [p.name for p in sorted(self.folder.iterdir()) if not _is_unfinished(p)]
+            if foreign:
                 raise FileError(
-                    f"{self.folder} is a folder that nirx did not make (it holds {strange[0]!r}); "
-                    "part files would go there: move it, or write the reference elsewhere"
+                    f"{self.folder} was not made by nirx (it holds {foreign[0]!r}), but part files "
+                    "need a folder of that name; move it, or write the reference elsewhere"
                 )
             write_whole(path, lambda stream: stream.write(text.encode()))
             return
-        if found == text:
-            return
-        differ = _differing(found, text)
-        raise InputError(
-            f"{self.folder} holds the parts of another run{differ}; finish that one, or delete "
-            "the folder"
-        )
+        found = path.read_bytes().decode("utf-8", "replace")
+        if found != text:
+            raise InputError(
+                f"{self.folder} holds the parts of another run{_difference(found, text)}; finish "
+                "that run, or delete the folder"
+            )
 
     @property
     def done(self) -> int:
@@ -112,17 +110,18 @@ class Parts:
         return tree
 
     def remove(self) -> None:
-        """Delete the folder: the last chunk first and the manifest at the end.
+        """Delete the folder: the last chunk first, then the manifest, then the lock.
 
-        So a run that is killed in between leaves what any killed run leaves: the first chunks
-        of a run whose manifest says which.
+        A run that is killed in between leaves what any killed run leaves: a manifest and the
+        first chunks of its run, or none.
         """
-        manifest = self.folder / MANIFEST
-        with contextlib.suppress(OSError):
+        last = (MANIFEST, LOCK)
+        with suppress(OSError):
             for path in sorted(self.folder.iterdir(), reverse=True):
-                if path != manifest:
+                if path.name not in last:
                     path.unlink()
-            manifest.unlink(missing_ok=True)
+            for name in last:
+                (self.folder / name).unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
@@ -133,14 +132,41 @@ class Parts:
         try:
             found = load_arrays(path, only=member)
         except FileError as error:
-            raise FileError(f"{error}; delete {path.name}, and its steps are run again") from error
+            raise FileError(f"{error}; delete {path.name} to compute its steps again") from error
         assert isinstance(found, dict)
         return found[member]
 
 
-def _is_half_written(path: Path) -> bool:
-    """What a run leaves that is killed before its manifest is there."""
-    return path.name.startswith(PREFIX) and path.name.endswith(SUFFIX)
+def _lock(folder: Path) -> FileLock:
+    """Make a folder if needed, and lock it until the process ends or releases the lock.
+
+    **Raises**: `FileError` if another process has the lock, or the folder cannot be made.
+    """
+    lock = FileLock(folder / LOCK)
+    while True:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{folder}: cannot be made: {error.strerror}") from error
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            if (folder / LOCK).exists():
+                raise FileError(
+                    f"{folder}: another run is using it; wait for it, or write elsewhere"
+                ) from error
+        except FileNotFoundError:
+            pass
+        except (OSError, NotImplementedError):
+            return lock  # a file system without locks
+        else:
+            return lock
+        # Another run removed the folder just now: make it again.
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a run that was killed without a manifest left this file."""
+    return path.name == LOCK or (path.name.startswith(PREFIX) and path.name.endswith(SUFFIX))
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[Any, Any]]:
@@ -151,9 +177,9 @@ def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[A
     return found
 
 
-def _differing(found: str | None, text: str) -> str:
+def _difference(found: str, text: str) -> str:
     try:
-        a, b = json.loads(found or ""), json.loads(text)
+        a, b = json.loads(found), json.loads(text)
         names = [name for name in b if a.get(name) != b[name]]
     except (ValueError, AttributeError):
         return ""

@@ -1,11 +1,11 @@
-"""`ReferenceFile`: a reference, opened; its numbers are held to its hashes."""
+"""`ReferenceFile`: an open reference, and the checks of its numbers against its hashes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -21,34 +21,33 @@ from nirx.errors import FileError, NirxWarning
 from nirx.files.hdf5_tree import check_dataset
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.files.reading import file_path
-from nirx.references.contents import CHANGED, expected_items, require_items
-from nirx.references.damage import damage_as_file_error
+from nirx.references.damage import CHANGED, damage_as_file_error
 from nirx.references.embedded_graph import read_embedded
-from nirx.references.event_rows import EVENTS, require_event_rows
-from nirx.references.event_times import steps_of
-from nirx.references.header import require_whole, unsealed
-from nirx.references.layout import Observable
+from nirx.references.event_rows import read_events, require_event_rows
+from nirx.references.header import observable_of, require_fields, unsealed
+from nirx.references.layout import GRAPH, HEADER, Observable, Run
+from nirx.references.structure import require_structure
 
-__all__ = ["GRAPH", "HEADER", "ReferenceFile", "entry_of"]
+__all__ = ["ReferenceFile"]
 
-HEADER, GRAPH = "nirx/header", "nirx/graph"
 MOST_HEADER = 64 * 2**20
 MOST_OPEN = 32
-"""Datasets that are kept open: HDF5 gives each a cache of chunks of its own."""
+"""Datasets that are kept open: HDF5 gives each its own cache of chunks."""
 
 
 class ReferenceFile:
-    """A reference file; close it, or use it as a context.
+    """A reference file, open until `close` or the end of its context.
 
     Arguments:
         path: written by `nirx.reference`.
 
-    **Raises**: `FileError` for what is no reference, is damaged, or was changed.
+    **Raises**: `FileError` for a file that is not a reference, is damaged, or was changed.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = file_path(path)
         self._datasets: dict[str, Any] = {}
+        self._cursors: dict[str, tuple[int, list[int]]] = {}
         try:
             self.file = h5py.File(self.path, "r")
         except FileNotFoundError as error:
@@ -62,20 +61,19 @@ class ReferenceFile:
             raise
 
     def _open(self) -> None:
-        text = self._dataset(HEADER, "it is no file of `nirx reference`")
+        text = self._dataset(HEADER, "this is not a file of `nirx reference`")
         if text.nbytes > MOST_HEADER:
             raise FileError(f"{self.path}: a header of {text.nbytes} bytes")
         self.header = unsealed(bytes(text[()]).decode("utf-8", "replace"), self.path)
-        require_whole(self.header, self.path)
+        require_fields(self.header, self.path)
         self.steps: int = self.header["steps"]
         self.batch: Shape = tuple(self.header["batch"])
         self.dtype: str = self.header["dtype"]
         self.chunk: int = self.header["chunk_steps"]
         self.digest: str = self.header["digest"]
-        self.observables = [_observable(entry) for entry in self.header["recordings"]]
+        self.observables = [observable_of(entry) for entry in self.header["recordings"]]
         with damage_as_file_error(self.path):
             self.discretization = Discretization.from_json(self.header["discretization"])
-        self._cursors: dict[str, tuple[int, list[int]]] = {}
         self.rename: Callable[[str], str] = (
             encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
         )
@@ -97,118 +95,116 @@ class ReferenceFile:
         return int(np.prod(self.batch, dtype=np.int64))
 
     @property
+    def run(self) -> Run:
+        """What all recordings share."""
+        return Run(self.steps, self.samples, self.discretization.dt, self.dtype)
+
+    @property
     def keys(self) -> list[str]:
-        """Of all recordings, in the order of the schedule."""
+        """The keys of all recordings, in the order of the schedule."""
         return [observable.key for observable in self.observables]
 
     @cached_property
     def graph(self) -> nir.NIRGraph:
-        """The graph that the reference is of."""
+        """The graph that was run."""
         return read_embedded(self._graph_file(), self.path)
 
     def _graph_file(self) -> bytes:
         with damage_as_file_error(self.path):
-            return bytes(self._dataset(GRAPH, "it holds no graph")[()])
+            return bytes(self._dataset(GRAPH, "the file has no graph")[()])
 
     def shape(self, observable: Observable) -> Shape:
-        """[time, *batch, *features]."""
+        """`[time, *batch, *features]`."""
         return (self.steps, *self.batch, *observable.features)
 
     def pieces(self, observable: Observable) -> Iterator[np.ndarray]:
-        """The recording chunk by chunk, [time, *batch, *features], in the dtype of the run."""
+        """The recording chunk by chunk, `[time, *batch, *features]`, in the dtype of the run."""
         for start in range(0, self.steps, self.chunk):
             yield self.read(observable, start, min(self.steps, start + self.chunk))
 
     def read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
-        """Some steps of a recording, [time, *batch, *features]. **Raises** `FileError`."""
+        """Steps start..stop-1 of a recording, `[time, *batch, *features]`.
+
+        **Raises**: `FileError`.
+        """
         with damage_as_file_error(self.path):
-            return self._read(observable, start, stop)
+            if observable.form == "events":
+                flat = self._read_events(observable, start, stop)
+            else:
+                (data,) = self._columns(observable, "data")
+                if data.shape != (self.samples, self.steps, observable.neurons):
+                    raise FileError(f"{self.path}: {observable.key!r} has shape {data.shape}")
+                flat = data[:, start:stop]
+            shape = (stop - start, *self.batch, *observable.features)
+            return flat.swapaxes(0, 1).reshape(shape).astype(self.dtype)
 
-    def _read(self, observable: Observable, start: int, stop: int) -> np.ndarray:
-        where = self._where(observable)
-        if observable.form == "events":
-            flat = self._events(observable, start, stop)
-        else:
-            data = self._dataset(f"{where}/data", "it lacks a recording")
-            if data.shape != (self.samples, self.steps, observable.neurons):
-                raise FileError(f"{self.path}: {where} has shape {data.shape}")
-            flat = data[:, start:stop]
-        shaped = flat.swapaxes(0, 1).reshape(stop - start, *self.batch, *observable.features)
-        return shaped.astype(self.dtype)
+    def _columns(self, observable: Observable, *names: str) -> list[Any]:
+        """Datasets of an observable."""
+        nodes = (f"nodes/{self.rename(name)}" for name in observable.path)
+        where = "/".join([*nodes, "observables", observable.name])
+        return [self._dataset(f"{where}/{n}", "a recording has no data") for n in names]
 
-    def _event_columns(self, observable: Observable) -> tuple[str, str, Any, Any]:
-        """What to call a list of events, where it stands, and its idx and time."""
-        where = self._where(observable)
-        idx, time = (self._dataset(f"{where}/{c}", "it lacks a recording") for c in ("idx", "time"))
-        return f"{self.path}: {observable.key!r}", where, idx, time
+    def _rows(self, observable: Observable) -> list[Any]:
+        """Neurons and times of events, `[samples, events]`."""
+        idx, time = self._columns(observable, "idx", "time")
+        if idx.shape != time.shape or len(idx.shape) != 2 or len(idx) != self.samples:
+            raise FileError(
+                f"{self.path}: {observable.key!r} has idx of shape {idx.shape} and time of shape "
+                f"{time.shape}; nirx writes both with {self.samples} rows of one length: {CHANGED}"
+            )
+        return [idx, time]
 
-    def _events(self, observable: Observable, start: int, stop: int) -> np.ndarray:
-        _, where, idx, time = self._event_columns(observable)
-        flat = np.zeros((self.samples, stop - start, observable.neurons), bool)
-        # Chunks are mostly read one after the other: go on where the last one ended.
-        at, offsets = self._cursors.get(where, (0, [0] * self.samples))
-        offsets = list(offsets) if at == start else [0] * self.samples
-        for sample in range(self.samples):
-            while offsets[sample] < idx.shape[1]:
-                block = slice(offsets[sample], offsets[sample] + EVENTS)
-                own = np.asarray(idx[sample, block])
-                steps = steps_of(np.asarray(time[sample, block]), self.discretization.dt)
-                before_stop = (own >= 0) & (steps < stop)
-                count = len(own) if before_stop.all() else int(before_stop.argmin())
-                here = steps[:count] >= start
-                neurons = own[:count][here]
-                if (neurons >= observable.neurons).any():
-                    raise FileError(f"{self.path}: {where} has an event of neuron {own.max()}")
-                flat[sample, steps[:count][here].astype(np.int64) - start, neurons] = True
-                offsets[sample] += count
-                if count < len(own):
-                    break
-        self._cursors[where] = stop, offsets
+    def _read_events(self, observable: Observable, start: int, stop: int) -> np.ndarray:
+        idx, time = self._rows(observable)
+        # Chunks are mostly read one after the other: continue where the last one ended.
+        at, offsets = self._cursors.get(observable.key, (0, []))
+        if at != start or not offsets:
+            offsets = [0] * self.samples
+        span, neurons = (start, stop), observable.neurons
+        flat, offsets = read_events(idx, time, neurons, self.run, span, offsets)
+        self._cursors[observable.key] = stop, offsets
         return flat
 
     def verify_content(self, advance: Callable[[int], object] = lambda steps: None) -> None:
-        """Compute every hash again, of the recordings and of the graph, and look at all else.
-
-        **Raises**: `FileError` for what was changed.
+        """Compute all hashes again, of the recordings and of the graph, and check everything else.
 
         Arguments:
-            advance: called with a number of steps as the work goes on; they add up to `steps`.
+            advance: called with numbers of steps that add up to `steps`.
+
+        **Raises**: `FileError` if anything was changed.
         """
-        dt = self.discretization.dt
-        items = expected_items(self.observables, self.rename, self.steps, dt, self.dtype)
         with damage_as_file_error(self.path):
-            require_items(self.file, self.path, items)
+            require_structure(self.file, self.path, self.observables, self.run)
         self._require_digests(advance)
         with damage_as_file_error(self.path):
-            for observable in self.observables:
-                if observable.form == "events":
-                    where, _, idx, time = self._event_columns(observable)
-                    shape = (self.samples, self.steps, observable.neurons)
-                    require_event_rows(where, idx, time, shape, dt)
+            for own in self.observables:
+                if own.form == "events":
+                    where, pieces = f"{self.path}: {own.key!r}", self.pieces(own)
+                    require_event_rows(where, *self._rows(own), pieces, own.neurons, self.run)
         self._require_graph()
 
     def _require_digests(self, advance: Callable[[int], object]) -> None:
-        seen = told = 0
+        seen = reported = 0
 
-        def count(steps: int) -> None:  # each recording is read in turn
-            nonlocal seen, told
-            seen += steps
-            now = seen // max(1, len(self.observables))
-            advance(now - told)
-            told = now
+        def counted(observable: Observable) -> Iterator[np.ndarray]:
+            nonlocal seen, reported
+            for piece in self.pieces(observable):
+                yield piece
+                seen += len(piece)  # each recording is read in turn
+                steps = seen // max(1, len(self.observables)) - reported
+                reported += steps
+                advance(steps)
 
         leaves: dict[str, Stream] = {
-            o.key: (self.dtype, self.shape(o), lambda o=o: self._counted(o, count))
-            for o in self.observables
+            o.key: (self.dtype, self.shape(o), lambda o=o: counted(o)) for o in self.observables
         }
         with damage_as_file_error(self.path):
             found = streamed_digests(leaves)
-        for observable, entry in zip(self.observables, self.header["recordings"], strict=True):
-            key = observable.key
-            for number, (own, wanted) in enumerate(
-                zip(found.pieces[key], entry["chunks"], strict=True)
-            ):
-                if own != wanted:
+        for entry in self.header["recordings"]:
+            key = entry["key"]
+            pairs = zip(found.pieces[key], entry["chunks"], strict=True)
+            for number, (own, expected) in enumerate(pairs):
+                if own != expected:
                     first = number * self.chunk
                     last = min(self.steps, first + self.chunk) - 1
                     raise FileError(
@@ -221,28 +217,17 @@ class ReferenceFile:
             raise FileError(f"{self.path}: the recordings do not match their digest: {CHANGED}")
 
     def _require_graph(self) -> None:
-        """The graph, and the bytes that it stands in: they hold a discretization too."""
+        """Check the graph, and the bytes of its file, which also hold a discretization."""
         graph_file = hashlib.sha256(self._graph_file()).hexdigest()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NirxWarning)  # whoever made the reference saw them
+            warnings.simplefilter("ignore", NirxWarning)  # they were shown when it was written
             graph = graph_digest(self.graph)
         for found, name in ((graph, "graph_sha256"), (graph_file, "graph_file_sha256")):
             if found != self.header[name]:
                 raise FileError(f"{self.path}: the graph does not match its digest: {CHANGED}")
 
-    def _where(self, observable: Observable) -> str:
-        nodes = (f"nodes/{self.rename(name)}" for name in observable.path)
-        return "/".join([*nodes, "observables", observable.name])
-
-    def _counted(
-        self, observable: Observable, advance: Callable[[int], object]
-    ) -> Iterator[np.ndarray]:
-        for piece in self.pieces(observable):
-            yield piece
-            advance(len(piece))
-
     def _dataset(self, name: str, otherwise: str) -> Any:
-        """A dataset, which stays open: with it goes its cache of chunks."""
+        """A dataset. It stays open, since its cache of chunks is dropped when it is closed."""
         if name not in self._datasets:
             if len(self._datasets) >= MOST_OPEN:
                 self._datasets.clear()
@@ -252,37 +237,9 @@ class ReferenceFile:
     def _opened(self, name: str, otherwise: str) -> Any:
         current: Any = self.file
         for part in name.split("/"):
-            if not isinstance(current, h5py.Group) or not isinstance(
-                current.get(part, getlink=True), h5py.HardLink
-            ):
-                raise FileError(f"{self.path}: {name} is missing; {otherwise}")
-            current = current[part]
+            link = current.get(part, getlink=True) if isinstance(current, h5py.Group) else None
+            current = current[part] if isinstance(link, h5py.HardLink) else None
         if not isinstance(current, h5py.Dataset):
             raise FileError(f"{self.path}: {name} is missing; {otherwise}")
         check_dataset(current, f"{self.path}: {name}")
         return current
-
-
-def _observable(entry: dict[str, Any]) -> Observable:
-    return Observable(
-        entry["key"],
-        tuple(entry["path"]),
-        entry["observable"],
-        tuple(entry["features"]),
-        entry["form"],
-        entry["spiking"],
-    )
-
-
-def entry_of(observable: Observable, node_digest: str, chunks: Sequence[str]) -> dict[str, Any]:
-    """A recording in the header."""
-    return {
-        "key": observable.key,
-        "path": list(observable.path),
-        "observable": observable.name,
-        "features": list(observable.features),
-        "form": observable.form,
-        "spiking": observable.spiking,
-        "digest": node_digest,
-        "chunks": list(chunks),
-    }

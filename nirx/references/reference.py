@@ -120,16 +120,16 @@ def reference(
     found = observables(schedule, record, spikes)
     filter_ = None if compression == "none" else compression
     plan = Plan(own, schedule, source, found, kind, backend, filter_, extra)
-    resumed = 0
-
-    def tell(steps: int) -> None:
-        nonlocal resumed
-        resumed = steps
-        advance(steps)
-
-    total, silent = generate(plan, target, advance, tell)
-    keys = tuple(o.key for o in found)
-    return Reference(str(target), total, source.steps, keys, resumed, plan.recorded_bytes, silent)
+    made = generate(plan, target, advance)
+    return Reference(
+        str(target),
+        made.digest,
+        source.steps,
+        tuple(o.key for o in found),
+        made.resumed,
+        plan.recorded_bytes,
+        made.silent,
+    )
 
 
 def check_reference_target(path: Path, option: str, *sources: Any) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 at random moments: the run goes on, and the file has the same bytes in the end."""
+"""kill -9: the next run continues where the killed one stopped, and writes the same bytes."""
 
 from __future__ import annotations
 
@@ -14,79 +14,140 @@ import pytest
 from nirx.references.reading import ReferenceFile
 
 SCRIPT = """
-import sys
-import nir, nirx, numpy as np
+import importlib, os, signal, sys
+import nirx
+from support.graphs import chain, neuron
+import nir, numpy as np
 
-size = 40
+def kill_at(place, call):
+    '''Let the process kill itself when a function is called for the nth time.'''
+    module, *names, last = place.split(":")
+    owner = importlib.import_module(module)
+    for name in names:
+        owner = getattr(owner, name)
+    real, calls = getattr(owner, last), []
+
+    def killing(*arguments, **options):
+        calls.append(1)
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+
+    setattr(owner, last, killing)
+
+out, steps, *moment = sys.argv[1:]
+if moment:
+    kill_at(moment[0], int(moment[1]))
 draw = np.random.default_rng(0).uniform
-lif = nir.LIF(*(draw(*r, size) for r in ((2e-3, 2e-2), (4, 9), (0, 0.1), (0.5, 1), (0, 0.1))))
-graph = nir.NIRGraph(
-    {
-        "input": nir.Input(np.array([size])),
-        "lif": lif,
-        "w": nir.Linear(draw(-0.1, 0.1, (size, size))),
-        "output": nir.Output(np.array([size])),
-    },
-    [("input", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "output")],
-)
-written = nirx.reference(
-    graph,
-    "poisson:rate=0.3",
-    sys.argv[1],
-    steps=12_000,
-    discretization=nirx.Discretization(dt=1e-3),
-)
+ranges = {"tau": (2e-3, 2e-2), "r": (4, 9), "v_leak": (0, 0.1), "v_threshold": (0.5, 1)}
+lif = neuron(nir.LIF, 40, **{name: draw(*ends, 40) for name, ends in ranges.items()})
+w = nir.Linear(draw(-0.1, 0.1, (40, 40)))
+graph = chain({"lif": lif}, 40, extra=[("lif", "w"), ("w", "lif")])
+graph.nodes["w"] = w
+rule = nirx.Discretization(dt=1e-3)
+options = {"spikes": "events", "steps": int(steps), "discretization": rule}
+written = nirx.reference(graph, "poisson:rate=0.3", out, **options)
 print(written.digest, written.resumed)
 """
 
+MOMENTS = {
+    "before the lock": ("nirx.references.parts:FileLock:acquire", 1),
+    "before the manifest": ("nirx.references.parts:write_whole", 1),
+    "before the first part": ("nirx.references.parts:save_arrays", 1),
+    "before the second part": ("nirx.references.parts:save_arrays", 2),
+    "while the second part is written": ("numpy:lib:format:write_array", 12),
+    "before the second part is put in its place": ("os:replace", 3),
+    "before the digests": ("nirx.references.generate:streamed_digests", 1),
+    "while values are written": ("nirx.references.nirdata_writing:_write_values", 3),
+    "while events are written": ("nirx.references.nirdata_writing:event_rows", 1),
+    "before the file is put in its place": ("os:replace", 5),
+    "before the parts are removed": ("nirx.references.parts:Parts:remove", 1),
+    "after a part was removed": ("pathlib:Path:unlink", 2),
+    "before the manifest is removed": ("pathlib:Path:unlink", 4),
+    "before the lock is removed": ("pathlib:Path:unlink", 5),
+    "before the folder is removed": ("pathlib:Path:rmdir", 1),
+}
+"""A function, and at which of its calls."""
+STEPS = 2500
+"""Three chunks."""
 
-def run(script: Path, out: Path, limit: float | None = None) -> tuple[str, int] | None:
-    """The digest and the steps that were there already; None for a run that was killed."""
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(out)], stdout=subprocess.PIPE, text=True
-    )
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("script") / "make.py"
+    tests = str(Path(__file__).parents[1])
+    path.write_text(f"import sys\nsys.path.insert(0, {tests!r})\n{SCRIPT}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(script: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a run that was not killed."""
+    out = tmp_path_factory.mktemp("whole") / "whole.h5"
+    assert run(script, out) is not None
+    return out.read_bytes()
+
+
+def run(
+    script: Path, out: Path, *moment: object, steps: int = STEPS, limit: float | None = None
+) -> int | None:
+    """The steps that were resumed; None for a run that was killed."""
+    command = [sys.executable, str(script), str(out), str(steps), *map(str, moment)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         text, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.communicate()
+    if process.returncode == -signal.SIGKILL:
         return None
     assert process.returncode == 0
-    digest, resumed = text.split()
-    return digest, int(resumed)
+    return int(text.split()[1])
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path):
-    script = tmp_path / "make.py"
-    script.write_text(SCRIPT)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_killed_at_any_moment_is_continued(script, whole, tmp_path, moment):
+    out = tmp_path / "r.h5"
+    assert run(script, out, *MOMENTS[moment]) is None
+    assert not out.exists() or out.read_bytes() == whole
+    parts = sorted(p.name for p in tmp_path.glob("*.parts/part-*"))
+    resumed = run(script, out)
+    assert resumed == min(len(parts) * 1024, STEPS)
+    assert out.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+    with ReferenceFile(out) as file:
+        file.verify_content()
+
+
+@pytest.mark.slow
+def test_a_run_killed_again_and_again_is_continued(script, whole, tmp_path):
+    out = tmp_path / "r.h5"
+    for place, call in MOMENTS.values():
+        assert run(script, out, place, call if "replace" not in place else 1) is None
+    run(script, out)
+    assert out.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+
+
+@pytest.mark.exhaustive
+def test_a_run_killed_at_random_moments_is_continued(script, tmp_path):
     whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
     start = time.monotonic()
-    wanted = run(script, whole)
+    run(script, whole, steps=12_000)
     seconds = time.monotonic() - start
-    assert wanted is not None
     chance = random.Random(0)
-    kills = went_on = 0
-    for _ in range(200):  # until 20 runs were killed: some are done before their time comes
-        found = run(script, cut, chance.uniform(0.2, 0.9) * seconds)
-        parts = cut.with_name("cut.h5.parts")
+    kills = continued = 0
+    while kills < 20:  # some runs are done before their time comes
+        found = run(script, cut, steps=12_000, limit=chance.uniform(0.2, 0.9) * seconds)
         if found is None:
             kills += 1
-            went_on += parts.exists() and any(parts.glob("part-*.npz"))
+            continued += any(tmp_path.glob("cut.h5.parts/part-*.npz"))
             assert not cut.exists() or cut.read_bytes() == whole.read_bytes()
         else:
-            assert found[0] == wanted[0]
             assert cut.read_bytes() == whole.read_bytes()
-            assert not parts.exists()
             cut.unlink()
-        if kills == 20:
-            break
-    assert kills == 20
-    assert went_on
-    last = run(script, cut)
-    assert last is not None
+    assert continued
+    run(script, cut, steps=12_000)
     assert cut.read_bytes() == whole.read_bytes()
-    with ReferenceFile(cut) as file:
-        file.verify_content()
-    left = sorted(p.name for p in tmp_path.iterdir())
-    assert left == ["cut.h5", "make.py", "whole.h5"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.h5", "whole.h5"]

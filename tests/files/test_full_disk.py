@@ -15,7 +15,6 @@ import pytest
 
 import nirx
 from nirx.files import hdf5_writing
-from nirx.references.folder_lock import lock_folder
 
 D = nirx.Discretization(dt=1e-3)
 
@@ -81,7 +80,7 @@ def test_a_reference_does_not_fit_and_is_assembled_later(room, spikes, fill, tmp
     nirx.reference(network(), "poisson:rate=0.3", whole, **options)
     assert whole.stat().st_size > 60_000
     fill(room)
-    kept = r"No space left on device; what was computed is kept in .*r\.h5\.parts: call it again"
+    kept = r"No space left on device; the computed parts are kept in .*r\.h5\.parts: call it again"
     with pytest.raises(nirx.FileError, match=kept):
         nirx.reference(network(), "poisson:rate=0.3", path, **options)
     assert not path.exists()
@@ -103,35 +102,3 @@ def test_a_file_that_just_fits(fill, tmp_path):
     fill((tmp_path / "a.nir").stat().st_size * 2)
     nirx.write(tmp_path / "b.nir", network(), D)
     assert (tmp_path / "a.nir").read_bytes() == (tmp_path / "b.nir").read_bytes()
-
-
-def test_two_runs_at_once(tmp_path):
-    pytest.importorskip("fcntl", reason="this system has no locks on folders")
-    path = tmp_path / "r.h5"
-    lock = lock_folder(tmp_path / "r.h5.parts")
-    with pytest.raises(nirx.FileError, match=r"r\.h5\.parts: another run is at work in it; wait"):
-        nirx.reference(network(), "poisson:rate=0.3", path, discretization=D, steps=5)
-    lock.close()
-    nirx.reference(network(), "poisson:rate=0.3", path, discretization=D, steps=5)
-    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
-
-
-def test_a_folder_that_another_run_removes_meanwhile(tmp_path, monkeypatch):
-    """The lock of a folder that is gone is worth nothing: the one in its place is locked."""
-    fcntl = pytest.importorskip("fcntl")
-    folder = tmp_path / "parts"
-    real, calls = fcntl.flock, []
-
-    def removed_before_it_is_locked(handle, operation):
-        calls.append(handle)
-        if len(calls) == 1:
-            folder.rmdir()
-        real(handle, operation)
-
-    monkeypatch.setattr(fcntl, "flock", removed_before_it_is_locked)
-    lock = lock_folder(folder)
-    assert len(calls) == 2
-    assert folder.is_dir()
-    with pytest.raises(nirx.FileError, match="another run"):
-        lock_folder(folder)
-    lock.close()
