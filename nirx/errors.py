@@ -1,6 +1,6 @@
-"""Errors, warnings and faults: how nirx says no.
+"""Errors, warnings and faults.
 
-Every refusal names the place, what was found, what was expected and the likely mend.
+Every error message has the place, what was found, what was expected and a suggested fix.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 
 __all__ = [
     "Fault",
@@ -25,7 +27,7 @@ __all__ = [
 
 
 class NirxError(Exception):
-    """Base of every error that nirx raises on purpose."""
+    """Base class of all errors that nirx raises."""
 
 
 class InputError(NirxError, ValueError):
@@ -33,15 +35,15 @@ class InputError(NirxError, ValueError):
 
 
 class UnsupportedError(NirxError, ValueError):
-    """The request is understood, but this backend or file format cannot do it."""
+    """A valid request that this backend, library or file format does not support."""
 
 
 class FileError(NirxError):
-    """A file is missing, unreadable, not NIR, or not safe to read."""
+    """A file is missing, unreadable, not a NIR file, or not safe to read."""
 
 
 class NirxWarning(UserWarning):
-    """The graph runs, but probably not as its author meant."""
+    """The graph runs, but probably not as intended."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ class Fault:
     """One fault of a graph.
 
     Arguments:
-        where: the node's path (`"lif1/lif"`) or the edge (`"edge 'a' -> 'b'"`).
-        found: what is there.
-        expected: what should be there; may be empty where `found` says it all.
-        mend: the likely mend; may be empty.
+        where: the path of the node (`"lif1/lif"`) or the edge (`"edge 'a' -> 'b'"`).
+        found: what was found.
+        expected: what was expected; empty if `found` is enough.
+        mend: a suggested fix; may be empty.
     """
 
     where: str
@@ -70,7 +72,7 @@ class Fault:
 
 
 class GraphError(NirxError, ValueError):
-    """A graph is faulty. All its faults are listed together in `faults`."""
+    """A faulty graph, with all its faults in `faults`."""
 
     faults: tuple[Fault, ...]
 
@@ -87,19 +89,23 @@ class GraphError(NirxError, ValueError):
         return type(self), (self.faults,)
 
 
-OWN_PACKAGES = ("nirx", "nirx_torch", "nirx_jax")
-
-
 def warn_caller(text: str) -> None:
-    """Give a `NirxWarning` that points to the line outside nirx that led here."""
-    frame, level = sys._getframe(1), 2
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in OWN_PACKAGES:
+    """Warn with a `NirxWarning` at the line outside nirx and its plug-ins that led here."""
+    own, frame, level = _own_packages(), sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in own:
         frame, level = frame.f_back, level + 1
     warnings.warn(text, NirxWarning, stacklevel=level)
 
 
+@cache
+def _own_packages() -> frozenset[str]:
+    """nirx and the packages of all installed backends and bridges, none of which is imported."""
+    points = [*entry_points(group="nirx.backends"), *entry_points(group="nirx.bridges")]
+    return frozenset({"nirx", *(point.value.split(":")[0].split(".")[0] for point in points)})
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`"did you mean 'lif1'?"` for the closest known name, or a list of what there is."""
+    """`"did you mean 'lif1'?"` with the closest known name, or a list of known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:

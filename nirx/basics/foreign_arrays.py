@@ -1,4 +1,4 @@
-"""Arrays of other libraries as NumPy arrays, without importing those libraries."""
+"""Arrays of any library as NumPy arrays, without importing the library."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ __all__ = ["to_numpy"]
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """A copy of a tensor, JAX array or anything else that NumPy understands.
+    """A NumPy copy of an array, which may be on a device or carry gradients.
 
-    A torch tensor may be on a device or carry gradients; bfloat16, which NumPy lacks, becomes
-    float32.
+    bfloat16, which NumPy lacks, becomes float32.
     """
-    if hasattr(value, "detach"):  # a torch tensor
+    if hasattr(value, "detach"):  # a tensor that NumPy cannot read as it is
         value = value.detach().cpu()
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy().copy()
     array = np.array(value)

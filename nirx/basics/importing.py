@@ -1,4 +1,4 @@
-"""`"package.module:object"`: how the command line names a Python object."""
+"""Import a Python object by its name on the command line, `"package.module:object"`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ __all__ = ["import_object"]
 
 
 def import_object(name: str, what: str) -> Any:
-    """The object of `"package.module:object"`; the current folder counts as for `python -m`.
+    """The object `"package.module:object"`; also from the current folder.
 
     Arguments:
-        what: what the name stands for, for the error.
+        name: the name.
+        what: what it names, for the error.
 
-    **Raises**: `InputError` if there is none. What the module itself raises passes.
+    **Raises**: `InputError` if there is no such object. Exceptions from the module propagate.
     """
     module, _, names = name.partition(":")
     parts = (*module.split("."), *names.split("."))

@@ -1,7 +1,7 @@
 """Paths of nodes: tuples of names, and their text form.
 
-The text joins the names with "/". A "/" or "~" inside a name is written "~1" or "~0",
-as in JSON pointers (RFC 6901), so that every path has one text and every text one path.
+The text joins the names with "/". A "/" or "~" inside a name is written "~1" or "~0", as in JSON
+pointers (RFC 6901), so that paths and texts correspond one to one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 __all__ = ["Path", "format_path", "parse_path"]
 
 Path = tuple[str, ...]
-"""Names from the outermost graph to the node; sorting paths sorts by code point."""
+"""Names from the outermost graph to the node. Paths sort by code point."""
 
 
 def format_path(path: Path) -> str:
@@ -18,5 +18,5 @@ def format_path(path: Path) -> str:
 
 
 def parse_path(text: str) -> Path:
-    """The path of a text; the inverse of `format_path`."""
+    """The inverse of `format_path`."""
     return tuple(name.replace("~1", "/").replace("~0", "~") for name in text.split("/"))

@@ -1,4 +1,4 @@
-"""Names in a graph are data: what is printed of them has no control codes."""
+"""Text without control codes, for names in a graph, which may contain anything."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["printable"]
 
 
 def printable(value: Any) -> str:
-    """A value as text in which nothing but printable characters stands as it is."""
+    """A value as text, with every character that is not printable escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))

@@ -1,4 +1,4 @@
-"""Tables for people: rich tables as text, cut where a graph is too large to read."""
+"""Tables on a terminal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nirx.basics.printable import printable
 __all__ = ["MOST_ROWS", "cell", "render", "shape_text"]
 
 MOST_ROWS = 200
-"""Rows of a table; more are counted, not shown."""
+"""Limit for the rows of a table; further rows are counted, not shown."""
 
 
 def cell(value: Any) -> Text:
-    """A value as literal text: names in a graph are data, never markup or control codes."""
+    """A value as literal text, without markup or control codes."""
     return Text(printable(value))
 
 

@@ -1,4 +1,4 @@
-"""`TypeMap`: type -> function. NODE_MAP and MODULE_MAP of both adapters are such maps."""
+"""`TypeMap`: a map from types to functions, such as a NODE_MAP or a MODULE_MAP."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["ABSENT", "Handler", "TypeMap", "find_handler", "require_type_map"]
 Handler = Callable[..., Any]
 
 ABSENT: Any = object()
-"""What `find_handler` gives where no map has an entry; None is an entry: it bypasses."""
+"""The result of `find_handler` if no map has an entry. (None is an entry, which bypasses.)"""
 
 
 class TypeMap(Mapping[type, "Handler | None"]):
-    """Type -> function from an object of the type to its translation, or None to bypass it.
+    """A map from a type to the function that translates its objects, or to None to bypass them.
 
-    `register` adds a type and raises if it is there; `override` replaces one and raises if
-    it is not. Both are decorators, or take the function as second argument. A map is looked
-    up along the bases of a type, so a subclass of a mapped class works too.
+    `register` adds a type and raises if it exists; `override` replaces a type and raises if it
+    does not exist. Both are decorators, or take the function as second argument. A lookup includes
+    the base classes of a type, so a subclass of a mapped class works too.
 
-    `NODE_MAP | {nir.LIF: mine}` and `NODE_MAP.copy()` give a map of your own.
+    `NODE_MAP | {nir.LIF: mine}` and `NODE_MAP.copy()` are new maps.
     """
 
     def __init__(self, handlers: Mapping[type, Handler | None] | None = None):
@@ -51,21 +51,30 @@ class TypeMap(Mapping[type, "Handler | None"]):
         return TypeMap({**other, **self})
 
     def copy(self) -> TypeMap:
-        """A map of its own with the same entries."""
+        """A new map with the same entries."""
         return TypeMap(self)
 
     def register(self, kind: type, handler: Any = ABSENT) -> Any:
-        """Add a type. **Raises** `InputError` if there is an entry already."""
+        """Add a type.
+
+        **Raises**: `InputError` if it has an entry.
+        """
         return self._decorate(kind, handler, self._require_new)
 
     def override(self, kind: type, handler: Any = ABSENT) -> Any:
-        """Replace a type's entry. **Raises** `InputError` if there is none."""
+        """Replace the entry of a type.
+
+        **Raises**: `InputError` if it has none.
+        """
         return self._decorate(kind, handler, self._require_known)
 
     def register_handlers(
         self, handlers: Mapping[type, Handler | None] | Iterable[tuple[type, Handler | None]]
     ) -> None:
-        """Add many types at once. **Raises** `InputError`, and then adds none."""
+        """Add several types, or none if it raises.
+
+        **Raises**: `InputError` if one of them has an entry or is not valid.
+        """
         try:
             pairs = [(k, h) for k, h in dict(handlers).items()]
         except (TypeError, ValueError) as error:
@@ -102,9 +111,9 @@ class TypeMap(Mapping[type, "Handler | None"]):
 
 
 def find_handler(kind: type, *maps: Mapping[type, Handler | None] | None) -> Any:
-    """The entry of a type or of its nearest base, from the first map that has one.
+    """The entry of a type or of its nearest base class, from the first map that has one.
 
-    Returns: the function, None for an entry that bypasses, or `ABSENT`.
+    Returns: the function, None for a bypass, or `ABSENT`.
     """
     for entries in maps:
         if entries:
