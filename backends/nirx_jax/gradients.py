@@ -1,4 +1,4 @@
-"""Gradients that JAX cannot derive by itself: of a spike, and of a choice by a spike."""
+"""Gradients that JAX cannot derive: of a spike, and of a selection by a spike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["select", "with_surrogate"]
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def with_surrogate(spikes: Any, v: Any, threshold: Any, surrogate: Surrogate) -> Any:
-    """`spikes`, with the surrogate's gradient to v and threshold."""
+    """`spikes`, with the surrogate gradient with respect to v and threshold."""
     return spikes
 
 
@@ -28,7 +28,7 @@ def _with_surrogate_jvp(surrogate: Surrogate, primals: Any, tangents: Any) -> An
 
 @jax.custom_jvp
 def select(mask: Any, a: Any, b: Any) -> Any:
-    """`a` where mask is not 0, else `b`, with a gradient to all three."""
+    """`a` where mask is not 0, else `b`, with a gradient for all three arguments."""
     return jnp.where(mask != 0, a, b)
 
 

@@ -44,7 +44,7 @@ class NativeNode(eqx.Module):
         self.arrays = {name: jnp.array(array) for name, array in own.items()}
 
     def __call__(self, x: Any, state: Any = None) -> Any:
-        """One step alone: x is [*batch, *features]; gives y, or (y, state)."""
+        """One step: x is [*batch, *features]; returns y, or (y, state)."""
         first = next(iter(self.arrays.values()), jnp.asarray(x))
         kind = first.dtype if jnp.issubdtype(first.dtype, jnp.floating) else jnp.zeros(()).dtype
         ops = JaxOps(str(kind), SURROGATES["superspike"], False)

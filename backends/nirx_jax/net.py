@@ -30,13 +30,13 @@ CHUNK = 1024
 class Net(eqx.Module):
     """A network on JAX. Build it with `nirx_jax.from_nir`.
 
-    A pytree whose array leaves are the parameters: `net.nodes["lif1/lif"].tau`. All else is
+    A pytree whose array leaves are the parameters: `net.nodes["lif1/lif"].tau`. Everything else is
     static and compares by content, so equal networks share one compilation. Calls are
     compiled; they work under `jax.jit`, `vmap`, `grad` and `eqx.filter_*` alike.
     """
 
     nodes: dict[str, Any]
-    """By path; nodes that share a module have it once, under the first of their paths."""
+    """By path. Nodes that share a module have one entry, under the first of their paths."""
     schedule: Schedule = eqx.field(static=True)
     origin: Origin = eqx.field(static=True)
     shared: tuple[tuple[str, str], ...] = eqx.field(static=True)
@@ -93,8 +93,8 @@ class Net(eqx.Module):
         self._require_x64()
         return self._executor().init_state(batch_shape)
 
-    # What comes in is checked before compilation, which would silently narrow a NumPy float64
-    # to float32, and would take a foreign tensor for a constant.
+    # Arguments are checked before compilation, which would silently narrow a NumPy float64 to
+    # float32 and take a foreign tensor for a constant.
 
     def _inputs(self, x: Any) -> Any:
         self._require_x64()
@@ -150,7 +150,7 @@ def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
 
 @eqx.filter_jit
 def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int) -> Any:
-    # Recordings leave as a list: the keys of a pytree's dicts must sort, a caller's may not.
+    # A list, because the keys of a pytree's dict must sort and a caller's may not.
     outputs, state, *rest = net._executor().run(xs, state, record, chunk)
     return outputs, state, [rest[0][key] for key in record] if rest else []
 

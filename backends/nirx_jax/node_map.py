@@ -1,4 +1,4 @@
-"""NODE_MAP: which module holds which NIR type in JAX."""
+"""NODE_MAP: the JAX module of each NIR type."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from nirx_jax.native import NativeNode
 __all__ = ["NODE_MAP"]
 
 NODE_MAP = TypeMap(dict.fromkeys(NATIVE_TYPES, NativeNode))
-"""NIR type -> module. `NODE_MAP.register` and `.override` change the default for everybody."""
+"""NIR type -> module. `NODE_MAP.register` and `.override` change the default globally."""

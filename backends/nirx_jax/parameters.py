@@ -1,4 +1,4 @@
-"""Parameters of a network by NIR's names: out as NumPy arrays, and in from anywhere."""
+"""Read and set the parameters of a network by NIR's names, as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
     Arguments:
         net: of `from_nir` or `nir_to_jax`.
 
-    Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module have
-    their parameters each. Modules of a `node_map` are not in it.
+    Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module
+    have one entry each. Modules of a `node_map` are left out.
     """
     own = _parameters(_network(net))
     return {parameter_key(net.schedule, slot): np.array(value) for slot, value in own.items()}
 
 
 def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) -> Net:
-    """A network with other parameters.
+    """A network with new parameters.
 
     Arguments:
         net: left as it is.
-        values: what `parameters_to_numpy` of any backend gave, or the state_dict of the torch
-            module that the network's graph was exported from. What it lacks stays as it is.
-        strict: raise for keys that have no place in the network; else they are left out.
+        values: what `parameters_to_numpy` of any backend returned, or the state_dict of the torch
+            module that the network's graph was exported from. Other parameters keep their values.
+        strict: raise for keys that match no parameter; otherwise they are ignored.
 
     Returns: the new network; it has the same structure, so nothing is compiled again.
 
-    **Raises**: `InputError` that names the keys without a place or with a wrong shape.
+    **Raises**: `InputError` that names the keys that match no parameter or have a wrong shape.
     """
     own = _parameters(_network(net))
     fitted, _ = fitted_parameters(net.schedule, net.origin.node, own, values, strict)

@@ -21,7 +21,7 @@ __all__ = ["JaxKernel", "ReproducibleJaxOps"]
 
 
 class JaxKernel:
-    """See `nirx.execution.sliced.SliceKernel`; to be called with x64 on."""
+    """See `nirx.execution.sliced.SliceKernel`; needs x64 mode."""
 
     def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
         return jnp.max(jnp.abs(x), axis=axes, keepdims=True, initial=0.0)
@@ -71,8 +71,8 @@ def _sliced_forward_jvp(plain: Callable[[Any, Any], Any], primals: Any, tangents
 class ReproducibleJaxOps(Reproducible, JaxOps):
     """See `nirx.execution.reproducible.Reproducible`.
 
-    The select in `keep` also stands between any two operations that XLA would otherwise
-    contract to a fused multiply-add or rewrite.
+    The select in `keep` also separates any two operations that XLA would otherwise contract to
+    a fused multiply-add or rewrite.
     """
 
     kernel = JaxKernel()
@@ -86,9 +86,9 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
 
     def div(self, a: Array, b: Array) -> Array:
         # XLA turns a division by a constant into a product with its reciprocal, which rounds
-        # twice, and sees constants both before and after it drops the barrier. A divisor that
-        # depends on `a` is no constant (where a is NaN, so is the result), and behind the
-        # barrier neither is `a`. Each of the two alone left wrong bits.
+        # twice, and it looks for constants both before and after it drops the barrier. The
+        # divisor is made to depend on `a` (where a is NaN, so is the result), and the barrier
+        # hides `a`. Each measure alone left wrong bits.
         a, b = lax.optimization_barrier((jnp.asarray(a), jnp.asarray(b)))
         b = jnp.where(jnp.isnan(a), jnp.full((), jnp.nan, self.dtype), b)
         return super().div(a, b)

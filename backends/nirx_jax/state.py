@@ -1,4 +1,4 @@
-"""States into JAX: a run may start on another backend and go on here."""
+"""States into JAX: a run can start on another backend and continue here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def state_from_numpy(tree: Any) -> Any:
     """A copy of a state (or any tree of arrays) as JAX arrays.
 
     Arguments:
-        tree: of `nirx.state_to_numpy`; a tree of another backend is converted on the way.
+        tree: from `nirx.state_to_numpy`, or a tree of any backend.
 
     Returns: the same tree; leaves keep their shapes [*batch, *features], and their dtypes
     where JAX's x64 mode allows.

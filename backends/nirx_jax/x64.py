@@ -9,5 +9,5 @@ __all__ = ["x64_is_on"]
 
 
 def x64_is_on() -> bool:
-    """Whether arrays may be float64 here and now (globally, or inside `jax.enable_x64`)."""
+    """Whether arrays can be float64 now: globally, or inside `jax.enable_x64`."""
     return jnp.asarray(np.zeros(0, np.float64)).dtype == np.float64

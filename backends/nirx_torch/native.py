@@ -1,7 +1,7 @@
 """Modules that hold the parameters of the nodes that nirx runs itself.
 
 Where torch has a class for the same layer, the module is one of its subclasses, so that
-code which looks for `torch.nn.Linear` or `torch.nn.Conv2d` finds it.
+code that looks for `torch.nn.Linear` or `torch.nn.Conv2d` finds it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class NativeNode(torch.nn.Module):
     """
 
     def __init__(self, node: Any, rule: Discretization | None = None):
-        torch.nn.Module.__init__(self)  # not super(): torch's layers want arguments of their own
+        torch.nn.Module.__init__(self)  # not super(): torch's layers have other arguments
         entry = find_type(type(checked_node(node)))
         assert entry is not None
         assert entry.dynamics is not None
@@ -62,7 +62,7 @@ class NativeNode(torch.nn.Module):
         return not issubclass(entry.dynamics, Stateless)
 
     def forward(self, input: Any, state: Any = None) -> Any:
-        """One step alone: the input is [*batch, *features]; gives y, or (y, state)."""
+        """One step alone: the input is [*batch, *features]; returns y, or (y, state)."""
         x, arrays = input, self.arrays()
         first = next(iter(arrays.values()), None)
         if first is None:
@@ -84,7 +84,7 @@ class Linear(NativeNode, torch.nn.Linear):
 
 
 class Convolution(NativeNode):
-    """What both convolutions tell of themselves in torch's words."""
+    """The attributes of both convolutions under torch's names."""
 
     def __init__(self, node: Any, rule: Discretization | None = None):
         super().__init__(node, rule)
@@ -109,8 +109,8 @@ class Convolution(NativeNode):
         unexpected_keys: Any,
         error_msgs: Any,
     ) -> None:
-        # A convolution without bias is exported with one of zeros: nir cannot write None. So a
-        # state_dict that has none still fits.
+        # A convolution without bias is exported with a bias of zeros, because nir cannot write
+        # None. A state_dict without bias therefore still loads.
         super()._load_from_state_dict(
             state_dict,
             prefix,

@@ -50,7 +50,7 @@ class Net(torch.nn.Module):
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.reproducible = reproducible
-        # Carries dtype and device through .to(), .double(), .cuda() even without parameters.
+        # Follows .to(), .double() and .cuda(), also in a network without parameters.
         self.register_buffer("_anchor", torch.zeros(0, dtype=dtype), persistent=False)
         self._in_order = list(modules)  # a plain list: registered once only, as children below
         self._calls = _calls(self.schedule, modules)
@@ -96,7 +96,7 @@ class Net(torch.nn.Module):
 
 
 def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard | None]:
-    """How users' modules are called; None for nirx's own."""
+    """The guards through which users' modules are called; None for nirx's own."""
     pairs = zip(schedule.nodes, modules, strict=True)
     return [None if isinstance(m, NativeNode) else CallGuard(n.name, m) for n, m in pairs]
 
@@ -132,5 +132,5 @@ def _adopt(
 
 
 def _is_port(module: torch.nn.Module) -> bool:
-    """Inputs and Outputs hold nothing, so they are no children."""
+    """Inputs and Outputs hold no parameters, so they are not registered as children."""
     return isinstance(module, NativeNode) and module.type_name in ("Input", "Output")

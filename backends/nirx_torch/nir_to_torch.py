@@ -50,16 +50,16 @@ def from_nir(
     """Build a torch network from a NIR graph.
 
     Arguments:
-        graph_or_path: a `nir.NIRGraph`, left as it is, or the path of a `.nir` file.
+        graph_or_path: a `nir.NIRGraph`, which is never changed, or the path of a `.nir` file.
         discretization: None takes the graph's own (metadata), else the default with a warning.
         dtype: `"float32"`, `"float64"` or the torch dtype; without `reproducible` also
             `"bfloat16"` and `"float16"`.
         reproducible: the same bits on every backend.
         node_map: {NIR type: function from a node to a module}, before `NODE_MAP`. A module is
             x -> y, or (x, state) -> (y, state) if its `forward` has an argument `state`.
-            None in the place of a function bypasses the nodes of the type.
+            None instead of a function bypasses the nodes of the type.
         surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
-        device: where the parameters live.
+        device: of the parameters.
 
     Returns: a `torch.nn.Module` with `net(x, state)`, `net.run` and `net.init_state`.
 
@@ -94,13 +94,13 @@ def nir_to_torch(
     """Map NIR to torch modules of your choice; call-compatible with nirtorch.
 
     Arguments:
-        nir_node: a graph, a single node, or the path of a `.nir` file; left as it is.
+        nir_node: a graph, a single node, or the path of a `.nir` file. Never changed.
         node_map: {NIR type: function from a node to a module, or None to bypass its nodes};
             see `from_nir`.
-        default_map: for types that `node_map` lacks. Its default runs NIR's types by nirx.
-        device: where the parameters live.
+        default_map: for types that are not in `node_map`. By default nirx runs NIR's types.
+        device: of the parameters.
         dtype: of all parameters. None: float32 for a graph, the node's own for a single one.
-            A graph that `node_map` runs by itself then takes inputs of any floating dtype.
+            A graph that `node_map` runs entirely then takes inputs of any floating dtype.
         discretization: None takes the graph's own (metadata), else the default with a warning
             where it matters.
         surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
@@ -108,7 +108,7 @@ def nir_to_torch(
     Returns: for a graph the network of `from_nir`; for a single node its module, which is
     x -> y, or (x, state=None) -> (y, state) for a node with memory.
 
-    **Raises**: `GraphError` (also for a type that neither map has), `FileError`,
+    **Raises**: `GraphError` (also for a type in neither map), `FileError`,
     `InputError`, `UnsupportedError`.
     """
     module = import_nir(

@@ -1,4 +1,4 @@
-"""NODE_MAP: which module holds which NIR type in torch."""
+"""NODE_MAP: the torch module of each NIR type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nirx_torch import native
 __all__ = ["NODE_MAP"]
 
 NODE_MAP = TypeMap(dict.fromkeys(NATIVE_TYPES, native.NativeNode))
-"""NIR type -> module. `NODE_MAP.register` and `.override` change the default for everybody."""
+"""NIR type -> module. `NODE_MAP.register` and `.override` change the default globally."""
 
 for _type, _module in {
     nir.Affine: native.Linear,

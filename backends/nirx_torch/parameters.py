@@ -1,4 +1,4 @@
-"""Parameters of a network by NIR's names: out as NumPy arrays, and in from anywhere."""
+"""Read and set the parameters of a network by NIR's names, as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def parameters_to_numpy(net: torch.nn.Module) -> dict[str, np.ndarray]:
     Arguments:
         net: of `from_nir` or `nir_to_torch`.
 
-    Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module have
-    their parameters each.
+    Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module
+    have one entry each.
     """
     net = _network(net)
     own = _parameters(net)
@@ -38,14 +38,14 @@ def load_parameters(
 
     Arguments:
         net: of `from_nir` or `nir_to_torch`.
-        values: what `parameters_to_numpy` of any backend gave, or the state_dict of the module
-            that the network's graph was exported from. What it lacks stays as it is.
-        strict: raise for keys that have no place in the network; else they are returned.
+        values: what `parameters_to_numpy` of any backend returned, or the state_dict of the module
+            that the network's graph was exported from. Other parameters keep their values.
+        strict: raise for keys that match no parameter; otherwise they are returned.
 
-    Returns: the keys without a place.
+    Returns: the keys that match no parameter.
 
-    **Raises**: `InputError` that names the keys without a place or with a wrong shape; then
-    nothing is changed.
+    **Raises**: `InputError` that names the keys that match no parameter or have a wrong shape;
+    then nothing is changed.
     """
     net = _network(net)
     own = _parameters(net)

@@ -1,4 +1,4 @@
-"""Gradients that autograd cannot derive by itself: of a spike, and of a choice by a spike."""
+"""Gradients that autograd cannot derive by itself: of a spike, and of a select by a spike."""
 
 from __future__ import annotations
 

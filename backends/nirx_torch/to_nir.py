@@ -1,4 +1,4 @@
-"""`to_nir`: a network that came from NIR, back into NIR with the parameters it has now."""
+"""`to_nir`: export a network that came from NIR, with its present parameters."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | Non
     Arguments:
         net: the network (or the module of a single node); left as it is.
         module_map: {module type: function from a module to a NIR node}, before `MODULE_MAP`,
-            for modules that a `node_map` put in.
+            for modules that a `node_map` built.
 
     Returns: a `nir.NIRGraph` equal to the one the network came from (names, nesting, order,
-    metadata, every array) but for the parameters that changed; it shares no memory with the
+    metadata, every array) except for parameters that changed; it shares no memory with the
     network. Its metadata carry the discretization.
 
-    **Raises**: `UnsupportedError` for a module with parameters that no map knows,
-    `InputError` for what did not come from NIR (see `torch_to_nir`).
+    **Raises**: `UnsupportedError` for a module with parameters that neither map has,
+    `InputError` for a module that did not come from NIR (see `torch_to_nir`).
     """
     return EXPORT.to_nir(net, module_map)
 

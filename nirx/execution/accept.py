@@ -1,4 +1,4 @@
-"""What callers pass in: inputs, states and batch shapes, checked before anything runs."""
+"""Inputs, states and batch shapes that callers pass in, checked before anything runs."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def accept_inputs(
         if time and not own:
             raise InputError(f"{where} has shape {tuple(array.shape)}; expected time as first axis")
         if lead is not None and own != lead:
-            raise InputError(f"{where} has leading axes {own}, the input before it {lead}")
+            raise InputError(f"{where} has leading axes {own}, but the input before it has {lead}")
         lead = own
         arrays.append(ops.use(array))
-    assert lead is not None, "check lets no graph without Inputs pass"
+    assert lead is not None, "check refuses a graph without Inputs"
     return (arrays, lead[1:], lead[0]) if time else (arrays, lead, 1)
 
 
@@ -60,9 +60,9 @@ def _by_port(schedule: Schedule, x: Any) -> list[Any]:
 def accept_state(
     schedule: Schedule, ops: Ops, state: Any, batch: Shape, foreign: frozenset[int]
 ) -> list[NodeState]:
-    """A caller's state tree as one entry per node; users' modules' own states pass as they are.
+    """A caller's state tree as one entry per node. States of users' modules are not checked.
 
-    **Raises**: `InputError` for what is missing, too much, or of a wrong shape or dtype.
+    **Raises**: `InputError` for missing or extra entries, and for a wrong shape or dtype.
     """
 
     def leaf(where: str, value: Any, features: Shape) -> Array:

@@ -35,7 +35,7 @@ class Adapter:
         net: (assembly, modules by position, dtype, surrogate, detach_reset, reproducible,
             any_dtype) -> network.
         cast: (module, dtype or None) -> the module in that dtype.
-        dtypes: that the framework has beside float32 and float64, in fast mode only.
+        dtypes: available in addition to float32 and float64, in fast mode only.
         require_dtype: raises `UnsupportedError` for a dtype that is not available now.
     """
 
@@ -112,7 +112,7 @@ def import_nir(
 def build_modules(assembly: Assembly, is_module: Callable[[Any], bool], expected: str) -> list[Any]:
     """The module of every position; nodes that share one get the same object.
 
-    None stands for a node that nirx runs, where the backend has no modules of its own.
+    Entries are None for nodes that nirx runs on a backend without modules.
 
     **Raises**: `InputError` for a `node_map` entry that did not return a module.
     """
@@ -139,4 +139,4 @@ def _require_module(
 ) -> None:
     if not is_module(module):
         found = type(module).__name__
-        raise InputError(f"{where}node_map gave a {found}; expected {expected}")
+        raise InputError(f"{where}node_map returned a {found}; expected {expected}")

@@ -1,4 +1,4 @@
-"""What every backend's `from_nir` does first: load, resolve the choices, schedule, copy."""
+"""What every backend's `from_nir` does first: load the graph, choose, schedule, copy."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Assembly:
     """A schedule and, for each position, the node of a copy of the graph.
 
     Arguments:
-        origin: the copy, with the discretization resolved; modules read it, nobody changes it.
+        origin: the copy, with the discretization resolved; modules read it and never change it.
         nodes: its nodes, in the order of the schedule; those of `custom` are further copies.
         custom: the modules that a node map made, by position.
-        native: what holds the parameters of the nodes that nirx runs, by position.
-        shared: for nodes that share a module: the position of the first of them.
+        native: the module class for each node that nirx runs, by position.
+        shared: for a node that shares a module, the position of the first such node.
     """
 
     schedule: Schedule
@@ -83,9 +83,9 @@ def assemble(
     Arguments:
         node_map: the user's; its entries win. An entry of None bypasses its nodes.
         dtype: of the run; every parameter has to fit into it.
-        default_map: the adapter's own NODE_MAP, or what the caller gave in its place.
-        native: the class of the builders in either map that stand for nirx's own dynamics.
-        identity: makes the module that bypassed nodes get.
+        default_map: the adapter's own NODE_MAP, or the map that the caller passed instead.
+        native: the module class that stands for nirx's own dynamics in either map.
+        identity: builds the module of a bypassed node.
         strict: refuse types that neither map has, though nirx knows them.
 
     **Raises**: `GraphError`, `FileError`, `InputError`.
@@ -132,21 +132,21 @@ def assemble(
             result.custom[position] = module
             if is_native(type(module)):
                 raise InputError(
-                    f"{place.name!r}: the builder in node_map gave a "
+                    f"{place.name!r}: the builder in node_map returned a "
                     f"{type(module).__name__}; map the type to {type(module).__name__} itself"
                 )
     return result
 
 
 def call_builder(builder: Any, node: Any, rule: Discretization, dtype: str, where: str) -> Any:
-    """What a builder of a node map makes of a node.
+    """Call a builder of a node map.
 
     Arguments:
-        builder: gets the node, and by keyword what it names among its arguments: `rule`, the
-            node's own discretization, and `dtype`, the run's.
+        builder: is called with the node, and with the keywords `rule` (the node's own
+            discretization) and `dtype` (of the run) if it has arguments of these names.
         where: the node's path.
 
-    **Raises**: `NotRepresentable` with the path, and what the builder raises.
+    **Raises**: `NotRepresentable` with the path, and whatever the builder raises.
     """
     names = _asked(builder)
     options = {k: v for k, v in (("rule", rule), ("dtype", dtype)) if k in names}
@@ -157,7 +157,7 @@ def call_builder(builder: Any, node: Any, rule: Discretization, dtype: str, wher
 
 
 def _asked(builder: Any) -> Mapping[str, Any]:
-    """The arguments that a builder names."""
+    """The names of a builder's arguments."""
     try:
         return inspect.signature(builder).parameters if callable(builder) else {}
     except (TypeError, ValueError):
@@ -165,7 +165,7 @@ def _asked(builder: Any) -> Mapping[str, Any]:
 
 
 def _require_entries(graph: nir.NIRGraph, *maps: Mapping[type, Any] | None) -> None:
-    """Refuse nodes whose type no map has; ports and graphs need no entry."""
+    """Refuse nodes whose type is in neither map. Ports and graphs need no entry."""
     faults = []
     whole = find_handler(nir.NIRGraph, *maps) is not ABSENT
     for path, current, _ in walk_graphs(graph, enter=not whole):
@@ -181,14 +181,14 @@ def _require_entries(graph: nir.NIRGraph, *maps: Mapping[type, Any] | None) -> N
 
 
 def no_entry(where: str, node_type: type) -> Fault:
-    """The fault of a node whose type no map has."""
+    """The fault of a node whose type is in neither map."""
     name = node_type.__name__
     found = f"neither node_map nor default_map has an entry for {name}"
     return Fault(where, found, mend=f"add one: {{nir.{name}: ...}}")
 
 
 def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
-    """Nodes that came from one module, as their metadata say, and still have one content."""
+    """Nodes that, by their metadata, came from one module and still have equal content."""
     first: dict[tuple[str, str], int] = {}
     shared = {}
     by_path = sorted(range(len(nodes)), key=lambda p: schedule.nodes[p].path)
@@ -212,8 +212,8 @@ def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
 
 
 def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> None:
-    """Refuse what is finite and positive in the graph, but infinite or 0 in the run's dtype."""
-    limits = np.finfo("float32" if dtype == "bfloat16" else dtype)  # of one range
+    """Refuse parameters that become infinite, or 0 where they must be positive, in the dtype."""
+    limits = np.finfo("float32" if dtype == "bfloat16" else dtype)  # both have the same range
     faults = []
     for place, node in zip(schedule.nodes, nodes, strict=True):
         if place.dynamics is None:
@@ -239,7 +239,7 @@ def load(graph_or_path: Any) -> nir.NIRGraph:
 
 
 def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
-    """Copies of a node's trainable arrays as floating-point numbers; absent ones are left out."""
+    """Copies of a node's trainable arrays as floating-point numbers, without absent ones."""
     arrays = {}
     for name in dynamics.parameters:
         if getattr(node, name, None) is None:
@@ -258,7 +258,7 @@ def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:
     """The name for a name or a NumPy, torch or JAX dtype. **Raises** `UnsupportedError`.
 
     Arguments:
-        more: what the backend has beside float32 and float64.
+        more: dtypes that the backend has in addition to float32 and float64.
     """
     name = str(dtype).rpartition(".")[2] if not isinstance(dtype, type) else dtype.__name__
     if name not in (*DTYPES, *more):

@@ -1,6 +1,6 @@
-"""Speed: what the reproducible mode costs against the fast one, on each backend.
+"""Speed: reproducible mode against fast mode, on each backend.
 
-Times depend on the machine, so they are printed, never tested.
+Times depend on the machine. They are printed, never tested.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from nirx.execution.backend import find_backend
 __all__ = ["LAYERS", "Timing", "bench", "feed_forward"]
 
 LAYERS = (700, 256, 256, 20)
-"""The network that is measured: 700 channels in, 20 words out, as for spoken digits."""
+"""Layer sizes of the network: 700 channels in, 20 words out, as for spoken digits."""
 
 D = Discretization(dt=1e-3)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one run (median), after a first one that compiles."""
+    """Median seconds of one run, after a warm-up run that compiles."""
 
     backend: str
     batch: int
@@ -38,12 +38,12 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """How many times longer the reproducible mode takes."""
+        """Time in reproducible mode over time in fast mode."""
         return self.reproducible / self.fast
 
 
 def feed_forward(sizes: Sequence[int] = LAYERS, seed: int = 0) -> nir.NIRGraph:
-    """Affine and LIF layers, one after the other; about a tenth of the neurons spike a step."""
+    """Alternating Affine and LIF layers; about a tenth of the neurons spike in each step."""
     random = np.random.default_rng(seed)
     nodes: dict[str, Any] = {"input": nir.Input({"input": np.array([sizes[0]])})}
     for number, (into, out) in enumerate(itertools.pairwise(sizes), 1):

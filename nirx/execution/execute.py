@@ -1,4 +1,4 @@
-"""The executor: one step, and runs over chunks of time, for every backend alike."""
+"""The executor: one step, or a run over chunks of time, on any backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Executor"]
 Values = dict[int, Array]
 
 SEAL_EVERY = 8
-"""Nodes of a step that a compiler may fuse; more, and compilation outgrows the run."""
+"""A compiler may fuse this many nodes of a step; with more, compiling outlasts the run."""
 
 
 class Executor:
@@ -41,17 +41,17 @@ class Executor:
         return nest(self.schedule.nodes, states, self.foreign)
 
     def step(self, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
-        """One step: x is [*batch, *features] or a dict of such; gives outputs and new state."""
+        """One step: x is [*batch, *features] or a dict of such; returns outputs and new state."""
         inputs, batch, _ = accept_inputs(self.schedule, self.ops, x, time=False)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
         values, states = self._step(inputs, states, coefficients)
-        # Copies: an LI puts out its own v, and callers may write into what they get.
+        # Copies: an LI outputs its own v, and callers may write into a result.
         outputs = {name: self.ops.copy(values[p]) for name, p in self.schedule.outputs}
         return _bare(outputs), nest(self.schedule.nodes, states, self.foreign)
 
     def run(self, xs: Any, state: Any, record: Any, chunk: int) -> tuple[Any, ...]:
-        """Many steps: xs is [time, *batch, *features]; gives outputs, state and recordings."""
+        """Many steps: xs is [time, *batch, *features]; returns outputs, state and recordings."""
         if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
             raise InputError(f"chunk={chunk!r}; expected a whole number of steps, at least 1")
         probes = [] if record is None else resolve_record(self.schedule, record)
@@ -86,7 +86,7 @@ class Executor:
         states: Sequence[NodeState],
         coefficients: Sequence[Any],
     ) -> list[NodeState]:
-        """One step of the nodes of a segment; adds to `values`, gives the new states.
+        """One step of the nodes of a segment; adds to `values` and returns the new states.
 
         `states` and `coefficients` hold the segment's nodes only.
         """
@@ -133,8 +133,8 @@ class Executor:
     ) -> tuple[list[Array], list[NodeState]]:
         first: list[Array] | None = None
         if any(own is None and self.runners[i].has_memory for i, (own, _) in enumerate(states)):
-            # A user's module without init_state makes its state in its first step, so that
-            # step stands alone: a scan needs to know the form of what it carries.
+            # A user's module without init_state creates its state in its first step. That step
+            # runs alone, because a scan has to know the structure of its carry.
             values, states = self._step([x[0] for x in inputs], states, coefficients)
             first = [self._probed(p, values, states)[None] for p in wanted]
             inputs, length = [x[1:] for x in inputs], length - 1
@@ -250,10 +250,10 @@ class Executor:
         ]
 
     def _before_first_step(self, batch: Shape, coefficients: list[Any]) -> Values:
-        """What feedback edges carry into the first step.
+        """The values of feedback edges in the first step.
 
-        Silent: their source's value when all neurons, delays, inputs and feedback edges are
-        zero, so that a recurrent Affine already gives its bias.
+        "silent": the value of the source when all neurons, delays, inputs and feedback edges
+        are zero, so a recurrent Affine contributes its bias.
         """
         nodes = self.schedule.nodes
 

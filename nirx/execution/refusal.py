@@ -1,4 +1,4 @@
-"""`NotRepresentable`: a library's own neuron cannot do what a node asks for."""
+"""`NotRepresentable`: a library's own neuron cannot compute a node."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["NotRepresentable"]
 
 
 class NotRepresentable(UnsupportedError):
-    """A node that a library cannot represent, and the nearest one that it can.
+    """A node that a library cannot represent, and the closest one that it can.
 
     Arguments:
-        found: the parameter or choice that does not fit, and its value.
-        expected: what the library can do, by name.
-        rule: the nearest discretization for the node, if a choice is at fault.
-        node: the nearest node, if a parameter is at fault.
-        place: path of the node; `at` fills it in.
+        found: the unsupported parameter or choice, and its value.
+        expected: what the library supports.
+        rule: the closest discretization of the node, if a choice is unsupported.
+        node: the closest node, if a parameter is unsupported.
+        place: path of the node; set by `at`.
     """
 
     def __init__(
@@ -44,6 +44,6 @@ class NotRepresentable(UnsupportedError):
         return NotRepresentable(self.found, self.expected, self.rule, self.node, place)
 
     def with_hint(self, hint: str) -> NotRepresentable:
-        """The same refusal, and what the caller can do."""
+        """The same refusal with a hint to the caller."""
         text = f"{self.expected}; {hint}"
         return NotRepresentable(self.found, text, self.rule, self.node, self.place)

@@ -1,4 +1,4 @@
-"""The rules of the reproducible mode that are the same for every backend.
+"""The rules of reproducible mode that are the same on every backend.
 
 docs/reproducibility.md has the argument.
 """
@@ -17,11 +17,11 @@ from nirx.execution.sliced import SLICES, Sliced, SliceKernel, cut, dot, slice_b
 __all__ = ["SMALLEST", "Reproducible"]
 
 SMALLEST: Mapping[str, float] = MappingProxyType({"float32": 2.0**-102, "float64": 2.0**-969})
-"""B: what is smaller in magnitude counts as +0.
+"""B: a smaller magnitude counts as +0.
 
 With every value 0 or at least B, the last place of a sum is at least B * 2**-23 (float32) or
-B * 2**-52 (float64), a normal number: no sum is ever subnormal, so it does not matter who
-flushes subnormals and who does not.
+B * 2**-52 (float64), a normal number. No sum is ever subnormal, so it does not matter whether
+a backend flushes subnormals.
 """
 
 _Base: Any = Any if TYPE_CHECKING else object  # always in front of a backend's Ops

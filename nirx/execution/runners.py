@@ -1,4 +1,4 @@
-"""Runners: what executes one node, be it nirx's own dynamics or a user's module."""
+"""Runners: each executes one node, by nirx's own dynamics or by a user's module."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["ForeignRunner", "NativeRunner", "Runner", "takes_state"]
 
 
 class Runner(Protocol):
-    """One node of the schedule with its arrays; the executor knows nothing else of a node."""
+    """One node of the schedule with its arrays: all that the executor sees of a node."""
 
     foreign: bool
     has_memory: bool
 
     def coefficients(self, ops: Ops) -> Any:
-        """What a step multiplies by; computed once per run and passed back as `c`."""
+        """The coefficients of a step; computed once per run and passed to it as `c`."""
         ...
 
     def initial_state(self, ops: Ops, batch: Shape) -> Any:
-        """The node's own state before the first step, or None if it makes one itself."""
+        """The node's own state before the first step, or None if its first step creates it."""
         ...
 
     def emit(self, ops: Ops, state: Any) -> Array:
@@ -78,8 +78,8 @@ class NativeRunner:
 class ForeignRunner:
     """A node that a `node_map` entry runs: `x -> y`, or `(x, state) -> (y, state)`.
 
-    It is called once per step, as its author would call it. Its state is its own affair;
-    before the first step it is what `init_state(batch_shape)` gives, or None.
+    It is called once per step. Its state may have any form; before the first step it is what
+    `init_state(batch_shape)` returns, or None.
     """
 
     foreign = True
@@ -110,19 +110,19 @@ class ForeignRunner:
         result = self.call(x, state) if self.has_memory else (self.call(x), None)
         if not (isinstance(result, tuple) and len(result) == 2):
             raise InputError(
-                f"{self.name!r}: the module of node_map takes a state but gave a "
+                f"{self.name!r}: the module of node_map takes a state but returned a "
                 f"{type(result).__name__}; expected (y, state)"
             )
         y, state = result
         if not (hasattr(y, "shape") and hasattr(y, "ndim")):
             raise InputError(
-                f"{self.name!r}: the module of node_map gave a {type(y).__name__}; "
+                f"{self.name!r}: the module of node_map returned a {type(y).__name__}; "
                 "expected an array"
             )
         batch = x.shape[: x.ndim - len(self.output_shape)]
         if tuple(y.shape[y.ndim - len(self.output_shape) :]) != self.output_shape:
             raise InputError(
-                f"{self.name!r}: the module of node_map gave shape {tuple(y.shape)}; "
+                f"{self.name!r}: the module of node_map returned shape {tuple(y.shape)}; "
                 f"expected [{', '.join(map(str, (*batch, *self.output_shape)))}]"
             )
         return y, state

@@ -31,10 +31,10 @@ SLICES = {"float32": 2, "float64": 3}
 
 
 class SliceKernel(Protocol):
-    """What slicing needs of a backend. All arrays are float64."""
+    """The operations that slicing needs from a backend. All arrays are float64."""
 
     def max_abs(self, x: Array, axes: tuple[int, ...]) -> Array:
-        """Largest magnitude along axes, which stay with length 1; NaN if there is one."""
+        """Largest magnitude along axes, which keep length 1; NaN if any element is NaN."""
         ...
 
     def exponent(self, m: Array) -> Array:
@@ -86,7 +86,7 @@ def cut(kernel: SliceKernel, x: Array, axes: tuple[int, ...], bits: int, count: 
 
     Arguments:
         x: float64 array; every element is 0 or large enough to be normal.
-        axes: what the sum runs over (or more: one scale for all of a sample).
+        axes: that the sum runs over, or more (one scale for a whole sample).
         bits: p, from `slice_bits`.
         count: number of slices.
     """
@@ -106,7 +106,7 @@ def cut(kernel: SliceKernel, x: Array, axes: tuple[int, ...], bits: int, count: 
 
 
 def sliced_product(x: Sliced, w: Sliced, product: Callable[[Array, Array], Array]) -> Array:
-    """The sum of the slices' products, still scaled by 2**(2p - ex - ew).
+    """The sum of the products of slices, still scaled by 2**(2p - ex - ew).
 
     Two slices: S11 + (S12 + S21)*2**-p.
     Three: S11 + ((S12 + S21)*2**-p + ((S22 + S13) + S31)*2**-2p).
@@ -124,8 +124,8 @@ def sliced_product(x: Sliced, w: Sliced, product: Callable[[Array, Array], Array
 def binary_product(x: Array, w: Sliced, product: Callable[[Array, Array], Array]) -> Array:
     """`sliced_product` for an x of zeros and ones, with half the products and the same bits.
 
-    Such an x has e = 1 and the single slice x*2**(p-1), so its other products vanish, and
-    of what is left neighbouring slices of w fit into one exact sum.
+    Such an x has e = 1 and the single slice x*2**(p-1), so its other products vanish. Two
+    neighbouring slices of w then fit into one exact sum.
     """
     half = 2.0 ** (w.bits - 1)
     if len(w.parts) == 2:

@@ -1,4 +1,4 @@
-"""One node alone, without a graph: what a native module does when it is called by itself."""
+"""One node without a graph: how a native module is built and called by itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build_single(
     discretization: Discretization | None,
     dtype: str = "float32",
 ) -> Any:
-    """The module of a node that stands in no graph.
+    """The module of a single node.
 
     Arguments:
         node: left as it is; its module gets a copy.
@@ -63,7 +63,7 @@ def build_single(
 
 
 def checked_node(node: Any) -> Any:
-    """The node, if nirx can run it. **Raises** `GraphError`, `UnsupportedError`."""
+    """The node itself, if nirx can run it. **Raises** `GraphError`, `UnsupportedError`."""
     name = type(node).__name__
     entry = find_type(type(node))
     if entry is None or entry.dynamics is None:
@@ -81,8 +81,8 @@ def step_alone(
 
     Arguments:
         arrays: its parameters in the backend.
-        x: [*batch, *features]; where the node does not tell its features, all axes count.
-        state: what the step before gave, or None.
+        x: [*batch, *features]; all axes are features if the node does not determine their number.
+        state: what the previous step returned, or None.
 
     Returns: y for a node of a type without memory, else (y, state) with state a dict.
 

@@ -140,7 +140,7 @@ def test_a_whole_subgraph_may_be_claimed(rule):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda node: 3, "'s': node_map gave a int; expected a torch.nn.Module"),
+        (lambda node: 3, "'s': node_map returned a int; expected a torch.nn.Module"),
         (lambda node: torch.nn.Linear(2, 3), r"'s'.* gave shape \(4, 3\); expected \[4, 2\]"),
     ],
 )
