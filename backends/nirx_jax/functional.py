@@ -1,4 +1,4 @@
-"""Functional forms: which operations of a jaxpr have a NIR node, and which node."""
+"""Functional forms: the NIR node of each operation of a jaxpr that has one."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import nir
 import numpy as np
 
+from nirx.tracing.layers import conv_node, flatten_node, linear_node
 from nirx.tracing.value import Value
 from nirx_jax.lowering import Operation
-from nirx_jax.module_map import conv_node, linear_node, node_padding
+from nirx_jax.module_map import node_padding
 
 __all__ = ["OPERATIONS"]
 
 Lowering = Callable[[Operation], Any]
 
 OPERATIONS: dict[str, Lowering] = {}
-"""Name of a primitive -> what it does to a draft."""
+"""Name of a primitive -> what it adds to a draft."""
 
 
 def lowers(*names: str) -> Callable[[Lowering], Lowering]:
@@ -47,7 +47,7 @@ def _sub(op: Operation) -> Value:
     value = op.value(1)
     if a is None:
         return _sum(op, op.value(0), op.draft.scale(value, -1.0, op.name))
-    return op.draft.scale(_shifted(op, value, -a), -1.0, op.name)  # the bias is before the sign
+    return op.draft.scale(_shifted(op, value, -a), -1.0, op.name)  # the bias comes before the sign
 
 
 def _sum(op: Operation, a: Value, b: Value) -> Value:
@@ -58,8 +58,8 @@ def _sum(op: Operation, a: Value, b: Value) -> Value:
 
 
 def _shifted(op: Operation, value: Value, constant: np.ndarray) -> Value:
-    """A bias of a convolution arrives broadcast; equal numbers become one again."""
-    offset = op.beside(constant, value)
+    """The bias of a convolution arrives broadcast; equal numbers become one again."""
+    offset = op.aligned(constant, value)
     for axis in range(offset.ndim):
         first = np.take(offset, [0], axis) if offset.shape[axis] else offset
         offset = first if (offset == first).all() else offset
@@ -76,22 +76,16 @@ def _mul(op: Operation) -> Value:
     a, b = op.constant(0), op.constant(1)
     factor, value = (a, 1) if a is not None else (b, 0)
     if factor is None:
-        raise op.refuse("multiplies two values of the network")
-    return op.draft.scale(op.value(value), op.beside(factor, op.value(value)), op.name)
+        raise op.refuse("multiplies two values that depend on the network's inputs")
+    return op.draft.scale(op.value(value), op.aligned(factor, op.value(value)), op.name)
 
 
 @lowers("div")
 def _div(op: Operation) -> Value:
     divisor = op.constant(1)
     if divisor is None:
-        raise op.refuse("divides by a value of the network")
-    if not divisor.all() or not (np.abs(np.frexp(divisor)[0]) == 0.5).all():
-        raise op.refuse(
-            "divides, and a product with the reciprocal is not quite the same number",
-            "multiply by the reciprocal yourself",
-        )
-    factor = (1.0 / divisor).astype(divisor.dtype)
-    return op.draft.scale(op.value(), op.beside(factor, op.value()), op.name)
+        raise op.refuse("divides by a value that depends on the network's inputs")
+    return op.draft.scale(op.value(), op.aligned(op.reciprocal(divisor), op.value()), op.name)
 
 
 @lowers("reshape", "squeeze", "expand_dims", "broadcast_in_dim")
@@ -102,18 +96,17 @@ def _reshape(op: Operation) -> Value:
     if value.shape is None or not value.sources:
         return Value(value.sources, op.shape)
     if math.prod(op.shape) != math.prod(value.shape):
-        raise op.refuse(f"repeats a value of shape {op.shapes[0]} to {op.shape}")
+        raise op.refuse(f"broadcasts a value of shape {op.shapes[0]} to {op.shape}")
     wanted = tuple(n for n in op.shape if n != 1)
     if wanted == tuple(n for n in value.shape if n != 1) and len(op.shape) >= len(value.shape):
-        return value  # further axes of size 1, which may go again; fewer are a Flatten
+        return value  # new axes of size 1 may go again; fewer axes are a Flatten
     groups = _joined(value.shape, op.shape)
     if groups is None:
         groups = _joined(value.shape, wanted)
     if groups is None:
-        raise op.refuse(f"reshapes {op.shapes[0]} to {op.shape}", "NIR can join axes alone")
-    for start, end in reversed(groups):  # from behind, so that the axes before keep their number
-        node: Any = nir.Flatten({"input": None}, start, end)  # type: ignore[arg-type]
-        value = op.draft.node("flatten", node, value)
+        raise op.refuse(f"reshapes {op.shapes[0]} to {op.shape}", "NIR can only join axes")
+    for start, end in reversed(groups):  # from the last, so that earlier axes keep their numbers
+        value = op.draft.node("flatten", flatten_node(start, end), value)
     return value
 
 
@@ -139,14 +132,14 @@ def _dot_general(op: Operation) -> Value:
     a, b = op.constant(0), op.constant(1)
     weight, side = (a, 0) if a is not None else (b, 1)
     if weight is None:
-        raise op.refuse("multiplies two values of the network")
+        raise op.refuse("multiplies two values that depend on the network's inputs")
     value = op.value(1 - side)
     own, other = (left, right) if side == 0 else (right, left)
     shape = op.shapes[1 - side]
     flat = value.shape is None or len(value.shape) == 1
     fits = flat and len(own) == 1 and not batch and weight.ndim == 2
     if not fits or shape[other[0]] != math.prod(shape):
-        raise op.refuse("multiplies matrices", "write weight @ x with x of one axis")
+        raise op.refuse("multiplies matrices", "write weight @ x with an x of one axis")
     node = linear_node(np.moveaxis(weight, own[0], -1), None)
     return op.draft.node("linear", node, value)
 
@@ -155,13 +148,14 @@ def _dot_general(op: Operation) -> Value:
 def _conv(op: Operation) -> Value:
     weight, value, p = op.constant(1), op.value(), op.params
     if weight is None:
-        raise op.refuse("takes its kernel from a value of the network")
+        raise op.refuse("computes its kernel from the network's inputs")
     spec, axes = p["dimension_numbers"], weight.ndim - 2
     order = tuple(range(weight.ndim))
     plain = tuple(spec.lhs_spec) == order and tuple(spec.out_spec) == order
     if axes not in (1, 2) or not plain or op.shapes[0] != (1, *(value.shape or ())):
         raise op.refuse(
-            "convolves in a layout", "give it [1, channels, length] or [1, channels, height, width]"
+            "convolves in another layout",
+            "use [1, channels, length] or [1, channels, height, width]",
         )
     if p["batch_group_count"] != 1 or any(n != 1 for n in p["lhs_dilation"]):
         raise op.refuse("is a transposed or batch-grouped convolution")
@@ -169,7 +163,7 @@ def _conv(op: Operation) -> Value:
     stride, dilation = p["window_strides"], p["rhs_dilation"]
     padding = node_padding(p["padding"], weight.shape[2:], stride, dilation)
     if padding is None:
-        raise op.refuse(f"pads by {tuple(p['padding'])}", "NIR pads both sides alike")
+        raise op.refuse(f"pads by {tuple(p['padding'])}", "NIR pads both sides equally")
     node = conv_node(weight, None, stride, padding, dilation, p["feature_group_count"])
     return op.draft.node("conv", node, value)
 

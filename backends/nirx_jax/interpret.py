@@ -1,4 +1,4 @@
-"""Interpret a trace: what flows in and out, the modules, and the states between the steps."""
+"""Interpret a trace: inputs, outputs, modules, and the states between the steps."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.tracing.draft import Draft
+from nirx.tracing.interpreter import Interpreter
 from nirx.tracing.value import Value
 from nirx_jax.exporters import Exporters
 from nirx_jax.leaf import INPUT, LeafCall, Place, dotted
@@ -20,22 +20,14 @@ __all__ = ["interpret"]
 
 
 def interpret(kind: str, trace: Trace, exporters: Exporters) -> Draft:
-    """The draft of a traced module.
-
-    Arguments:
-        kind: the module's type, for errors.
-
-    **Raises**: `UnsupportedError`.
-    """
+    """The draft of a traced module of type `kind`. **Raises** `UnsupportedError`."""
     return _Interpreter(kind, trace, exporters).run()
 
 
-class _Interpreter:
+class _Interpreter(Interpreter):
     def __init__(self, kind: str, trace: Trace, exporters: Exporters):
-        self.kind, self.trace, self.exporters = kind, trace, exporters
-        self.draft = Draft()
-        self.inputs: dict[str, Value] = {}
-        self.loops: dict[Place, Value] = {}
+        super().__init__(kind)
+        self.trace, self.exporters = trace, exporters
         self.calls: list[tuple[LeafCall, dict[Place, StateIn]]] = []
 
     def run(self) -> Draft:
@@ -46,17 +38,24 @@ class _Interpreter:
         ]
         walk = Walk(self.kind, self.draft, self._leaf, self._value)
         results = walk.run(whole.jaxpr, whole.consts, arguments, self._wanted())
-        self._outputs([(path, self._result(part, results)) for path, part in self.trace.values])
+        found = self.trace.values
+        self.add_outputs(
+            [(_output_name(path), self._result(part, results)) for path, part in found],
+            lambda result, where: self._as_in_nir(result[0], result[1], where),
+        )
         if self.trace.state is not None:
             after = {path: self._result(part, results) for path, part in self.trace.state}
-            self._close(after)
+            self.close_loops(
+                lambda place: self._new(after.get(place), place), self.trace.before.get
+            )
             self._check_states(after)
-        if len(self.inputs) == 1:
-            self.draft.rename(next(iter(self.inputs)), "input")
-        return self.draft
+        return self.finish()
+
+    def loop_name(self, key: Place) -> str:
+        return ".".join(["state", *([dotted(key)] if key else [])])
 
     def _wanted(self) -> list[Any]:
-        """The results that count: values, and what becomes of every state that they depend on."""
+        """The live results: the values, and the new state wherever they depend on the old one."""
         jaxpr = self.trace.jaxpr.jaxpr
         before = dict(zip(self.trace.inputs, jaxpr.invars, strict=True))
         state = [(p, n) for p, n in self.trace.state or () if isinstance(n, int) and p in before]
@@ -83,22 +82,22 @@ class _Interpreter:
         value, states = None, {}
         for role, flow, shape in zip(call.roles, operands, shapes, strict=True):
             if role == INPUT and value is None:
-                value = self._settled(flow, shape, place)
+                value = self._as_in_nir(flow, shape, place)
             elif isinstance(role, tuple):
                 if self._is_own_state(place, leaf, flow):
                     states[role] = flow
             elif not isinstance(flow, Constant):
-                raise UnsupportedError(f"{place} takes several values; a NIR node reads one")
+                raise UnsupportedError(f"{place} takes several values; a NIR node has one input")
         if not isinstance(value, Value):
-            raise UnsupportedError(f"{place} works on a constant, which NIR has no node for")
+            raise UnsupportedError(f"{place} is applied to a constant, which has no NIR node")
         gives = tuple(call.shapes[0].shape)
         if exported is not None:
             value = self.draft.node(place, exported, value, leaf._path)
             self.calls.append((call, states))
             if any(part is not None and part not in states for part in call.places):
                 warn_caller(
-                    f"{place} is called without the state of the step before, so it starts afresh "
-                    "in every step of the module; its NIR node keeps its state"
+                    f"{place} is called without the previous step's state, so it starts afresh in "
+                    "every step; its NIR node keeps its state"
                 )
         if value.shape not in (None, gives):
             what = "is bypassed but" if exported is None else "has a node that"
@@ -115,8 +114,7 @@ class _Interpreter:
             start = np.asarray(flow.content)
             if start.dtype.kind == "f" and start.any():
                 raise UnsupportedError(
-                    f"{place} starts every step from a state that is not zero, which has no NIR "
-                    "node"
+                    f"{place} starts every step from a nonzero state, which has no NIR node"
                 )
             return False
         if isinstance(flow, LeafState):
@@ -129,22 +127,18 @@ class _Interpreter:
     # -- values -----------------------------------------------------------------------
 
     def _value(self, flow: Any, where: str) -> Any:
-        """What flows as a value of the network; constants stay constants."""
+        """What flows, as a `Value`; constants stay constants."""
         if isinstance(flow, Value | Constant):
             return flow
         if isinstance(flow, _Input):
-            if flow.name not in self.inputs:
-                self.inputs[flow.name] = self.draft.input(flow.name, flow.shape)
-            return self.inputs[flow.name]
+            return self.read_input(flow.name, flow.shape)
         if isinstance(flow, StateIn):
-            if flow.place not in self.loops:
-                self.loops[flow.place] = self.draft.late(_loop_name(flow.place), flow.shape)
-            return self.loops[flow.place]
+            return self.read_state(flow.place, flow.shape)
         owner = flow.call.leaf._place
         raise UnsupportedError(f"{where}: the state of {owner} is read as a value")
 
-    def _settled(self, flow: Any, shape: Any, where: str) -> Any:
-        """A value whose shape in the program is the one it has in NIR."""
+    def _as_in_nir(self, flow: Any, shape: Any, where: str) -> Any:
+        """A value whose shape in the program is its shape in NIR."""
         value = self._value(flow, where)
         if isinstance(value, Value) and value.shape not in (None, shape):
             raise UnsupportedError(
@@ -155,60 +149,29 @@ class _Interpreter:
 
     # -- the ends ---------------------------------------------------------------------
 
-    def _outputs(self, results: list[tuple[Place, tuple[Any, Any]]]) -> None:
-        if not results:
-            raise UnsupportedError(f"{self.kind} returns no value")
-        for path, (flow, shape) in results:
-            name = "output" if len(results) == 1 else _output_name(path)
-            value = self._settled(flow, shape, f"output {name!r}")
-            if not isinstance(value, Value):
-                raise UnsupportedError(f"output {name!r} is a constant, which NIR has no node for")
-            self.draft.output(name, value)
-
-    def _close(self, after: dict[Place, tuple[Any, Any]]) -> None:
-        closed = set()
-        while len(closed) < len(self.loops):  # what closes one may read another
-            for place, late in list(self.loops.items()):
-                if place not in closed:
-                    closed.add(place)
-                    self.draft.close(late, self._new(after.get(place), place))
-                    self._warn_of_start(place)
-
-    def _new(self, left: tuple[Any, Any] | None, place: Place) -> Value:
-        """What a step leaves at a place of its state."""
-        name = _loop_name(place)
+    def _new(self, left: tuple[Any, Any] | None, place: Place) -> Any:
+        """What a step leaves in a part of its state."""
+        name = self.loop_name(place)
         if left is None or left[0] is None:
-            raise UnsupportedError(f"{name}: the call reads it but leaves no value")
-        value = self._settled(*left, name)
-        if isinstance(value, Value):
-            return value
-        if np.any(to_numpy(value.content)):
-            raise UnsupportedError(f"{name}: the call leaves a constant there")
-        return Value(())
-
-    def _warn_of_start(self, place: Place) -> None:
-        start = self.trace.before.get(place)
-        if hasattr(start, "__array__") and np.any(to_numpy(start)):
-            warn_caller(
-                f"{_loop_name(place)} does not start at zero; a NIR graph holds no start, pass it "
-                "as state to the network"
-            )
+            raise UnsupportedError(f"{name}: the call reads it but leaves no value there")
+        return self._as_in_nir(left[0], left[1], name)
 
     def _check_states(self, after: dict[Place, tuple[Any, Any]]) -> None:
-        """Every module's new state has to stand where its old one came from."""
+        """Every module's new state has to be where its old one came from."""
         for call, states in self.calls:
             own = call.leaf._place
             for part, old in states.items():
                 left, _ = after.get(old.place, (None, None))
-                name = _loop_name(old.place)
+                name = self.loop_name(old.place)
                 if part not in call.places and left != old:
                     raise UnsupportedError(f"{own} reads {name}, which is not its own state")
                 if left == (LeafState(call, part) if part in call.places else old):
                     continue
-                found = f"that of {left.call.leaf._place}" if isinstance(left, LeafState) else "not"
+                is_state = isinstance(left, LeafState)
+                found = f"that of {left.call.leaf._place}" if is_state else "another value"
                 raise UnsupportedError(
-                    f"{own} takes its state from {name}, but its new state is {found} what the "
-                    "call leaves there; NIR's nodes keep their own"
+                    f"{own} takes its state from {name}, but the call leaves {found} there; the "
+                    "state of a NIR node is its own"
                 )
 
 
@@ -222,7 +185,3 @@ def _output_name(path: Place) -> str:
     for key in path:
         name = f"{name}_{key.idx}" if hasattr(key, "idx") else dotted((key,))
     return name
-
-
-def _loop_name(place: Place) -> str:
-    return ".".join(["state", *([dotted(place)] if place else [])])

@@ -1,4 +1,4 @@
-"""`Leaf`: stands for a mapped module while a step is traced; its call is one opaque operation."""
+"""`Leaf` replaces a mapped module during tracing; its call is one opaque operation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nirx.execution.runners import takes_state
 __all__ = ["INPUT", "LEAF", "Leaf", "LeafCall", "Place", "dotted", "is_array"]
 
 Place = tuple[Any, ...]
-"""Where an array stands in a nest: JAX's key path."""
+"""Where an array is in a nest: JAX's key path."""
 
 INPUT = "input"
 
@@ -34,10 +34,10 @@ class LeafCall:
 
     Arguments:
         leaf: what was called.
-        roles: of every array it was given: `INPUT`, a `Place` in its state, or the name of
-            another argument.
-        places: of every array it gave: None for its value, or a `Place` in its new state.
-        shapes: of what it gave.
+        roles: of every array argument: `INPUT`, a `Place` in the state, or the name of another
+            argument.
+        places: of every returned array: None for the value, or a `Place` in the new state.
+        shapes: of the returned arrays.
     """
 
     leaf: Leaf
@@ -47,13 +47,13 @@ class LeafCall:
 
 
 class Leaf:
-    """A module whose call is recorded and not looked into. Attributes are the module's own.
+    """A module whose call is recorded without tracing it. Its attributes are the module's.
 
     Arguments:
         module: left as it is.
-        place: where it stands in the model: the name of its node.
-        path: where it stands first, if at several places.
-        refuse: raises the exporter's refusal of the module, if it has one.
+        place: where it is in the model; this names its node.
+        path: its first place, if it is at several.
+        refuse: raises the exporter's error for the module, if there is one.
     """
 
     def __init__(self, module: Any, place: str, path: str, refuse: Callable[[Leaf], Any]):
@@ -62,7 +62,7 @@ class Leaf:
 
     @property
     def __class__(self) -> type:  # type: ignore[override]
-        """isinstance sees the module's type, as Sequential needs."""
+        """isinstance sees the module's type; Sequential relies on it."""
         return type(self._module)
 
     def __getattr__(self, name: str) -> Any:
@@ -110,14 +110,17 @@ class Leaf:
             return value, state, stateful
         also = "" if stateful else ", or (array, state) if its call has an argument `state`"
         raise UnsupportedError(
-            f"{self._place} gives a {type(value).__name__}; a NIR node gives one array{also}"
+            f"{self._place} returns a {type(value).__name__}; expected an array{also}"
         )
 
     def _recorded(
         self, traced: Any, operands: list[Any], roles: list[Any], places: list[Place | None]
     ) -> list[Any]:
-        """Record the call; what it gives. Arrays in the state that the module hands on unread,
-        such as what belongs to others in an eqx.nn.State, pass it by."""
+        """Record the call and return its results.
+
+        Arrays in the state that the module returns without reading them, such as the states of
+        other layers in an eqx.nn.State, are not part of the recorded call.
+        """
         jaxpr = traced.jaxpr
         read = {id(v) for eqn in jaxpr.eqns for v in eqn.invars} | {id(jaxpr.outvars[0])}
         handed = {
@@ -137,7 +140,7 @@ class Leaf:
         return [handed[id(v)] if id(v) in handed else next(results) for v in jaxpr.outvars]
 
 
-# Without children, so that code which maps over the model, or jits a method of it, takes it.
+# Static, so that code which maps over the model, or jits one of its methods, accepts it.
 jax.tree_util.register_static(Leaf)
 
 
@@ -173,17 +176,17 @@ def _abstract(*_: Any, call: LeafCall) -> list[Any]:
 
 @LEAF.def_impl
 def _impl(*_: Any, call: LeafCall) -> Any:
-    raise UnsupportedError(f"{call.leaf._place} works on constants, which NIR has no node for")
+    raise UnsupportedError(f"{call.leaf._place} is applied to constants, which has no NIR node")
 
 
 def _lowering(_: Any, *operands: Any, call: LeafCall) -> Any:
-    return _impl(*operands, call=call)  # a loop over constants alone, which would be run
+    return _impl(*operands, call=call)  # JAX would run a loop over constants
 
 
 def _refuse_batching(_: Any, __: Any, *, call: LeafCall) -> Any:
     raise UnsupportedError(
-        f"{call.leaf._place} is called under jax.vmap, which has no NIR node; the step is to be "
-        "that of one sample, without batch: apply vmap to the whole model"
+        f"{call.leaf._place} is called under jax.vmap, which has no NIR node; write the step for "
+        "one sample without a batch, and apply vmap to the whole model"
     )
 
 

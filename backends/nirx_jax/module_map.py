@@ -1,4 +1,4 @@
-"""MODULE_MAP: which NIR node each Equinox module becomes, and which modules are nothing in NIR."""
+"""MODULE_MAP: the NIR node of each Equinox module, and the modules that NIR does not need."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 
 import equinox as eqx
 import nir
-import numpy as np
 
-from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
+from nirx.tracing.layers import conv_node, linear_node, pool_node, refuse
 from nirx.tracing.spike_pool import spike_pool
 
 __all__ = ["MODULE_MAP", "conv_node", "linear_node", "node_padding"]
@@ -23,36 +22,10 @@ Containers (eqx.nn.Sequential, Lambda, Shared, MLP) need no entry: they are trac
 """
 
 
-def refuse(module: Any, found: str, mend: str) -> UnsupportedError:
-    """What NIR cannot say of a module of a type that it knows."""
-    return UnsupportedError(f"{type(module).__name__} with {found} has no NIR node; {mend}")
-
-
-def linear_node(weight: Any, bias: Any) -> nir.NIRNode:
-    """Affine, or Linear where there is no bias."""
-    own = to_numpy(weight)
-    return nir.Linear(own) if bias is None else nir.Affine(own, to_numpy(bias))
-
-
-def conv_node(
-    weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
-) -> nir.NIRNode:
-    """Conv1d or Conv2d. Its input_shape is left open: the graph tells it."""
-    own = to_numpy(weight)
-    # nir's own writer wants an array; Equinox keeps [channels, 1, ...]
-    offset = np.zeros(own.shape[:1], own.dtype) if bias is None else to_numpy(bias).reshape(-1)
-    if own.ndim == 3:
-        padding = padding if isinstance(padding, str) else int(padding[0])
-        return nir.Conv1d(None, own, int(stride[0]), padding, int(dilation[0]), int(groups), offset)
-    stride, dilation = _pair(stride), _pair(dilation)
-    padding = padding if isinstance(padding, str) else _pair(padding)
-    return nir.Conv2d(None, own, stride, padding, dilation, int(groups), offset)
-
-
 def node_padding(
     padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> Any:
-    """NIR's padding for (before, after) of every axis, or None: it pads both sides alike."""
+    """NIR's padding for (before, after) of every axis, or None: it pads both sides equally."""
     if all(before == after for before, after in padding):
         return tuple(int(before) for before, _ in padding)
     spans = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
@@ -65,7 +38,7 @@ def node_padding(
 def _linear(module: eqx.nn.Linear) -> nir.NIRNode:
     for name in ("in_features", "out_features"):
         if getattr(module, name) == "scalar":
-            raise refuse(module, f"{name}='scalar'", "use 1: NIR's vectors have an axis")
+            raise refuse(module, f"{name}='scalar'", "use 1, because a vector in NIR has an axis")
     return linear_node(module.weight, module.bias)
 
 
@@ -95,13 +68,13 @@ def _conv_padding(module: Any) -> Any:
     if not isinstance(given, str):
         found = node_padding(given, module.kernel_size, module.stride, module.dilation)
         if found is None:
-            raise refuse(module, f"padding={given}", "NIR pads both sides alike")
+            raise refuse(module, f"padding={given}", "NIR pads both sides equally")
         return found
     if any(n != 1 for n in module.stride):
         raise refuse(module, f"padding={given!r} and a stride", "give the padding as numbers")
     spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
     if given == "SAME_LOWER" and any(span % 2 for span in spans):
-        raise refuse(module, f"padding={given!r} of an odd width", "NIR's 'same' is 'SAME'")
+        raise refuse(module, f"padding={given!r} of an odd width", "NIR has 'SAME' only")
     return "same"
 
 
@@ -119,9 +92,9 @@ def _pool_node(kind: Any, module: Any) -> Any:
     if module.use_ceil:
         raise refuse(module, "use_ceil=True", "NIR pools in floor mode")
     if any(before != after for before, after in module.padding):
-        raise refuse(module, f"padding={module.padding}", "NIR pads both sides alike")
+        raise refuse(module, f"padding={module.padding}", "NIR pads both sides equally")
     padding = [before for before, _ in module.padding]
-    return kind(*(np.array(_pair(v)) for v in (module.kernel_size, module.stride, padding)))
+    return pool_node(kind, module.kernel_size, module.stride, padding)
 
 
 @MODULE_MAP.register(eqx.nn.Dropout)
@@ -133,8 +106,3 @@ def _dropout(module: eqx.nn.Dropout) -> None:
 
 
 MODULE_MAP.register(eqx.nn.Identity, None)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    numbers = [int(n) for n in np.asarray(value).reshape(-1)]
-    return (numbers[0], numbers[-1])

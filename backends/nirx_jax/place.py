@@ -1,4 +1,4 @@
-"""Where an operation of a jaxpr stands in the user's source, for errors."""
+"""Where in the user's source an operation of a jaxpr is, for errors."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ OWN = str(Path(__file__).parent) + "/"
 
 
 def label_of(eqn: Any, around: tuple[Any, ...]) -> str:
-    """The operation, after the function that it is in: `relu/max`."""
+    """The operation, prefixed with the function that contains it: `relu/max`."""
     name = _function(around[-1]) if around else ""
     return f"{name}/{eqn.primitive.name}" if name else eqn.primitive.name
 
 
 def place_of(eqn: Any, around: tuple[Any, ...], kind: str) -> str:
-    """`at model.py:12`, or in the module's call where no line of the user's is known.
+    """`at model.py:12`, or `in Model.__call__` if no line of the user's code is known.
 
-    A function that JAX has traced before keeps the lines of that time: inside a call, a line
-    counts only if it is in the function that was called.
+    A function that JAX has traced before keeps the lines of its first call: inside a call, a
+    line counts only if it is in the called function.
 
     Arguments:
-        around: the calls that led here, outermost first.
+        eqn: the operation.
+        around: the enclosing calls, outermost first.
         kind: the module's type.
     """
     best = None
@@ -56,7 +57,7 @@ def _frames(eqn: Any) -> list[tuple[str, int, str]]:
     found = []
     for frame in getattr(traceback, "frames", ()):
         if frame.file_name.startswith(OWN):
-            break  # what called nirx is not the model
+            break  # the code that called nirx is not the model
         if not frame.file_name.startswith(LIBRARIES):
             line = getattr(frame, "line_num", None) or getattr(frame, "start_line", 0)
             found.append((frame.file_name, line, frame.function_name))

@@ -1,4 +1,4 @@
-"""Tracing: the jaxpr of one step of an Equinox module, in which mapped modules are opaque."""
+"""Tracing: the jaxpr of one time step of an Equinox module, in which mapped modules are opaque."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ __all__ = ["Static", "Trace", "trace"]
 
 @dataclass
 class Trace:
-    """One step.
+    """One time step.
 
     Arguments:
-        jaxpr: what was computed, with the constants it used.
-        inputs: of every argument of the jaxpr: the name of an input, or a place in the state.
-        values, state: what it gave, as (place, position among the results of the jaxpr, or the
-            `Static` thing if it is no array); state is None for a module without.
+        jaxpr: what it computes, with the constants it uses.
+        inputs: for every argument of the jaxpr, the name of an input or a place in the state.
+        values, state: what it returns, as pairs of a place and either a position among the
+            results of the jaxpr or a `Static` object; state is None for a stateless module.
         before: the arrays in the state before the first step, where they are known.
+        after: the new state, with shapes in place of arrays.
     """
 
     jaxpr: Any
@@ -36,12 +37,11 @@ class Trace:
     state: list[tuple[Place, Any]] | None
     before: dict[Place, Any]
     after: Any
-    """The new state with shapes in the place of arrays."""
 
 
 @dataclass(frozen=True)
 class Static:
-    """A part of a result that is no array."""
+    """A part of a result that is not an array."""
 
     content: Any
 
@@ -56,9 +56,10 @@ def trace(
     """Trace a module, which is left as it is.
 
     Arguments:
+        module: the module.
         example_input, example_state: see `jax_to_nir`.
-        is_leaf: modules that are one node, whatever is inside them.
-        refuse: raises the exporter's refusal of a leaf whose call fails.
+        is_leaf: whether a module is a single node, whatever is inside it.
+        refuse: raises the exporter's error for a leaf whose call fails.
 
     **Raises**: `UnsupportedError` for control flow that depends on data, `InputError`.
     """
@@ -68,7 +69,7 @@ def trace(
     if not _is_stateful(module):
         if example_state is not None:
             raise InputError(
-                f"{kind}: its call has no argument `state`; example_state is of no use"
+                f"{kind}: its call has no argument `state`, so leave out example_state"
             )
         return _step(own, kind, arguments, names)
     start = example_state
@@ -80,14 +81,14 @@ def trace(
             raise InputError(f"{kind}.init_state(()): {error}; pass example_state") from error
     if not any(part is None for part in jax.tree.leaves(start, is_leaf=lambda x: x is None)):
         return _step(own, kind, arguments, names, start, stateful=True)
-    # None stands for "start afresh": what a first step gives in its place is the state.
+    # None means "start afresh": the first step returns the state that belongs there.
     try:
         first = _step(own, kind, arguments, names, start, stateful=True)
     except NirxError:
         raise
-    except Exception as error:  # whatever the module does with a state that it does not expect
+    except Exception as error:  # the module may do anything with an unexpected state
         raise InputError(
-            f"{kind}: its state cannot be told by a call with state={start!r:.60} "
+            f"{kind}: a call with state={start!r:.60} does not reveal its state "
             f"({type(error).__name__}: {error}); pass example_state"
         ) from error
     traced = _step(own, kind, arguments, names, first.after, stateful=True)
@@ -127,8 +128,8 @@ def _step(
         jaxpr = jax.make_jaxpr(step)(*(_described(given[i][1]) for i in arrays))
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
         raise UnsupportedError(
-            f"{kind}: its call decides or loops by the values of an array "
-            f"({str(error).splitlines()[0]}); write one time step as straight code"
+            f"{kind}: its call branches or loops on the values of an array "
+            f"({str(error).splitlines()[0]}); write one time step without such control flow"
         ) from error
     position = iter(range(len(jaxpr.out_avals)))
     values, after = (
@@ -162,7 +163,7 @@ def _origin(path: Place, names: Any) -> Any:
 
 
 def _arguments(module: Any, example: Any) -> tuple[Any, list[str]]:
-    """What the module is called with, (args, kwargs), and the names of args."""
+    """The module's arguments, as (args, kwargs), and the names of args."""
     if isinstance(example, Mapping):
         return ((), {str(name): _examples(part) for name, part in example.items()}), []
     args = tuple(
@@ -201,7 +202,7 @@ def _described(array: Any) -> Any:
 def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[Leaf], Any]) -> Any:
     """A copy of the model in which every leaf is a `Leaf`."""
     first: dict[Any, str] = {}
-    kept: list[Any] = []  # so that no id is taken twice
+    kept: list[Any] = []  # so that no id is reused
 
     def put(tree: Any, prefix: Place, identity: Callable[[Any], Any]) -> Any:
         def replace(path: Place, node: Any) -> Any:
@@ -224,7 +225,7 @@ def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[
 
 
 def _by_arrays(module: Any) -> Any:
-    """eqx.nn.Shared hands out copies of a module, which have the very arrays in common."""
+    """The identity of a module: eqx.nn.Shared returns copies that share their arrays."""
     arrays, rest = eqx.partition(module, is_array)
     ids = tuple(map(id, jax.tree.leaves(arrays)))
     return (jax.tree.structure(rest), ids) if ids else id(module)
@@ -232,7 +233,7 @@ def _by_arrays(module: Any) -> Any:
 
 @jax.tree_util.register_static
 class _Tied:
-    """Stands for an eqx.nn.Shared: its call gives what is shared, with leaves."""
+    """Replaces an eqx.nn.Shared: its call returns the shared modules, as leaves."""
 
     def __init__(self, whole: Any):
         self.whole = whole

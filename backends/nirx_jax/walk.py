@@ -1,4 +1,4 @@
-"""Walk through a jaxpr: every operation tells the draft what it is in NIR."""
+"""Walk through a jaxpr: translate every operation into nodes and edges of a draft."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ INNER = {
     "remat2": "jaxpr",
     "checkpoint": "jaxpr",
 }
-"""Operations that only hold others -> the parameter that has them."""
+"""Operations that only contain others -> the parameter that holds these."""
 
 PASSES = ("stop_gradient", "copy", "copy_p", "device_put", "optimization_barrier")
-"""Operations that give what they are given."""
+"""Operations that return their operands."""
 
 LOOPS = ("scan", "while", "cond")
 
@@ -43,10 +43,10 @@ class Walk:
 
     Arguments:
         kind: the module's type, for errors.
-        draft: gets the nodes of the operations.
-        leaf: what flows out of the call of a mapped module, for what flows in and its shapes.
-        value: what flows as a value of the network, else the constant that it is; the second
-            argument is the place of the operation that asks.
+        draft: receives the nodes of the operations.
+        leaf: (call of a mapped module, what flows in, shapes) -> what flows out.
+        value: (what flows, the place of the operation that reads it) -> a `Value`, or the
+            `Constant` that it is.
     """
 
     def __init__(
@@ -66,11 +66,13 @@ class Walk:
         wanted: list[Any],
         around: tuple[Any, ...] = (),
     ) -> list[Any]:
-        """What flows in the results of a jaxpr that are wanted; None in the others.
+        """What flows out of a jaxpr; None for results that are not wanted.
 
         Arguments:
-            wanted: variables among the results.
-            around: the calls that led here, outermost first.
+            jaxpr, consts: the jaxpr and its constants.
+            arguments: what flows in.
+            wanted: the result variables that matter.
+            around: the enclosing calls, outermost first.
 
         **Raises**: `UnsupportedError`.
         """
@@ -95,7 +97,7 @@ class Walk:
             return self.run(inner, consts, operands, below, (*around, eqn))
         constant = all(isinstance(operand, Constant) for operand in operands)
         if name in PASSES and not constant:
-            return operands  # of state too
+            return operands  # even if they are states
         if constant:
             given = eqn.primitive.bind(*(c.content for c in operands), **eqn.params)
             return [Constant(g) for g in (given if eqn.primitive.multiple_results else [given])]
@@ -107,13 +109,12 @@ class Walk:
         lowering = OPERATIONS.get(name)
         if name in LOOPS:
             raise UnsupportedError(
-                f"{place} works on values of the network, which has no NIR node; the call is to "
-                "be one time step as straight code"
+                f"{place} depends on the network's inputs, which has no NIR node; the call must be "
+                "one time step without control flow"
             )
         if lowering is None or len(eqn.outvars) != 1:
             raise UnsupportedError(
-                f"{place} has no NIR node; put it into a module of its own and give that an "
-                "entry in module_map"
+                f"{place} has no NIR node; move it into a module and add that to module_map"
             )
         result = eqn.outvars[0].aval
         operation = Operation(
@@ -139,9 +140,10 @@ def _literal(variable: Any) -> Constant:
 
 
 def live_operations(jaxpr: Any, wanted: list[Any]) -> tuple[list[Any], set[int]]:
-    """The operations that the wanted results depend on, each with its results that count.
+    """The operations that the wanted results depend on.
 
-    Returns: them, and the ids of all variables that count, inputs included.
+    Returns: them, each with those of its results that are needed; and the ids of all needed
+    variables, including inputs.
     """
     used = {id(v) for v in wanted}
     live = []

@@ -1,4 +1,4 @@
-"""Functional forms: which operations on tensors have a NIR node, and which node."""
+"""Functional forms: the NIR node of each operation on tensors that has one."""
 
 from __future__ import annotations
 
@@ -11,31 +11,24 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from nirx.tracing.layers import conv_node, flatten_node, linear_node, pool_node
 from nirx.tracing.spike_pool import spike_pool
 from nirx.tracing.value import Value
-from nirx_torch.lowering import Call, Constant, Dimension, Shape, zero
-from nirx_torch.module_map import (
-    array,
-    conv_node,
-    flatten_dims,
-    flatten_node,
-    linear_node,
-    pool_node,
-)
+from nirx_torch.lowering import Call, Constant, Dimension, Shape, as_array
+from nirx_torch.module_map import flatten_dims
 
 __all__ = ["FUNCTIONS", "KEYWORDS", "METHODS"]
 
 Lowering = Callable[[Call], Any]
 
 FUNCTIONS: dict[Any, Lowering] = {}
-"""Function -> what it does to a draft."""
+"""Function -> what it adds to a draft."""
 
 METHODS: dict[str, Lowering] = {}
 """Method of a tensor -> the same."""
 
-
 KEYWORDS: dict[Lowering, frozenset[str]] = {}
-"""Which arguments a lowering knows by name; others would change the result."""
+"""The keyword arguments that a lowering handles; any other would change the result."""
 
 
 def lowers(*targets: Any, keywords: str = "input other") -> Callable[[Lowering], Lowering]:
@@ -57,7 +50,7 @@ def _add(call: Call) -> Any:
     if isinstance(a, Constant):
         a, b = b, a
     if isinstance(b, Constant):
-        return call.draft.shift(a, array(b.tensor()), call.name, call.place)
+        return call.draft.shift(a, as_array(b), call.name, call.place)
     return call.draft.add(a, b, call.name)
 
 
@@ -68,10 +61,10 @@ def _add(call: Call) -> Any:
 def _sub(call: Call) -> Any:
     a, b = call.operands("other", alpha=True)
     if isinstance(b, Constant):
-        return call.draft.shift(a, -np.asarray(array(b.tensor())), call.name, call.place)
+        return call.draft.shift(a, -as_array(b), call.name, call.place)
     minus = call.draft.scale(b, -1.0, call.name)
     if isinstance(a, Constant):
-        return call.draft.shift(minus, array(a.tensor()), call.name, call.place)
+        return call.draft.shift(minus, as_array(a), call.name, call.place)
     return call.draft.add(a, minus, call.name)
 
 
@@ -86,22 +79,16 @@ def _mul(call: Call) -> Any:
     if isinstance(a, Constant):
         a, b = b, a
     if not isinstance(b, Constant):
-        raise call.refuse("multiplies two values of the network")
-    return call.draft.scale(a, array(b.tensor()), call.name)
+        raise call.refuse("multiplies two values that depend on the network's inputs")
+    return call.draft.scale(a, as_array(b), call.name)
 
 
 @lowers(operator.truediv, operator.itruediv, torch.div, torch.divide, "div", "divide")
 def _div(call: Call) -> Any:
     a, b = call.operands("other")
     if isinstance(a, Constant) or not isinstance(b, Constant):
-        raise call.refuse("divides by a value of the network")
-    divisor = np.asarray(array(b.tensor()))
-    if not (np.frexp(divisor)[0] == 0.5 * np.sign(divisor)).all() or not divisor.all():
-        raise call.refuse(
-            "divides, and a product with the reciprocal is not quite the same number",
-            "multiply by the reciprocal yourself",
-        )
-    return call.draft.scale(a, 1.0 / divisor, call.name)
+        raise call.refuse("divides by a value that depends on the network's inputs")
+    return call.draft.scale(a, call.reciprocal(as_array(b)), call.name)
 
 
 @lowers(torch.flatten, "flatten", keywords="input start_dim end_dim")
@@ -135,9 +122,9 @@ def _linear(call: Call) -> Any:
 @lowers(operator.matmul, torch.matmul, "matmul")
 def _matmul(call: Call) -> Any:
     a, b = call.operands("other")
-    if isinstance(a, Constant) or not isinstance(b, Constant) or b.tensor().ndim != 2:
+    if isinstance(a, Constant) or not isinstance(b, Constant) or as_array(b).ndim != 2:
         raise call.refuse("multiplies matrices", "write x @ weight with a weight of 2 axes")
-    return call.draft.node(call.name, linear_node(b.tensor().T, None), a)
+    return call.draft.node(call.name, linear_node(as_array(b).T.copy(), None), a)
 
 
 @lowers(
@@ -207,7 +194,7 @@ def _same(call: Call) -> Any:
     keywords="input size dtype device layout requires_grad memory_format pin_memory",
 )
 def _zeros(call: Call) -> Any:
-    return zero()
+    return Value(())
 
 
 @lowers("size", keywords="dim")
@@ -223,4 +210,4 @@ def _attribute(call: Call) -> Any:
         return Shape()
     if name in ("device", "dtype"):
         return Constant(getattr(torch.zeros(()), name))
-    raise call.refuse(f"reads {name!r} of a tensor")
+    raise call.refuse(f"reads the attribute {name!r} of a tensor")

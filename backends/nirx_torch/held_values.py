@@ -1,4 +1,4 @@
-"""What modules hold besides parameters: state that a call leaves behind shows here."""
+"""What modules hold besides parameters; a call that keeps state in its module changes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def held_values(module: torch.nn.Module, skip: tuple[type, ...] = ()) -> dict[st
     """Attributes and buffers of a module and all modules in it, by dotted path.
 
     Arguments:
+        module: the outermost module.
         skip: types of modules that are left out.
+
+    Returns: {path: value}.
     """
     found = {}
     for path, part in module.named_modules():

@@ -1,4 +1,4 @@
-"""Modules that keep state in themselves: a step would depend on calls that nobody sees."""
+"""Modules that keep state in themselves: a step would depend on previous calls."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nirx_torch.held_values import held_values, same_numbers
 __all__ = ["CallGuard"]
 
 LOOKS = 3
-"""Calls that are watched. State shows in the second at the latest; a cache fills in the first."""
+"""Calls that are watched. State shows by the second; a cache is filled in the first."""
 
 
 class CallGuard:
-    """Calls a user's module, and watches its first calls for hidden state.
+    """Calls a user's module, and checks its first calls for hidden state.
 
     Arguments:
         name: the node's path.
@@ -55,13 +55,13 @@ def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def _differs(before: tuple[torch.Tensor, int, torch.Tensor] | None, new: torch.Tensor) -> bool:
     if before is None:
-        return False  # filled in just now: a cache, unless the next call changes it
+        return False  # just filled in: a cache, unless the next call changes it
     old, version, values = before
     if new.shape != values.shape or new.dtype != values.dtype:
         return True
     if new.device.type == "meta":
         return new is old and new._version != version
-    try:  # not by version: torch's own batch norm writes without counting
+    try:  # not by version: torch's batch norm writes without counting
         return not same_numbers(values, new)  # assigning the same value again is not state
     except RuntimeError:  # inside vmap values cannot be looked at
         return False

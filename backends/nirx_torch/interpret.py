@@ -1,4 +1,4 @@
-"""Interpret a trace: every operation tells the draft what it is in NIR."""
+"""Interpret a trace: translate every operation into the nodes and edges of a draft."""
 
 from __future__ import annotations
 
@@ -20,27 +20,16 @@ from nirx.tracing.value import Value
 from nirx_torch.ends import Ends
 from nirx_torch.exporters import Exporters, starts_afresh
 from nirx_torch.functional import FUNCTIONS, KEYWORDS, METHODS
-from nirx_torch.lowering import (
-    Call,
-    Constant,
-    Dimension,
-    LeafResult,
-    LeafState,
-    Shape,
-    StateIn,
-)
+from nirx_torch.lowering import Call, Constant, Dimension, LeafResult, LeafState, Shape, StateIn
 from nirx_torch.mutation import place_of
-from nirx_torch.nests import flat, is_nothing, is_record, loop_name, plain, record
+from nirx_torch.nests import flat, is_nothing, is_record, plain, record
 from nirx_torch.trace import Trace, hidden_state
 
 __all__ = ["interpret"]
 
 
 def interpret(module: torch.nn.Module, trace: Trace, exporters: Exporters, shapes: Any) -> Draft:
-    """The draft of a traced module.
-
-    Arguments:
-        shapes: of the inputs: one, {argument: shape} or None.
+    """The draft of a traced module; `shapes` of the inputs: one, {argument: shape} or None.
 
     **Raises**: `UnsupportedError`, `InputError`.
     """
@@ -49,12 +38,9 @@ def interpret(module: torch.nn.Module, trace: Trace, exporters: Exporters, shape
 
 class _Interpreter(Ends):
     def __init__(self, module: torch.nn.Module, trace: Trace, exporters: Exporters, shapes: Any):
-        self.module, self.trace, self.exporters = module, trace, exporters
-        self.draft = Draft()
+        super().__init__(module, trace)
+        self.exporters = exporters
         self.flows: dict[fx.Node, Any] = {}
-        self.inputs: dict[str, Value] = {}
-        self.loops: dict[tuple[Any, tuple[Any, ...]], Value] = {}
-        self.stateful_calls: list[LeafResult] = []
         self.result = next(n for n in reversed(trace.graph.nodes) if n.op == "output").args[0]
         self.arguments = [n.target for n in trace.graph.nodes if n.op == "placeholder"]
         self.shapes = self._shapes(shapes)
@@ -64,18 +50,13 @@ class _Interpreter(Ends):
         for node in self.trace.graph.nodes:
             if node in live and node.op != "output":
                 self.flows[node] = self._flow(node)
-        outputs, new_state = self._split(self._resolved(self.result))
-        self._require_states_returned(new_state)
-        self._outputs(outputs)
-        self._close(new_state)
-        if len(self.inputs) == 1:
-            self.draft.rename(next(iter(self.inputs)), "input")
-        return self.draft
+        self._end(self._resolved(self.result))
+        return self.finish()
 
     # -- what flows -------------------------------------------------------------------
 
     def _live(self) -> set[fx.Node]:
-        """What the result or the hidden state depends on."""
+        """The fx nodes that the result or the hidden state depends on."""
         work: list[fx.Node] = []
         map_arg((self.result, list(self.trace.hidden.values())), work.append)
         live: set[fx.Node] = set()
@@ -144,14 +125,14 @@ class _Interpreter(Ends):
         path = next(reversed(node.meta.get("nn_module_stack") or {}), "")
         kind = type(self.module.get_submodule(path)).__name__ if path else ""
         if not path:
-            return "put it into a module of its own and give that an entry in module_map"
+            return "move it into a module and add that to module_map"
         return (
-            f"{path} is a {kind}, which no map knows: give module_map an entry "
+            f"{path} is a {kind}, which no map has an entry for: add it to module_map: "
             f"{{{kind}: function from the module to a NIR node}}"
         )
 
     def _taken(self, node: fx.Node, owner: Any, index: Any) -> Any:
-        """owner[index], where that is no operation on a tensor."""
+        """owner[index], unless that is an operation on constants."""
         key = index.content if isinstance(index, Constant) else index
         if isinstance(owner, Shape):
             return Dimension(key) if isinstance(key, int) else Shape()
@@ -164,9 +145,9 @@ class _Interpreter(Ends):
             return StateIn(owner.root, (*owner.path, key))
         if isinstance(owner, Value):
             raise UnsupportedError(
-                f"indexing {place_of(node, self.module)} has no NIR node; forward is to be one "
-                "time step, and a module that returns (output, state) belongs into "
-                "stateful_modules unless its forward has an argument `state`"
+                f"indexing {place_of(node, self.module)} has no NIR node; forward must be one time "
+                "step, and a module that returns (output, state) belongs in stateful_modules "
+                "unless its forward has an argument `state`"
             )
         return ABSENT
 
@@ -186,7 +167,7 @@ class _Interpreter(Ends):
         first, *others = [*given, *keywords.values()]
         value = self._value(first)
         if not isinstance(value, Value):
-            raise UnsupportedError(f"{path} works on a constant, which NIR has no node for")
+            raise UnsupportedError(f"{path} is applied to a constant, which has no NIR node")
         state_in = [part for part in flat(others) if not is_nothing(part)]
         for part in flat(others):
             self._require_plain_start(path, part)
@@ -203,7 +184,7 @@ class _Interpreter(Ends):
         return result
 
     def _require_one_state(self, path: str, module: Any, node: Any, given: bool) -> None:
-        """A neuron that keeps its state in itself has one, however often it is called."""
+        """A neuron that keeps its state in itself has a single one, however often it is called."""
         keeps = not given and not starts_afresh(module) and has_neuron(node)
         if keeps and path in self.draft.modules.values():
             raise UnsupportedError(
@@ -215,7 +196,7 @@ class _Interpreter(Ends):
         start = part.content if isinstance(part, Constant) else None
         if isinstance(start, torch.Tensor) and start.is_floating_point() and bool(start.any()):
             raise UnsupportedError(
-                f"{path} starts every step from a state that is not zero, which has no NIR node"
+                f"{path} starts every step from a nonzero state, which has no NIR node"
             )
 
     def _require_own_state(self, path: str, part: Any) -> None:
@@ -225,16 +206,16 @@ class _Interpreter(Ends):
             other = part.result.module
             if other == path:
                 raise UnsupportedError(
-                    f"{path} takes two steps in one; forward is to be one time step: call a loop "
-                    "over time outside (docs/export-torch.md has an example)"
+                    f"{path} takes two steps in one; forward must be one time step: loop over time "
+                    "outside it (docs/export-torch.md has an example)"
                 )
             raise UnsupportedError(f"{path} takes the state of {other}, which has no NIR node")
-        raise UnsupportedError(f"{path} takes several values; add them up before it")
+        raise UnsupportedError(f"{path} takes several values; add them up first")
 
     # -- values -----------------------------------------------------------------------
 
     def _value(self, flow: Any) -> Any:
-        """What flows as a value of the network; constants stay constants."""
+        """What flows, as a `Value`; constants stay constants."""
         if isinstance(flow, LeafResult):
             return flow.value
         if isinstance(flow, StateIn):
@@ -243,31 +224,25 @@ class _Interpreter(Ends):
             return flow
         if isinstance(flow, LeafState):
             raise UnsupportedError(
-                f"the state of {flow.result.module} (its membrane, say) is used as a value, which "
-                "has no NIR node; what a NIR node passes on is its output"
+                f"the state of {flow.result.module} (such as its membrane potential) is used as a "
+                "value, which has no NIR node; a NIR node passes on its output only"
             )
-        raise UnsupportedError(f"a {type(flow).__name__} is no value of the network")
+        raise UnsupportedError(f"a {type(flow).__name__} is used where a tensor is expected")
 
     def _read(self, state: StateIn) -> Value:
-        """An input, or what the step before left."""
+        """An input, or what the previous step left."""
         is_state = isinstance(state.root, tuple) or (state.root == "state" and self._has_state())
         if not is_state:
             if state.path:
                 raise UnsupportedError(
-                    f"indexing argument {state.root!r} has no NIR node; forward is to be one time "
-                    "step on tensors, and a state is to be called `state`"
+                    f"indexing argument {state.root!r} has no NIR node; forward must be one time "
+                    "step on tensors, and a state must be called `state`"
                 )
-            name = str(state.root)
-            if name not in self.inputs:
-                self.inputs[name] = self.draft.input(name, self.shapes.get(name))
-            return self.inputs[name]
-        key = state.root, state.path
-        if key not in self.loops:
-            self.loops[key] = self.draft.late(loop_name(*key))
-        return self.loops[key]
+            return self.read_input(str(state.root), self.shapes.get(str(state.root)))
+        return self.read_state((state.root, state.path))
 
     def _has_state(self) -> bool:
-        """Whether the argument `state` is the state: forward then gives (y, state)."""
+        """Whether the argument `state` is the state: forward then returns (y, state)."""
         pair = isinstance(self.result, tuple | list) and len(self.result) == 2
         return pair or (
             isinstance(self.result, fx.Node) and isinstance(self.flows.get(self.result), LeafResult)
@@ -276,7 +251,7 @@ class _Interpreter(Ends):
     # -- small things -----------------------------------------------------------------
 
     def _resolved(self, tree: Any) -> Any:
-        """A nest of fx nodes with what flows there; what is no node is a constant."""
+        """A nest of fx nodes, with what flows there; everything else is a constant."""
         if isinstance(tree, fx.Node):
             return self.flows[tree]
         if isinstance(tree, tuple) and hasattr(tree, "_fields"):

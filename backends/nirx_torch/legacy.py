@@ -1,6 +1,6 @@
-"""`load` and `extract_nir_graph`: nirtorch's older calls, which sinabs, rockpool and snnTorch use.
+"""`load` and `extract_nir_graph`: the older API of nirtorch, used by sinabs, rockpool and snnTorch.
 
-Both are deprecated and only translate their arguments for `nir_to_torch` and `torch_to_nir`.
+Both are deprecated; they translate their arguments for `nir_to_torch` and `torch_to_nir`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def load(
 
     Arguments:
         nir_graph: a graph or the path of a `.nir` file.
-        model_map: from a node (or a nested graph) to a module; None leaves it to nirx.
-        return_state: whether the module gives (y, state) or y alone.
+        model_map: from a node (or a nested graph) to a module, or to None to let nirx run it.
+        return_state: whether the module returns (y, state) or y alone.
+
+    Returns: the network, as `nir_to_torch` builds it.
 
     **Raises**: as `nir_to_torch`.
     """
@@ -66,12 +68,14 @@ def extract_nir_graph(
 
     Arguments:
         model: the module to export.
-        model_map: from a module to a NIR node; None leaves it to `MODULE_MAP`.
-        sample_data: an input; only its shape counts.
+        model_map: from a module to a NIR node, or to None to leave it to `MODULE_MAP`.
+        sample_data: an input; only its shape matters.
         model_name: the node's name if the model is a single layer.
-        ignore_submodules_of: types whose submodules are not looked at.
+        ignore_submodules_of: types whose submodules are not exported separately.
         model_fwd_args: further arguments of forward.
-        ignore_dims: axes of `sample_data` that are no features; default: the first.
+        ignore_dims: axes of `sample_data` that are not features; by default the first.
+
+    Returns: the graph, as `torch_to_nir` builds it.
 
     **Raises**: as `torch_to_nir`.
     """
@@ -80,7 +84,7 @@ def extract_nir_graph(
     module_map: dict[type, Any] = {}
     for module in model.modules():
         if isinstance(module, whole) or _try(model_map, module) is not None:
-            module_map.setdefault(type(module), _exporter(model_map))
+            module_map.setdefault(type(module), model_map)
     drop = {d % len(sample_data.shape) for d in ((0,) if ignore_dims is None else ignore_dims)}
     shape = tuple(n for axis, n in enumerate(sample_data.shape) if axis not in drop)
     names = list(inspect.signature(model.forward).parameters)[1:]
@@ -91,7 +95,7 @@ def extract_nir_graph(
 
 
 class _Alone(torch.nn.Module):
-    """A node that nirx runs, in the clothes of a user's module."""
+    """A node that nirx runs, wrapped as a user's module."""
 
     def __init__(self, node: Any):
         super().__init__()
@@ -123,12 +127,8 @@ class _Named(torch.nn.Module):
         return getattr(self, self.name)(x)
 
 
-def _exporter(model_map: Callable[[torch.nn.Module], Any]) -> Callable[[Any], Any]:
-    return lambda module: model_map(module)
-
-
 def _try(function: Callable[[Any], Any], argument: Any) -> Any:
-    # Older maps raise for what they do not know, each with an error of its own.
+    # Older maps raise for unknown types, each with a different error.
     try:
         return function(argument)
     except (NotImplementedError, ValueError, AttributeError, TypeError, KeyError):
@@ -137,7 +137,7 @@ def _try(function: Callable[[Any], Any], argument: Any) -> Any:
 
 def _deprecated(old: str, new: str) -> None:
     warnings.warn(
-        f"nirx_torch.{old} is there for code written for nirtorch; use nirx_torch.{new}",
+        f"nirx_torch.{old} exists for code written for nirtorch; use nirx_torch.{new}",
         DeprecationWarning,
         stacklevel=3,
     )

@@ -1,4 +1,4 @@
-"""What a traced operation is given, and what can flow through a trace beside values."""
+"""`Call`: the arguments of a traced operation, and what can flow through a trace besides values."""
 
 from __future__ import annotations
 
@@ -6,36 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
-from nirx.errors import UnsupportedError
-from nirx.tracing.draft import Draft
+from nirx.tracing.layers import array
+from nirx.tracing.lowering import Constant, TracedOperation
 from nirx.tracing.value import Value
 
-__all__ = ["Call", "Constant", "Dimension", "LeafResult", "LeafState", "Shape", "StateIn", "zero"]
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A number, a tensor or anything else that no input reaches."""
-
-    content: Any
-
-    def tensor(self) -> torch.Tensor:
-        """As a tensor; Python numbers in double precision."""
-        if isinstance(self.content, torch.Tensor):
-            return self.content
-        return torch.tensor(self.content, dtype=torch.float64)
-
-
-def zero() -> Value:
-    """The value of a tensor of zeros: a sum of nothing."""
-    return Value(())
+__all__ = [
+    "Call",
+    "Constant",
+    "Dimension",
+    "LeafResult",
+    "LeafState",
+    "Shape",
+    "StateIn",
+    "as_array",
+]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of some value: known at run time alone."""
+    """The shape of some value, which is only known at run time."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class StateIn:
-    """A part of what the step before left: an argument or an attribute, and the way into it."""
+    """A part of the previous step's state: an argument or an attribute, and the path into it."""
 
     root: Any
     path: tuple[Any, ...] = ()
@@ -55,13 +47,19 @@ class StateIn:
 
 @dataclass(eq=False)
 class LeafResult:
-    """What a stateful module gives: (value, state)."""
+    """What a stateful module returns: (value, state).
+
+    Arguments:
+        value: its output.
+        module: its path.
+        state_in: the parts of the state that it was called with.
+        unpacked: whether forward takes the pair apart, so that it sees the state.
+    """
 
     value: Value
     module: str
     state_in: Any
     unpacked: bool = False
-    """Whether forward takes it apart, so that it does see the state."""
 
 
 @dataclass(frozen=True)
@@ -76,44 +74,28 @@ _MISSING = object()
 
 
 def _unwrapped(tree: Any) -> Any:
-    """Constants as what they hold, in tuples too; the rest as it is."""
+    """Constants as what they hold, in tuples too; anything else as it is."""
     if isinstance(tree, Constant):
         return tree.content
     return tuple(_unwrapped(part) for part in tree) if isinstance(tree, tuple) else tree
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(TracedOperation):
     """One operation of a trace.
 
     Arguments:
-        draft: what it adds its nodes to.
-        name: for the node that it may become.
-        place: the operation and where it stands, for errors.
-        arguments, keywords: as written, with what flows there in the place of fx nodes.
-        as_value: makes a value of the network of what flows there.
+        arguments, keywords: as written, with what flows there in place of fx nodes.
+        as_value: turns what flows there into a `Value`, or leaves it a `Constant`.
     """
 
-    draft: Draft
-    name: str
-    place: str
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     as_value: Callable[[Any], Any]
 
-    def refuse(self, found: str, mend: str = "") -> UnsupportedError:
-        """The error for what NIR cannot say."""
-        end = f"; {mend}" if mend else ""
-        return UnsupportedError(f"{self.place} {found}, which has no NIR node{end}")
-
-    def argument(self, name: str, position: int, default: Any = _MISSING) -> Any:
+    def argument(self, name: str, position: int, default: Any = None) -> Any:
         """An argument as a Python object."""
-        value = self.keywords.get(name, _MISSING)
-        if value is _MISSING and position < len(self.arguments):
-            value = self.arguments[position]
-        if value is _MISSING:
-            value = default
-        return _unwrapped(value)
+        return _unwrapped(self._given(name, position, default))
 
     def number(self, name: str, position: int, default: int) -> int:
         """An argument as an integer."""
@@ -125,29 +107,24 @@ class Call:
 
     def value(self, position: int) -> Value:
         """A positional argument (or `input`) as a value of the network."""
-        if position < len(self.arguments):
-            found = self.as_value(self.arguments[position])
-        else:
-            found = self.as_value(self.keywords.get("input"))
+        found = self.as_value(self._given("input", position, None))
         if not isinstance(found, Value):
-            raise self.refuse("works on no value of the network")
+            raise self.refuse("does not depend on the network's inputs")
         return found
 
-    def constant(self, name: str, position: int, optional: bool = False) -> torch.Tensor | None:
-        """An argument that no input reaches, as a tensor."""
-        value = self.keywords.get(name, _MISSING)
-        if value is _MISSING:
-            value = self.arguments[position] if position < len(self.arguments) else Constant(None)
+    def constant(self, name: str, position: int, optional: bool = False) -> np.ndarray | None:
+        """An argument that does not depend on the network's inputs, as an array."""
+        value = self._given(name, position, Constant(None))
         if not isinstance(value, Constant):
-            raise self.refuse(f"takes its {name} from a value of the network")
+            raise self.refuse(f"computes its {name} from the network's inputs")
         if value.content is None:
             if optional:
                 return None
             raise self.refuse(f"has no {name}")
-        return value.tensor()
+        return as_array(value)
 
     def operands(self, second: str, alpha: bool = False) -> tuple[Any, Any]:
-        """Two operands, each a `Value` or a `Constant`, one of them a `Value`."""
+        """Two operands, each a `Value` or a `Constant`, at least one of them a `Value`."""
         if alpha and self.argument("alpha", 99, 1) != 1:
             raise self.refuse("uses alpha=", "multiply first")
         given = [
@@ -158,3 +135,15 @@ class Call:
             raise self.refuse(f"has {len(given)} operands")
         a, b = (x if isinstance(x, Constant) else self.as_value(x) for x in given)
         return a, b
+
+    def _given(self, name: str, position: int, default: Any) -> Any:
+        if name in self.keywords:
+            return self.keywords[name]
+        return self.arguments[position] if position < len(self.arguments) else default
+
+
+def as_array(constant: Constant) -> np.ndarray:
+    """A constant as an array; Python numbers in double precision."""
+    content = constant.content
+    is_tensor = isinstance(content, torch.Tensor)
+    return array(content if is_tensor else torch.tensor(content, dtype=torch.float64))

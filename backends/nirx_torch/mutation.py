@@ -1,4 +1,4 @@
-"""Writes into tensors during a trace: seen, undone, and refused where the graph would lie."""
+"""Writes into tensors during a trace: recorded, undone, and refused if the graph loses them."""
 
 from __future__ import annotations
 
@@ -22,40 +22,38 @@ IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 
 
 def _in_place(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    def write(self: fx.Proxy, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
+    return lambda self, other: self.tracer.create_proxy(
+        "call_function", function, (self, other), {}
+    )
 
-    return write
+
+def _untraceable(found: str) -> Callable[[Any], Any]:
+    def refuse(self: fx.Proxy) -> Any:
+        raise TraceError(found)
+
+    return refuse
 
 
 class StepProxy(fx.Proxy):
-    """A value during tracing. torch.fx takes `y += x` for `y = y + x`; this one does not."""
+    """A value during tracing. torch.fx records `y += x` as `y = y + x`; this class does not."""
 
     __iadd__, __isub__, __imul__, __itruediv__ = (_in_place(f) for f in IN_PLACE)
-
-    def __len__(self) -> int:
-        raise TraceError("len() of a tensor")
-
-    def __index__(self) -> int:
-        raise TraceError("a size of a tensor as a Python number")
-
-    def __int__(self) -> int:
-        raise TraceError("int() of a tensor")
-
-    def __float__(self) -> float:
-        raise TraceError("float() of a tensor")
+    __len__ = _untraceable("len() of a tensor")
+    __index__ = _untraceable("a size of a tensor as a Python number")
+    __int__ = _untraceable("int() of a tensor")
+    __float__ = _untraceable("float() of a tensor")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         stack = self.tracer.module_stack  # type: ignore[attr-defined]
         path = next(reversed(stack), "")
         raise UnsupportedError(
             f"{path or 'forward'} assigns to an item of a tensor or of its state, which has no "
-            'NIR node; make a new one, or pin it with concrete_args={"state": None}'
+            'NIR node; create a new one, or pin it with concrete_args={"state": None}'
         )
 
 
 def place_of(node: fx.Node, root: torch.nn.Module) -> str:
-    """Where in the model an operation stands, for an error."""
+    """Where in the model an operation is, for errors."""
     stack = node.meta.get("nn_module_stack") or {}
     path = next(reversed(stack), "")
     return f"at {path}" if path else f"in {type(root).__name__}.forward"
@@ -63,10 +61,10 @@ def place_of(node: fx.Node, root: torch.nn.Module) -> str:
 
 @contextmanager
 def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
-    """Undo what tracing and the module's own forward leave in its attributes.
+    """Undo all changes that tracing and the module's own forward make to its attributes.
 
-    **Raises**: `UnsupportedError` if forward changes numbers that the graph holds as constants,
-    or draws random ones.
+    **Raises**: `UnsupportedError` if forward changes numbers that the graph has as constants,
+    or draws random numbers.
     """
     kept = [(m, dict(vars(m)), dict(m._buffers)) for _, m in module.named_modules()]
     values = held_values(module)
@@ -98,11 +96,11 @@ def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for value, content in before.values():
                 if isinstance(value, torch.Tensor) and _differs(content, value):
-                    value.copy_(content)
+                    value.copy_(content)  # pyright: ignore[reportArgumentType]
     if changed:
         raise UnsupportedError(
             f"{type(module).__name__}.forward changes {', '.join(map(repr, changed[:3]))}, which a "
-            "graph cannot follow; keep state in tensors, give them anew and return them"
+            "graph cannot represent; keep state in tensors, and return new ones"
         )
     if is_random:
         raise UnsupportedError(
@@ -129,9 +127,9 @@ def _differs(before: Any, after: Any) -> bool:
 def require_no_lost_writes(
     graph: fx.Graph, hidden: Mapping[Any, Any], root: torch.nn.Module
 ) -> None:
-    """Refuse writes into a tensor that something reads afterwards by its old name.
+    """Refuse in-place writes to a tensor that something later reads under another name.
 
-    **Raises**: `UnsupportedError` that names the operation.
+    **Raises**: `UnsupportedError`, with the operation.
     """
     nodes = list(graph.nodes)
     position = {node: i for i, node in enumerate(nodes)}
@@ -146,7 +144,7 @@ def require_no_lost_writes(
         if _writes(node, root):
             raise UnsupportedError(
                 f"{getattr(node.target, '__name__', node.target)} {place_of(node, root)} writes "
-                "into a tensor, which has no NIR node; use the form that gives a new one"
+                "into a tensor, which has no NIR node; use the form that returns a new one"
             )
         if node.target not in IN_PLACE or not isinstance(node.args[0], fx.Node):
             continue
@@ -158,12 +156,12 @@ def require_no_lost_writes(
             if late or other in left:
                 raise UnsupportedError(
                     f"{getattr(node.target, '__name__', '')} {place_of(node, root)} writes into a "
-                    "tensor that is read again later; use y = y + x in the place of y += x"
+                    "tensor that is read again later; use y = y + x instead of y += x"
                 )
 
 
 def _descendants(node: fx.Node, nodes: list[fx.Node], root: torch.nn.Module) -> set[fx.Node]:
-    """What holds the tensor after the write."""
+    """The fx nodes that refer to the tensor after the write."""
     mine = {node}
     for other in nodes:
         source = other.args[0] if other.args else None
@@ -176,7 +174,7 @@ SHARING = ("view", "reshape", "flatten", "detach", "contiguous", "squeeze", "uns
 
 
 def _shares(node: fx.Node, root: torch.nn.Module) -> bool:
-    """Whether the result may be the same memory as the first argument."""
+    """Whether the result may share the memory of the first argument."""
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
         own = torch.nn.Identity, torch.nn.Flatten, torch.nn.modules.dropout._DropoutNd

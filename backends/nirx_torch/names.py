@@ -1,4 +1,4 @@
-"""Names of child modules: torch allows no dots, no empty names and none of a module's own."""
+"""Names of child modules: torch forbids dots, empty names and the attributes of a module."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ __all__ = ["child_names"]
 def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
     """A distinct child name for every node name.
 
-    `"some.name"` becomes `"some_name"`, `"forward"` becomes `"forward_"`; names that need no
-    change keep theirs. The result depends on the names alone, not on their order.
+    `"some.name"` becomes `"some_name"`, `"forward"` becomes `"forward_"`; valid names stay as
+    they are.
 
     Arguments:
-        reserved: attributes of the parent beyond those of every module.
+        names: of the nodes; their order does not matter.
+        reserved: attributes of the parent in addition to those of every module.
+
+    Returns: {node name: child name}.
     """
     names = sorted(names)
     taken = {*dir(torch.nn.Module()), *reserved}
@@ -29,7 +32,7 @@ def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
             continue
         child = name.replace(".", "_")
         if child.startswith("__") or keyword.iskeyword(child):
-            child = "nir_node_" + child  # an IF is often called "if"; nirtorch calls it so
+            child = "nir_node_" + child  # an IF is often called "if"; nirtorch's name for it
         while child in taken:
             child += "_"
         taken.add(child)
@@ -38,5 +41,5 @@ def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
 
 
 def _is_plain(name: str) -> bool:
-    # Names with two leading underscores are Python's own: a child `__deepcopy__` is found as hook.
+    # Python gives two leading underscores a meaning: a child `__deepcopy__` would be called.
     return "." not in name and not name.startswith("__") and not keyword.iskeyword(name)

@@ -9,7 +9,7 @@ from nirx.tracing.value import Value
 from nirx_torch.lowering import Constant, LeafState, StateIn
 
 __all__ = [
-    "after",
+    "find",
     "flat",
     "is_nothing",
     "is_record",
@@ -22,14 +22,21 @@ __all__ = [
 
 
 def flat(tree: Any) -> list[Any]:
+    """The leaves of a nest."""
+    return [leaf for _, leaf in named(tree)]
+
+
+def named(tree: Any, name: str = "output") -> list[tuple[str, Any]]:
+    """The leaves of a nest, each with a name: that of its key, or a number."""
     if isinstance(tree, dict):
-        return [leaf for part in tree.values() for leaf in flat(part)]
+        return [pair for k, v in tree.items() for pair in named(v, str(k))]
     if isinstance(tree, tuple | list):
-        return [leaf for part in tree for leaf in flat(part)]
-    return [tree]
+        return [pair for i, v in enumerate(tree) for pair in named(v, f"{name}_{i}")]
+    return [(name, tree)]
 
 
 def plain(tree: Any) -> Any:
+    """A nest of constants as the nest of what they hold."""
     if isinstance(tree, Constant):
         return tree.content
     if isinstance(tree, dict):
@@ -38,49 +45,37 @@ def plain(tree: Any) -> Any:
 
 
 def is_nothing(part: Any) -> bool:
+    """Whether a part of a state is a constant or zero: a module then starts afresh."""
     return isinstance(part, Constant) or (isinstance(part, Value) and not part.sources)
 
 
 def is_state(part: Any, states: set[Any]) -> bool:
-    """Whether a part of the result is no output: None, or the state of a module."""
+    """Whether a part of the result is not an output: None, or the state of a module."""
     if isinstance(part, StateIn):
         return isinstance(part.root, tuple) or part.root in states
     return isinstance(part, LeafState) or (isinstance(part, Constant) and part.content is None)
 
 
-def named(result: Any, name: str = "output") -> list[tuple[str, Any]]:
-    """The leaves of what forward returns, each with a name."""
-    if isinstance(result, dict):
-        return [pair for k, v in result.items() for pair in named(v, str(k))]
-    if isinstance(result, tuple | list):
-        return [pair for i, v in enumerate(result) for pair in named(v, f"{name}_{i}")]
-    return [(name, result)]
-
-
-def at(tree: Any, key: Any) -> Any:
-    try:
-        return (
-            getattr(tree, key) if isinstance(key, str) and hasattr(tree, "_fields") else tree[key]
-        )
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return None
-
-
-def after(tree: Any, path: tuple[Any, ...]) -> Any:
-    """What stands at the end of a path into a state, or around it."""
+def find(tree: Any, path: tuple[Any, ...]) -> Any:
+    """What is at the end of a path into a state, or contains that; None if nothing does."""
     for key in path:
         if isinstance(tree, StateIn | LeafState):
             break
-        tree = at(tree, key)
+        attribute = isinstance(key, str) and hasattr(tree, "_fields")
+        try:
+            tree = getattr(tree, key) if attribute else tree[key]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return None
     return tree
 
 
 def is_record(target: Any) -> bool:
+    """Whether it is the type of a NamedTuple or a dataclass."""
     return isinstance(target, type) and (hasattr(target, "_fields") or is_dataclass(target))
 
 
 def record(kind: Any, arguments: Any, keywords: Any) -> Any:
-    """A NamedTuple or a dataclass, which torch.fx takes for a call; as a tuple or a dict."""
+    """A NamedTuple or a dataclass, which torch.fx records as a call, as a tuple or a dict."""
     if issubclass(kind, tuple):
         return kind(*arguments, **keywords)
     names = [field.name for field in fields(kind)]
@@ -88,6 +83,7 @@ def record(kind: Any, arguments: Any, keywords: Any) -> Any:
 
 
 def loop_name(root: Any, path: tuple[Any, ...]) -> str:
+    """What a part of the state is called in errors."""
     if isinstance(root, tuple):
         root = ".".join(part for part in root if part)
     return ".".join(map(str, (root, *path)))

@@ -1,4 +1,4 @@
-"""`torch_to_nir`: any torch module into NIR, by tracing one time step."""
+"""`torch_to_nir`: export any torch module to NIR, by tracing one time step."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 import torch
 
-from nirx.basics.type_map import ABSENT, Handler, find_handler, require_type_map
+from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError, UnsupportedError
-from nirx.tracing.exporting import MODULE_FORM, settled
-from nirx.tracing.nest import nest_graph
+from nirx.errors import InputError
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import interpret
 from nirx_torch.module_map import MODULE_MAP
@@ -34,51 +32,43 @@ def torch_to_nir(
 ) -> Any:
     """Export a torch module to NIR; call-compatible with nirtorch.
 
-    The module's forward is traced through; modules that a map knows become nodes. It is one
-    time step: x [batch, *features], or (x, state) -> (y, state). State that is handed to a
-    mapped module and back is that node's own; other state becomes a feedback edge, with an
-    explicit one-step Delay where it would not be read back with the same timing.
+    The module's forward is traced; modules that a map has an entry for become nodes. A call is
+    one time step: x [batch, *features], or (x, state) -> (y, state). State that only passes
+    through a mapped module is that node's own state; any other state becomes a feedback edge,
+    or a one-step Delay where nirx would otherwise read it with another timing.
 
     Arguments:
         module: left as it is; the graph shares no memory with it.
-        module_map: {module type: function from a module to a NIR node}; entries win over
-            `default_dict`, subclasses are found too. The function may give a `nir.NIRGraph`,
-            tensors in the place of arrays, or None; None (or an entry of None) bypasses.
+        module_map: {module type: function from a module to a NIR node}; its entries win over
+            `default_dict`, and subclasses of a type are found too. The function may return a
+            `nir.NIRGraph`, use tensors instead of arrays, or return None; None (or an entry of
+            None) bypasses the module.
         default_dict: for types that `module_map` lacks.
-        type_check: refuse what `nirx.check` refuses.
-        stateful_modules: types of mapped modules that return (output, state) though their
-            forward has no argument `state`, or functions that tell such modules.
-        concrete_args: arguments of forward that are no inputs, with their values.
-        input_shape: of one sample, without batch and time, or {argument: shape}; needed where
-            no layer tells it (convolutions).
-        discretization: goes into the graph's metadata, and gives Delays their unit.
-        subgraphs: keep nested modules as nested graphs; else names are joined by dots.
+        type_check: whether to refuse what `nirx.check` refuses.
+        stateful_modules: types of mapped modules that return (output, state) although their
+            forward has no argument `state`, or functions that recognize such modules.
+        concrete_args: {argument of forward: value}, for arguments that are not inputs.
+        input_shape: of one sample, without batch and time, or {argument: shape}; needed if no
+            layer determines it, as with convolutions.
+        discretization: goes into the graph's metadata, and sets the unit of Delays.
+        subgraphs: keep nested modules as nested graphs; otherwise names are joined by dots.
 
-    Returns: a `nir.NIRGraph` with the modules' names, or, for a module that a map knows, its
-    node. One Input is called "input", several have the names of their arguments; one Output is
-    called "output", several "output_0", "output_1", ... or the keys of the dict.
+    Returns: a `nir.NIRGraph` whose nodes have the modules' names, or, for a module that a map
+    has an entry for, its node. A single Input is called "input", several have the names of
+    their arguments; a single Output is called "output", several are called "output_0",
+    "output_1", ... or as the keys of the returned dict.
 
-    **Raises**: `UnsupportedError` that names the place for what NIR cannot say, `InputError`,
+    **Raises**: `UnsupportedError`, with the place, for what NIR cannot express; `InputError`;
     `GraphError`.
     """
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"torch_to_nir: a {type(module).__name__}; expected a torch.nn.Module")
     if isinstance(module, torch.jit.ScriptModule):
-        raise InputError("torch_to_nir: a scripted module; pass the one before torch.jit.script")
+        raise InputError("torch_to_nir: a scripted module; pass the original module")
     module = getattr(module, "_orig_mod", module)  # what torch.compile was given
-    require_type_map(module_map, "module_map", MODULE_FORM)
-    require_type_map(default_dict, "default_dict", MODULE_FORM)
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))
-    if find_handler(type(module), module_map, default_dict) is not ABSENT:
-        node = exporters.export(module, type(module).__name__)
-        if node is None:
-            raise UnsupportedError(
-                f"{type(module).__name__} is bypassed, and nothing else is there"
-            )
-        return settled(node, discretization)
-    traced = trace(module, exporters.is_leaf, concrete_args)
+    if exporters.is_mapped(module):
+        return exporters.export_root(module, discretization)
+    traced = trace(module, exporters.is_mapped, concrete_args)
     draft = interpret(module, traced, exporters, input_shape)
-    graph = draft.build(discretization, type_check)
-    if not subgraphs:
-        return graph
-    return nest_graph(graph, {name: tuple(name.split(".")) for name in draft.modules})
+    return draft.build(discretization, type_check, subgraphs)

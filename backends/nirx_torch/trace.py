@@ -1,7 +1,8 @@
-"""Tracing: the record of one step of a torch module, by torch.fx.
+"""Tracing: the record of one time step of a torch module, by torch.fx.
 
-torch.fx, not torch.export: it keeps calls of submodules as they are written (a neuron is one
-node, not the twenty operations inside it), keeps their names, and needs no example input.
+torch.fx rather than torch.export, because it keeps calls of submodules as they are written (a
+neuron is one node, not the twenty operations in it), keeps their names, and needs no example
+input.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -28,19 +30,19 @@ Slot = tuple[str, str]
 
 def hidden_state(module: str, attribute: str) -> Any:
     """Stands in a trace for what a step finds in a module's attribute."""
-    raise AssertionError("only ever traced")
+    raise AssertionError("only traced, never called")
 
 
 @dataclass
 class Trace:
-    """One step.
+    """One time step.
 
     Arguments:
-        graph: what was computed.
-        hidden: what the step leaves in attributes of modules, in place of what it found there.
-        before: what the attributes hold before the first step.
-        constants: the tensors and other objects that it reads, by the names in the graph.
-        pinned: the arguments of forward that were given a value.
+        graph: what it computes.
+        constants: the tensors and other objects that it reads, by their names in the graph.
+        pinned: the arguments of forward that have a fixed value.
+        hidden: what it leaves in attributes of modules, instead of what it found there.
+        before: what these attributes hold before the first step.
     """
 
     graph: fx.Graph
@@ -55,11 +57,12 @@ def trace(
     is_leaf: Callable[[torch.nn.Module], bool],
     concrete_args: Mapping[str, Any] | None,
 ) -> Trace:
-    """Trace a module; afterwards it is as it was.
+    """Trace a module, which is left as it is.
 
     Arguments:
-        is_leaf: modules that are one node, whatever is inside them.
-        concrete_args: arguments that are no inputs, with their values.
+        module: the module.
+        is_leaf: whether a module is a single node, whatever is inside it.
+        concrete_args: {argument: value}, for arguments that are not inputs.
 
     **Raises**: `UnsupportedError` for control flow that depends on data, for random numbers
     and for writes into tensors that the graph would not show; `InputError`.
@@ -68,19 +71,19 @@ def trace(
     try:
         first = _trace(module, is_leaf, pinned, {})
     except UnsupportedError:
-        # Many a forward fills a list of its own where it is given no state (Norse does).
+        # Norse and others fill a list of states themselves if they are given None.
         if "state" in pinned or not _may_be_none(module, "state"):
             raise
         pinned["state"] = None
         first = _trace(module, is_leaf, pinned, {})
     if not first.hidden:
         return first
-    # Only now it is known which attributes hold state; what reads them has to see it.
+    # Which attributes hold state is known only now; the second trace records their reads too.
     return _trace(module, is_leaf, pinned, first.before)
 
 
 def _pinned(module: torch.nn.Module, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the caller pins, and the arguments that are options with a default."""
+    """The arguments that the caller fixes, and the options with a default."""
     arguments = inspect.signature(module.forward).parameters
     for name in given or ():
         if name not in arguments:
@@ -101,45 +104,38 @@ def _trace(
     slots: Mapping[Slot, Any],
 ) -> Trace:
     tracer = _Tracer(is_leaf, slots)
-    with kept_as_it_is(module), _assignments_to(tracer, module), _factories():
+    with kept_as_it_is(module), _assignments_to(tracer, module):
         try:
             graph = tracer.trace(module, dict(pinned) or None)
         except (TraceError, TypeError) as error:
             if not (isinstance(error, TraceError) or any(n in str(error) for n in PROXIES)):
                 raise
             raise UnsupportedError(
-                f"{_place(tracer, module)}: its forward decides or loops by the values or the "
-                f"length of a tensor ({str(error).splitlines()[0]:.80}); forward is to be one time "
-                "step as straight code: call a loop over time outside" + _pin(module)
+                f"{_place(tracer, module)}: its forward branches or loops on the values or the "
+                f"length of a tensor ({str(error).splitlines()[0]:.80}); forward must be one time "
+                "step without such control flow: loop over time outside it" + _pin(module)
             ) from error
         read = {str(n.target) for n in graph.nodes if n.op == "get_attr"}
-        constants = {name: _attribute(module, name) for name in sorted(read)}
+        constants = {name: attrgetter(name)(module) for name in sorted(read)}
     hidden = {slot: map_aggregate(v, _node) for slot, v in tracer.written.items()}
     require_no_lost_writes(graph, hidden, module)
     return Trace(graph, constants, tuple(pinned), hidden, dict(slots) or tracer.found)
 
 
 PROXIES = ("Proxy", "'Attribute' object")
-"""How torch.fx's stand-ins are called in what Python says of them."""
+"""What Python's error messages call the stand-ins of torch.fx."""
 
 
 def _place(tracer: _Tracer, module: torch.nn.Module) -> str:
-    """The innermost module whose forward could not be traced, which no map knows."""
+    """The innermost module whose forward could not be traced."""
     if not tracer.failed_in:
         return type(module).__name__
     kind = type(module.get_submodule(tracer.failed_in)).__name__
-    return f"{tracer.failed_in} ({kind}, which no map knows)"
-
-
-def _attribute(module: torch.nn.Module, path: str) -> Any:
-    found: Any = module
-    for name in path.split("."):
-        found = getattr(found, name)
-    return found
+    return f"{tracer.failed_in} ({kind}, which no map has an entry for)"
 
 
 def _pin(module: torch.nn.Module) -> str:
-    """The hint to pin an argument, where one may be None."""
+    """The hint to pin an argument, if one may be None."""
     names = [n for n in inspect.signature(module.forward).parameters if _may_be_none(module, n)]
     return f'; or pin an argument with concrete_args={{"{names[0]}": None}}' if names else ""
 
@@ -155,7 +151,9 @@ def _node(value: Any) -> Any:
 
 class _Tracer(fx.Tracer):
     def __init__(self, is_leaf: Callable[[torch.nn.Module], bool], slots: Mapping[Slot, Any]):
-        super().__init__()
+        # torch.fx does not see a call without a tensor, such as torch.zeros(x.shape[0], 3).
+        super().__init__(autowrap_functions=FACTORIES)
+        self._autowrap_search.append(torch)
         self.is_leaf, self.slots = is_leaf, slots
         self.written: dict[Slot, Any] = {}
         self.found: dict[Slot, Any] = {}
@@ -184,41 +182,16 @@ class _Tracer(fx.Tracer):
         return made
 
 
-@contextmanager
-def _factories() -> Iterator[None]:
-    """Let functions that make tensors take sizes that are known at run time alone.
-
-    torch.fx sees no call whose arguments are plain numbers, and so lets these fail.
-    """
-    plain = {name: getattr(torch, name) for name in FACTORIES}
-
-    def seen(function: Callable[..., Any]) -> Callable[..., Any]:
-        def make(*args: Any, **kwargs: Any) -> Any:
-            found: list[fx.Proxy] = []
-            map_aggregate(
-                (args, kwargs), lambda a: found.append(a) if isinstance(a, fx.Proxy) else None
-            )
-            if not found:
-                return function(*args, **kwargs)
-            return found[0].tracer.create_proxy("call_function", function, args, kwargs)
-
-        return make
-
-    for name, function in plain.items():
-        setattr(torch, name, seen(function))
-    try:
-        yield
-    finally:
-        for name, function in plain.items():
-            setattr(torch, name, function)
-
-
-FACTORIES = ("zeros", "ones", "full", "empty", "rand", "randn", "arange", "eye")
+FACTORIES = (
+    *(torch.zeros, torch.ones, torch.full, torch.empty),
+    *(torch.rand, torch.randn, torch.arange, torch.eye),
+)
+"""Functions that make tensors of sizes that may be known at run time only."""
 
 
 @contextmanager
 def _assignments_to(tracer: _Tracer, root: torch.nn.Module) -> Iterator[None]:
-    """Note every traced value that the forward assigns to an attribute of a module."""
+    """Record every traced value that forward assigns to an attribute of a module."""
     paths = {id(m): path for path, m in reversed(list(root.named_modules()))}
     plain = torch.nn.Module.__setattr__
 

@@ -1,4 +1,4 @@
-"""What both adapters do on the way to NIR: call exporters, and own what they give."""
+"""What both adapters do on the way to NIR: call exporters, and copy what they return."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ from nirx.graphs.rules import gather_rules, take_rules
 from nirx.graphs.schedule import Schedule
 from nirx.tracing.spike_pool import refuse_bare_pools
 
-__all__ = ["MODULE_FORM", "call_exporter", "export", "settled", "with_discretization"]
+__all__ = ["MODULE_FORM", "call_exporter", "export", "finalize_export", "with_discretization"]
 
 MODULE_FORM = "module type: exporter, or None to bypass it"
 
 
 def call_exporter(exporter: Any, module: Any, where: str) -> Any:
-    """What an exporter gives for a module, with arrays of its own.
+    """What an exporter returns for a module, copied.
 
     Arguments:
-        where: the module's place, for the error.
+        exporter: function from a module to a NIR node, a graph or None.
+        module: its argument.
+        where: the module's place, for errors.
 
-    Returns: a node or a graph whose tensors are NumPy arrays that nobody shares; or None.
+    Returns: a node or a graph of NumPy arrays that share no memory with the module; or None.
 
-    **Raises**: `InputError` if the exporter gives something else.
+    **Raises**: `InputError` if the exporter returns anything else.
     """
     try:
         node = exporter(module)
     except Exception as error:
         kind = type(module).__name__
         error.add_note(
-            f"(the exporter of {kind} raised this for {where}; NIR's parameters are arrays of "
-            "equal shapes)"
+            f"(raised by the exporter of {kind} for {where}; the parameters of a NIR node are "
+            "arrays of one shape)"
         )
         raise
     if node is None:
@@ -88,16 +90,18 @@ def export(
     default_map: Mapping[type, Any],
     has_parameters: Callable[[Any], bool],
 ) -> nir.NIRGraph:
-    """The graph that a network was built from, with the parameters that it has now.
+    """The graph that a network was built from, with the network's current parameters.
 
     Arguments:
+        schedule, origin: of the network.
         arrays: of the nodes that nirx runs, by position.
-        modules: that a node map made, by position; an exporter has to know those with
-            parameters. A module that is exported as None keeps its node.
-        cast: what became of the graph's arrays on their way into the network.
+        modules: the modules built by a node map, by position; those with parameters need an
+            exporter. A module that is exported as None keeps its node.
+        cast: how the graph's arrays were converted when the network was built.
         module_map, default_map: {module type: exporter}; the first entry wins.
+        has_parameters: whether a module has any.
 
-    **Raises**: `UnsupportedError` for a module that no map knows.
+    **Raises**: `UnsupportedError` for a module with parameters that no map has.
     """
     require_type_map(module_map, "module_map", MODULE_FORM)
     nodes: dict[Path, Any] = {}
@@ -110,7 +114,7 @@ def export(
         exporter = find_handler(type(module), module_map, default_map)
         if exporter is ABSENT:
             if not has_parameters(module):
-                continue  # nothing of it can have changed
+                continue  # nothing in it can have changed
             kind = type(module).__name__
             raise UnsupportedError(
                 f"{place.name!r}: no exporter for its module ({kind}), which has parameters; "
@@ -125,8 +129,15 @@ def export(
     return with_discretization(rebuild_graph(origin.node, nodes), schedule.discretization)
 
 
-def settled(node: Any, discretization: Discretization | None) -> Any:
-    """What an exporter gave for a whole model: a graph gets its discretization as a hint."""
+def finalize_export(node: Any, discretization: Discretization | None) -> Any:
+    """The result for a model that is a mapped module itself.
+
+    Arguments:
+        node: what its exporter returned; a graph gets the discretization as a hint.
+        discretization: None takes what exporters said of their modules.
+
+    **Raises**: `UnsupportedError` for max pooling of an unknown input.
+    """
     chosen = require_discretization(discretization)
     if not isinstance(node, nir.NIRGraph):
         return node
@@ -137,6 +148,6 @@ def settled(node: Any, discretization: Discretization | None) -> Any:
 
 
 def with_discretization(graph: nir.NIRGraph, d: Discretization) -> nir.NIRGraph:
-    """The graph itself, its metadata now carrying the discretization as a hint."""
+    """The same graph, with the discretization as a hint in its metadata."""
     graph.metadata = {**(graph.metadata or {}), DISCRETIZATION_KEY: d.to_json()}
     return graph

@@ -1,4 +1,4 @@
-"""The last step of a draft: shapes filled in, the graph checked."""
+"""The last step of a draft: fill in the shapes and check the graph."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def finish(
     rule: Discretization,
     check: bool,
 ) -> nir.NIRGraph:
-    """The graph of a draft's nodes, which it takes over.
+    """The graph of a draft's nodes, which it may change.
 
-    **Raises**: `GraphError` for an Input of unknown shape, and with `check` for all faults.
+    **Raises**: `GraphError` for an Input of unknown shape, and with `check` for any fault.
     """
     for name, node in nodes.items():
         if isinstance(node, nir.Input):
@@ -57,7 +57,7 @@ def finish(
 
 
 def _spread(node: Any, shape: Shape | None) -> None:
-    """Give a neuron of scalar parameters the full shape, from which other readers tell it."""
+    """Give a neuron with scalar parameters its full shape, from which other readers infer it."""
     entry = find_type(type(node))
     if shape is None or entry is None or entry.dynamics is None or not entry.neuron:
         return
@@ -70,8 +70,8 @@ def _spread(node: Any, shape: Shape | None) -> None:
 def _unknown(name: str) -> Fault:
     return Fault(
         name,
-        "nothing in the model tells the shape of this input",
-        "a Linear or a node with full parameters behind it",
+        "nothing in the model determines the shape of this input",
+        "a Linear, or another node whose parameters have the full shape, after it",
         "pass input_shape= (--input-shape; without batch and time)",
     )
 

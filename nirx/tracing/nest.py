@@ -1,4 +1,4 @@
-"""Nesting: a flat graph whose names are paths, as graphs within graphs."""
+"""Nesting: a flat graph whose node names are paths becomes graphs within graphs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def nest_graph(graph: nir.NIRGraph, paths: Mapping[str, Path]) -> nir.NIRGraph:
     """Put nodes into nested graphs.
 
     Arguments:
-        graph: without subgraphs that its own edges enter by port names.
-        paths: of the nodes that are to be nested: the names of the graphs around them and
-            their own. Nodes of the same path prefix share a graph.
+        graph: must not have edges that enter a subgraph by a port name.
+        paths: of the nodes to nest: the names of the enclosing graphs, then the node's own
+            name. Nodes with the same path prefix share a graph.
 
-    Returns: a new graph of the same nodes. What enters a nested graph comes through an Input
-    ("input", or "input_0", ...), what leaves it through an Output; values that the same nodes
-    read share a port, where they are added up.
+    Returns: a new graph of the same nodes. Values enter a nested graph through an Input
+    ("input", or "input_0", ...) and leave it through an Output; values that are read by the
+    same nodes share a port, where they are added up.
     """
     own = {name: paths.get(name, (name,)) for name in graph.nodes}
     nodes = {own[name]: node for name, node in graph.nodes.items()}
@@ -46,7 +46,7 @@ def nest_graph(graph: nir.NIRGraph, paths: Mapping[str, Path]) -> nir.NIRGraph:
 
 
 def _renamed(metadata: dict[str, Any], paths: Mapping[str, Path]) -> dict[str, Any]:
-    """The metadata with the paths of overrides as they are in the nested graph."""
+    """The metadata, with the paths of per-node overrides as they are in the nested graph."""
     text = metadata.get(DISCRETIZATION_KEY)
     if text is None:
         return metadata
@@ -97,7 +97,7 @@ def _gathered(
 
 
 def _groups(crossing: list[Edge], enters: bool) -> list[tuple[list[Path], list[Path]]]:
-    """Edges across a border as (ends outside, ends inside); each end outside meets each inside."""
+    """Edges across a border, as groups (outer ends, inner ends) in which all pairs are edges."""
     far, near = (0, 1) if enters else (1, 0)
     source = far if enters else near
     readers: dict[Path, list[Path]] = defaultdict(list)

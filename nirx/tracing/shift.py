@@ -1,4 +1,4 @@
-"""Constants that are added: they become part of the bias before them, or are refused."""
+"""Additions of constants: folded into the preceding bias, or refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import nir
 import numpy as np
 
 from nirx.errors import UnsupportedError
-from nirx.tracing.value import Source, Value
+from nirx.tracing.value import Source
 
 if TYPE_CHECKING:
     from nirx.tracing.draft import Draft
@@ -17,11 +17,11 @@ __all__ = ["fold_shifts"]
 
 
 def fold_shifts(draft: Draft) -> None:
-    """Fold every addition of a constant into the Linear, Affine or Conv whose result it shifts.
+    """Fold every addition of a constant into the Linear, Affine or Conv before it.
 
-    (W x + b) + c becomes W x + (b + c): the same real number, rounded once less.
+    (W x + b) + c becomes W x + (b + c): the same real number with one rounding fewer.
 
-    **Raises**: `UnsupportedError` where there is no such node, or another one reads it too.
+    **Raises**: `UnsupportedError` if there is no such node, or something else reads it too.
     """
     for name, (offset, where) in draft.shifts.items():
         sources = [s for s, target in draft.edges if target == name]
@@ -34,16 +34,9 @@ def fold_shifts(draft: Draft) -> None:
             )
         assert isinstance(source, str)
         draft.nodes[source] = _shifted(draft.nodes[source], offset, where)
-        draft.edges = [(_moved(s, name, source), t) for s, t in draft.edges if t != name]
-        for loop in draft.loops:
-            if loop.value is not None:
-                moved = tuple(_moved(s, name, source) for s in loop.value.sources)
-                loop.value = Value(moved, loop.value.shape)
+        draft.edges = [(s, t) for s, t in draft.edges if t != name]
+        draft.replace_source(name, source)
     draft.shifts.clear()
-
-
-def _moved(source: Source, old: str, new: str) -> Source:
-    return new if source == old else source
 
 
 def _has_bias(node: Any) -> bool:
@@ -62,7 +55,7 @@ def _shifted(node: Any, offset: np.ndarray, where: str) -> Any:
     space = weight.ndim - 2 if isinstance(node, nir.Conv1d | nir.Conv2d) else 0
     if space and offset.ndim:
         if offset.ndim < space + 1 or any(n != 1 for n in offset.shape[-space:]):
-            raise UnsupportedError(f"{where} adds a constant that differs within a channel")
+            raise UnsupportedError(f"{where} adds a constant that varies within a channel")
         offset = offset.reshape(offset.shape[:-space])
     bias = getattr(node, "bias", None)
     before = np.zeros(channels, weight.dtype) if bias is None else np.asarray(bias)

@@ -1,4 +1,4 @@
-"""The maximum over a window of spikes, which NIR has no node for: whether there are any."""
+"""Max pooling of spikes, as NIR can express it: is there any spike in the window?"""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ from nirx.graphs.schedule import build_schedule
 __all__ = ["refuse_bare_pools", "require_spikes", "spike_pool"]
 
 OF_SPIKES = "nirx_of_spikes"
-"""In the metadata of a node on its way into a graph: it takes nothing but 0 and 1."""
+"""Metadata key that marks a node, until its graph is finished, whose input must be 0 or 1."""
 
 
 REFUSAL = (
-    "the maximum over a window has no NIR node, unless it is of spikes, at most one per neuron and "
-    "step; put it behind a neuron, or take an average"
+    "the maximum over a window has no NIR node, except for spikes, at most one per neuron and time "
+    "step; put it after a neuron, or use average pooling"
 )
 
 
 def spike_pool(sums: nir.NIRNode) -> nir.NIRGraph:
-    """The maximum of 0 and 1 over the windows of a sum: 1 where the sum is above 1/2.
+    """Max pooling of spikes: 1 where the sum over a window exceeds 1/2.
 
-    `require_spikes` refuses a graph in which something else flows in.
+    Arguments:
+        sums: the sum pooling over the same windows.
+
+    Returns: a nested graph, which `require_spikes` refuses if its input is not spikes.
     """
     sums.metadata = {**(sums.metadata or {}), OF_SPIKES: True}
-    unknown: Any = {"input": None, "output": None}  # the graph around it tells
+    unknown: Any = {"input": None, "output": None}  # the enclosing graph determines it
     nodes = {
         "input": nir.Input(dict(unknown)),
         "sum": sums,
@@ -44,9 +47,9 @@ def spike_pool(sums: nir.NIRNode) -> nir.NIRGraph:
 
 
 def require_spikes(graph: nir.NIRGraph, rule: Discretization) -> None:
-    """Check what flows into the pools of a finished graph, and take their marks off.
+    """Check the input of every spike pool of a finished graph, and remove the marks.
 
-    **Raises**: `UnsupportedError` where it is not spikes, at most one per step.
+    **Raises**: `UnsupportedError` if it is not spikes, at most one per time step.
     """
     marked = _take_marks(graph)
     if not marked:
@@ -61,7 +64,7 @@ def require_spikes(graph: nir.NIRGraph, rule: Discretization) -> None:
 
 
 def refuse_bare_pools(graph: nir.NIRGraph) -> None:
-    """The same for the graph of a single module, of whose input nothing is known."""
+    """The same for the graph of a single module, whose input is unknown."""
     if _take_marks(graph):
         raise UnsupportedError(REFUSAL)
 

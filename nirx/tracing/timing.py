@@ -1,7 +1,7 @@
-"""Timing: whether nirx reads a traced loop back one step late where the program was.
+"""Timing: does nirx's feedback rule delay the edges that the traced program delayed?
 
-NIR has no feedback edges; nirx finds them by a rule (`nirx.graphs.feedback`). Where the rule finds
-what the program did, a loop needs nothing. Where it does not, the loop gets a one-step Delay.
+NIR does not mark feedback edges; nirx finds them by a rule (`nirx.graphs.feedback`). If the rule
+reproduces the program's timing, loops stay plain edges. If not, they become one-step Delays.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Edge = tuple[int, int]
 
 
 def claims(node_type: type) -> Claim | None:
-    """Types that nirx does not know are the exporter's own affair."""
+    """Node types that nirx does not know are taken as they are; the exporter answers for them."""
     entry = find_type(node_type)
     graph = issubclass(node_type, nir.NIRGraph)
     known = graph or (entry is not None and entry.dynamics is not None)
@@ -37,23 +37,17 @@ def claims(node_type: type) -> Claim | None:
 
 
 def force_delays(draft: Draft, rule: Discretization) -> list[Loop]:
-    """The loops that need an explicit Delay: none, those that must, or all."""
-    used = {id(s) for s, _ in draft.edges if isinstance(s, Loop)}
-    used |= {
-        id(s)
-        for loop in draft.loops
-        if loop.value is not None
-        for s in loop.value.sources
-        if isinstance(s, Loop)
-    }
-    loops = [loop for loop in draft.loops if id(loop) in used]
+    """The loops that need an explicit Delay: all that are read, or none."""
+    values = [loop.value for loop in draft.loops if loop.value is not None]
+    read = [*(s for s, _ in draft.edges), *(s for value in values for s in value.sources)]
+    loops = [loop for loop in draft.loops if loop in read]
     if all(_plain(draft, loop) for loop in loops) and _reads_back(draft, rule):
         return []
     return loops
 
 
 def _plain(draft: Draft, loop: Loop) -> bool:
-    """Whether a loop carries nothing but neurons' outputs, which are zero before the first step."""
+    """Whether a loop carries only outputs of neurons, which are zero before the first step."""
     if loop.value is None:
         return False
     return all(isinstance(s, str) and _starts_at_zero(draft.nodes[s]) for s in loop.value.sources)
@@ -67,9 +61,9 @@ def _starts_at_zero(node: Any) -> bool:
 def _reads_back(draft: Draft, rule: Discretization) -> bool:
     """Whether the feedback edges that nirx finds give every node the program's timing.
 
-    They may be other edges than the program's: behind a node without memory instead of
-    before it comes to the same. So nodes without memory may run ahead by some steps, all
-    others may not, and the lateness of every edge has to fit.
+    They need not be the program's own: a delay after a stateless node is the same as one
+    before it. So stateless nodes may run some steps ahead, all others may not, and the delays
+    of all edges must be consistent with that.
     """
     intended: dict[tuple[str, str], bool] = {}
     for source, target in draft.edges:
@@ -127,7 +121,7 @@ def _memoryless(flat: FlatGraph, index: int) -> bool:
 
 
 def _fits(count: int, lateness: dict[Edge, int], free: list[bool]) -> bool:
-    """Whether steps ahead exist, 0 for what is not free, with lateness = ahead(b) - ahead(a)."""
+    """Whether lateness = ahead(b) - ahead(a) for some `ahead` that is 0 for nodes not free."""
     neighbours: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for (a, b), steps in lateness.items():
         neighbours[a].append((b, steps))

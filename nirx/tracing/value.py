@@ -1,8 +1,8 @@
-"""`Value`: what flows through a traced program, as the sum of what nodes give."""
+"""`Value`: what flows through a traced program, as a sum of outputs of nodes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nirx.dynamics.ops import Shape
 
@@ -11,31 +11,30 @@ __all__ = ["Loop", "Source", "Value"]
 
 @dataclass(eq=False)
 class Loop:
-    """The previous step's value of something that is computed later in the step.
+    """The previous time step's value of something that is computed later in the step.
 
     Arguments:
-        name: for the Delay that may stand for it, and for errors.
-        value: what it is closed with; None while the program is still being read.
+        name: of the Delay that may stand for it; also used in errors.
+        shape: of one sample, without batch and time; None while it is unknown.
+        value: what closes the loop; None while the program is still being read.
     """
 
     name: str
     shape: Shape | None = None
     value: Value | None = None
-    forced: bool = field(default=False, repr=False)
-    """Whether it needs an explicit Delay."""
 
 
 Source = str | Loop
-"""A node of the draft by its name, or a loop."""
+"""The name of a node of the draft, or a loop."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A sum of sources, in the order of the additions; no source at all is zero.
+    """A sum of sources, in the order of the additions; a sum of nothing is zero.
 
     Arguments:
-        sources: what is added up; one that stands twice counts twice.
-        shape: of one sample, without batch and time; None where it is not known yet.
+        sources: the terms; one that appears twice counts twice.
+        shape: of one sample, without batch and time; None while it is unknown.
     """
 
     sources: tuple[Source, ...]
@@ -44,3 +43,7 @@ class Value:
     def __add__(self, other: Value) -> Value:
         shape = self.shape if self.shape is not None else other.shape
         return Value((*self.sources, *other.sources), shape)
+
+    def renamed(self, old: str, new: str) -> Value:
+        """The same value after a node got another name."""
+        return Value(tuple(new if s == old else s for s in self.sources), self.shape)

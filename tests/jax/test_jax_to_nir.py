@@ -485,17 +485,17 @@ def test_an_operation_in_equinox_names_the_model():
     ids=["if", "numpy", "mask"],
 )
 def test_control_flow_on_data_is_refused(function):
-    with pytest.raises(nirx.UnsupportedError, match="decides or loops by the values"):
+    with pytest.raises(nirx.UnsupportedError, match="branches or loops on the values"):
         apply(function)
 
 
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda fc, x: x + fc(jnp.ones(4)), "fc works on a constant"),
+        (lambda fc, x: x + fc(jnp.ones(4)), "fc is applied to a constant,"),
         (
             lambda fc, x: x * jax.lax.scan(lambda c, _: (fc(c), None), jnp.ones(4), None, 2)[0],
-            "fc works on constants",
+            "fc is applied to constants",
         ),
         (lambda fc, x: jax.grad(lambda z: fc(z)[0])(x), "fc is differentiated"),
     ],
@@ -556,7 +556,7 @@ def test_not_a_module_or_not_an_example():
         jax_to_nir(lambda x: x, jnp.ones(3))
     with pytest.raises(nirx.InputError, match="example_input holds a str"):
         jax_to_nir(nested(), "x")
-    with pytest.raises(nirx.InputError, match="example_state is of no use"):
+    with pytest.raises(nirx.InputError, match="leave out example_state"):
         jax_to_nir(nested(), jnp.ones(3), example_state=jnp.ones(3))
     with pytest.raises(nirx.InputError, match="module_map"):
         jax_to_nir(nested(), jnp.ones(3), {"Linear": None})
@@ -713,7 +713,7 @@ def test_a_module_without_its_state_warns():
         def __call__(self, x):
             return self.cell(x, None)[0]
 
-    with pytest.warns(nirx.NirxWarning, match="cell is called without the state"):
+    with pytest.warns(nirx.NirxWarning, match="cell is called without the previous step"):
         graph = jax_to_nir(Forgets(native()), jnp.ones(4))
     assert list(graph.nodes) == ["input", "cell", "output"]
 
@@ -824,8 +824,8 @@ def test_state_that_feeds_itself(name):
 @pytest.mark.parametrize(
     ("step", "text"),
     [
-        (lambda fc, x, s: (fc(x) + s, s), "state is read, but nothing is ever written"),
-        (lambda fc, x, s: (fc(x) + s, jnp.ones(4)), "state: the call leaves a constant there"),
+        (lambda fc, x, s: (fc(x) + s, s), "state is read, but no step ever changes it"),
+        (lambda fc, x, s: (fc(x) + s, jnp.ones(4)), "state: the step leaves a constant there"),
         (lambda fc, x, s: (fc(x) + s, ()), "state: the call reads it but leaves no value"),
         (lambda fc, x, s: fc(x) + s, "takes a state but gave"),
     ],
@@ -901,10 +901,10 @@ def driven(m, x, state):
 @pytest.mark.parametrize(
     ("step", "text"),
     [
-        (crossed, r"a takes its state from state\.0, but its new state is that of b what"),
+        (crossed, r"a takes its state from state\.0, but the call leaves that of b there"),
         (handed_on, "b takes the state of a"),
         (two_steps, "a takes two steps in one"),
-        (dropped, r"a takes its state from state\.0, but its new state is not what"),
+        (dropped, r"a takes its state from state\.0, but the call leaves another value there"),
         (shown, "the state of a is read as a value"),
         (driven, "a takes a value as its state"),
     ],

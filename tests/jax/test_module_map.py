@@ -104,7 +104,7 @@ REFUSED = {
     "uneven pool": (
         eqx.nn.AvgPool2d(2, 2, padding=((1, 0), (0, 0))),
         (1, 5, 5),
-        "pads both sides alike",
+        "pads both sides equally",
     ),
     "dropout": (eqx.nn.Dropout(0.5), (3,), r"random in training; use eqx\.nn\.inference_mode"),
 }
@@ -126,7 +126,7 @@ def test_what_is_nothing_in_inference_is_bypassed(module):
     fc = eqx.nn.Linear(3, 4, key=KEY)
     graph = jax_to_nir(eqx.nn.Sequential([module, fc, module]), jnp.ones(3))
     assert graph.edges == [("input", "layers.1"), ("layers.1", "output")]
-    with pytest.raises(nirx.UnsupportedError, match="bypassed, and nothing else is there"):
+    with pytest.raises(nirx.UnsupportedError, match="bypassed, so there is nothing to export"):
         jax_to_nir(module, jnp.ones(3))
 
 
@@ -272,7 +272,7 @@ class Leaky(eqx.Module):
 def test_a_constant_state_is_refused():
     one = np.ones(2)
     exporters = {Leaky: lambda m: nir.LI(one, one, 0 * one)}
-    with pytest.raises(nirx.UnsupportedError, match="starts every step from a state"):
+    with pytest.raises(nirx.UnsupportedError, match="starts every step from a nonzero state"):
         nirx_jax.jax_to_nir(FromHalf(Leaky()), jnp.ones(2), exporters)
 
 

@@ -144,10 +144,10 @@ def test_a_model_of_norse_whose_state_has_a_name_of_its_own():
 @pytest.mark.parametrize(
     ("build", "text"),
     [
-        ("snntorch:Alpha", r"1 \(Alpha, which no map knows\): its forward decides"),
-        ("snntorch:Lapicque", r"1 \(Lapicque, which no map knows\)"),
-        ("sinabs.layers:ALIF", r"1 \(ALIF, which no map knows\)"),
-        ("norse.torch:LSNNCell", r"1 \(LSNNCell, which no map knows\)"),
+        ("snntorch:Alpha", r"1 \(Alpha, which no map has an entry for\): its forward branches"),
+        ("snntorch:Lapicque", r"1 \(Lapicque, which no map has an entry for\)"),
+        ("sinabs.layers:ALIF", r"1 \(ALIF, which no map has an entry for\)"),
+        ("norse.torch:LSNNCell", r"1 \(LSNNCell, which no map has an entry for\)"),
     ],
 )
 def test_a_neuron_that_has_no_node_is_named(build, text):

@@ -65,7 +65,7 @@ def test_a_state_that_is_never_given_is_warned_of():
 
 
 def test_a_constant_state_is_refused():
-    with pytest.raises(nirx.UnsupportedError, match="lif starts every step from a state"):
+    with pytest.raises(nirx.UnsupportedError, match="lif starts every step from a nonzero state"):
         export(Constant())
 
 
@@ -102,7 +102,7 @@ def test_a_loop_over_time_is_told_to_stand_outside():
         def forward(self, x):
             return [self.fc(row) for row in x][-1]
 
-    with pytest.raises(nirx.UnsupportedError, match="call a loop over time outside") as caught:
+    with pytest.raises(nirx.UnsupportedError, match="loop over time outside it") as caught:
         export(Loop())
     assert "concrete_args" not in str(caught.value)
 

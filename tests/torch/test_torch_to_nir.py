@@ -236,17 +236,17 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "column": (lambda m, x: m.a(x) + torch.ones(4, 1), "adds a constant of shape"),
     "factor of a batch": (lambda m, x: m.a(x) * torch.ones(4, 1), "constant of shape"),
     "reshape": (lambda m, x: m.a(x).reshape(x.shape[0], 1, 3), "reshapes"),
-    "flatten of the batch": (lambda m, x: torch.flatten(m.a(x)), "take in the batch"),
+    "flatten of the batch": (lambda m, x: torch.flatten(m.a(x)), "include the batch"),
     "index": (lambda m, x: m.a(x)[:, 0], "indexing"),
     "cat": (lambda m, x: torch.cat([x, m.a(x)], 1), "torch.cat"),
     "mean": (lambda m, x: m.a(x).mean(1), "torch.Tensor.mean"),
     "transpose": (lambda m, x: m.a(x).T, "'T'"),
     "dtype": (lambda m, x: m.a(x).int(), "torch.Tensor.int"),
-    "control flow": (lambda m, x: m.a(x) if x.sum() > 0 else x, "decides or loops"),
-    "len": (lambda m, x: m.a(x) * len(x), "decides or loops"),
+    "control flow": (lambda m, x: m.a(x) if x.sum() > 0 else x, "branches or loops"),
+    "len": (lambda m, x: m.a(x) * len(x), "branches or loops"),
     "a loop over a size": (
         lambda m, x: sum(m.a(x) for _ in range(x.shape[1])),
-        "decides or loops",
+        "branches or loops",
     ),
     "a size as a factor": (lambda m, x: m.a(x) * x.size(0), "operator.mul"),
     "ones of a batch": (lambda m, x: m.a(x) + torch.ones(x.shape[0], 3), "ones"),
@@ -257,7 +257,7 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "a constant output": (lambda m, x: torch.zeros_like(x), "constant"),
     "nothing": (lambda m, x: None, "returns no value"),
     "a second output that is constant": (lambda m, x: (m.a(x), 3.0), "output_1.*constant"),
-    "a layer on zeros": (lambda m, x: m.a(torch.zeros_like(x)) + x, "zeros"),
+    "a layer on zeros": (lambda m, x: m.a(torch.zeros_like(x)) + x, "always zero"),
 }
 
 
@@ -281,7 +281,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "divisor": (lambda: nn.AvgPool2d(2, divisor_override=3), "divisor_override"),
     "second norm": (lambda: nn.LPPool2d(2, 2), "norm_type=2"),
-    "flatten of the batch": (lambda: nn.Flatten(0), "take in the batch"),
+    "flatten of the batch": (lambda: nn.Flatten(0), "include the batch"),
     "BatchNorm in training": (lambda: nn.BatchNorm2d(1), "a: BatchNorm2d with the statistics"),
     "Dropout in training": (lambda: nn.Dropout(0.5), "a: Dropout in training mode"),
 }
@@ -443,7 +443,7 @@ def test_nothing_but_the_input():
 
 def test_an_input_of_unknown_shape_is_named():
     net = Net(lambda m, x: m.a(x), a=nn.Conv2d(1, 1, 1))
-    with pytest.raises(nirx.GraphError, match=r"input: nothing.*tells the shape.*input_shape"):
+    with pytest.raises(nirx.GraphError, match=r"input: nothing.*determines the shape.*input_shape"):
         torch_to_nir(net)
     with pytest.raises(nirx.InputError, match="input_shape has 'z'; forward takes x"):
         torch_to_nir(net, input_shape={"z": (1, 2, 2)})
@@ -480,7 +480,7 @@ def test_concrete_args_pin_options():
 def test_an_optional_input_is_an_input():
     graph = torch_to_nir(Options(), input_shape={"extra": 3})
     assert set(graph.inputs) == {"x", "extra"}
-    with pytest.raises(nirx.GraphError, match="extra: nothing in the model tells the shape"):
+    with pytest.raises(nirx.GraphError, match="extra: nothing in the model determines the shape"):
         torch_to_nir(Options())
 
 
@@ -778,7 +778,7 @@ def test_an_exporters_own_error_passes():
 
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
         torch_to_nir(sequential(nn.Linear(3, 3)), {nn.Linear: export})
-    assert "the exporter of Linear raised this for 0" in caught.value.__notes__[0]
+    assert "raised by the exporter of Linear for 0" in caught.value.__notes__[0]
 
 
 def subgraph(module: nn.Linear) -> nir.NIRGraph:

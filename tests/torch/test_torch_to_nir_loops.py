@@ -406,9 +406,9 @@ def assigned(m, x, state):
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (swapped, "n reads 'state.0', where forward does not leave the state"),
-        (read_by_two, "m reads 'state.0', where forward does not leave"),
-        (forgotten, "m reads 'state.1', where forward does not leave"),
+        (swapped, "n reads 'state.0', but forward does not leave its new state there"),
+        (read_by_two, "m reads 'state.0', but forward does not leave"),
+        (forgotten, "m reads 'state.1', but forward does not leave"),
         (afresh, "m starts afresh in every step"),
         (twice_in_a_step, "n takes two steps in one"),
         (anothers_state, "m takes the state of n"),
@@ -416,8 +416,8 @@ def assigned(m, x, state):
         (a_counter, "adds a constant"),
         (a_constant, "ones_like"),
         (read_but_not_left, "state.y: forward reads it but leaves no value"),
-        (read_and_not_changed, "state is read, but nothing is ever written"),
-        (exchanged, "state.0 is read, but nothing is ever written"),
+        (read_and_not_changed, "state is read, but no step ever changes it"),
+        (exchanged, "state.0 is read, but no step ever changes it"),
         (multiplied, "multiplies two values"),
         (assigned, "assigns to an item"),
     ],

@@ -1,0 +1,49 @@
+"""What flows through a trace besides values, and what both kinds of traced operation share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nirx.errors import UnsupportedError
+from nirx.tracing.draft import Draft
+
+__all__ = ["Constant", "TracedOperation"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number, an array or anything else that does not depend on the network's inputs."""
+
+    content: Any
+
+
+@dataclass(frozen=True)
+class TracedOperation:
+    """One operation of a trace.
+
+    Arguments:
+        draft: receives the operation's nodes.
+        name: for the node that it may become.
+        place: the operation and where it is in the program, for errors.
+    """
+
+    draft: Draft
+    name: str
+    place: str
+
+    def refuse(self, found: str, mend: str = "") -> UnsupportedError:
+        """The error for what NIR cannot express."""
+        end = f"; {mend}" if mend else ""
+        return UnsupportedError(f"{self.place} {found}, which has no NIR node{end}")
+
+    def reciprocal(self, divisor: np.ndarray) -> np.ndarray:
+        """1 / divisor. **Raises** `UnsupportedError` unless it is exact: a power of two."""
+        if not divisor.all() or not (np.abs(np.frexp(divisor)[0]) == 0.5).all():
+            raise self.refuse(
+                "divides, and a product with the reciprocal rounds differently",
+                "multiply by the reciprocal instead",
+            )
+        return 1.0 / divisor
