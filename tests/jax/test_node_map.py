@@ -116,7 +116,7 @@ def test_parameters_of_a_module_take_the_dtype_of_the_network(rule):
     ("make", "message"),
     [
         (lambda node: 3, "'s': node_map returned a int; expected an equinox.Module"),
-        (lambda node: lambda x: x[..., :1], r"'s'.* gave shape \(4, 1\); expected \[4, 2\]"),
+        (lambda node: lambda x: x[..., :1], r"'s'.* returned shape \(4, 1\); expected \[4, 2\]"),
         (lambda node: lambda x, state: x, r"'s'.*expected \(y, state\)"),
     ],
 )

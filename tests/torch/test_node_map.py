@@ -141,7 +141,7 @@ def test_a_whole_subgraph_may_be_claimed(rule):
     ("make", "message"),
     [
         (lambda node: 3, "'s': node_map returned a int; expected a torch.nn.Module"),
-        (lambda node: torch.nn.Linear(2, 3), r"'s'.* gave shape \(4, 3\); expected \[4, 2\]"),
+        (lambda node: torch.nn.Linear(2, 3), r"'s'.* returned shape \(4, 3\); expected \[4, 2\]"),
     ],
 )
 def test_a_wrong_module_is_refused(make, message, rule):
