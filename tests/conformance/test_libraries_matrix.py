@@ -10,16 +10,17 @@ import pytest
 import nirx
 from nirx_conformance.libraries import page
 from nirx_conformance.libraries.fake import FAKES, MISSING
-from nirx_conformance.libraries.library import Library, installed
-from nirx_conformance.libraries.matrix import measure, payload
-from nirx_conformance.libraries.rows import BATCH, ROWS, STEPS
-from nirx_conformance.libraries.verdict import (
-    clean,
+from nirx_conformance.libraries.judges import (
     judge_bridge,
     judge_importer,
     judge_own_steps,
     judge_taken,
 )
+from nirx_conformance.libraries.library import Library, installed
+from nirx_conformance.libraries.matrix import measure, payload
+from nirx_conformance.libraries.messages import clean
+from nirx_conformance.libraries.rows import ROWS
+from nirx_conformance.libraries.trials import BATCH, STEPS
 from nirx_conformance.libraries.worker import Worker
 
 pytestmark = pytest.mark.slow
@@ -29,10 +30,10 @@ BY_NAME = {row.name: row for row in ROWS}
 VERDICTS = [
     ("exact", "LIF, plain", "exact", ""),
     ("rounding", "LI, plain", "rounding", ""),
-    ("wrong", "LIF, plain", "different", r"^1800 of 1800 elements differ: 1602 spikes where"),
+    ("wrong", "LIF, plain", "different", r"^1800 of 1800 elements differ: 1602 spikes instead"),
     ("wrong", "LI, plain", "different", r"^values differ by up to [\d.]+, where the largest is 2$"),
     ("short", "LIF, plain", "different", r"^an output of shape \(99, 3, 6\), not \(100, 3, 6\)$"),
-    ("subtracts", "LIF, plain", "different", "; it is what reset='subtract' gives$"),
+    ("subtracts", "LIF, plain", "different", "; reset='subtract' reproduces it$"),
     ("own dt", "LIF, plain", "exact", ""),
     ("refuses", "LIF, plain", "refused", "^ValueError: no such neuron$"),
     ("asserts", "LIF, plain", "refused", "^AssertionError: raise AssertionError$"),

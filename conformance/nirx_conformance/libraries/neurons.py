@@ -28,9 +28,8 @@ def neuron(kind: str, seed: int = 0, uniform: bool = False, rest: float | None =
     generator = np.random.default_rng(seed)
 
     def draw(low: float, high: float) -> np.ndarray:
-        return np.full(SIZE, generator.uniform(low, high)) if uniform else _spread(low, high)
-
-    def _spread(low: float, high: float) -> np.ndarray:
+        if uniform:
+            return np.full(SIZE, generator.uniform(low, high))
         return generator.uniform(low, high, SIZE)
 
     tau = {"tau": draw(2e-3, 2e-2)} if kind in ("LI", "LIF") else {}

@@ -7,29 +7,14 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
+from nirx_conformance.libraries.judges import JUDGES
 from nirx_conformance.libraries.library import Library
 from nirx_conformance.libraries.rows import ROWS
-from nirx_conformance.libraries.verdict import (
-    Outcome,
-    Verdict,
-    judge_bridge,
-    judge_importer,
-    judge_own_steps,
-    judge_taken,
-)
+from nirx_conformance.libraries.verdict import Outcome, Verdict
 
-__all__ = ["JUDGES", "Worker"]
-
-JUDGES: dict[str, Callable[[Library, Any], Verdict]] = {
-    "importer": judge_importer,
-    "bridge": judge_bridge,
-    "own steps": judge_own_steps,
-    "taken": judge_taken,
-}
-"""Column -> what judges its cells."""
+__all__ = ["Worker"]
 
 STARTUP = 300.0
 """Seconds in which a library has to be imported."""
