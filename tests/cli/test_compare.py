@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
@@ -15,22 +14,14 @@ import nirx
 from nirx.cli import compare as compare_module
 from nirx.cli import main, options
 from nirx.execution.backend import find_backend
+from support.graphs import chain, lif
 
 
 @pytest.fixture
 def file(tmp_path):
-    n = np.ones(4, np.float32)
-    nodes = {
-        "input": nir.Input({"input": np.array([4])}),
-        "fc": nir.Linear(np.eye(4, dtype=np.float32)),
-        "lif": nir.LIF(n * 0.005, n, n * 0, n * 0.3, n * 0),
-        "output": nir.Output({"output": np.array([4])}),
-    }
-    names = list(nodes)
-    edges = list(itertools.pairwise(names))
-    path = tmp_path / "g.nir"
-    nirx.write(path, nir.NIRGraph(nodes, edges, type_check=False), nirx.Discretization(dt=1e-3))
-    return str(path)
+    nodes = {"fc": nir.Linear(np.eye(4, dtype=np.float32)), "lif": lif(4, v_threshold=0.3)}
+    nirx.write(tmp_path / "g.nir", chain(nodes, 4), nirx.Discretization(dt=1.0))
+    return str(tmp_path / "g.nir")
 
 
 class Wrong:

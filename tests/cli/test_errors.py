@@ -14,29 +14,24 @@ import pytest
 import nirx
 from nirx.cli import app, main, messages
 from nirx.files.archive import save_arrays
+from support.graphs import lif, make_graph
 
 
 def graph() -> nir.NIRGraph:
-    n = np.ones(2, np.float32)
-    nodes = {
-        "first": nir.Input({"input": np.array([2])}),
-        "second": nir.Input({"input": np.array([2])}),
-        "lif": nir.LIF(n * 0.005, n, n * 0, n * 0.3, n * 0),
-        "output": nir.Output({"output": np.array([2])}),
-    }
+    first, second = (nir.Input({"input": np.array([2])}) for _ in range(2))
     edges = [("first", "lif"), ("second", "lif"), ("lif", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    return make_graph(edges, input=None, first=first, second=second, lif=lif())
 
 
 @pytest.fixture
 def file(tmp_path):
-    nirx.write(tmp_path / "g.nir", graph(), nirx.Discretization(dt=1e-3))
+    nirx.write(tmp_path / "g.nir", graph(), nirx.Discretization(dt=1.0))
     return str(tmp_path / "g.nir")
 
 
 @pytest.fixture
 def refused(capsys):
-    """Runs a command that must be refused; gives the one message."""
+    """Runs a command that must be refused; returns its one message."""
 
     def run(*args: object) -> str:
         assert main([str(a) for a in args]) == 2
@@ -64,7 +59,7 @@ def test_not_a_nir_file(refused, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\3\4 broken", b"\x93NUMPY\1\0v\0{'des"])
-def test_input_is_no_numpy_file(refused, file, tmp_path, content):
+def test_input_is_not_a_numpy_file(refused, file, tmp_path, content):
     (tmp_path / "x.npz").write_bytes(content)
     assert "expected an .npz" in refused("run", file, "--input", tmp_path / "x.npz")
 
@@ -106,12 +101,12 @@ def test_inputs_of_different_length(refused, file, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["c8", "U1", "M8[s]"])
-def test_inputs_that_are_no_numbers(refused, file, tmp_path, dtype):
+def test_inputs_that_are_not_numbers(refused, file, tmp_path, dtype):
     np.savez(tmp_path / "x.npz", first=X, second=np.zeros((3, 2), dtype))
     assert "expected real numbers" in refused("run", file, "--input", tmp_path / "x.npz")
 
 
-def test_arrays_too_many_are_only_warned_of(file, tmp_path, capsys):
+def test_surplus_arrays_only_warn(file, tmp_path, capsys):
     np.savez(tmp_path / "x.npz", first=X, second=X, labels=np.arange(3))
     assert main(["run", file, "--input", str(tmp_path / "x.npz")]) == 0
     err = capsys.readouterr().err
@@ -221,7 +216,7 @@ def test_control_codes_in_names_do_not_reach_the_terminal(tmp_path, capsys):
         (MemoryError(), 2, "memory"),
     ],
 )
-def test_what_else_may_happen(monkeypatch, capsys, error, status, text):
+def test_other_failures_end_with_a_message_and_a_status(monkeypatch, capsys, error, status, text):
     def fail(*_):
         raise error
 
@@ -270,9 +265,9 @@ def test_start_up_imports_no_library_that_it_does_not_need():
     assert done.returncode == 0
 
 
-def test_a_reader_that_goes_away(file):
+def test_a_reader_that_closes_the_pipe(file):
     shell = f'set -o pipefail; "{sys.executable}" -m nirx info "{file}" --json | true'
-    # Whoever is first: the reader's end may be closed before or after the little there is.
+    # A race: the reader may close its end before or after the short output is written.
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 141)
     assert done.stderr == ""

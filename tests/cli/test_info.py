@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import nir
 import numpy as np
@@ -11,32 +10,16 @@ import pytest
 
 import nirx
 from nirx.cli import main
-
-PAPER = Path(__file__).parents[3] / "shared" / "nir_paper"
-needs_paper = pytest.mark.skipif(not PAPER.is_dir(), reason="../shared/nir_paper is not here")
+from support.graphs import chain, lif, line, make_graph
 
 
 def nested_loop() -> nir.NIRGraph:
     """A subgraph with a LIF that feeds itself through a Linear, and a name full of markup."""
-    n = np.ones(3, np.float32)
-    sub = nir.NIRGraph(
-        {
-            "in": nir.Input({"input": np.array([3])}),
-            "lif": nir.LIF(n * 0.01, n, n * 0, n * 0.5, n * 0),
-            "rec": nir.Linear(np.eye(3, dtype=np.float32)),
-            "out": nir.Output({"output": np.array([3])}),
-        },
-        [("in", "lif"), ("lif", "rec"), ("rec", "lif"), ("lif", "out")],
-        type_check=False,
-    )
-    nodes = {
-        "input": nir.Input({"input": np.array([2])}),
-        "[red]fc": nir.Affine(np.arange(6, dtype=np.float32).reshape(3, 2), n),
-        "sub": sub,
-        "output": nir.Output({"output": np.array([3])}),
-    }
-    edges = [("input", "[red]fc"), ("[red]fc", "sub"), ("sub", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    loop = [*line("input", "lif", "rec", "lif"), ("lif", "output")]
+    recurrence = nir.Linear(np.eye(3, dtype=np.float32))
+    sub = make_graph(loop, 3, lif=lif(3, dtype=np.float32), rec=recurrence)
+    fc = nir.Affine(np.arange(6, dtype=np.float32).reshape(3, 2), np.ones(3, np.float32))
+    return chain({"[red]fc": fc, "sub": sub}, 2, 3)
 
 
 @pytest.fixture
@@ -108,9 +91,9 @@ def test_default_is_used_with_one_warning(file, capsys):
     assert "--dt" in err
 
 
-def test_settings_of_a_convolution_are_shown(examples, tmp_path, capsys):
+def test_every_type_is_shown_with_its_settings(examples, tmp_path, capsys):
+    path = str(tmp_path / "g.nir")
     for example in examples:
-        path = str(tmp_path / f"{example.name}.nir")
         nirx.write(path, example.graph)
         assert main(["info", path, "--dt", "1e-4", "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
@@ -123,15 +106,13 @@ def test_settings_of_a_convolution_are_shown(examples, tmp_path, capsys):
             assert "padding" in text
 
 
-@needs_paper
-def test_a_sound_file_of_the_paper(capsys):
-    assert main(["info", str(PAPER / "lif_norse.nir"), "--dt", "1e-4"]) == 0
+def test_a_sound_file_of_the_paper(paper, capsys):
+    assert main(["info", str(paper / "lif_norse.nir"), "--dt", "1e-4"]) == 0
     assert "v_threshold" in capsys.readouterr().out
 
 
-@needs_paper
-def test_the_broken_file_of_the_paper(capsys):
-    status = main(["info", str(PAPER / "braille_noDelay_bias_zero_subgraph.nir")])
+def test_the_broken_file_of_the_paper(paper, capsys):
+    status = main(["info", str(paper / "braille_noDelay_bias_zero_subgraph.nir")])
     out, err = capsys.readouterr()
     assert status == 2
     assert out == ""

@@ -14,35 +14,22 @@ import nirx
 from nirx.cli import main
 from nirx.cli.pieces import piece_length
 from nirx.files.archive import load_arrays, save_arrays
+from support.graphs import lif, line, make_graph, neuron
 
-D = nirx.Discretization(dt=1e-3)
+D = nirx.Discretization(dt=1.0)
 
 
 def two_inputs(names: tuple[str, str] = ("a", "b")) -> nir.NIRGraph:
-    n = np.ones(2, np.float32)
-    nodes = {
-        names[0]: nir.Input({"input": np.array([2])}),
-        names[1]: nir.Input({"input": np.array([2])}),
-        "lif": nir.LIF(n * 0.005, n, n * 0, n * 0.3, n * 0),
-        "li": nir.LI(n * 0.005, n, n * 0),
-        "spikes": nir.Output({"output": np.array([2])}),
-        "smooth": nir.Output({"output": np.array([2])}),
-    }
-    edges = [(names[0], "lif"), (names[1], "lif"), ("lif", "li")]
-    edges += [("lif", "spikes"), ("li", "smooth")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    ins = {name: nir.Input({"input": np.array([2])}) for name in names}
+    outs = {name: nir.Output({"output": np.array([2])}) for name in ("spikes", "smooth")}
+    between = {"lif": lif(v_threshold=0.3), "li": neuron(nir.LI)}
+    edges = [(names[0], "lif"), (names[1], "lif"), ("lif", "spikes"), *line("lif", "li", "smooth")]
+    return nir.NIRGraph({**ins, **between, **outs}, edges, type_check=False)
 
 
 def one_input() -> nir.NIRGraph:
-    n = np.ones(2, np.float32)
-    nodes = {
-        "input": nir.Input({"input": np.array([2])}),
-        "lif": nir.LIF(n * 0.005, n, n * 0, n * 0.3, n * 0),
-        "rec": nir.Scale(n * 0.5),
-        "output": nir.Output({"output": np.array([2])}),
-    }
-    edges = [("input", "lif"), ("lif", "rec"), ("rec", "lif"), ("lif", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    nodes = {"lif": lif(v_threshold=0.3), "rec": nir.Scale(np.full(2, 0.5))}
+    return make_graph([*line("input", "lif", "rec", "lif"), ("lif", "output")], **nodes)
 
 
 @pytest.fixture
@@ -156,7 +143,7 @@ def test_no_steps(one, tmp_path):
     }  # fmt: skip
 
 
-def test_old_output_is_replaced_and_nothing_is_left_beside_it(one, tmp_path):
+def test_old_output_is_replaced_and_no_other_file_is_left(one, tmp_path):
     (tmp_path / "out").mkdir()
     target = tmp_path / "out" / "y.npz"
     target.write_text("old")

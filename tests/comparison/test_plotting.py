@@ -12,18 +12,17 @@ import nirx
 from nirx.comparison import plotting
 from nirx.comparison.plot_choice import choose
 from nirx.graphs.recording import resolve_record
-from support.graphs import chain, neuron
+from support.graphs import chain, lif, neuron
 
 pytest.importorskip("matplotlib")
 
 D = nirx.Discretization(dt=1.0)
 
 
-def compared(kinds="LIF", shape=(6,), steps=60, batch=(2,), key=None, index=(), name="n"):
-    """numpy against itself, `key` changed at `index` (step first)."""
-    kinds = kinds.split()
-    nodes = {f"{name}{k}": neuron(getattr(nir, kind), shape) for k, kind in enumerate(kinds)}
-    graph = chain(nodes, shape)
+def compared(layers=1, shape=(6,), steps=60, batch=(2,), key=None, index=(), name="n", node=None):
+    """Layers of LIF, or of `node`; numpy against itself, `key` changed at `index` (step first)."""
+    node = lif(shape, tau=5.0, v_threshold=0.3) if node is None else node
+    graph = chain({f"{name}{k}": node for k in range(layers)}, shape)
     xs = (np.random.default_rng(0).random((steps, *batch, *shape)) < 0.5).astype(np.float32)
     keys = [p.key for p in resolve_record(nirx.schedule(graph, D), "all")]
 
@@ -34,7 +33,9 @@ def compared(kinds="LIF", shape=(6,), steps=60, batch=(2,), key=None, index=(), 
             rec[key][index] = 1 - rec[key][index]
         return ys, state, rec
 
-    return nirx.compare(graph, xs, ["numpy", other], discretization=D), nirx.schedule(graph, D)
+    comparison = nirx.compare(graph, xs, ["numpy", other], discretization=D)
+    assert all(comparison.recordings["numpy"][node].any() for node in comparison.spiking[:2])
+    return comparison, nirx.schedule(graph, D)
 
 
 def drawn(comparison, schedule) -> bool:
@@ -48,7 +49,7 @@ def test_agreement_is_drawn():
 
 @pytest.mark.parametrize("key", ["n0", "n0.v"])
 def test_divergence_is_drawn_and_shown_where_it_is(key):
-    comparison, schedule = compared("LIF LIF", key=key, index=(40, 1, 4))
+    comparison, schedule = compared(2, key=key, index=(40, 1, 4))
     assert comparison.first_divergence is not None
     choice = choose(comparison, schedule)
     assert choice.batch == (1,)
@@ -60,7 +61,7 @@ def test_divergence_is_drawn_and_shown_where_it_is(key):
 
 
 def test_divergence_without_spiking_nodes_is_drawn():
-    comparison, schedule = compared("LI", key="n0.v", index=(9, 0, 2))
+    comparison, schedule = compared(node=neuron(nir.LI, 6), key="n0.v", index=(9, 0, 2))
     choice = choose(comparison, schedule)
     assert choice.rasters == ()
     assert choice.is_at(choice.traces[0])
@@ -86,7 +87,7 @@ def test_the_neuron_that_diverges_is_among_those_of_a_large_node():
 
 
 def test_of_many_nodes_the_last_is_shown_if_it_diverges():
-    comparison, schedule = compared("LIF " * 7, key="n6", index=(0, 0, 0))
+    comparison, schedule = compared(7, key="n6", index=(0, 0, 0))
     choice = choose(comparison, schedule)
     assert len(choice.rasters) == 4
     assert "n6" in [r.key for r in choice.rasters]
