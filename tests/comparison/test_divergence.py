@@ -1,4 +1,4 @@
-"""The first place where two recordings part."""
+"""The first place where two recordings diverge."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_zero_tolerance_sees_one_ulp():
     assert differing(a, np.array([1.0, np.nextafter(1.0, 2)]), 0.0).tolist() == [False, True]
 
 
-def test_the_tolerance_is_of_the_largest_finite_magnitude_of_the_reference():
+def test_the_tolerance_is_relative_to_the_references_largest_finite_magnitude():
     a = np.array([0.0, -100.0, np.inf])
     b = np.array([0.9, -101.0, np.inf])
     assert differing(a, b, 0.01).tolist() == [False, False, False]
@@ -61,6 +61,10 @@ def test_all_zero_against_anything_differs():
     assert differing(np.zeros(2), np.array([0.0, 1e-30]), 0.5).tolist() == [False, True]
 
 
-def test_its_text_names_step_node_index_and_both_values():
-    text = str(Divergence(7, "lif1/lif.v", (0, 3), 0.25, -1.5))
-    assert text == "step 7, lif1/lif.v[0, 3]: 0.25 against -1.5"
+def test_its_text_and_its_json_name_step_node_index_and_both_values():
+    found = Divergence(7, "lif1/lif.v", (0, 3), 0.25, -1.5)
+    assert str(found) == "step 7, lif1/lif.v[0, 3]: 0.25 against -1.5"
+    place = {"step": 7, "node": "lif1/lif.v", "index": [0, 3]}
+    assert found.to_dict() == {**place, "reference": 0.25, "other": -1.5}
+    named = found.to_dict("recorded", "simulated")
+    assert named == {**place, "recorded": 0.25, "simulated": -1.5}

@@ -1,28 +1,19 @@
 """`compare` and `assert_equivalent` over the real backends: texts and refusals."""
 
-# nir's and torch's own annotations are narrower than what both accept and give.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
-import nir
 import numpy as np
 import pytest
 
 import nirx
+from support.graphs import chain, lif
 
-RULE = nirx.Discretization(dt=1e-3)
+RULE = nirx.Discretization(dt=1.0)
 
 
 @pytest.fixture
 def graph():
-    nodes = {
-        "input": nir.Input(np.array([2])),
-        "[b]lif": nir.LIF(*(np.full(2, v) for v in (4e-3, 2.0, 0.0, 0.2, 0.0))),
-        "output": nir.Output(np.array([2])),
-    }
-    edges = [("input", "[b]lif"), ("[b]lif", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    return chain({"[b]lif": lif(r=2.0, v_threshold=0.2)})
 
 
 @pytest.fixture
@@ -41,7 +32,7 @@ def quiet(xs):
     return np.zeros((10, 3, 2), np.float32)
 
 
-def test_three_backends_agree_and_the_table_says_so(graph, xs):
+def test_three_backends_agree_and_the_table_shows_it(graph, xs):
     c = nirx.assert_equivalent(graph, xs, discretization=RULE)
     text = str(c)
     assert (c.reference, [o.backend for o in c.others]) == ("numpy", ["torch", "jax"])
@@ -59,7 +50,7 @@ def test_a_difference_raises_with_backend_step_node_index_and_values(graph, xs):
     assert "NO" in text
 
 
-def test_a_backend_may_give_outputs_outputs_and_state_or_all_three(graph, xs):
+def test_a_backend_may_return_outputs_outputs_and_state_or_all_three(graph, xs):
     backends = (quiet, lambda xs: (quiet(xs), {}), lambda xs: ({"output": quiet(xs)}, {}, {}))
     c = nirx.assert_equivalent(graph, xs, backends, discretization=RULE)
     assert c.bitwise
