@@ -1,8 +1,5 @@
 """Conv1d and Conv2d, by loops straight from the definition."""
 
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import Any
@@ -11,14 +8,12 @@ import nir
 import numpy as np
 import pytest
 
-import nirx
+from support.graphs import changed
+from support.one_node import alone
 
 
 def run(node: Any, xs: np.ndarray, features: tuple[int, ...]) -> np.ndarray:
-    nodes = {"i": nir.Input(np.array(features)), "n": node}
-    nodes["o"] = nir.Output({"output": None})
-    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], type_check=False)
-    net = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1.0), "float64")
+    net = alone(node, features)
     ys, _ = net.run(xs)
     stepped = np.stack([net(x)[0] for x in xs])
     np.testing.assert_allclose(stepped, ys, rtol=1e-12, atol=1e-14)
@@ -83,10 +78,7 @@ def test_conv2d_is_the_definition(options, kernel, batch):
     w = rng.normal(size=(4, 4 // options["groups"], *kernel))
     bias = rng.normal(size=4)
     xs = rng.normal(size=(2, *batch, 4, 6, 8))
-    node = nir.Conv2d(None, w, 1, 0, 1, 1, bias)
-    for name, value in options.items():
-        setattr(node, name, value)
-    ys = run(node, xs, (4, 6, 8))
+    ys = run(changed(nir.Conv2d(None, w, 1, 0, 1, 1, bias), **options), xs, (4, 6, 8))
     word = options["padding"]
     dilation = pair(options["dilation"])
     pad = padding_of(word.decode() if isinstance(word, bytes) else word, kernel, dilation)
@@ -108,10 +100,7 @@ def test_conv1d_is_conv2d_of_one_row(options):
     w = rng.normal(size=(2, 2 // options["groups"], 3))
     bias = rng.normal(size=2)
     xs = rng.normal(size=(3, 2, 9))
-    node = nir.Conv1d(None, w, 1, 0, 1, 1, bias)
-    for name, value in options.items():
-        setattr(node, name, value)
-    ys = run(node, xs, (2, 9))
+    ys = run(changed(nir.Conv1d(None, w, 1, 0, 1, 1, bias), **options), xs, (2, 9))
     dilation = (1, options["dilation"])
     pad = padding_of(options["padding"], (1, 3), dilation)
     pad = ((0, 0), pad[1])
@@ -125,8 +114,7 @@ def test_conv1d_is_conv2d_of_one_row(options):
 
 @pytest.mark.parametrize("bias", [None, np.array(0.5), np.array([0.5]), np.array([1.0, -1.0])])
 def test_a_bias_is_per_channel_one_for_all_or_absent(bias):
-    node = nir.Conv2d(None, np.ones((2, 1, 1, 1)), 1, 0, 1, 1, np.zeros(2))
-    node.bias = bias
+    node = changed(nir.Conv2d(None, np.ones((2, 1, 1, 1)), 1, 0, 1, 1, np.zeros(2)), bias=bias)
     ys = run(node, np.zeros((1, 1, 2, 3)), (1, 2, 3))
     expected = np.broadcast_to(0.0 if bias is None else bias, 2)
     assert ys[0, :, 0, 0].tolist() == ys[0, :, 1, 2].tolist() == expected.tolist()
@@ -138,6 +126,6 @@ def test_it_is_correlation_and_not_convolution():
     assert run(node, np.array([[[1.0, 2.0, 3.0]]]), (1, 3)).tolist() == [[[321.0]]]
 
 
-def test_same_padding_of_an_even_kernel_puts_the_odd_zero_behind():
+def test_same_padding_of_an_even_kernel_puts_the_odd_zero_last():
     node = nir.Conv1d(None, np.array([[[1.0, 10.0]]]), 1, "same", 1, 1, np.zeros(1))
     assert run(node, np.array([[[1.0, 2.0]]]), (1, 2)).tolist() == [[[21.0, 2.0]]]

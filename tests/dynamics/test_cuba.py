@@ -1,7 +1,4 @@
-"""CubaLI and CubaLIF, step by step by hand."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""CubaLI and CubaLIF, step by step, by hand."""
 
 from __future__ import annotations
 
@@ -9,40 +6,29 @@ import math
 from typing import Any
 
 import nir
-import numpy as np
 import pytest
 
 import nirx
-
-History = tuple[list[float], list[float], list[float]]
-
-
-def run(node: Any, xs: list[float], **choices: Any) -> History:
-    """Outputs, membrane potentials and synaptic currents of one element, dt = 1."""
-    nodes = {"i": nir.Input(np.array([1])), "n": node, "o": nir.Output(np.array([1]))}
-    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], type_check=False)
-    d = nirx.Discretization(dt=1.0, **choices)
-    net = nirx.from_nir(graph, "numpy", d, "float64")
-    ys, _, rec = net.run(np.array(xs, np.float64)[:, None], record=["n.v", "n.i"])
-    return ys[:, 0].tolist(), rec["n.v"][:, 0].tolist(), rec["n.i"][:, 0].tolist()
+from support.graphs import neuron
+from support.one_node import history
 
 
-def arrays(*values: float) -> list[np.ndarray]:
-    return [np.array([v]) for v in values]
+def run(node: Any, xs: list[float], **choices: Any) -> tuple[list[float], ...]:
+    """Outputs, membrane potentials and synaptic currents."""
+    return history(node, xs, "vi", **choices)
 
 
-def cuba(w_in: float = 2.0, leak: float = 0.0) -> nir.CubaLI:
-    """i' = i + 0.25*(w_in*x - i); v' = v + 0.5*((leak - v) + 4*i)."""
-    tau_syn, tau_mem, r, v_leak = arrays(4, 2, 4, leak)
-    return nir.CubaLI(tau_syn, tau_mem, r, v_leak, np.array([w_in]))
+def cuba(leak: float = 0.0) -> nir.CubaLI:
+    """i' = i + 0.25*(2*x - i); v' = v + 0.5*((leak - v) + 4*i)."""
+    return neuron(nir.CubaLI, 1, tau_syn=4.0, tau_mem=2.0, r=4.0, w_in=2.0, v_leak=leak)
 
 
-def cubalif(theta: float = 1.0, reset: float = -1.0) -> nir.CubaLIF:
-    tau_syn, tau_mem, r, leak, v_threshold, v_reset = arrays(4, 2, 4, 0, theta, reset)
-    return nir.CubaLIF(tau_syn, tau_mem, r, leak, v_threshold, v_reset, np.array([2.0]))
+def cubalif() -> nir.CubaLIF:
+    """The same with v_threshold = 1 and v_reset = -1."""
+    return neuron(nir.CubaLIF, 1, tau_syn=4.0, tau_mem=2.0, r=4.0, w_in=2.0, v_reset=-1.0)
 
 
-def test_the_current_first_and_scaled():
+def test_current_first_and_scaled():
     ys, vs, currents = run(cuba(), [8, 0])
     i1 = 0.25 * (16 - 0)
     i2 = i1 - 0.25 * i1
@@ -51,7 +37,7 @@ def test_the_current_first_and_scaled():
     assert (currents, vs, ys) == ([i1, i2], [v1, v2], [v1, v2])
 
 
-def test_the_voltage_first_takes_the_old_current():
+def test_voltage_first_uses_the_old_current():
     _, vs, currents = run(cuba(), [8, 0, 0], synapse="voltage-first")
     assert currents == [4, 3, 2.25]
     assert vs == [0, 8, 4 + 6]
@@ -63,11 +49,11 @@ def test_a_jump_is_not_scaled():
     assert vs == [4, 2 + 7]
 
 
-def test_a_jump_that_decays_at_once():
+def test_jump_then_decay_decays_in_the_same_step():
     assert run(cuba(), [1, 1], synapse_input="jump-then-decay")[2] == [1.5, 3.5 - 0.875]
 
 
-def test_the_exponential_integrator_takes_both_fractions():
+def test_the_exponential_integrator_uses_both_time_constants():
     _, vs, currents = run(cuba(), [8, 0], integrator="exponential")
     a, b = -math.expm1(-0.5), -math.expm1(-0.25)
     i1 = b * 16
@@ -116,7 +102,7 @@ def test_cubalif_resets_late():
     assert run(cubalif(), [3, 0], reset_when="next-leaked")[:2] == ([1, 1], [3, 1.75])
 
 
-def test_a_library_that_folds_all_into_one_preset():
+def test_the_choices_of_the_spyx_preset_together():
     d = nirx.PRESETS["spyx.CuBaLIF"]
     assert (d.synapse_input, d.reset_when, d.output) == ("jump", "next-leaked", "old")
     ys, vs, currents = run(

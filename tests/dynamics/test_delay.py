@@ -1,7 +1,4 @@
-"""Delay: every element comes out its own number of steps later."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""Delay: every element has its own delay."""
 
 from __future__ import annotations
 
@@ -12,13 +9,22 @@ import numpy as np
 import pytest
 
 import nirx
+from support.graphs import line, make_graph
+from support.one_node import alone
 
 
 def net(delay: Any, dt: float = 1.0, shape: tuple[int, ...] = (3,)) -> Any:
-    nodes = {"i": nir.Input(np.array(shape)), "o": nir.Output(np.array(shape))}
-    nodes["d"] = nir.Delay(np.asarray(delay, np.float64))
-    graph = nir.NIRGraph(nodes, [("i", "d"), ("d", "o")], type_check=False)
-    return nirx.from_nir(graph, "numpy", nirx.Discretization(dt=dt), "float64")
+    return alone(nir.Delay(np.asarray(delay, np.float64)), shape, dt=dt)
+
+
+def ring(*delays: float, names: tuple[str, str] = ("s", "d")) -> Any:
+    """A Scale by 1/2 with its own output, delayed, added to its input."""
+    scale, first = names
+    nodes = {first: nir.Delay(np.array([delays[0]]))}
+    nodes |= {f"zz{k}": nir.Delay(np.array([delay])) for k, delay in enumerate(delays[1:])}
+    edges = [*line("input", scale, *nodes, scale), (scale, "output")]
+    graph = make_graph(edges, 1, **{scale: nir.Scale(np.array([0.5]))}, **nodes)
+    return nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1.0), "float64")
 
 
 def late(xs: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -60,9 +66,9 @@ def test_steps_one_by_one_give_the_same():
 def test_the_buffer_has_the_longest_delay_oldest_first():
     xs = values(9, 3)
     _, state = net([0, 1, 4]).run(xs)
-    assert state["d"]["buffer"].tolist() == xs[5:].tolist()
+    assert state["n"]["buffer"].tolist() == xs[5:].tolist()
     _, state = net([0, 1, 4]).run(xs[:2])
-    assert state["d"]["buffer"].tolist() == [[0] * 3, [0] * 3, *xs[:2].tolist()]
+    assert state["n"]["buffer"].tolist() == [[0] * 3, [0] * 3, *xs[:2].tolist()]
     assert net([0, 0, 0]).run(xs)[1] == {}
 
 
@@ -73,29 +79,20 @@ def test_the_number_of_steps_is_rounded_in_float64(delay, dt, steps):
 
 
 def test_a_float32_delay_is_still_on_the_grid():
-    delay = np.float32(3e-3)
-    nodes = {"i": nir.Input(np.array([1])), "o": nir.Output(np.array([1]))}
-    nodes["d"] = nir.Delay(np.array([delay]))
-    graph = nir.NIRGraph(nodes, [("i", "d"), ("d", "o")], type_check=False)
-    buffer = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1e-4)).init_state()["d"]["buffer"]
-    assert buffer.shape == (30, 1)
+    delay = nir.Delay(np.array([3e-3], np.float32))
+    assert alone(delay, 1, "float32", dt=1e-4).init_state()["n"]["buffer"].shape == (30, 1)
 
 
 @pytest.mark.parametrize(("delay", "steps"), [(0.5, 0), (1.5, 2), (2.5, 2), (0.2, 0), (1.002, 1)])
-def test_off_the_grid_it_goes_to_the_nearest_even_and_warns(delay, steps):
+def test_a_delay_off_the_grid_is_rounded_half_to_even_and_warns(delay, steps):
     with pytest.warns(nirx.NirxWarning, match="delay"):
         n = net(delay, shape=(1,))
     xs = values(6, 1)
     assert n.run(xs)[0].tolist() == late(xs, np.array([steps])).tolist()
 
 
-def test_a_delayed_ring_goes_round():
-    one = np.ones(1)
-    nodes = {"i": nir.Input(np.array([1])), "s": nir.Scale(one / 2), "d": nir.Delay(2 * one)}
-    nodes["o"] = nir.Output(np.array([1]))
-    edges = [("i", "s"), ("s", "d"), ("d", "s"), ("s", "o")]
-    graph = nir.NIRGraph(nodes, edges, type_check=False)
-    n = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1.0), "float64")
+def test_values_circulate_in_a_ring_with_a_delay():
+    n = ring(2.0)
     xs = np.array([8.0, 0, 0, 0, 0])[:, None]
     assert n.run(xs)[0][:, 0].tolist() == [4, 0, 2, 0, 1]
     assert n.run(xs, chunk=1)[0][:, 0].tolist() == [4, 0, 2, 0, 1]
@@ -104,15 +101,8 @@ def test_a_delayed_ring_goes_round():
 
 @pytest.mark.parametrize("kinds", ["sd", "ds"])
 def test_a_delayed_ring_does_not_depend_on_names(kinds):
-    scale, delay = kinds[0] + "x", kinds[1] + "y"
-    one = np.ones(1)
-    nodes = {"i": nir.Input(np.array([1])), scale: nir.Scale(one / 2), delay: nir.Delay(one)}
-    nodes["zz"] = nir.Delay(one)
-    nodes["o"] = nir.Output(np.array([1]))
-    edges = [("i", scale), (scale, delay), (delay, "zz"), ("zz", scale), (scale, "o")]
-    graph = nir.NIRGraph(nodes, edges, type_check=False)
-    n = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1.0), "float64")
     xs = np.array([8.0, 0, 0, 0, 0])[:, None]
+    n = ring(1.0, 1.0, names=(kinds[0] + "x", kinds[1] + "y"))
     assert n.run(xs)[0][:, 0].tolist() == [4, 0, 2, 0, 1]
 
 

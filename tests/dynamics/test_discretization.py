@@ -1,7 +1,4 @@
-"""Discretization: every choice checked, frozen, comparable, and writable as text."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""Discretization: every choice is checked, frozen, comparable, and stored as JSON."""
 
 from __future__ import annotations
 
@@ -19,6 +16,7 @@ from hypothesis import strategies as st
 
 import nirx
 from nirx.dynamics.discretization import CHOICES, Discretization
+from support.graphs import chain, lif
 
 DEFAULTS = {
     "integrator": ("euler", "exponential"),
@@ -56,7 +54,7 @@ def test_an_unknown_choice_is_refused_by_name(name, value):
     [0, -1.0, float("nan"), float("inf"), "1", None, True, 1j, [1.0], 10**400],
     ids=lambda dt: str(dt)[:9],
 )
-def test_a_dt_without_sense_is_refused(dt):
+def test_a_meaningless_dt_is_refused(dt):
     with pytest.raises(nirx.InputError, match="dt="):
         Discretization(dt=dt)
 
@@ -96,13 +94,13 @@ def test_illegal_combinations_are_refused_everywhere(choices):
 
 
 @pytest.mark.parametrize("name", ["dt", "feedback", "feedback_initial", "overrides", "treshold"])
-def test_an_override_sets_only_what_one_node_can_have(name):
+def test_an_override_sets_only_choices_of_single_nodes(name):
     with pytest.raises(nirx.InputError, match=name):
         Discretization(overrides={"a": {name: "x"}})
 
 
 @pytest.mark.parametrize("overrides", [3, [("a", {})], {"a": 3}, {"a": None}, {3: {}}, None])
-def test_overrides_of_another_form_are_refused(overrides):
+def test_malformed_overrides_are_refused(overrides):
     with pytest.raises(nirx.InputError):
         Discretization(overrides=overrides)
 
@@ -126,21 +124,14 @@ def test_the_longest_path_wins_and_inherits():
 
 
 @pytest.mark.parametrize("text", ["~", "a~b", "~2", "a~/b"])
-def test_a_path_with_a_loose_tilde_is_a_path_too(text):
+def test_a_path_with_an_unescaped_tilde_is_a_path_too(text):
     name = tuple(text.split("/"))
     assert Discretization(overrides={text: {"threshold": "ge"}}).at(name).threshold == "ge"
 
 
 def lifs() -> nir.NIRGraph:
-    one = np.ones(1)
-    lif = nir.LIF(one, one, 0 * one, one, 0 * one)
-    inner = nir.NIRGraph(
-        {"i": nir.Input(np.array([1])), "p": lif, "q": lif, "o": nir.Output(np.array([1]))},
-        [("i", "p"), ("p", "q"), ("q", "o")],
-        type_check=False,
-    )
-    nodes = {"i": nir.Input(np.array([1])), "s": inner, "o": nir.Output(np.array([1]))}
-    return nir.NIRGraph(nodes, [("i", "s"), ("s", "o")], type_check=False)
+    inner = chain({"p": lif(1, tau=1.0), "q": lif(1, tau=1.0)}, 1)
+    return chain({"s": inner}, 1)
 
 
 def test_overrides_reach_the_nodes():
@@ -150,7 +141,7 @@ def test_overrides_reach_the_nodes():
     assert {k: v.item() for k, v in spikes.items()} == {"s/p": 1.0, "s/q": 0.0}  # v = 1 = theta
 
 
-@pytest.mark.parametrize("path", ["p", "s/x", "", "s/p/v", "i/", "S"])
+@pytest.mark.parametrize("path", ["p", "s/x", "", "s/p/v", "input/", "S"])
 def test_an_override_of_nothing_is_a_fault(path):
     d = Discretization(overrides={path: {"threshold": "ge"}})
     for function in (nirx.check, nirx.schedule):
@@ -173,7 +164,7 @@ def discretizations(draw: st.DrawFn) -> Discretization:
 
 @given(discretizations())
 @settings(max_examples=100, deadline=None)
-def test_it_comes_back_from_text_pickle_and_copies(d):
+def test_json_pickle_and_copies_preserve_it(d):
     others = [Discretization.from_json(d.to_json()), pickle.loads(pickle.dumps(d))]
     others += [copy.copy(d), copy.deepcopy(d), dataclasses.replace(d)]
     for other in others:
@@ -182,7 +173,7 @@ def test_it_comes_back_from_text_pickle_and_copies(d):
         assert other.to_json() == d.to_json()
 
 
-def test_equality_and_hash_see_content_not_order():
+def test_equality_and_hash_depend_on_content_not_order():
     a = Discretization(overrides={"a": {"threshold": "ge", "output": "new"}, "b": {}})
     b = Discretization(overrides={"b": {}, "a": {"output": "new", "threshold": "ge"}})
     assert (a, hash(a)) == (b, hash(b))
@@ -191,7 +182,7 @@ def test_equality_and_hash_see_content_not_order():
     assert len({a, b, Discretization(dt=1), Discretization(dt=1.0)}) == 2
 
 
-def test_it_is_frozen_and_keeps_nothing_of_the_caller():
+def test_it_is_frozen_and_shares_nothing_with_the_caller():
     own = {"a": {"threshold": "ge"}}
     d: Any = Discretization(overrides=own)
     own["a"]["threshold"] = "gt"
@@ -215,21 +206,21 @@ def test_it_is_frozen_and_keeps_nothing_of_the_caller():
     ],
     ids=range(17),
 )
-def test_a_text_that_is_none_is_refused(text):
+def test_a_text_that_is_not_a_discretization_is_refused(text):
     with pytest.raises(nirx.InputError):
         Discretization.from_json(text)
 
 
-def test_the_text_names_the_semantics_version():
+def test_the_json_contains_the_semantics_version():
     assert json.loads(Discretization().to_json())["semantics"] == nirx.SEMANTICS_VERSION == 1
 
 
-def test_none_given_and_none_stored_warns_and_takes_the_default():
+def test_the_default_is_used_with_a_warning():
     with pytest.warns(nirx.NirxWarning, match="dt=0.0001"):
         assert nirx.schedule(lifs()).discretization == Discretization()
 
 
-def test_the_graphs_own_is_taken_and_the_callers_wins():
+def test_the_graphs_own_is_used_unless_the_caller_passes_one():
     graph = lifs()
     graph.metadata["nirx_discretization"] = Discretization(dt=0.5).to_json()
     assert nirx.schedule(graph).discretization.dt == 0.5

@@ -1,7 +1,4 @@
-"""I and IF, step by step by hand."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""I and IF, step by step, by hand."""
 
 from __future__ import annotations
 
@@ -11,22 +8,17 @@ import nir
 import numpy as np
 import pytest
 
-import nirx
+from support.graphs import neuron
+from support.one_node import history
 
 
-def run(
-    node: Any, xs: list[float], dt: float = 0.5, **choices: Any
-) -> tuple[list[float], list[float]]:
-    nodes = {"i": nir.Input(np.array([1])), "n": node, "o": nir.Output(np.array([1]))}
-    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], type_check=False)
-    net = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=dt, **choices), "float64")
-    ys, _, rec = net.run(np.array(xs, np.float64)[:, None], record=["n.v"])
-    return ys[:, 0].tolist(), rec["n.v"][:, 0].tolist()
+def run(node: Any, xs: list[float], **choices: Any) -> tuple[list[float], ...]:
+    return history(node, xs, dt=0.5, **choices)
 
 
-def if_(theta: float = 1.0, reset: float = 0.25, r: float = 2.0) -> nir.IF:
-    """With dt = 0.5 and r = 2 the membrane adds up its input."""
-    return nir.IF(np.array([r]), np.array([theta]), np.array([reset]))
+def if_(reset: float = 0.25) -> nir.IF:
+    """With dt = 0.5 and r = 2 the membrane potential is the sum of its input."""
+    return neuron(nir.IF, 1, r=2.0, v_reset=reset)
 
 
 def test_i_adds_up_dt_times_r_times_x():
@@ -34,7 +26,7 @@ def test_i_adds_up_dt_times_r_times_x():
 
 
 @pytest.mark.parametrize("integrator", ["euler", "exponential"])
-def test_i_has_no_leak_to_integrate(integrator):
+def test_the_integrator_makes_no_difference_to_i(integrator):
     assert run(nir.I(np.array([4.0])), [1, 2], integrator=integrator)[0] == [2, 6]
 
 
@@ -42,7 +34,7 @@ def test_i_old_output():
     assert run(nir.I(np.array([4.0])), [1, 2], reset="none", output="old")[0] == [0, 2]
 
 
-def test_i_begins_at_zero_whatever_initial_v_says():
+def test_i_starts_at_zero_for_any_initial_v():
     assert run(nir.I(np.array([4.0])), [0], initial_v="leak")[0] == [0]
 
 
@@ -74,5 +66,5 @@ def test_parameters_of_integers_are_numbers():
     assert run(node, [1.5]) == ([1], [0])
 
 
-def test_a_subthreshold_reset_above_the_threshold_spikes_for_ever():
+def test_a_reset_above_the_threshold_spikes_forever():
     assert run(if_(reset=2.0), [1.5, 0, 0]) == ([1, 1, 1], [2, 2, 2])

@@ -1,7 +1,4 @@
-"""nirx.register_type: a type of the user's own, from file to run."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""nirx.register_type: your own node type, from file to run."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ import pytest
 
 import nirx
 from nirx.dynamics import Dynamics, Neuron, NodeMismatch, Stateless, node_types
+from support.graphs import chain, lif, neuron
 
 D = nirx.Discretization(dt=1.0)
-S = np.array([2])
 XS = np.arange(12, dtype=np.float32).reshape(6, 2)
 
 
@@ -49,7 +46,7 @@ class Squaring(Stateless):
 
 
 class Counting(Dynamics):
-    """Puts out the number of steps so far plus x."""
+    """Outputs the number of steps so far plus x."""
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -81,10 +78,8 @@ def clean() -> Iterator[None]:
     node_types._TYPES.update(before)
 
 
-def graph(node: Any, loop: bool = False, n: Any = S) -> nir.NIRGraph:
-    nodes = {"i": nir.Input(n), "n": node, "o": nir.Output(n)}
-    edges = [("i", "n"), ("n", "o")] + ([("n", "n")] if loop else [])
-    return nir.NIRGraph(nodes, edges, metadata={}, type_check=False)
+def graph(node: Any, loop: bool = False, takes: Any = 2) -> nir.NIRGraph:
+    return chain({"n": node}, takes, extra=[("n", "n")] if loop else [])
 
 
 def square() -> Square:
@@ -102,15 +97,15 @@ def test_a_registered_type_runs_from_a_file(tmp_path):
     assert ys.tolist() == (XS * XS + square().offset).tolist()
 
 
-def test_its_misfits_and_parameters_are_checked():
+def test_its_input_and_parameters_are_checked():
     nirx.register_type(Square, dynamics=Squaring)
     with pytest.raises(nirx.GraphError, match="n: the input has shape"):
-        nirx.check(graph(square(), n=np.array([1, 2])), D)
+        nirx.check(graph(square(), takes=(1, 2)), D)
     with pytest.raises(nirx.GraphError, match=r"n: offset\[1\] is nan"):
         nirx.check(graph(Square(np.array([0, np.nan]))), D)
 
 
-def test_a_state_of_its_own_is_kept_and_recorded():
+def test_its_state_is_kept_and_recorded():
     nirx.register_type(Square, dynamics=Counting)
     n = nirx.from_nir(graph(square()), "numpy", D)
     ys, state, rec = n.run(XS, record=["n.n"], chunk=4)
@@ -119,7 +114,7 @@ def test_a_state_of_its_own_is_kept_and_recorded():
     assert n.init_state((3,))["n"]["n"].shape == (3, 2)
 
 
-def test_whether_it_is_a_neuron_decides_about_loops():
+def test_only_a_neuron_breaks_a_loop():
     nirx.register_type(Square, dynamics=Resonator)
     nirx.register_type(Adaptive, dynamics=Squaring)
     assert nirx.schedule(graph(square(), loop=True), D).feedback_edges == (("n", "n"),)
@@ -131,8 +126,7 @@ def test_whether_it_is_a_neuron_decides_about_loops():
 
 def test_without_dynamics_it_needs_a_node_map():
     nirx.register_type(Square, infer_shape=lambda node, shape: (3,))
-    nodes = {"i": nir.Input(S), "n": square(), "o": nir.Output(np.array([3]))}
-    g = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], type_check=False)
+    g = chain({"n": square()}, 2, 3)
     with pytest.raises(nirx.GraphError, match="node_map"):
         nirx.from_nir(g, "numpy", D)
 
@@ -146,13 +140,12 @@ def test_a_subclass_of_a_known_type_runs_as_its_base():
     class Strong(nir.LIF):
         pass
 
-    one = np.ones(2)
-    n = nirx.from_nir(graph(Strong(one, one, one, one, one)), "numpy", D)
-    assert n.run(XS)[0].shape == (6, 2)
+    ys = nirx.from_nir(graph(neuron(Strong)), "numpy", D).run(XS)[0]
+    assert ys.tolist() == nirx.from_nir(graph(lif()), "numpy", D).run(XS)[0].tolist()
 
 
 @pytest.mark.parametrize("bad", [int, "Square", square(), nir.LIF, nir.NIRGraph])
-def test_what_is_no_new_type_is_refused(bad):
+def test_anything_but_a_new_node_type_is_refused(bad):
     with pytest.raises(nirx.InputError, match="register_type"):
         nirx.register_type(bad)
 

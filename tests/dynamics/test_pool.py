@@ -1,8 +1,5 @@
 """SumPool2d and AvgPool2d: zero padding that counts, floor mode."""
 
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import Any
@@ -11,15 +8,11 @@ import nir
 import numpy as np
 import pytest
 
-import nirx
+from support.one_node import alone
 
 
 def run(node: Any, xs: np.ndarray) -> np.ndarray:
-    nodes = {"i": nir.Input(np.array(xs.shape[-3:])), "n": node}
-    nodes["o"] = nir.Output({"output": None})
-    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], type_check=False)
-    net = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1.0), str(xs.dtype))
-    return net.run(xs)[0]
+    return alone(node, xs.shape[-3:], str(xs.dtype)).run(xs)[0]
 
 
 def sums(x: np.ndarray, kernel: Any, stride: Any, padding: Any) -> np.ndarray:

@@ -1,7 +1,4 @@
-"""Spikes: the threshold's edge, counting, and what a reset may not break."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""Spikes: values at the threshold, spike counts, and resets."""
 
 from __future__ import annotations
 
@@ -15,21 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nirx
+from support.graphs import neuron
+from support.one_node import alone
 
 
 def count(
     v: Any, theta: Any, dtype: str = "float64", **choices: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes and membranes after one step of IFs that take v at once."""
+    """Spikes and membrane potentials after one step of IFs with v as input."""
     v = np.atleast_1d(np.asarray(v, dtype))
     theta = np.broadcast_to(np.asarray(theta, dtype), v.shape)
-    shape = np.array(v.shape)
-    one = np.ones(v.shape, dtype)
-    nodes = {"i": nir.Input(shape), "n": nir.IF(one, theta, 0 * one), "o": nir.Output(shape)}
-    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], type_check=False)
+    node = neuron(nir.IF, v.shape, dtype, v_threshold=theta)
     options = {"spikes": "multi", "reset": "subtract", **choices}
-    net = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=1.0, **options), dtype)
-    ys, state = net(v)
+    ys, state = alone(node, v.shape, dtype, **options)(v)
     return ys, state["n"]["v"]
 
 
@@ -40,7 +35,7 @@ def test_counts_by_hand():
     np.testing.assert_allclose(left, [-3, 0, 0.4, 0, 0.4, 0, 0.3], atol=1e-12)
 
 
-def test_a_tie_counts_whatever_threshold_says():
+def test_a_tie_counts_for_either_threshold_rule():
     for threshold in ("gt", "ge"):
         assert count([1.5], 0.5, threshold=threshold)[0].tolist() == [3]
 
@@ -50,7 +45,7 @@ def test_max_spikes_leaves_the_rest_in_the_membrane():
     assert (spikes.tolist(), left.tolist()) == ([1, 2, 2], [0, 0, 8.25])
 
 
-def test_a_value_reset_goes_to_v_reset_once():
+def test_a_value_reset_after_several_spikes_goes_to_v_reset():
     assert count([0.25, 9.0], 0.5, reset="value")[1].tolist() == [0.25, 0]
 
 
@@ -75,7 +70,7 @@ def test_the_count_is_the_largest_that_fits(dtype):
     rng = np.random.default_rng(0)
     theta = rng.uniform(0.01, 2, 4000).astype(dtype)
     whole = rng.integers(0, 60, 4000).astype(dtype)
-    v = whole * theta  # the hard cases are at and beside a tie
+    v = whole * theta  # the hard cases are at a tie and next to it
     for values in (v, np.nextafter(v, 1e9, dtype=dtype), np.nextafter(v, -1e9, dtype=dtype)):
         spikes, _ = count(values, theta, dtype)
         expected = [largest(float(a), float(b), dtype) for a, b in zip(values, theta, strict=True)]

@@ -16,6 +16,7 @@ import numpy as np
 __all__ = [
     "affine",
     "chain",
+    "changed",
     "line",
     "lif",
     "make_graph",
@@ -138,3 +139,10 @@ def recurrent() -> nir.NIRGraph:
     }
     edges = [*line("input", "fc", "lif", "w", "lif"), *line("lif", "li", "output")]
     return make_graph(edges, 3, 4, **nodes)
+
+
+def changed(node: Any, **parameters: Any) -> Any:
+    """The node with parameters that nir's constructor would refuse."""
+    for name, value in parameters.items():
+        setattr(node, name, value)
+    return node
