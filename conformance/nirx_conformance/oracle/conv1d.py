@@ -12,8 +12,8 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, 
 class Conv1d(OracleNode):
     """weight is [C_out, C_in/groups, taps], x is [*batch, C_in, length]."""
 
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
+    @classmethod
+    def declared_shape(cls, node: Any) -> Shape | None:
         if node.input_shape is None:
             return None
         return (np.shape(node.weight)[1] * int(node.groups), pair(node.input_shape)[0])

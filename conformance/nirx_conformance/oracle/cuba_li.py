@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nirx_conformance.oracle.membrane import first_v, leak
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 from nirx_conformance.oracle.synapse import current
 
 
@@ -15,10 +13,7 @@ class CubaLI(OracleNode):
     """v is driven by the new i, or by the old one (`synapse="voltage-first"`)."""
 
     neuron = True
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "tau_syn", "tau_mem", "r", "v_leak", "w_in")
+    elementwise = ("tau_syn", "tau_mem", "r", "v_leak", "w_in")
 
     def start(self, batch: Shape) -> State:
         shape = (*batch, *self.shape)

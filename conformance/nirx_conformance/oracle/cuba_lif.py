@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nirx_conformance.oracle.membrane import first_v, leak
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 from nirx_conformance.oracle.spikes import fire
 from nirx_conformance.oracle.synapse import current
 
@@ -16,11 +14,7 @@ class CubaLIF(OracleNode):
     """A reset touches v only; the current goes on."""
 
     neuron = True
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        names = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
-        return agreed_shape(node, *names)
+    elementwise = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
 
     def start(self, batch: Shape) -> State:
         shape = (*batch, *self.shape)

@@ -7,21 +7,19 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.discretization import Discretization
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class Delay(OracleNode):
     """State "buffer" is [*batch, steps, *features], oldest first; absent for 0 steps."""
+
+    elementwise = ("delay",)
 
     def __init__(self, node: Any, rule: Discretization, shape: Shape):
         super().__init__(node, rule, shape)
         steps = np.rint(self.numbers("delay") / rule.dt).astype(int)
         self.steps = np.broadcast_to(steps, shape)
         self.longest = int(self.steps.max(initial=0))
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "delay")
 
     @property
     def breaks_cycles(self) -> bool:

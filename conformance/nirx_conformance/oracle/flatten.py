@@ -11,8 +11,8 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 class Flatten(OracleNode):
     """Negative dims count from the last feature axis."""
 
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
+    @classmethod
+    def declared_shape(cls, node: Any) -> Shape | None:
         declared = node.input_type["input"]
         return None if declared is None else tuple(int(n) for n in declared)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 from nirx_conformance.oracle.spikes import fire
 
 
@@ -14,10 +12,7 @@ class IF(OracleNode):
     """Starts at 0 whatever `initial_v` says: there is no v_leak."""
 
     neuron = True
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "r", "v_threshold", "v_reset")
+    elementwise = ("r", "v_threshold", "v_reset")
 
     def start(self, batch: Shape) -> State:
         return {"v": np.zeros((*batch, *self.shape))}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class I(OracleNode):  # noqa: E742 (NIR's own name)
     """Nothing leaks, so there is nothing for `integrator` or `initial_v` to choose."""
 
     neuron = True
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "r")
+    elementwise = ("r",)
 
     def start(self, batch: Shape) -> State:
         return {"v": np.zeros((*batch, *self.shape))}

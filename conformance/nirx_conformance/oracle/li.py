@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nirx_conformance.oracle.membrane import first_v, leak
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class LI(OracleNode):
     """a is dt/tau, or 1 - exp(-dt/tau)."""
 
     neuron = True
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "tau", "r", "v_leak")
+    elementwise = ("tau", "r", "v_leak")
 
     def start(self, batch: Shape) -> State:
         return {"v": first_v(self.rule, self.numbers("v_leak"), (*batch, *self.shape))}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nirx_conformance.oracle.membrane import first_v, leak
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 from nirx_conformance.oracle.spikes import fire
 
 
@@ -13,10 +11,7 @@ class LIF(OracleNode):
     """Puts out spikes."""
 
     neuron = True
-
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "tau", "r", "v_leak", "v_threshold", "v_reset")
+    elementwise = ("tau", "r", "v_leak", "v_threshold", "v_reset")
 
     def start(self, batch: Shape) -> State:
         return {"v": first_v(self.rule, self.numbers("v_leak"), (*batch, *self.shape))}

@@ -12,8 +12,8 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 class Linear(OracleNode):
     """Leading dimensions of a weight of three or more go along with those of x."""
 
-    @staticmethod
-    def declared_shape(node: Any) -> Shape:
+    @classmethod
+    def declared_shape(cls, node: Any) -> Shape:
         *lead, _, into = np.shape(node.weight)
         return (*lead, into)
 

@@ -36,6 +36,8 @@ class OracleNode:
     """
 
     neuron: ClassVar[bool] = False
+    elementwise: ClassVar[tuple[str, ...]] = ()
+    """Parameters that broadcast to the features."""
 
     def __init__(self, node: Any, rule: Discretization, shape: Shape):
         self.node, self.rule, self.shape = node, rule, shape
@@ -46,10 +48,14 @@ class OracleNode:
         """Features of the output for features of the input."""
         return shape
 
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        """Features of the input as far as the node alone tells; for cycles without an Input."""
-        return None
+    @classmethod
+    def declared_shape(cls, node: Any) -> Shape | None:
+        """Features of the input as far as the node alone determines them.
+
+        None if all elementwise parameters are scalars.
+        """
+        shapes = (np.shape(getattr(node, name)) for name in cls.elementwise)
+        return np.broadcast_shapes(*shapes) or None
 
     @property
     def breaks_cycles(self) -> bool:
@@ -69,11 +75,6 @@ class OracleNode:
         if name not in self._numbers:
             self._numbers[name] = np.asarray(getattr(self.node, name), np.float64)
         return self._numbers[name]
-
-
-def agreed_shape(node: Any, *names: str) -> Shape | None:
-    """The shape that elementwise parameters broadcast to; None if they are all scalars."""
-    return np.broadcast_shapes(*(np.shape(getattr(node, name)) for name in names)) or None
 
 
 def pair(value: Any) -> tuple[int, int]:

@@ -6,13 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import nir
-
 from nirx_conformance.oracle.inlining import Edge, Path, path_text
 from nirx_conformance.oracle.late_edges import successors
 from nirx_conformance.oracle.node import OracleNode, Shape
-
-ELEMENTWISE = (nir.Scale, nir.Threshold, nir.Delay)
 
 
 def input_shapes(
@@ -41,8 +37,7 @@ def input_shapes(
     def certainty(path: Path) -> tuple[bool, bool, int]:
         # Elementwise parameters may still broadcast, so the larger they are the better;
         # what a Linear or a declared Input tells is certain.
-        elementwise = kinds[path].neuron or isinstance(nodes[path], ELEMENTWISE)
-        return path in entered, elementwise, -math.prod(declared[path] or ())
+        return path in entered, bool(kinds[path].elementwise), -math.prod(declared[path] or ())
 
     for path in sorted(nodes, key=certainty):
         shape = declared[path]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step, agreed_shape
+from nirx_conformance.oracle.node import Array, OracleNode, State, Step
 
 
 class Threshold(OracleNode):
     """Not a neuron: it has no state, and always gives 0 or 1."""
 
-    @staticmethod
-    def declared_shape(node: Any) -> Shape | None:
-        return agreed_shape(node, "threshold")
+    elementwise = ("threshold",)
 
     def step(self, x: Array, state: State) -> Step:
         threshold = self.numbers("threshold")

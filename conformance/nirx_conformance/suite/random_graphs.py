@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nirx.errors import InputError, did_you_mean
 from nirx_conformance.cases import ALL_CASES, FixedCase
 
-__all__ = ["case_named", "name_of"]
+__all__ = ["case_named", "fixed", "name_of"]
 
 PREFIX = "random "
 
@@ -15,6 +17,12 @@ def name_of(seed: int) -> str:
     return f"{PREFIX}{seed}"
 
 
+def fixed(name: str, drawn: Any, dtype: str = "float64") -> FixedCase:
+    """A drawn case under a name."""
+    graph, inputs, discretization = drawn.graph, drawn.inputs, drawn.discretization
+    return FixedCase(name, graph, inputs, discretization, None, dtype, "full", source="random")
+
+
 def case_named(name: str) -> FixedCase:
     """A fixed case, or the random one of a name. **Raises** `InputError`."""
     if name.startswith(PREFIX) and name[len(PREFIX) :].isdigit():
@@ -22,10 +30,7 @@ def case_named(name: str) -> FixedCase:
             from nirx_conformance.strategies import random_case
         except ImportError as error:
             raise InputError(f"random graphs need hypothesis: {error}") from error
-        drawn = random_case(int(name[len(PREFIX) :]))
-        return FixedCase(
-            name, drawn.graph, drawn.inputs, drawn.discretization, level="full", source="random"
-        )
+        return fixed(name, random_case(int(name[len(PREFIX) :])))
     found = next((c for c in ALL_CASES if c.name == name), None)
     if found is None:
         raise InputError(f"no case {name!r}; {did_you_mean(name, [c.name for c in ALL_CASES])}")

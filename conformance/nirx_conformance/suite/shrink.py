@@ -17,7 +17,7 @@ from nirx.files.whole_file import whole_file
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import Outcome, Result
-from nirx_conformance.suite.random_graphs import case_named
+from nirx_conformance.suite.random_graphs import case_named, fixed
 
 __all__ = ["save_case", "shrink", "shrunk_failures"]
 
@@ -62,19 +62,11 @@ def shrink(case: FixedCase, backend: Any, seed: int = 0) -> FixedCase:
     except ImportError as error:
         raise UnsupportedError(f"shrinking needs hypothesis: {error}") from error
 
-    def fixed(drawn: Any) -> FixedCase:
-        return FixedCase(
-            f"{case.name} shrunk",
-            drawn.graph,
-            drawn.inputs,
-            drawn.discretization,
-            dtype=case.dtype,
-            level="full",
-            source=case.source,
-        )
+    def small(drawn: Any) -> FixedCase:
+        return fixed(f"{case.name} shrunk", drawn, case.dtype)
 
     def fails(drawn: Any) -> bool:
-        return judge(fixed(drawn), backend).outcome in BAD
+        return judge(small(drawn), backend).outcome in BAD
 
     calm = settings(
         max_examples=EXAMPLES,
@@ -90,7 +82,7 @@ def shrink(case: FixedCase, backend: Any, seed: int = 0) -> FixedCase:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return fixed(find(cases(), fails, settings=calm, random=random.Random(seed)))
+            return small(find(cases(), fails, settings=calm, random=random.Random(seed)))
         except errors.NoSuchExample:
             return case
 
