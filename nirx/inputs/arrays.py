@@ -1,8 +1,9 @@
-"""Arrays [time, *batch, *features], in memory or in a file that is read in slices."""
+"""Arrays `[time, *batch, *features]`, in memory or in a file that is read in slices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import InputError, did_you_mean, warn_caller
 from nirx.files.archive import member_name
 from nirx.graphs.state import batch_of
-from nirx.inputs.protocol import Wanted, check_span
+from nirx.inputs.protocol import SlicedSource, Wanted
 
 __all__ = [
     "ArraySource",
@@ -44,7 +45,7 @@ class Sliced(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """An array that is there."""
+    """An array in memory, or mapped into it."""
 
     array: np.ndarray
 
@@ -60,38 +61,38 @@ class InMemory:
         return self.array[start:stop]
 
 
-class ArraySource:
+class ArraySource(SlicedSource):
     """One array per Input.
 
     Arguments:
         where: what to call the data in messages.
-        arrays: by the name of the Input, [time, *batch, *features]; without a batch, one sample.
+        arrays: by the name of the Input, `[time, *batch, *features]`; without a batch, one sample.
         kind, identity: for `Source.identity`.
+        check: called before every read.
 
     **Raises**: `InputError` for shapes and dtypes that do not fit the graph.
     """
 
     def __init__(
-        self, where: str, wanted: Wanted, arrays: Mapping[str, Sliced], kind: str, identity: Any
+        self,
+        where: str,
+        wanted: Wanted,
+        arrays: Mapping[str, Sliced],
+        kind: str,
+        identity: Mapping[str, Any],
+        check: Callable[[], object] = lambda: None,
     ):
         shapes = {name: array.shape for name, array in arrays.items()}
-        lead = common_lead(where, shapes, wanted.features)
+        steps, *batch = common_lead(where, shapes, wanted.features)
         for name, array in arrays.items():
             require_numbers(array.dtype, f"{where}: Input {name!r}")
-        self.steps = wanted.steps_for(where, lead[0])
-        self.batch = wanted.batch_for(where, lead[1:])
-        self.identity = wanted.identity(kind, self.steps, self.batch, **identity)
-        self._where, self._wanted, self._arrays = where, wanted, dict(arrays)
+        steps, own = wanted.steps_for(where, steps), wanted.batch_for(where, tuple(batch))
+        super().__init__(wanted, kind, steps, own, identity, check)
+        self._arrays = dict(arrays)
 
-    def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Steps start..stop-1 by Input, [stop-start, *batch, *features]."""
-        check_span(self.steps, start, stop)
-        found = {}
-        for name, array in self._arrays.items():
-            piece = as_dtype(array.read(start, stop), self._wanted.dtype.name, self._where)
-            shape = (stop - start, *self.batch, *self._wanted.features[name])
-            found[name] = piece.reshape(shape)
-        return found
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
+        size = math.prod(self._wanted.features[name])
+        return self._arrays[name].read(start, stop).reshape(stop - start, self._samples, size)
 
 
 def array_source(wanted: Wanted, data: Any) -> ArraySource:
@@ -106,38 +107,36 @@ def array_source(wanted: Wanted, data: Any) -> ArraySource:
                 raise InputError(f"no Input {name!r}; {did_you_mean(str(name), names)}")
         for name in names:
             if name not in data:
-                raise InputError(f"nothing given for Input {name!r}")
-        arrays = {name: to_numpy(data[name]) for name in names}
+                raise InputError(f"no array for Input {name!r}")
     elif len(names) > 1:
         raise InputError(f"the graph has Inputs {names}; expected a dict with one array each")
     else:
-        arrays = {names[0]: to_numpy(data)}
+        data = {names[0]: data}
+    arrays = {name: to_numpy(data[name]) for name in names}
     for name, array in arrays.items():
         require_numbers(array.dtype, f"the data: Input {name!r}")
-    own = {"digest": digest(arrays)}
-    return ArraySource(
-        "the data", wanted, {k: InMemory(a) for k, a in arrays.items()}, "arrays", own
-    )
+    sliced = {name: InMemory(array) for name, array in arrays.items()}
+    return ArraySource("the data", wanted, sliced, "arrays", {"digest": digest(arrays)})
 
 
-# -- the rules that a whole file in memory (`nirx run --input`) is held to as well ----------
+# -- `nirx run --input`, which loads a file whole, follows these rules too ------------------
 
 
 def as_dtype(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
-    """Numbers in the run's dtype. **Raises** `InputError` for what are no real numbers."""
+    """Real numbers in the run's dtype. **Raises** `InputError` for anything else."""
     require_numbers(array.dtype, where)
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity, as it says
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity
         return array.astype(dtype, order="C")
 
 
 def require_numbers(dtype: np.dtype, where: str) -> None:
-    """**Raises** `InputError` for what are no real numbers."""
+    """**Raises** `InputError` unless a dtype is of real numbers."""
     if dtype.kind not in "biuf":
         raise InputError(f"{where} has dtype {dtype}; expected real numbers")
 
 
 def common_lead(where: str, shapes: Mapping[str, Shape], features: Mapping[str, Shape]) -> Shape:
-    """Time and batch of arrays [time, *batch, *features], which must be the same for all.
+    """Time and batch of arrays `[time, *batch, *features]`, which must be the same for all.
 
     **Raises**: `InputError`.
     """
@@ -155,7 +154,7 @@ def common_lead(where: str, shapes: Mapping[str, Shape], features: Mapping[str, 
                 "expected the same for all"
             )
         lead, first = own, first or name
-    assert lead is not None, "check lets no graph without Inputs pass"
+    assert lead is not None, "every checked graph has an Input"
     return lead
 
 
@@ -168,7 +167,7 @@ def match_members(
         found: names of arrays; None for a single one without a name.
         names: of the Inputs.
 
-    **Raises**: `InputError` for a missing one; warns of one that belongs to no Input.
+    **Raises**: `InputError` for a missing one. Warns about one that belongs to no Input.
     """
     held = list(found)
     if held == [None] and len(names) > 1:

@@ -1,8 +1,8 @@
 """From times to steps, by one rule for every kind of event.
 
-An event at time t belongs to step floor(t / dt). Whole numbers of ticks are divided exactly. Of
-other times the quotient is rounded, so that one written as k*dt can come out just below k: what
-lies within 1e-6 of a step's beginning belongs to that step.
+An event at time t belongs to step floor(t / dt). Whole numbers of ticks are divided exactly. The
+quotient of other times is rounded, and a time written as k*dt can end up just below k. Therefore
+an event within 1e-6 steps before the beginning of a step belongs to that step.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from nirx.errors import InputError, warn_caller
 __all__ = ["Clock"]
 
 NEAR = 1e-6
-"""Of a step."""
+"""Fraction of a step."""
 EXACT = 2**53
 MOST_STEPS = 2**40
-"""Beyond this a time is taken for a mistake in its unit."""
+"""A time after this step is taken for a mistake in its unit."""
 
 
 class Clock:
@@ -32,12 +32,11 @@ class Clock:
     """
 
     def __init__(self, unit: float, dt: float, start: float = 0):
-        ratio = Fraction(repr(float(unit))) / Fraction(
-            repr(float(dt))
-        )  # 1e-6 is meant, not its binary form
+        # 1e-6 means the decimal number, not its binary approximation.
+        ratio = Fraction(repr(float(unit))) / Fraction(repr(float(dt)))
         self._ratio, self._ticks, self._start = ratio, float(1 / ratio), start
         self.moved = 0
-        """Events that were counted to the step that begins just after them."""
+        """Number of events that were assigned to the step that begins just after them."""
         self._count, self._last = 0, 0
 
     def steps(self, times: np.ndarray, where: str) -> np.ndarray:
@@ -46,7 +45,7 @@ class Clock:
         Arguments:
             times: in ticks.
 
-        **Raises**: `InputError` for one that is negative, far too late or no number.
+        **Raises**: `InputError` for one that is negative, far too late or NaN.
         """
         if not times.size:
             return np.zeros(0, np.int64)
@@ -64,13 +63,13 @@ class Clock:
         return int(self.steps(np.array([end], np.float64), where)[0])
 
     def warn(self, where: str) -> None:
-        """Warn of what looks wrong about the times so far, once."""
+        """Warn, once, if the times so far look wrong."""
         if self._count > 1 and self._last == 0:
             warn_caller(f"{where}: all events fall into step 0; is the unit of time right?")
         if self.moved:
             warn_caller(
                 f"{where}: {self.moved} events lie within {NEAR} steps before the beginning of a "
-                "step and are counted to it; plain floor(t/dt) finds the step before. Write "
+                "step and are assigned to it; plain floor(t/dt) finds the step before. Write "
                 "times in the middle of their step"
             )
         self.moved = 0

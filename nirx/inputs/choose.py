@@ -1,9 +1,9 @@
-"""`source_for`: from what a user names to the source that it means."""
+"""`source_for`: from arrays, a path or a text to a source."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.arrays import array_source
+from nirx.inputs.camera import EVENT_OPTIONS
 from nirx.inputs.corners import CornerSource
-from nirx.inputs.csv import CSV_OPTIONS, csv_source
-from nirx.inputs.events import EVENT_OPTIONS, events_source
+from nirx.inputs.csv import csv_source
+from nirx.inputs.events import events_source
 from nirx.inputs.generators import GENERATORS
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.nirdata import GRAPH_DATA, NIRDATA_OPTIONS, nirdata_source
@@ -25,18 +26,19 @@ from nirx.inputs.protocol import Source, Wanted, wanted_of, whole_number
 from nirx.inputs.tonic import TONIC_OPTIONS, tonic_source
 from nirx.inputs.watched import Watched
 
-__all__ = ["KINDS", "SUFFIXES", "file_named", "source_for"]
+__all__ = ["file_named", "source_for"]
 
-FILES = {
-    "npy": (),
-    "npz": (),
-    "csv": CSV_OPTIONS,
-    "nirdata": NIRDATA_OPTIONS,
-    "events": EVENT_OPTIONS,
+FILES: dict[str, tuple[Callable[[Wanted, Path, Options], Source], tuple[str, ...]]] = {
+    "npy": (npy_source, ()),
+    "npz": (npz_source, ()),
+    "csv": (csv_source, EVENT_OPTIONS),
+    "nirdata": (nirdata_source, NIRDATA_OPTIONS),
+    "events": (events_source, EVENT_OPTIONS),
 }
+"""Kind -> how a file of it is opened, and the options that it takes."""
 KINDS = (*GENERATORS, "corners", "tonic", *FILES)
 SUFFIXES = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".h5": "", ".hdf5": "", ".hdf": ""}
-"""Suffix -> kind; HDF5 files say themselves what they are."""
+"""Suffix -> kind; the content of an HDF5 file says which kind it is."""
 
 
 def source_for(
@@ -49,18 +51,18 @@ def source_for(
     seed: int = 0,
     graph: Any = None,
 ) -> Source:
-    """The source that drives a run.
+    """The source of a run's input.
 
     Arguments:
-        schedule: of the graph; it says the Inputs, their features and dt.
-        data: a `Source`; an array [time, *batch, *features] or {Input: array}; the path of an
+        schedule: of the graph; it has the Inputs, their features and dt.
+        data: a `Source`; an array `[time, *batch, *features]` or {Input: array}; the path of an
             .npz, .npy, .csv or .h5 file; or a text such as `"poisson:rate=0.2"`, `"corners"`,
             `"events:clip.h5,unit=us"` or `"tonic:NMNIST,split=test"`. See docs/inputs.md.
         dtype: of the run.
-        steps: length; data of a file is cut there, events go on in silence. None takes what
-            the data has; generators then have 1000 steps.
-        batch: axes of samples; None takes what the data has; generators then have one sample.
-        seed: of the random generators.
+        steps: length; longer data is cut, and silence follows a list of events. None takes the
+            length of the data, or 1000 steps of a generator.
+        batch: axes of samples; None takes the batch of the data, or one sample of a generator.
+        seed: of random generators.
         graph: the `nir.NIRGraph`; only `"corners"` needs it.
 
     **Units**: dt of the schedule is in the unit of the graph's time constants; event times are
@@ -70,12 +72,12 @@ def source_for(
     """
     wanted = wanted_of(schedule, dtype, steps, batch)
     if isinstance(data, os.PathLike):
-        return _of_file(wanted, Path(os.fsdecode(data)))
+        return _open_file(wanted, Path(os.fsdecode(data)))
     if isinstance(data, str):
         kind, head, values = _split(data)
         if not kind:
-            return _of_file(wanted, Path(data))
-        return _of_text(wanted, schedule, kind, head, values, seed, graph)
+            return _open_file(wanted, Path(data))
+        return _named_source(wanted, schedule, kind, head, values, seed, graph)
     if isinstance(data, Mapping | np.ndarray | list | tuple) or hasattr(data, "__array__"):
         return array_source(wanted, data)
     if isinstance(data, Source):
@@ -87,9 +89,9 @@ def source_for(
 
 
 def file_named(data: Any) -> str | os.PathLike[str] | None:
-    """The file that an input is read from, also behind a prefix as in `"csv:x.csv,unit=ms"`.
+    """The file that an input is read from, also in a text such as `"csv:x.csv,unit=ms"`.
 
-    Returns: None for what is no file, or nothing that `source_for` takes.
+    Returns: None for an input without a file, and for one that `source_for` refuses.
     """
     if not isinstance(data, str):
         return data if isinstance(data, os.PathLike) else None
@@ -116,7 +118,7 @@ def _split(text: str) -> tuple[str, str, dict[str, str]]:
     )
 
 
-def _of_text(
+def _named_source(
     wanted: Wanted,
     schedule: Schedule,
     kind: str,
@@ -125,30 +127,31 @@ def _of_text(
     seed: int,
     graph: Any,
 ) -> Source:
-    if kind in FILES or kind == "tonic":
+    """The source of a text such as `"csv:x.csv,unit=ms"`, split into its parts."""
+    if kind == "tonic" or kind in FILES:
         if not head:
             raise InputError(f"{kind}: expected {kind}:{'NAME' if kind == 'tonic' else 'FILE'}")
         if kind == "tonic":
             return tonic_source(wanted, head, Options(kind, values, TONIC_OPTIONS))
-        return _of_kind(wanted, kind, Path(head), values)
+        make, known = FILES[kind]
+        return make(wanted, Path(head), Options(kind, values, known))
     if head:
-        raise InputError(f"{kind}: {head!r} is no option; expected option=value")
+        raise InputError(f"{kind}: {head!r} is not an option; expected option=value")
     if kind in GENERATORS:
-        maker = GENERATORS[kind]
-        number = whole_number("seed", seed)
-        return maker(wanted, Options(kind, values, maker.options), number)
+        generator, number = GENERATORS[kind], whole_number("seed", seed)
+        return generator(wanted, Options(kind, values, generator.options), number)
     Options(kind, values, ())
     if graph is None:
-        raise InputError("corners: built against a graph; none was given (graph=)")
+        raise InputError("corners: needs the graph that it is built for (graph=)")
     if wanted.steps is not None:
-        raise InputError(f"corners: has its own length; leave out steps={wanted.steps}")
+        raise InputError(f"corners: the length is fixed; leave out steps={wanted.steps}")
     return CornerSource(wanted, graph, schedule.discretization)
 
 
-def _of_file(wanted: Wanted, path: Path) -> Source:
+def _open_file(wanted: Wanted, path: Path) -> Source:
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        hint = "; a NIR graph is no data" if path.suffix.lower() == ".nir" else ""
+        hint = "; a NIR graph is not an input" if path.suffix.lower() == ".nir" else ""
         raise FileError(
             f"{path}: data of unknown format {path.suffix!r}{hint}; expected "
             f"{', '.join(SUFFIXES)}, or KIND:FILE with one of {', '.join(FILES)}"
@@ -157,34 +160,25 @@ def _of_file(wanted: Wanted, path: Path) -> Source:
         file = OpenFile(Watched(path))
         kind = "nirdata" if file.kind(file.root) == GRAPH_DATA else "events"
         file.close()
-    return _of_kind(wanted, kind, path, {})
-
-
-def _of_kind(wanted: Wanted, kind: str, path: Path, values: dict[str, str]) -> Source:
-    options = Options(kind, values, FILES[kind])
-    if kind == "npy":
-        return npy_source(wanted, path)
-    if kind == "npz":
-        return npz_source(wanted, path)
-    maker = {"csv": csv_source, "nirdata": nirdata_source, "events": events_source}[kind]
-    return maker(wanted, path, options)
+    make, known = FILES[kind]
+    return make(wanted, path, Options(kind, {}, known))
 
 
 def _checked(wanted: Wanted, source: Source) -> Source:
-    """A caller's own source, held to the run by its first step. **Raises** `InputError`."""
+    """A caller's own source, checked by its first step. **Raises** `InputError`."""
     steps = wanted.steps_for("the source", source.steps)
     if steps != source.steps or wanted.batch_for("the source", source.batch) != source.batch:
-        raise InputError("steps and batch are the source's own; leave them out")
+        raise InputError("a source has its own steps and batch; leave them out")
     if not source.batch or not source.steps:
-        raise InputError("the source has no axis of samples, or no steps; expected at least one")
+        raise InputError("the source needs at least one axis of samples and one step")
     found = source.read(0, 1)
     if set(found) != set(wanted.features):
-        raise InputError(f"the source gives {sorted(found)}; expected {list(wanted.features)}")
+        raise InputError(f"the source returns {sorted(found)}; expected {list(wanted.features)}")
     for name, features in wanted.features.items():
         shape = (1, *source.batch, *features)
         if found[name].shape != shape or found[name].dtype != wanted.dtype:
             raise InputError(
-                f"the source gives {found[name].dtype.name} {list(found[name].shape)} for Input "
+                f"the source returns {found[name].dtype.name} {list(found[name].shape)} for Input "
                 f"{name!r}; expected {wanted.dtype.name} {list(shape)}"
             )
     return source

@@ -1,10 +1,10 @@
-"""The corner set: a short input that drives every neuron, as far as it can be driven.
+"""The corner set: a short input that tries to make every neuron spike.
 
 A block is a sequence of segments, each held for some steps, with silence between them: all on;
-each channel alone; first and second half; even and odd (a checkerboard where there are rows);
-negative; four times as strong. The graph runs on the first block at amplitude 1. While neurons
-are left that never spiked, blocks at twice the amplitude, and at every second try held twice as
-long, are tried; one that brings in new neurons stays, another is dropped.
+each channel alone; first and second half; even and odd (a checkerboard if there are rows);
+negative; four times as strong. The graph runs on the first block at amplitude 1. While some
+neurons have not spiked yet, further blocks are tried, each at twice the amplitude and every second
+one held twice as long. A block that makes new neurons spike is kept, others are dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.ops import Shape
-from nirx.inputs.protocol import Wanted, check_span
+from nirx.inputs.protocol import SlicedSource, Wanted
 
 __all__ = ["CornerSource"]
 
@@ -36,7 +36,7 @@ Segment = tuple[str, float, int]
 """Pattern, amplitude, steps."""
 
 
-class CornerSource:
+class CornerSource(SlicedSource):
     """The corner set of a graph.
 
     It is plain data: which segments there are was found with the NumPy backend in reproducible
@@ -49,28 +49,17 @@ class CornerSource:
     """
 
     def __init__(self, wanted: Wanted, graph: Any, discretization: Any):
-        self.batch = wanted.batch or (1,)
         self._wanted = wanted
         self._patterns = list(_patterns(wanted.features))
         self._segments, silent = self._search(graph, discretization)
-        self._ends = np.cumsum([length for _, _, length in self._segments])
-        self.steps = int(self._ends[-1])
-        segments = [[pattern, level, length] for pattern, level, length in self._segments]
-        self.identity = wanted.identity(
-            "corners", self.steps, self.batch, segments=segments, silent=silent
-        )
+        own = {"segments": [list(segment) for segment in self._segments], "silent": silent}
+        length = _length(self._segments)
+        super().__init__(wanted, "corners", length, wanted.batch or (1,), own)
 
-    def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Steps start..stop-1 by Input, [stop-start, *batch, *features]."""
-        check_span(self.steps, start, stop)
-        found = {}
-        for number, (name, features) in enumerate(self._wanted.features.items()):
-            one = _filled(self._segments, number, features, start, stop)
-            ones = (1,) * len(self.batch)
-            shape = (stop - start, *self.batch, *features)
-            wide = np.broadcast_to(one.reshape(stop - start, *ones, *features), shape)
-            found[name] = wide.astype(self._wanted.dtype, order="C")
-        return found
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
+        number, features = list(self._wanted.features).index(name), self._wanted.features[name]
+        filled = _filled(self._segments, number, features, start, stop)
+        return filled.reshape(stop - start, 1, math.prod(features))
 
     def _search(self, graph: Any, discretization: Any) -> tuple[list[Segment], dict[str, Any]]:
         from nirx.execution.numpy_backend import from_nir  # only this source needs a backend

@@ -1,4 +1,4 @@
-"""CSV files: a table with a row per step, or a list with a row per event. They are loaded whole."""
+"""CSV files: a table with a row per step, or a list with a row per event. They are read whole."""
 
 from __future__ import annotations
 
@@ -14,24 +14,22 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError
 from nirx.files.csv_numbers import is_number, read_value
 from nirx.inputs.arrays import ArraySource, InMemory
+from nirx.inputs.camera import EVENT_OPTIONS, only_input
 from nirx.inputs.csv_events import EventList, Row
-from nirx.inputs.events import EVENT_OPTIONS, only_input
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Source, Wanted
 from nirx.inputs.watched import Watched
 
-__all__ = ["CSV_OPTIONS", "csv_source"]
-
-CSV_OPTIONS = EVENT_OPTIONS
+__all__ = ["csv_source"]
 
 
 def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
     """A CSV file for the only Input.
 
-    Table: one row per step, one column per feature; a header of names may come first, none of
-    which is a number.
-    List: a header with `step` or `t`; `index` (flat, or axes parted by ";") or `x` and perhaps
-    `y` and `p`; perhaps `sample` and `value`. What has no row is 0.
+    Table: one row per step, one column per feature; perhaps a header first, in which no name is
+    a number.
+    List: a header with `step` or `t`; `index` (flat, or axes separated by ";") or `x` and perhaps
+    `y` and `p`; perhaps `sample` and `value`. Everything without a row is 0.
 
     **Units**: t is in microseconds (dt in seconds) unless `unit` says otherwise.
 
@@ -47,7 +45,7 @@ def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
     if {"step", "t"} & set(header) and {"index", "x"} & set(header):
         events = EventList(wanted, features, path, first[0], header, options)
         return events.source(rows, name, watched)
-    for option in CSV_OPTIONS:
+    for option in EVENT_OPTIONS:
         if option in options:
             raise InputError(f"{path}: a table with a row per step; {option}= goes with events")
     table = _table(first, rows, features)
@@ -84,18 +82,18 @@ def _table(first: Row, rows: Iterator[Row], features: Shape) -> np.ndarray:
 
 
 def _holds_numbers(first: Row) -> bool:
-    """Whether the first row is one of numbers, no header. **Raises** `InputError` for a mixture.
+    """Whether the first row is data, not a header. **Raises** `InputError` for a mixture.
 
-    A slip in the first number must not turn the first step into a header.
+    A typo in the first number must not turn the first step into a header.
     """
     where, fields = first
     numbers = [is_number(field) for field in fields]
     if any(numbers) and not all(numbers):
         word, number = numbers.index(False), numbers.index(True)
         raise InputError(
-            f"{where}: column {word + 1} is {fields[word]!r:.80}, which is no number, but column "
-            f"{number + 1} is {fields[number]!r:.80}; expected numbers alone, or a header in "
-            "which no name is a number"
+            f"{where}: column {word + 1} is {fields[word]!r:.80}, which is not a number, but "
+            f"column {number + 1} is {fields[number]!r:.80}; expected numbers alone, or a header "
+            "in which no name is a number"
         )
     return all(numbers)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from nirx.errors import InputError, warn_caller
 from nirx.inputs.options import Options
-from nirx.inputs.protocol import Wanted, check_span
+from nirx.inputs.protocol import SlicedSource, Wanted
 
 __all__ = ["GENERATORS", "Generator", "PoissonSource", "PulseSource", "RampSource", "RegularSource"]
 
@@ -28,35 +28,21 @@ BLOCK = 2**18
 WORDS_PER_COUNTER = 4
 
 
-class Generator:
-    """What generators share: their length, batch and identity.
+class Generator(SlicedSource):
+    """What generators share: their default length and batch.
 
     Arguments:
         kind: name.
-        steps: where the caller asks for none.
+        steps: unless the caller requests another number.
         own: parameters, for `Source.identity`.
     """
 
     def __init__(self, wanted: Wanted, kind: str, steps: int = STEPS, **own: Any):
-        self.steps = steps if wanted.steps is None else wanted.steps
-        self.batch = wanted.batch or (1,)
-        self.identity = wanted.identity(kind, self.steps, self.batch, **own)
-        self._wanted, self._samples = wanted, math.prod(self.batch)
+        steps = steps if wanted.steps is None else wanted.steps
+        super().__init__(wanted, kind, steps, wanted.batch or (1,), own)
 
-    def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Steps start..stop-1 by Input, [stop-start, *batch, *features]."""
-        check_span(self.steps, start, stop)
-        found = {}
-        for name, features in self._wanted.features.items():
-            shape = (stop - start, *self.batch, *features)
-            values = self._values(name, math.prod(features), start, stop)
-            wide = np.broadcast_to(values, (stop - start, self._samples, math.prod(features)))
-            found[name] = wide.astype(self._wanted.dtype, order="C").reshape(shape)
-        return found
-
-    def _values(self, name: str, size: int, start: int, stop: int) -> np.ndarray:
-        """Broadcastable to [stop-start, samples, features]."""
-        raise NotImplementedError
+    def _size(self, name: str) -> int:
+        return math.prod(self._wanted.features[name])
 
 
 class PoissonSource(Generator):
@@ -80,7 +66,8 @@ class PoissonSource(Generator):
         own = {"low": self._low, "high": self._high, "height": self._height, "seed": seed}
         super().__init__(wanted, "poisson", **own)
 
-    def _values(self, name: str, size: int, start: int, stop: int) -> np.ndarray:
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
+        size = self._size(name)
         spikes = np.empty((stop - start, self._samples, size), bool)
         if not spikes.size:
             return spikes
@@ -109,9 +96,9 @@ class RegularSource(Generator):
         self._height = options.number("height", 1)
         super().__init__(wanted, "regular", period=self._period, height=self._height)
 
-    def _values(self, name: str, size: int, start: int, stop: int) -> np.ndarray:
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         step = np.arange(start, stop)[:, None, None]
-        phase = np.arange(self._samples)[:, None] + np.arange(size)
+        phase = np.arange(self._samples)[:, None] + np.arange(self._size(name))
         return ((step - phase) % self._period == 0) * self._height
 
 
@@ -124,7 +111,7 @@ class RampSource(Generator):
         self._low, self._high = options.number("low", 0), options.number("high", 1)
         super().__init__(wanted, "ramp", low=self._low, high=self._high)
 
-    def _values(self, name: str, size: int, start: int, stop: int) -> np.ndarray:
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         place = np.arange(start, stop) / max(self.steps - 1, 1)
         return _between(self._low, self._high, place)[:, None, None]
 
@@ -155,7 +142,8 @@ class PulseSource(Generator):
                 f"them take {needed}"
             )
 
-    def _values(self, name: str, size: int, start: int, stop: int) -> np.ndarray:
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
+        size = self._size(name)
         values = np.zeros((stop - start, 1, size))
         begin = -(-start // self._every) * self._every
         for step in range(begin, stop, self._every):

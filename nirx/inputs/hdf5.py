@@ -1,4 +1,4 @@
-"""HDF5 files that nobody vouches for, read in slices: the rules of `nirx.files.hdf5_tree`."""
+"""Untrusted HDF5 files, read in slices by the rules of `nirx.files.hdf5_tree`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nirx.inputs.watched import Watched
 __all__ = ["Column", "OpenFile"]
 
 MOST_CHUNK_BYTES = 256 * 2**20
-"""HDF5 reads a chunk whole, however little of it is wanted."""
+"""HDF5 always reads whole chunks."""
 
 
 class OpenFile:
-    """An HDF5 file, open for as long as something reads from it.
+    """An HDF5 file, open until `close`, or until nothing refers to it.
 
     Arguments:
         watched: the file.
@@ -38,12 +38,12 @@ class OpenFile:
             self.root: Any = h5py.File(self.path, "r")
 
     def close(self) -> None:
-        """Close it; nothing is read after that."""
+        """Close the file."""
         self.root.close()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """What HDF5 says of a damaged file, in any of many ways, becomes a `FileError`."""
+        """Whatever h5py raises for a damaged file becomes a `FileError`."""
         try:
             yield
         except NirxError:
@@ -52,7 +52,7 @@ class OpenFile:
             raise FileError(f"{self.path}: not a readable HDF5 file: {error}") from error
 
     def kind(self, group: Any) -> str:
-        """NIR's name of what a group holds, or an empty text."""
+        """NIR's type of a group, or an empty text."""
         with self.reading():
             found = group.attrs.get("__type__", "")
         if isinstance(found, bytes):
@@ -60,17 +60,17 @@ class OpenFile:
         return found if isinstance(found, str) else ""
 
     def names(self, group: Any) -> list[str]:
-        """Names in a group: whole numbers by their size, then the others by code point."""
+        """Names in a group: whole numbers in numerical order, then the others by code point."""
         with self.reading():
             return sorted(map(str, group), key=_by_number)
 
     def has(self, group: Any, name: str) -> bool:
-        """Whether something stands there, be it only a link."""
+        """Whether a group has a member of that name, even if it is a link."""
         with self.reading():
             return group.get(name, getlink=True) is not None
 
     def child(self, group: Any, name: str) -> Any:
-        """What stands in a group, itself a group or a dataset. **Raises** `FileError`."""
+        """A group or dataset in a group. **Raises** `FileError` for anything else."""
         where = self.where(group, name)
         with self.reading():
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -81,7 +81,7 @@ class OpenFile:
         return item
 
     def group(self, group: Any, name: str) -> Any:
-        """**Raises** `FileError` if there is no such group."""
+        """A group in a group. **Raises** `FileError` if there is none of that name."""
         if not self.has(group, name):
             raise FileError(f"{self.where(group, name)} is missing")
         found = self.child(group, name)
@@ -90,7 +90,7 @@ class OpenFile:
         return found
 
     def number(self, group: Any, name: str) -> float:
-        """A number among the attributes of a group. **Raises** `FileError`."""
+        """A numerical attribute of a group. **Raises** `FileError`."""
         with self.reading():
             found = np.asarray(group.attrs.get(name, math.nan))
         if found.dtype.kind not in "iuf" or found.size != 1 or not math.isfinite(found.item()):
@@ -128,7 +128,7 @@ def _by_number(name: str) -> tuple[bool, int, str]:
 
 
 class Column:
-    """Numbers in a file that are read by slices."""
+    """Numbers in a file, read in slices."""
 
     def __init__(self, file: OpenFile, item: Any, field: str | None, dtype: np.dtype):
         self._file, self._item, self._field = file, item, field

@@ -1,4 +1,4 @@
-"""NIR's own data format, NIRGraphData: of its nodes, those that are the graph's Inputs."""
+"""NIR's own data format, NIRGraphData: the nodes in it that are the graph's Inputs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.inputs.arrays import ArraySource, Sliced
@@ -30,10 +31,10 @@ def nirdata_source(wanted: Wanted, path: Path, options: Options) -> Source:
     """The data of the Inputs in a file of `nir.write_data`, or in a reference of nirx.
 
     Arguments:
-        options: `observable`, which one of a node; without it "input", else the only one.
+        options: `observable`, which one of a node; by default "input", or the only one.
 
-    Samples are the batch; neurons are the features, flat. Of several events of a neuron in
-    one step one counts (the last value), as in nir's `to_time_gridded`.
+    Samples are the batch; neurons are the features, flat. If a neuron has several events in one
+    step, the last value counts, as in nir's `to_time_gridded`.
 
     **Units**: dt and times in the unit of the graph's time constants.
 
@@ -43,7 +44,7 @@ def nirdata_source(wanted: Wanted, path: Path, options: Options) -> Source:
     """
     file = OpenFile(Watched(path))
     if file.kind(file.root) != GRAPH_DATA:
-        raise FileError(f"{path}: no NIRData: its root has no __type__ = {GRAPH_DATA!r}")
+        raise FileError(f"{path}: not NIRData: its root has no __type__ = {GRAPH_DATA!r}")
     groups = {n: _observable(file, wanted, n, options) for n in wanted.features}
     kinds = {name: file.kind(group) for name, group in groups.items()}
     own = {"sha256": file.watched.sha256, "observable": options.text("observable", "")}
@@ -51,14 +52,14 @@ def nirdata_source(wanted: Wanted, path: Path, options: Options) -> Source:
         arrays: dict[str, Sliced] = {
             name: _Gridded(file, group, wanted, name) for name, group in groups.items()
         }
-        return ArraySource(str(path), wanted, arrays, "nirdata", own)
+        return ArraySource(str(path), wanted, arrays, "nirdata", own, file.watched.check)
     for name, kind in kinds.items():
         if kind not in ("EventData", "ValuedEventData"):
             raise FileError(
                 f"{path}: Input {name!r} has data of type {kind!r}; expected TimeGriddedData, or "
                 "EventData or ValuedEventData for all Inputs"
             )
-    return _event_source(file, wanted, groups, kinds, own)
+    return _event_source(file, wanted, groups, own)
 
 
 def _observable(file: OpenFile, wanted: Wanted, name: str, options: Options) -> Any:
@@ -84,93 +85,80 @@ def _observable(file: OpenFile, wanted: Wanted, name: str, options: Options) -> 
 
 
 class _Gridded:
-    """TimeGriddedData [samples, time, neurons] as [time, samples, *features]."""
+    """TimeGriddedData `[samples, time, neurons]` as `[time, samples, *features]`."""
 
     def __init__(self, file: OpenFile, group: Any, wanted: Wanted, name: str):
         features, where = wanted.features[name], f"{file.path}: {group.name}"
-        self._watched = file.watched
         self._data = file.column(file.child(group, "data") if file.has(group, "data") else group)
         dt = file.number(group, "dt")
         if not abs(dt - wanted.dt) <= SAME_DT * wanted.dt:
             raise InputError(
                 f"{where} has steps of dt={dt}, but the run has dt={wanted.dt}; run with "
-                "that dt, or write the data anew"
+                "that dt, or write the data again"
             )
         shape = self._data.shape
         if len(shape) != 3:
             raise FileError(f"{where} has shape {shape}; expected (samples, time, neurons)")
         if shape[2] != math.prod(features):
-            raise InputError(
-                f"{where} has {shape[2]} neurons, but Input {name!r} has {math.prod(features)}, "
-                f"{list(features)}"
-            )
+            raise InputError(_other_size(where, shape[2], name, features))
         self.shape, self.dtype = (shape[1], shape[0], *features), self._data.dtype
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        self._watched.check()
         piece = self._data[:, start:stop].swapaxes(0, 1)
         return piece.reshape(stop - start, *self.shape[1:])
 
 
-def _event_source(
-    file: OpenFile, wanted: Wanted, groups: dict[str, Any], kinds: dict[str, str], own: Any
-) -> EventSource:
+def _event_source(file: OpenFile, wanted: Wanted, groups: dict[str, Any], own: Any) -> EventSource:
     clock = Clock(1.0, wanted.dt)
     events: dict[str, list[SampleEvents]] = {}
-    lengths: set[int] = set()
+    lengths: dict[str, int] = {}
     for name, group in groups.items():
-        where, size = f"{file.path}: {group.name}", math.prod(wanted.features[name])
-        columns = {
-            k: file.column(file.child(group, k)) for k in ("idx", "time") if file.has(group, k)
-        }
-        if kinds[name] == "ValuedEventData" and file.has(group, "value"):
-            columns["value"] = file.column(file.child(group, "value"))
-        wish = ("idx", "time", "value") if kinds[name] == "ValuedEventData" else ("idx", "time")
+        where, features = f"{file.path}: {group.name}", wanted.features[name]
+        names = ["idx", "time"] + ["value"] * (file.kind(group) == "ValuedEventData")
+        columns = {k: file.column(file.child(group, k)) for k in names if file.has(group, k)}
         shapes = {column.shape for column in columns.values()}
-        if set(wish) != set(columns) or len(shapes) != 1 or len(columns["idx"].shape) != 2:
+        if list(columns) != names or len(shapes) != 1 or len(columns["idx"].shape) != 2:
             raise FileError(
-                f"{where} needs {', '.join(wish)} of the same shape (samples, events); it has "
+                f"{where} needs {', '.join(names)} of the same shape (samples, events); it has "
                 f"{ {k: c.shape for k, c in columns.items()} }"
             )
-        if file.number(group, "n_neurons") != size:
-            raise InputError(
-                f"{where} has {file.number(group, 'n_neurons'):g} neurons, but Input {name!r} has "
-                f"{size}, {list(wanted.features[name])}"
-            )
-        lengths.add(Clock(1.0, wanted.dt).length(file.number(group, "t_max"), f"{where}: t_max"))
+        size, neurons = math.prod(features), file.number(group, "n_neurons")
+        if neurons != size:
+            raise InputError(_other_size(where, f"{neurons:g}", name, features))
+        end = file.number(group, "t_max")
+        lengths[name] = Clock(1.0, wanted.dt).length(end, f"{where}: t_max")
         samples = columns["idx"].shape[0]
         if samples > MOST_SAMPLES:
             raise FileError(f"{where} claims {samples} samples; expected at most {MOST_SAMPLES}")
-        own_length = max(lengths)
         events[name] = [
-            SampleEvents(columns, sample, size, clock, own_length, where)
+            SampleEvents(columns, sample, size, clock, lengths[name], where)
             for sample in range(samples)
         ]
     counts = {name: len(lists) for name, lists in events.items()}
-    if len(set(counts.values())) > 1 or len(lengths) > 1:
+    if len({*counts.values()}) > 1 or len({*lengths.values()}) > 1:
         raise InputError(
-            f"{file.path}: Inputs with {counts} samples and {sorted(lengths)} steps; expected the "
-            "same for all"
+            f"{file.path}: Inputs with {counts} samples and {lengths} steps; expected the same "
+            "for all"
         )
-    source = EventSource(
-        str(file.path),
-        wanted,
-        events,
-        "nirdata",
-        own,
-        length=lengths.pop(),
-        merge="last",
-        check=file.watched.check,
-    )
-    clock.warn(str(file.path))
+    length, check = next(iter(lengths.values())), file.watched.check
+    where = str(file.path)
+    source = EventSource(where, wanted, events, "nirdata", own, length, "last", check)
+    clock.warn(where)
     return source
+
+
+def _other_size(where: str, neurons: Any, name: str, features: Shape) -> str:
+    return (
+        f"{where} has {neurons} neurons, but Input {name!r} has {math.prod(features)}, "
+        f"{list(features)}"
+    )
 
 
 class SampleEvents:
     """One row of EventData or ValuedEventData; idx = -1 is padding.
 
     Arguments:
-        length: steps of the data, which no event may be beyond; None lets them be.
+        length: steps of the data; an event after them is an error, unless it is None.
     """
 
     def __init__(
@@ -188,7 +176,7 @@ class SampleEvents:
 
     def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         found = {k: c[self._sample, start:stop] for k, c in self._columns.items()}
-        with np.errstate(invalid="ignore"):  # NaN is no whole number either
+        with np.errstate(invalid="ignore"):  # NaN is not a whole number either
             idx = found["idx"].astype(np.int64)
         if (idx != found["idx"]).any():
             odd = found["idx"][idx != found["idx"]][0]

@@ -1,4 +1,4 @@
-"""`.npy` files, mapped into memory: what is read is what is asked for."""
+"""`.npy` files, mapped into memory: only the steps that are read are loaded."""
 
 from __future__ import annotations
 
@@ -8,26 +8,15 @@ import numpy as np
 
 from nirx.errors import FileError
 from nirx.files.archive import explain_damage
-from nirx.inputs.arrays import ArraySource, match_members
+from nirx.inputs.arrays import ArraySource, InMemory, match_members
+from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
 from nirx.inputs.watched import Watched
 
-__all__ = ["WatchedArray", "npy_source"]
+__all__ = ["npy_source"]
 
 
-class WatchedArray:
-    """A mapped array; a read notices that the file below it was changed."""
-
-    def __init__(self, array: np.ndarray, watched: Watched):
-        self.shape, self.dtype = array.shape, array.dtype
-        self._array, self._watched = array, watched
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        self._watched.check()
-        return self._array[start:stop]
-
-
-def npy_source(wanted: Wanted, path: Path) -> ArraySource:
+def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource:
     """The array of an `.npy` file for the only Input; pickles are never loaded.
 
     **Raises**: `FileError`, `InputError`.
@@ -38,7 +27,7 @@ def npy_source(wanted: Wanted, path: Path) -> ArraySource:
         array = np.lib.format.open_memmap(path, mode="r")
     except MemoryError:
         raise
-    except Exception as error:  # a damaged or hostile file can break NumPy in any way
+    except Exception as error:  # NumPy raises anything for a damaged or hostile file
         raise FileError(f"{path}: {explain_damage(error)}") from error
-    own = {"sha256": watched.sha256}
-    return ArraySource(str(path), wanted, {name: WatchedArray(array, watched)}, "npy", own)
+    arrays, own = {name: InMemory(array)}, {"sha256": watched.sha256}
+    return ArraySource(str(path), wanted, arrays, "npy", own, watched.check)

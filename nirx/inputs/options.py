@@ -1,4 +1,4 @@
-"""`"poisson:rate=0.2,height=1"`: what is read from it, and what is refused."""
+"""Options in texts such as `"poisson:rate=0.2,height=1"`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nirx.errors import InputError, did_you_mean
 __all__ = ["Options", "split_text"]
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-"""Of times, where dt is in seconds."""
+"""Of times, if dt is in seconds."""
 
 
 class Options:
@@ -19,7 +19,7 @@ class Options:
     Arguments:
         kind: its name.
         values: option -> text.
-        known: names of options that it takes.
+        known: names of the options that it takes.
 
     **Raises**: `InputError` for an unknown option.
     """
@@ -56,11 +56,13 @@ class Options:
         if text is None:
             return default
         if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) >= low):
-            raise InputError(f"{self.kind}: {name}={text!r}; expected a whole number from {low} on")
+            raise InputError(
+                f"{self.kind}: {name}={text!r}; expected a whole number, {low} or more"
+            )
         return int(text)
 
     def text(self, name: str, default: str, choices: Sequence[str] = ()) -> str:
-        """A text, perhaps one of a few. **Raises** `InputError`."""
+        """A text, one of `choices` if there are any. **Raises** `InputError`."""
         value = self._values.get(name, default)
         if choices and value not in choices:
             raise InputError(
@@ -70,7 +72,10 @@ class Options:
         return value
 
     def unit(self, default: float) -> float:
-        """The option `unit`: s, ms, us, ns, or a number in the unit of dt. **Raises** it too."""
+        """The option `unit`: s, ms, us, ns, or a number in the unit of dt.
+
+        **Raises**: `InputError`.
+        """
         text = self._values.get("unit", "")
         if text in UNITS:
             return UNITS[text]
@@ -81,9 +86,9 @@ class Options:
 
 
 def split_text(text: str) -> tuple[str, str, dict[str, str]]:
-    """Kind, what stands before the first option, and the options.
+    """Kind, the text before the first option, and the options.
 
-    **Raises**: `InputError` for what has no such form.
+    **Raises**: `InputError` for a text of another form.
     """
     kind, _, rest = text.partition(":")
     head: list[str] = []

@@ -1,4 +1,4 @@
-"""Where an event of an event camera goes: polarity, row and column to a place in an Input."""
+"""From polarity, row and column of an event to its place in an Input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLARITIES = ("channel", "ignore")
 
 @dataclass(frozen=True)
 class Pixels:
-    """The grid [channels, height, width] that an Input's features are.
+    """An Input as a grid `[channels, height, width]`.
 
     Arguments:
         grid: sizes in the order p, y, x.
@@ -52,7 +52,7 @@ class Pixels:
             f"{high[0] + 1} polarities, height {high[1] + 1}, width {high[2] + 1}, and the Input "
             f"is [p, y, x] = {list(self.grid)}"
         )
-        return text + ("; polarity=ignore puts all into one channel" if name == "p" else "")
+        return text + ("; polarity=ignore puts all events into one channel" if name == "p" else "")
 
 
 def pixels_for(
@@ -68,9 +68,9 @@ def pixels_for(
         features: [p, y, x], [y, x] (polarity ignored), or flat.
         has_y: whether events have a row.
         polarity: `"channel"` or `"ignore"`.
-        sensor: (height, width) where a flat Input does not say them; None is unknown.
+        sensor: (height, width), needed for a flat Input; None is unknown.
 
-    **Raises**: `InputError` if the shape says no place for an event.
+    **Raises**: `InputError` if events have no place in such a shape.
     """
     merged = polarity == "ignore"
     if len(features) == 3:
@@ -95,7 +95,7 @@ def pixels_for(
         )
     if height * width < 1 or size % (height * width):
         raise InputError(
-            f"{where}: an Input of {size} is no whole number of frames of {height} x {width}"
+            f"{where}: an Input of {size} cannot be divided into frames of {height} x {width}"
         )
     return Pixels((size // (height * width), height, width), merged)
 

@@ -1,9 +1,10 @@
-"""`Source`: an input of any length, read in slices of time; and what a run asks of one."""
+"""`Source`: an input of any length, read in slices of time; and what a run needs from one."""
 
 from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,18 +15,18 @@ from nirx.errors import InputError
 from nirx.execution.accept import accept_batch
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["Source", "Wanted", "check_span", "wanted_of", "whole_number"]
+__all__ = ["SlicedSource", "Source", "Wanted", "wanted_of", "whole_number"]
 
 
 @runtime_checkable
 class Source(Protocol):
-    """What drives a run, however long it is.
+    """An input of any length.
 
     Arguments:
-        steps: length in time.
+        steps: number of time steps.
         batch: axes of samples, at least one; (1,) where the data has none.
-        identity: what the numbers depend on, as JSON; equal identities mean equal numbers.
-            It names no folder and no date.
+        identity: what the numbers depend on, as JSON, without folders or dates. Equal
+            identities mean equal numbers.
     """
 
     steps: int
@@ -33,23 +34,25 @@ class Source(Protocol):
     identity: dict[str, Any]
 
     def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Steps start..stop-1 by the name of the Input, [stop-start, *batch, *features].
+        """Steps start..stop-1 by the name of the Input, `[stop-start, *batch, *features]`.
 
-        New arrays in the run's dtype. Calls may come in any order and with any cut: the
-        numbers of a step are always the same.
+        The arrays are new and have the run's dtype. The numbers of a step are the same whatever
+        the order and the limits of the calls.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run asks of its input.
+    """What a run needs from its input.
 
     Arguments:
-        features: by the name of the Input, in the schedule's order.
-        dt: length of a step, in the unit of the graph's time constants.
+        features: shape by the name of the Input, in the schedule's order.
+        dt: length of a step.
         dtype: of the run.
-        steps, batch: asked for by the caller; None takes what the data has.
+        steps, batch: requested by the caller; None takes what the data has.
+
+    **Units**: dt in the unit of the graph's time constants.
     """
 
     features: dict[str, Shape]
@@ -59,7 +62,7 @@ class Wanted:
     batch: Shape | None
 
     def batch_for(self, where: str, own: Shape) -> Shape:
-        """The batch of data whose own one is `own`. **Raises** `InputError` if it must differ."""
+        """The batch of data that has `own`. **Raises** `InputError` for another requested one."""
         own = own or (1,)
         if 0 in own:
             raise InputError(f"{where} has no samples: its batch is {list(own)}")
@@ -67,33 +70,69 @@ class Wanted:
             return own
         if math.prod(self.batch) != math.prod(own):
             raise InputError(
-                f"{where} has {_samples(own)}, but batch={self.batch} was asked for; leave batch "
-                "out to take what is there"
+                f"{where} has {_samples(own)}, but batch={self.batch} was requested; leave batch "
+                "out to take the batch of the data"
             )
         return self.batch
 
-    def steps_for(self, where: str, own: int, goes_on: bool = False) -> int:
-        """The length of data with `own` steps; `goes_on`: after them there is silence."""
+    def steps_for(self, where: str, own: int, silence_follows: bool = False) -> int:
+        """The length of data that has `own` steps. **Raises** `InputError` if it is too short."""
         if self.steps is None:
             return own
-        if self.steps > own and not goes_on:
-            raise InputError(f"{where} has {own} steps, but steps={self.steps} was asked for")
+        if self.steps > own and not silence_follows:
+            raise InputError(f"{where} has {own} steps, but steps={self.steps} was requested")
         return self.steps
 
-    def identity(self, kind: str, steps: int, batch: Shape, **own: Any) -> dict[str, Any]:
-        """An identity: the kind of source, its own entries, and the form of what it gives."""
-        return {
+
+class SlicedSource:
+    """A `Source` whose subclasses only compute values: its length, batch, identity and reads.
+
+    Arguments:
+        kind, own: for `Source.identity`.
+        check: called before every read.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        kind: str,
+        steps: int,
+        batch: Shape,
+        own: Mapping[str, Any],
+        check: Callable[[], object] = lambda: None,
+    ):
+        self.steps, self.batch = steps, batch
+        self.identity: dict[str, Any] = {
             "kind": kind,
             **own,
             "steps": steps,
             "batch": list(batch),
-            "dtype": self.dtype.name,
-            "inputs": {name: list(shape) for name, shape in self.features.items()},
+            "dtype": wanted.dtype.name,
+            "inputs": {name: list(shape) for name, shape in wanted.features.items()},
         }
+        self._wanted, self._check, self._samples = wanted, check, math.prod(batch)
+
+    def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`."""
+        if not 0 <= start <= stop <= self.steps:
+            raise InputError(f"steps {start} to {stop} of an input of {self.steps} steps")
+        self._check()
+        found = {}
+        for name, features in self._wanted.features.items():
+            values = self._values(name, start, stop)
+            wide = np.broadcast_to(values, (stop - start, self._samples, math.prod(features)))
+            with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity
+                array = wide.astype(self._wanted.dtype, order="C")
+            found[name] = array.reshape(stop - start, *self.batch, *features)
+        return found
+
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
+        """What broadcasts to `[stop-start, samples, features]`, both flat."""
+        raise NotImplementedError
 
 
 def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any) -> Wanted:
-    """What a run of this schedule asks for. **Raises** `InputError` for odd steps and batches."""
+    """What a run of this schedule needs. **Raises** `InputError` for bad steps and batches."""
     features = {name: schedule.nodes[p].input_shape for name, p in schedule.inputs}
     if steps is not None:
         steps = whole_number("steps", steps)
@@ -105,7 +144,7 @@ def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any) -> Wanted:
 
 
 def whole_number(name: str, value: Any) -> int:
-    """An argument that counts. **Raises** `InputError` for a negative or no whole number."""
+    """A whole number, 0 or more. **Raises** `InputError` for anything else."""
     try:
         number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -113,12 +152,6 @@ def whole_number(name: str, value: Any) -> int:
     if number < 0:
         raise InputError(f"{name}={value!r}; expected a whole number, 0 or more")
     return number
-
-
-def check_span(steps: int, start: int, stop: int) -> None:
-    """**Raises** `InputError` for steps that a source does not have."""
-    if not 0 <= start <= stop <= steps:
-        raise InputError(f"steps {start} to {stop} of an input of {steps} steps")
 
 
 def _samples(batch: Shape) -> str:

@@ -1,4 +1,4 @@
-"""Random spike trains for the Inputs of a graph, as strong as it takes to make it spike."""
+"""Random spike trains for the Inputs of a graph, strong enough to make it spike."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOUBLINGS = 8
 def random_spikes(
     schedule: Schedule, steps: int, batch: Shape, rate: float, seed: int, dtype: str
 ) -> dict[str, np.ndarray]:
-    """Bernoulli spike trains [time, *batch, *features] by the name of the Input.
+    """Bernoulli spike trains `[time, *batch, *features]` by the name of the Input.
 
     Arguments:
         rate: probability of a spike per step.
@@ -29,11 +29,11 @@ def random_spikes(
     """
     generator = np.random.default_rng(seed)
     arrays = {}
-    for name, position in schedule.inputs:  # sorted by name, which fixes what each one draws
+    for name, position in schedule.inputs:  # sorted by name, which fixes the order of the draws
         shape = (steps, *batch, *schedule.nodes[position].input_shape)
         try:
             arrays[name] = (generator.random(shape) < rate).astype(dtype)
-        except (MemoryError, ValueError) as error:  # ValueError: more than there are addresses
+        except (MemoryError, ValueError) as error:  # ValueError: beyond the address space
             raise InputError(f"not enough memory for {name!r} of shape {shape}") from error
     return arrays
 
@@ -41,15 +41,13 @@ def random_spikes(
 def amplified(
     graph: nir.NIRGraph, schedule: Schedule, inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Inputs times the smallest power of two, 256 at most, that leaves the fewest nodes silent.
+    """Inputs times the smallest power of two, at most 256, that leaves the fewest nodes silent.
 
     Arguments:
         schedule: of the graph.
-        inputs: [time, batch, *features] by the name of the Input; the first sample is tried.
+        inputs: `[time, batch, *features]` by the name of the Input; the first sample is tried.
     """
-    from nirx.execution.numpy_backend import (
-        from_nir,  # a network is built only where it is asked for
-    )
+    from nirx.execution.numpy_backend import from_nir  # only this function needs a backend
 
     spiking = [p.path for p in schedule.nodes if p.dynamics is not None and p.dynamics.spiking]
     if not spiking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -13,10 +13,9 @@ import numpy as np
 
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.inputs.binning import Clock
+from nirx.inputs.camera import CameraEvents, EventOptions, only_input
 from nirx.inputs.event_source import EventSource
-from nirx.inputs.events import MICROSECONDS, merge_of, only_input, start_of
 from nirx.inputs.options import Options
-from nirx.inputs.pixels import POLARITIES, Pixels, pixels_for
 from nirx.inputs.protocol import Wanted
 
 __all__ = ["TONIC_OPTIONS", "tonic_source"]
@@ -27,15 +26,13 @@ FIELDS = "txyp"
 
 
 def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
-    """Recordings of a data set as samples of the batch.
+    """Recordings of a data set as samples of the batch; one at a time is in memory.
 
     Arguments:
         name: of a class in `tonic.datasets`.
-        options: `split` (train, test), `first` and `count` (which recordings, default the first
-            one), `save_to` (where tonic keeps its data, default "data"), and `unit`, `start`,
-            `merge`, `polarity` as of event lists.
-
-    One recording at a time is in memory.
+        options: `split` (train, test), `first` and `count` (which recordings, by default the
+            first one), `save_to` (where tonic keeps its data, by default "data"), and those of
+            `EventOptions` except the size of the sensor, which tonic knows.
 
     **Units**: tonic's times are microseconds; dt in seconds.
 
@@ -45,6 +42,7 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
     """
     where = f"tonic:{name}"
     wished, features = only_input(where, wanted, "a data set")
+    chosen = EventOptions(wanted, where, options)
     dataset, version = _dataset(name, options)
     first, count = options.whole("first", 0) or 0, options.whole("count", 1, 1) or 1
     if first + count > len(dataset):
@@ -56,23 +54,22 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
     def recording(number: int) -> dict[str, np.ndarray]:
         return _fields(dataset[number], f"{where}[{number}]")
 
-    polarity, unit = options.text("polarity", "channel", POLARITIES), options.unit(MICROSECONDS)
-    sensor = getattr(dataset, "sensor_size", None)
+    width, height, *_ = getattr(dataset, "sensor_size", None) or (None, None)
     hasher = hashlib.sha256()
-    lists: list[_Recording] = []
+    lists: list[CameraEvents] = []
     clocks: list[Clock] = []
     for number in range(first, first + count):
         own = recording(number)
-        for field in FIELDS:
-            if field in own:
-                hasher.update(f"{field}{len(own[field])}:".encode())
-                hasher.update(own[field].astype("<f8").tobytes())
-        height, width = (sensor[1], sensor[0]) if sensor else (None, None)
-        grid = pixels_for(where, features, "y" in own, polarity, (height, width))
-        begin = start_of(options, lambda t=own["t"]: t.min().item() if t.size else 0)
-        clocks.append(Clock(unit, wanted.dt, begin))
-        place = f"{where}[{number}]"
-        lists.append(_Recording(recording, number, len(own["t"]), grid, clocks[-1], place))
+        for field, values in own.items():
+            hasher.update(f"{field}{len(values)}:".encode())
+            hasher.update(values.astype("<f8").tobytes())
+        pixels = chosen.pixels(features, "y" in own, (height, width))
+        clocks.append(chosen.clock(lambda t=own["t"]: t.min().item() if t.size else 0))
+        lists.append(
+            CameraEvents(
+                f"{where}[{number}]", partial(recording, number), len(own["t"]), pixels, clocks[-1]
+            )
+        )
     identity = {
         "dataset": name,
         "split": options.text("split", "test"),
@@ -80,11 +77,11 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
         "count": count,
         "tonic": version,
         "events_sha256": hasher.hexdigest(),
-        "unit": unit,
-        "start": options.text("start", "0"),
-        "polarity": polarity,
+        "unit": chosen.unit,
+        "start": chosen.start,
+        "polarity": chosen.polarity,
     }
-    source = EventSource(where, wanted, {wished: lists}, "tonic", identity, merge=merge_of(options))
+    source = EventSource(where, wanted, {wished: lists}, "tonic", identity, merge=chosen.merge)
     for clock in clocks:
         clock.warn(where)
     return source
@@ -125,17 +122,3 @@ def _fields(item: Any, where: str) -> dict[str, np.ndarray]:
             f"{', '.join(names) or type(events).__name__}"
         )
     return {field: events[field] for field in FIELDS if field in names}
-
-
-class _Recording:
-    """The events of one recording, asked of tonic again whenever they are needed."""
-
-    def __init__(self, load: Any, number: int, count: int, grid: Pixels, clock: Clock, where: str):
-        self._load, self._number, self.count = load, number, count
-        self._grid, self._clock, self._where = grid, clock, where
-
-    def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, None]:
-        found = {name: values[start:stop] for name, values in self._load(self._number).items()}
-        steps = self._clock.steps(found["t"], self._where)
-        y, p = found.get("y"), found.get("p")
-        return steps, self._grid.places(self._where, found["x"], y, p), None

@@ -1,4 +1,4 @@
-"""A file whose content is known by its hash, and that must stay as it was."""
+"""A file that is identified by its hash and must not change during a run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from nirx.errors import FileError
 
 __all__ = ["Watched"]
 
-BLOCK = 2**20
-
 
 class Watched:
-    """A file that a source reads from for as long as a run takes.
+    """A file that a source reads from during a run.
 
     Arguments:
-        path: hashed once, in blocks.
+        path: hashed once.
 
     **Raises**: `FileError` if it is missing, not a file or unreadable.
     """
@@ -28,16 +26,13 @@ class Watched:
         try:
             with open(path, "rb") as stream:
                 self._seen = self._stamp()
-                hasher = hashlib.sha256()
-                while block := stream.read(BLOCK):
-                    hasher.update(block)
+                self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             raise FileError(f"{path}: {error.strerror or error}") from error
-        self.sha256 = hasher.hexdigest()
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return self._seen[0]
 
     def check(self) -> None:
@@ -47,7 +42,7 @@ class Watched:
         except OSError as error:
             raise FileError(f"{self.path}: {error.strerror or error}") from error
         if now != self._seen:
-            raise FileError(f"{self.path}: was changed while it was read; start again")
+            raise FileError(f"{self.path}: was changed while it was read; start the run again")
 
     def _stamp(self) -> tuple[int, int]:
         status = self.path.stat()
