@@ -1,4 +1,20 @@
-"""The parts of `nirx.diagnose`, from a recording to the rule that explains it.
+"""`nirx.diagnose`: which discretization made a recording.
 
-observed -> variants -> groups -> candidates -> trial -> search -> search_group -> shared -> result
+Read the files in this order. The question:
+
+1. diagnose: the public function; it checks the arguments and poses a `Problem`
+2. candidates, observed, variants, problem: what is tried, on what, and against what
+
+The search of one recorded node:
+
+3. groups, cut: what drives the node, and its part of the graph as a schedule of its own
+4. lanes, tally, trial: many candidates simulated in parallel, and their running scores
+5. finished, search: scored candidates, and the race between trials
+6. membrane, search_group: a fitted membrane, spikes alone, and shifts beyond `max_shift`
+
+The answer:
+
+7. ranking, shared, confirm, judge: ties, one rule for the graph, and the free run
+8. summary, node_diagnosis, result: what is returned
+9. phrases, words, table: what is printed
 """

@@ -1,4 +1,4 @@
-"""What there is to try: the choices that matter for a node, in every legal combination."""
+"""The candidates of a search: every legal combination of the choices that matter for a node."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from nirx.dynamics.discretization import CHOICES, Discretization
 from nirx.dynamics.elementwise import Threshold
 from nirx.dynamics.neuron import Neuron
 from nirx.errors import InputError, did_you_mean
+from nirx.graphs.schedule import ScheduledNode
 
 __all__ = [
     "GLOBAL",
     "LANES",
+    "ORDER",
     "Choices",
     "Limits",
     "Space",
     "accept_choices",
+    "dynamics_of",
     "is_searched",
     "values_of",
     "with_choices",
@@ -35,16 +38,25 @@ ORDER = (*CHOICES, "max_spikes")
 SPIKING = ("threshold", "reset", "reset_when", "spikes", "max_spikes", "output")
 GLOBAL = ("feedback", "feedback_initial")
 LANES = ("integrator", "initial_v")
-"""Choices that change numbers but no operation: they run side by side, as a batch axis."""
+"""Choices that change numbers but no operation: they run in parallel along a batch axis."""
 
 
 def is_searched(dynamics: Dynamics | None) -> bool:
-    """Whether a node takes part in the search: neurons, and Thresholds."""
+    """Whether a node takes part in the search: neurons and Thresholds do."""
     return isinstance(dynamics, Neuron | Threshold)
 
 
+def dynamics_of(node: ScheduledNode) -> Dynamics:
+    """A node's dynamics; every node has them here."""
+    assert node.dynamics is not None, "make_variants refuses nodes without dynamics"
+    return node.dynamics
+
+
 def accept_choices(choices: Any) -> Limits:
-    """A caller's `choices`, checked. **Raises** `InputError`."""
+    """Check a caller's `choices`.
+
+    **Raises**: `InputError`.
+    """
     if choices is None:
         return {}
     if not isinstance(choices, Mapping):
@@ -76,8 +88,8 @@ def values_of(
     """The choices that make a difference for a node, with their values, the default first.
 
     Arguments:
-        rule: its start.
-        most: the largest number of spikes in a step that was seen; 0 where none was.
+        rule: the discretization of the node that the search starts from.
+        most: the largest recorded spike count in one step; 0 if there are no spikes.
     """
     if isinstance(dynamics, Threshold):
         return {"threshold": CHOICES["threshold"]}
@@ -100,10 +112,10 @@ def values_of(
 
 
 def with_choices(rule: Discretization, own: Choices) -> Discretization:
-    """A node's rule with choices of its own, where what does not matter for it makes way."""
+    """A rule with some choices replaced; choices that do not matter for the node give way."""
     try:
         return replace(rule, **own)
-    except InputError:  # an LI has no reset, but its rule has to be legal with output="old"
+    except InputError:  # an LI has no reset, but output="old" has to be legal with it
         harmless = {"reset": "none", "reset_when": "same", "spikes": "single", "max_spikes": None}
         return replace(rule, **{**harmless, **own})
 
@@ -113,10 +125,10 @@ class Space:
     """All candidates of one search.
 
     Arguments:
-        values: per choice what is tried.
-        start: per choice the value that was asked for.
-        comparing: whether a Threshold node is among what is searched: then `threshold`
-            matters even where the neurons count their spikes.
+        values: the values to try, per choice.
+        start: the value asked for, per choice.
+        comparing: whether a Threshold node takes part: then `threshold` matters even if the
+            neurons count their spikes.
     """
 
     values: Mapping[str, tuple[Any, ...]]
@@ -129,7 +141,7 @@ class Space:
         rule: Discretization,
         limits: Limits,
     ) -> Space:
-        """The space of several nodes that share their choices; `rule` is where it starts."""
+        """The space of several nodes that share their choices, starting from `rule`."""
         values: dict[str, tuple[Any, ...]] = {}
         for name in ORDER:
             several = [own[name] for _, own in parts if name in own]
@@ -141,7 +153,7 @@ class Space:
         return Space(values, start, any(isinstance(d, Threshold) for d, _ in parts))
 
     def candidates(self) -> list[dict[str, Any]]:
-        """Every legal combination once, the fewest changes from the start first.
+        """Every legal combination once, those with the fewest changes first.
 
         **Raises**: `InputError` if the caller's limits leave none.
         """
@@ -158,35 +170,37 @@ class Space:
         return sorted(found.values(), key=lambda own: len(self.changes(own)))
 
     def canonical(self, choices: Choices) -> dict[str, Any]:
-        """The choices that matter here, where equal meaning has equal values."""
+        """The choices that matter here; two that mean the same become equal."""
         own = {name: choices[name] for name in self.values}
         if "max_spikes" in own and own["max_spikes"] not in self.values["max_spikes"]:
-            own["max_spikes"] = None  # above all counts that were seen, it bounds nothing
+            own["max_spikes"] = None  # above every recorded count: no bound
         if own.get("spikes") == "multi" and not self.comparing:
-            if own["max_spikes"] == 1 and self._tries("single", "ge"):
-                own["spikes"], own["threshold"] = "single", "ge"  # the very same
+            tried = "single" in self.values["spikes"] and "ge" in self.values["threshold"]
+            if own["max_spikes"] == 1 and tried:
+                own["spikes"], own["threshold"] = "single", "ge"  # the same thing
             else:
-                own["threshold"] = self._nearest("threshold")  # ties count whatever it says
+                own["threshold"] = self._nearest_threshold()  # a count includes ties anyway
         if own.get("spikes") == "single":
             own["max_spikes"] = None
         if own.get("reset") == "none":
             own["reset_when"] = "same"
         return own
 
+    def choices_of(self, rule: Discretization) -> dict[str, Any]:
+        """The choices of a rule that matter here."""
+        return self.canonical({name: getattr(rule, name) for name in self.values})
+
     def changes(self, choices: Choices) -> tuple[str, ...]:
-        """Names of the choices that are not as asked for."""
+        """Names of the choices that differ from those asked for."""
         return tuple(n for n in self.start if n in choices and choices[n] != self.start[n])
 
-    def _tries(self, spikes: str, threshold: str) -> bool:
-        return spikes in self.values["spikes"] and threshold in self.values["threshold"]
-
-    def _nearest(self, name: str) -> Any:
-        values = self.values[name]
-        return self.start[name] if self.start[name] in values else values[0]
+    def _nearest_threshold(self) -> Any:
+        values = self.values["threshold"]
+        return self.start["threshold"] if self.start["threshold"] in values else values[0]
 
 
 def _joined(name: str, several: Sequence[tuple[Any, ...]], limits: Limits) -> tuple[Any, ...]:
-    """What all nodes can take and the caller wants tried."""
+    """The values that all nodes can take and the caller allows."""
     every = tuple(dict.fromkeys(itertools.chain(*several)))
     if name == "max_spikes":
         return limits.get(name, every)

@@ -1,56 +1,49 @@
-"""The free run: the whole graph with the verdict, nothing in it driven by the recording."""
+"""The free run: the whole graph with the discretization found, driven by its inputs alone."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import nir
 import numpy as np
 
 from nirx.basics.paths import Path
 from nirx.comparison.divergence import Divergence, find_first
+from nirx.diagnosis.candidates import is_searched
+from nirx.diagnosis.finished import Finished
+from nirx.diagnosis.groups import upstream
 from nirx.diagnosis.observed import Trace
+from nirx.diagnosis.problem import Problem
 from nirx.diagnosis.result import Confirmed
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import NirxWarning
 from nirx.execution.numpy_backend import from_nir
+from nirx.graphs.schedule import Schedule, ScheduledNode
 
 __all__ = ["confirm", "first_failure"]
 
-Fit = Mapping[str, tuple[float, float]]
-
 
 def confirm(
-    graph: nir.NIRGraph,
-    discretization: Discretization,
-    inputs: Mapping[str, np.ndarray],
-    traces: Mapping[Path, Sequence[Trace]],
-    found: Mapping[Path, tuple[int, Fit]],
-    dtype: str,
+    problem: Problem, discretization: Discretization, best: Mapping[Path, Finished]
 ) -> tuple[Confirmed, ...]:
-    """Run the graph freely and compare every recording with it.
+    """Run the graph and compare it with every recording.
 
     Arguments:
-        found: per node the shift to allow for, and the fits of its membrane.
+        best: per node the candidate whose shift and fits to allow for.
     """
-    keys: dict[Any, Trace] = {
-        (*path, *([] if t.variable is None else [t.variable])): t
-        for path, own in traces.items()
-        for t in own
-    }
+    keys = [t.record_key(path) for path, own in problem.traces.items() for t in own]
     with warnings.catch_warnings():
-        # They are of the graph as it was found out to run, not as its author asked for.
+        # They concern the graph as it was found to run, not as its author asked for.
         warnings.simplefilter("ignore", NirxWarning)
-        net = from_nir(graph, discretization, dtype)
-    _, _, recorded = net.run(dict(inputs), record=list(keys))
+        net = from_nir(problem.graph, discretization, str(problem.ops.dtype))
+    _, _, recorded = net.run(dict(problem.inputs), record=keys)
+    shifts = _total_shifts(net.schedule, problem, best)
     results = []
-    for path, own in traces.items():
-        shift, fit = found[path]
+    for path, own in problem.traces.items():
+        shift, fit = shifts[path], best[path].fit
         for trace in own:
-            key = (*path, *([] if trace.variable is None else [trace.variable]))
-            differing, first = first_failure([trace], {trace.key: recorded[key]}, shift, fit)
+            simulated = {trace.key: recorded[trace.record_key(path)]}
+            differing, first = first_failure([trace], simulated, shift, fit)
             steps = max(len(trace.values) - abs(shift), 0)
             size = steps * int(np.prod(trace.values.shape[1:], dtype=np.int64))
             results.append(
@@ -60,7 +53,10 @@ def confirm(
 
 
 def first_failure(
-    traces: Sequence[Trace], simulated: Mapping[str, np.ndarray], shift: int, fit: Fit
+    traces: Sequence[Trace],
+    simulated: Mapping[str, np.ndarray],
+    shift: int,
+    fit: Mapping[str, tuple[float, float]],
 ) -> tuple[int, Divergence | None]:
     """How many elements a simulation does not explain, and the first of them.
 
@@ -85,3 +81,20 @@ def first_failure(
         count += int(wrong.sum())
         marked.append((trace.key, wrong, trace.values, theirs))
     return count, find_first(marked)
+
+
+def _total_shifts(
+    schedule: Schedule, problem: Problem, best: Mapping[Path, Finished]
+) -> dict[Path, int]:
+    """Per node its own shift plus that of the recorded nodes that drive it."""
+
+    def unrecorded(node: ScheduledNode) -> bool:
+        return node.path not in problem.outputs or not is_searched(node.dynamics)
+
+    total: dict[Path, int] = {}
+    for node in schedule.nodes:
+        if node.path in best:
+            before = upstream(schedule, [node.path], unrecorded)
+            driving = [total[own.path] for own in before if own.path in total]
+            total[node.path] = best[node.path].shift + max(driving, key=abs, default=0)
+    return total

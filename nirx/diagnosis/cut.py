@@ -1,4 +1,4 @@
-"""A group as a schedule of its own: what is known flows in through ports."""
+"""A group cut out of the graph: a schedule that known values enter through ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nirx.graphs.schedule import Schedule, ScheduledNode, Segment, Source
 __all__ = ["Cut", "cut_group"]
 
 PORT = "\0"
-"""First name of the paths of ports: no node of a graph has a path that begins so."""
+"""First name in the path of every port; no node of a graph has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,10 @@ class Cut:
     """The nodes of a group in one variant.
 
     Arguments:
-        variant: whose edges and feedback these are.
-        nodes: ports first, then the members in the order of execution.
+        variant: where the edges and feedback come from.
+        nodes: the ports, then the members in the order of execution.
         segments: the parts that run together.
-        feeds: what flows in through each port, [time, *batch, *features].
+        feeds: the signal of each port, [time, *batch, *features].
     """
 
     variant: Variant
@@ -39,30 +39,34 @@ class Cut:
     feeds: tuple[np.ndarray, ...]
 
     @property
+    def ports(self) -> tuple[ScheduledNode, ...]:
+        """The nodes that feed the members."""
+        return self.nodes[: len(self.feeds)]
+
+    @property
     def members(self) -> tuple[ScheduledNode, ...]:
         """The nodes without the ports."""
         return self.nodes[len(self.feeds) :]
 
     @property
     def alone(self) -> bool:
-        """Whether it is one node driven through one port, the same in every variant."""
+        """Whether it is a single node driven by a single port, as in every variant."""
         return [node.sources for node in self.members] == [(Source(0, False),)]
 
     def schedule(self, dynamics: Callable[[ScheduledNode], Dynamics]) -> Schedule:
         """A schedule in which the members have other dynamics."""
-        ports, members = self.nodes[: len(self.feeds)], self.members
-        changed = [replace(node, dynamics=dynamics(node)) for node in members]
+        changed = [replace(node, dynamics=dynamics(node)) for node in self.members]
         return Schedule(
-            (*ports, *changed),
+            (*self.ports, *changed),
             self.segments,
-            tuple((_name(i), i) for i in range(len(ports))),
+            tuple((str(i), i) for i in range(len(self.feeds))),
             (),
             self.variant.discretization,
         )
 
 
 def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cut:
-    """A group with its ports; one port with the sum where only the target itself is unknown."""
+    """A group with its ports; a single one, for the sum, if only the target itself is unknown."""
     schedule = variant.schedule
     if len(group.members) == 1:
         node = schedule.nodes[schedule.positions[group.target]]
@@ -72,26 +76,29 @@ def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cu
             segments = (Segment(0, 1, False), Segment(1, 2, False))
             return Cut(variant, (port, alone), segments, (fan_in(variant, node, known, ops),))
     inside = [n for n in schedule.nodes if n.path in group.members]
-    ports: dict[tuple[Path, Path, bool], ScheduledNode] = {}
+
+    def port_key(node: ScheduledNode, source: Source) -> tuple[Path, Path]:
+        # A late value may start differently in each node that reads it.
+        return schedule.nodes[source.position].path, node.path if source.late else ()
+
+    ports: dict[tuple[Path, Path], ScheduledNode] = {}
     feeds = []
     for node in inside:
         for source in node.sources:
-            own = schedule.nodes[source.position]
-            # A late value may start differently in each node that reads it.
-            key = (own.path, node.path if source.late else (), source.late)
-            if own.path in known and key not in ports:
-                ports[key] = _port(len(ports), own.output_shape)
+            key = port_key(node, source)
+            if key[0] in known and key not in ports:
+                ports[key] = _port(len(ports), schedule.nodes[source.position].output_shape)
                 feeds.append(carried(variant, node, source, known))
-    if not ports:  # nothing known reaches it; a run still has to know time and batch
-        ports[(), (), False] = _port(0, ())
+    if not ports:  # nothing known reaches the group, but a run needs the axes of time and batch
+        ports[(), ()] = _port(0, ())
         feeds.append(_clock(schedule, known))
     places = {key: i for i, key in enumerate(ports)}
     own_places = {node.path: len(ports) + i for i, node in enumerate(inside)}
 
     def moved(node: ScheduledNode, source: Source) -> Source:
-        path = schedule.nodes[source.position].path
+        path, reader = port_key(node, source)
         if path in known:
-            return Source(places[path, node.path if source.late else (), source.late], False)
+            return Source(places[path, reader], False)
         return Source(own_places[path], source.late)
 
     members = [replace(n, sources=tuple(moved(n, s) for s in n.sources)) for n in inside]
@@ -115,6 +122,7 @@ def _segments(schedule: Schedule, ports: int, members: list[ScheduledNode]) -> t
 
 
 def _clock(schedule: Schedule, known: Known) -> np.ndarray:
+    """Zeros [time, *batch]."""
     place = schedule.nodes[schedule.inputs[0][1]]
     signal = known[place.path]
     return np.zeros(signal.shape[: signal.ndim - len(place.input_shape)], signal.dtype)
@@ -122,8 +130,4 @@ def _clock(schedule: Schedule, known: Known) -> np.ndarray:
 
 def _port(index: int, shape: tuple[int, ...]) -> ScheduledNode:
     dynamics = Port(Discretization(), shape, shape)
-    return ScheduledNode((PORT, _name(index)), "Input", dynamics, False, (), False, shape, shape)
-
-
-def _name(index: int) -> str:
-    return str(index)
+    return ScheduledNode((PORT, str(index)), "Input", dynamics, False, (), False, shape, shape)

@@ -1,4 +1,4 @@
-"""`nirx.diagnose`: from a recording back to the choices that made it."""
+"""`nirx.diagnose`: from a recording back to the choices that produced it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.diagnosis.candidates import accept_choices
 from nirx.diagnosis.judge import judge
-from nirx.diagnosis.observed import accept_observed
+from nirx.diagnosis.observed import accept_observed, check_values
+from nirx.diagnosis.problem import Problem
 from nirx.diagnosis.result import Diagnosis
 from nirx.diagnosis.variants import make_variants
 from nirx.dynamics.discretization import Discretization
@@ -40,27 +41,27 @@ def diagnose(
 ) -> Diagnosis:
     """Find the discretization under which nirx reproduces a recording.
 
-    Each recorded node is searched alone, driven by what was recorded before it; unrecorded
-    neurons in between are searched together with it and take the same choices.
+    Each recorded node is searched by itself, driven by the recordings of the nodes before it.
+    Unrecorded neurons in between are searched together with it and take the same choices.
 
     Arguments:
-        graph: a `nir.NIRGraph` or a path; left as it is.
-        xs: [time, *batch, *features], or a dict {Input: array}: what the recording was made of.
+        graph: a `nir.NIRGraph` or a path; it is not changed.
+        xs: the input of the recording, [time, *batch, *features] or a dict {Input: array}.
         observed: {record key: array [time, *batch, *features]}, with keys as in
             `net.run(record=...)`: `"lif1"` for spikes, `"lif1.v"`, `"lif1.i"`.
-        discretization: the starting point; what no recording bears on stays as it is there.
+        discretization: the starting point; what no recording depends on stays as it is there.
             None takes the graph's own, else the default.
-        dt: a step, or several to try. None keeps that of the starting point.
+        dt: a time step, or several to try. None keeps that of the starting point.
         choices: `{choice: values}`: tries these values only; other choices are searched in full.
-        max_shift: whole steps by which a node's recording may be late or early, as far as
-            less than half of the recording; 0 if it is known to be on time.
-        dtype: what is simulated in, `"float64"` or `"float32"`.
-        tolerance: of a trace's largest magnitude, for v and i; spikes have to be equal.
-            Default: 1e-6, or 1e-4 where recording or run is float32; but at least 3/4 of a
-            unit (at most an eighth of the largest magnitude) where all are whole numbers.
+        max_shift: whole steps by which a node's recording may be late or early, capped below
+            half the length of the recording; 0 if it is known to be on time.
+        dtype: dtype of the simulation, `"float64"` or `"float32"`.
+        tolerance: for v and i, relative to a trace's largest magnitude; spikes have to be
+            equal. Default: 1e-6, or 1e-4 if recording or run is float32. In a recording of
+            whole numbers it is at least 3/4 of a unit, capped at 1/8 of the largest magnitude.
 
     Returns: a `Diagnosis`: per node the ranked candidates and those that the recording cannot
-    tell apart, and one discretization for the whole graph, confirmed by a free run.
+    tell apart; for the graph one discretization, confirmed by a free run.
 
     **Units**: dt shares its unit with the graph's time constants.
 
@@ -81,18 +82,21 @@ def diagnose(
     arrays, batch, length = accept_inputs(schedule, ops, _widened(xs, ops.dtype), time=True)
     if not all(x.size for x in arrays):
         raise InputError("nothing to diagnose: the input has no steps or an empty batch")
-    for (name, _), x in zip(schedule.inputs, arrays, strict=True):
-        _refuse_gaps(name, x)
-    seen = accept_observed(schedule, observed, (length, *batch), ops.dtype, tolerance)
     inputs = {name: x for (name, _), x in zip(schedule.inputs, arrays, strict=True)}
+    for name, x in inputs.items():
+        check_values(f"Input {name!r}", x)
+    lead = (length, *batch)
+    outputs, traces = accept_observed(schedule, observed, lead, ops.dtype, tolerance)
     variants = make_variants(graph, start, steps, limits, batch, ops)
-    return judge(graph, start, variants, limits, inputs, seen, max_shift, ops, given)
+    return judge(
+        Problem(graph, start, given, variants, limits, inputs, outputs, traces, max_shift, ops)
+    )
 
 
 def _start(
     graph: nir.NIRGraph, discretization: Discretization | None, dt: Any
 ) -> tuple[Discretization, tuple[float, ...]]:
-    """Where the search starts, and the values of dt that it tries."""
+    """Where the search starts, and the values of dt to try."""
     if dt is None:
         start = resolve_discretization(graph, discretization)
         return start, (start.dt,)
@@ -104,17 +108,8 @@ def _start(
     return replace(start, dt=start.dt if start.dt in steps else steps[0]), steps
 
 
-def _refuse_gaps(name: str, x: np.ndarray) -> None:
-    bad = np.argwhere(~np.isfinite(x))
-    if len(bad):
-        place = tuple(int(i) for i in bad[0])
-        raise InputError(
-            f"Input {name!r} is {float(x[place])!r} at {list(place)}; expected finite numbers"
-        )
-
-
 def _widened(xs: Any, dtype: np.dtype) -> Any:
-    """Inputs in the run's dtype where that loses nothing; others are refused later."""
+    """Inputs cast to the run's dtype if that is lossless; others are refused later."""
     if isinstance(xs, Mapping):
         return {name: _widened(x, dtype) for name, x in xs.items()}
     try:

@@ -1,4 +1,4 @@
-"""Many candidates in one run: numbers that differ lie along a leading batch axis."""
+"""Many candidates in one run, along a leading batch axis."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class LaneRunner(NativeRunner):
     """A neuron whose coefficients and initial state differ from lane to lane.
 
     Arguments:
-        lanes: the dynamics of each lane; their rules may differ in dt, integrator and
-            initial_v, which say nothing but numbers.
-        parameters: the arrays of the node.
-        batch: the batch axes of the data, without the axis of lanes before them.
+        lanes: the dynamics of each lane; their rules differ only in dt, integrator and
+            initial_v, which change numbers but no operation.
+        parameters: the node's arrays.
+        batch: the batch axes of the data, without the leading axis of lanes.
     """
 
     def __init__(

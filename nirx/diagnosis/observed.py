@@ -1,4 +1,4 @@
-"""A recording, accepted: whose it is, what it holds, and what counts as equal to it."""
+"""What was recorded: checks of a caller's arrays, and how far a simulation may deviate."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nirx.errors import InputError
 from nirx.graphs.recording import recorded_node, resolve_record
 from nirx.graphs.schedule import Schedule, ScheduledNode
 
-__all__ = ["Observed", "Trace", "accept_observed"]
+__all__ = ["Trace", "Traces", "accept_observed", "check_values"]
 
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
-"""Of a trace's largest magnitude, by the narrower dtype of recording and run."""
+"""Relative to a trace's largest magnitude, by the narrower dtype of recording and run."""
 ROUNDED = 0.75
-"""What whole numbers may be off by: half a unit by rounding, and what that does to a fit."""
+"""Absolute, for whole numbers: rounding moves them by half a unit, and a fit a little more."""
 COARSEST = 1 / 8
-"""Of the largest magnitude: whole numbers smaller than a few units would allow anything."""
+"""Upper bound for `ROUNDED`, relative: in a trace of one or two units it would allow anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Trace:
     """One recording of one node.
 
     Arguments:
-        key: as the caller names it.
+        key: the caller's name for it.
         variable: `"v"`, `"i"`, or None for the node's output.
-        spikes: whether it holds spikes, which are equal or not.
+        spikes: whether it is a spike train, which has to match exactly.
         values: [time, *batch, *features] in the run's dtype.
-        tolerance: what its values may be off by, absolutely; 0 for spikes.
+        tolerance: largest absolute deviation allowed; 0 for spikes.
     """
 
     key: str
@@ -47,12 +47,12 @@ class Trace:
 
     @cached_property
     def largest(self) -> float:
-        """The largest magnitude."""
+        """The largest magnitude in it."""
         return float(np.abs(self.values).max(initial=0.0))
 
     @property
     def unit(self) -> float:
-        """What a deviation is measured in: the tolerance, or rounding where that is none."""
+        """The unit for deviations: the tolerance, or the rounding error if that is larger."""
         info = np.finfo(self.values.dtype)
         return max(self.tolerance, float(info.eps) * self.largest, float(info.tiny))
 
@@ -61,30 +61,28 @@ class Trace:
         """Whether it may be an affine image of a membrane potential."""
         return not self.spikes and self.variable != "i"
 
+    def record_key(self, node: Path) -> Path:
+        """The key for `record=` that records the same in a run, given the node's path there."""
+        return node if self.variable is None else (*node, self.variable)
 
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """All recordings.
 
-    Arguments:
-        outputs: node -> its recorded output, which drives what comes after it.
-        traces: neuron or Threshold -> its recordings, in the order of the schedule.
-    """
-
-    outputs: Mapping[Path, np.ndarray]
-    traces: Mapping[Path, tuple[Trace, ...]]
+Traces = Mapping[Path, tuple[Trace, ...]]
+"""Neuron or Threshold -> its recordings, in the order of the schedule."""
 
 
 def accept_observed(
     schedule: Schedule, observed: Any, lead: Shape, dtype: np.dtype, tolerance: float | None
-) -> Observed:
-    """A caller's recording, checked against the graph and the input.
+) -> tuple[dict[Path, np.ndarray], Traces]:
+    """Check a caller's recordings against the graph and the input.
 
     Arguments:
         observed: {record key: array [time, *batch, *features]}.
         lead: time and batch of the input.
-        dtype: of the run.
-        tolerance: of a trace's largest magnitude; None for the default.
+        dtype: dtype of the run.
+        tolerance: relative to a trace's largest magnitude; None for the default.
+
+    Returns: per node its recorded output, which drives the nodes after it; and the traces to
+    be explained.
 
     **Raises**: `InputError`.
     """
@@ -101,16 +99,18 @@ def accept_observed(
         node = recorded_node(schedule, probe)
         where = f"observed[{probe.key!r}]"
         if probe.variable not in (None, "v", "i"):
-            raise InputError(f"{where} is no spike train, membrane potential or current")
+            raise InputError(
+                f"{where} is not a spike train, a membrane potential or a synaptic current"
+            )
         values = _numbers(where, observed[probe.key], dtype)
         expected = (*lead, *node.output_shape)
         if values.shape != expected:
             raise InputError(
-                f"{where} has shape {values.shape}; expected {expected}: time, batch and "
-                "features of the input and the node"
+                f"{where} has shape {values.shape}; expected {expected}: time and batch of "
+                "the input, features of the node"
             )
         spikes = probe.variable is None and bool(node.dynamics and node.dynamics.spiking)
-        _check_values(where, values, spikes)
+        check_values(where, values, spikes)
         if probe.variable is None:
             _refuse_contradiction(where, node, outputs.get(node.path), values)
             outputs[node.path] = outputs[schedule.nodes[probe.position].path] = values
@@ -125,7 +125,7 @@ def accept_observed(
             f"graph has {', '.join(map(repr, names[:8])) or 'no neuron'}"
         )
     ordered = (node.path for node in schedule.nodes if node.path in traces)
-    return Observed(outputs, {path: tuple(traces[path].values()) for path in ordered})
+    return outputs, {path: tuple(traces[path].values()) for path in ordered}
 
 
 def _numbers(where: str, value: Any, dtype: np.dtype) -> np.ndarray:
@@ -138,7 +138,11 @@ def _numbers(where: str, value: Any, dtype: np.dtype) -> np.ndarray:
     return array.astype(dtype)
 
 
-def _check_values(where: str, values: np.ndarray, spikes: bool) -> None:
+def check_values(where: str, values: np.ndarray, spikes: bool = False) -> None:
+    """Refuse what is not finite and, in a spike train, what is not a count.
+
+    **Raises**: `InputError` that names the first such value.
+    """
     bad = ~np.isfinite(values)
     expected = "finite numbers"
     if spikes:
@@ -155,7 +159,7 @@ def _refuse_contradiction(
     where: str, node: ScheduledNode, before: np.ndarray | None, values: np.ndarray
 ) -> None:
     if before is not None and not np.array_equal(before, values):
-        raise InputError(f"{where} is the output of {node.name!r} too, but holds other values")
+        raise InputError(f"{where} is the output of {node.name!r} too, but has other values")
 
 
 def _tolerance(given: Any, values: np.ndarray, tolerance: float | None) -> float:

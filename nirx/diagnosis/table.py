@@ -1,12 +1,18 @@
-"""A diagnosis as tables: per node the ranked candidates, then the graph in sentences."""
+"""A diagnosis as tables: the ranked candidates of each node, then the sentences."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from nirx.basics.tables import MOST_ROWS, cell, render
-from nirx.diagnosis.result import Candidate, Diagnosis, NodeDiagnosis
-from nirx.diagnosis.words import best_text, explanation
+from nirx.diagnosis.node_diagnosis import Candidate, NodeDiagnosis
+from nirx.diagnosis.phrases import choices_text
+from nirx.diagnosis.words import explanation
+
+if TYPE_CHECKING:
+    from nirx.diagnosis.result import Diagnosis
 
 __all__ = ["diagnosis_table"]
 
@@ -14,7 +20,7 @@ TOP = 5
 
 
 def diagnosis_table(diagnosis: Diagnosis, top: int = TOP) -> str:
-    """One table per node with at most `top` candidates, then what they say."""
+    """One table per node with at most `top` candidates, then the explanation."""
     parts = [render(_node_table(node, top)) for node in diagnosis.nodes[:MOST_ROWS]]
     if len(diagnosis.nodes) > MOST_ROWS:
         parts.append(f"... and {len(diagnosis.nodes) - MOST_ROWS} more nodes")
@@ -27,16 +33,14 @@ def _node_table(node: NodeDiagnosis, top: int) -> Table:
     if equal > 1:
         title += f": {equal} candidates explain it equally well"
     table = Table(title=cell(title), title_justify="left")
-    table.add_column("#", justify="right")
-    table.add_column("changes")
-    table.add_column("spikes", justify="right")
-    table.add_column("trace", justify="right")
-    table.add_column("shift", justify="right")
+    for header in ("#", "changes", "spikes", "trace", "shift"):
+        table.add_column(header, justify="left" if header == "changes" else "right")
     fitted = any((c.scale, c.offset) != (1.0, 0.0) for c in node.candidates[:top])
     if fitted:
         table.add_column("v recorded as")
     for number, own in enumerate(node.candidates[:top], start=1):
-        row = [str(number), cell(best_text(own)), _spikes(own), _trace(own), f"{own.shift:+d}"]
+        changes = choices_text({n: own.choices[n] for n in own.changes}) or "as asked for"
+        row = [str(number), cell(changes), _spikes(own), _trace(own), f"{own.shift:+d}"]
         if fitted:
             row.append(f"{own.scale:.6g}*v + {own.offset:.6g}")
         table.add_row(*row)

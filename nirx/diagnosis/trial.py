@@ -1,4 +1,4 @@
-"""A trial: candidates that differ in numbers only, run side by side against the recording."""
+"""A trial: candidates that differ in numbers only, simulated in parallel."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 
 from nirx.basics.paths import Path
-from nirx.diagnosis.candidates import Choices, is_searched, values_of, with_choices
+from nirx.diagnosis.candidates import (
+    Choices,
+    dynamics_of,
+    is_searched,
+    values_of,
+    with_choices,
+)
 from nirx.diagnosis.cut import Cut
 from nirx.diagnosis.lanes import LaneRunner
-from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.tally import Tally
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.conv import Convolution
@@ -26,22 +31,23 @@ from nirx.execution.runners import NativeRunner, Runner
 from nirx.graphs.schedule import ScheduledNode
 from nirx.graphs.state import FEEDBACK
 
-__all__ = ["Lane", "Trial", "rule_for"]
+__all__ = ["Bound", "Lane", "Trial"]
 
 Bound = tuple[float, float]
+"""Lower bounds of a score: by spikes, and by v and i."""
 
 MOST_BYTES = 2**26
-"""Of what one stretch puts out; it takes a few times as much while it runs."""
+"""Largest output of one stretch; while it runs it needs a few times as much memory."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lane:
     """One candidate in a trial.
 
     Arguments:
-        cut: its group in its variant; the cuts of one trial differ in feeds and dt only.
-        choices: what the searched nodes take.
-        order: its place among all candidates.
+        cut: the group in the candidate's variant; the cuts of a trial differ in feeds and dt only.
+        choices: the choices of the searched nodes.
+        order: the candidate's place among all.
     """
 
     cut: Cut
@@ -49,55 +55,55 @@ class Lane:
     order: int
 
 
-def rule_for(cut: Cut, node: ScheduledNode, choices: Choices) -> Discretization:
-    """The rule of one member under a candidate: its own, and of the choices what matters to it."""
+def _rule(node: ScheduledNode, cut: Cut, choices: Choices) -> Discretization:
+    """The rule of one member under a candidate, which changes only what matters for the node."""
     rule = cut.variant.discretization.at(node.path)
     if not is_searched(node.dynamics):
         return rule
-    assert node.dynamics is not None, "searched nodes have dynamics"
-    own = values_of(node.dynamics, cut.variant.parameters[node.path], rule, 0)
+    own = values_of(dynamics_of(node), cut.variant.parameters[node.path], rule, 0)
     return with_choices(rule, {name: choices[name] for name in own if name in choices})
 
 
 class Trial:
-    """One run over many lanes; `advance` takes it a stretch further.
+    """One simulation of many lanes; `advance` runs it a stretch further.
 
     Arguments:
-        target: the recorded node; traces: its recordings.
+        target: the recorded node.
         lanes: candidates with the same operations.
-        tallies: one per trace.
-        aside: whether v and i are left out of the bounds.
+        tallies: one per recording of the target.
+        by_spikes: whether v and i are left out of the bounds.
     """
 
     def __init__(
         self,
         target: Path,
         lanes: Sequence[Lane],
-        traces: Sequence[Trace],
         tallies: Sequence[Tally],
         ops: NumpyOps,
-        aside: bool = False,
+        by_spikes: bool = False,
     ):
-        self.target, self.lanes = target, tuple(lanes)
-        self.traces, self.tallies = tuple(traces), tuple(tallies)
-        self.ops, self.aside = ops, aside
+        self.lanes, self.tallies = tuple(lanes), tuple(tallies)
+        self.ops, self.by_spikes = ops, by_spikes
         self.time = 0
-        self.length = len(traces[0].values)
+        recorded = tallies[0].trace.values
+        self.length = len(recorded)
         cut = self.lanes[0].cut
-        self._batch = self._batch_of(cut, traces[0])
-        schedule = cut.schedule(lambda node: self._dynamics(node)[0])
-        runners: list[Runner] = [NativeRunner(_of(n), {}) for n in cut.nodes[: len(cut.feeds)]]
+        features = next(n for n in cut.members if n.path == target).output_shape
+        self._batch = recorded.shape[1 : recorded.ndim - len(features)]
+        dynamics = {node.path: self._dynamics(node) for node in cut.members}
+        runners: list[Runner] = [NativeRunner(dynamics_of(port), {}) for port in cut.ports]
         for node in cut.members:
             parameters = cut.variant.parameters[node.path]
             if isinstance(node.dynamics, Neuron):
-                runners.append(LaneRunner(self._dynamics(node), parameters, self._batch))
+                runners.append(LaneRunner(dynamics[node.path], parameters, self._batch))
             else:
-                runners.append(NativeRunner(self._dynamics(node)[0], parameters))
+                runners.append(NativeRunner(dynamics[node.path][0], parameters))
+        schedule = cut.schedule(lambda node: dynamics[node.path][0])
         self._executor = Executor(schedule, ops, runners)
-        self._keys = [self._key(trace) for trace in traces]
+        self._keys = [tally.trace.record_key(target) for tally in tallies]
         self._state: Any = None
         self.bounds: list[Bound] = self._bounds()
-        """Per lane the scores of spikes, and of v and i: at least so much."""
+        """Per lane the score so far, which can only grow."""
 
     @property
     def finished(self) -> bool:
@@ -105,56 +111,54 @@ class Trial:
         return self.time >= self.length
 
     def _bounds(self) -> list[Bound]:
-        traces = [t for t in self.tallies if not (t.trace.spikes or self.aside)]
-        spikes = sum((t.score for t in self.tallies if t.trace.spikes), np.zeros(()))
-        samples = sum((t.score for t in traces), np.zeros(()))
-        shape = self.tallies[0].wrong.shape
-        spikes, samples = np.broadcast_to(spikes, shape), np.broadcast_to(samples, shape)
-        return [
-            min(zip(spikes[:, lane], samples[:, lane], strict=True))
-            for lane in range(len(self.lanes))
-        ]
+        zeros = np.zeros_like(self.tallies[0].wrong)
+        spikes = sum((t.score for t in self.tallies if t.trace.spikes), zeros)
+        states = [] if self.by_spikes else [t.score for t in self.tallies if not t.trace.spikes]
+        lanes = zip(spikes.T, sum(states, zeros).T, strict=True)
+        return [min(zip(*shifts, strict=True)) for shifts in lanes]
 
     @property
     def size(self) -> int:
-        """Bytes of one array over all lanes and members, about what a step puts out."""
+        """Bytes that all lanes and members put out in a step."""
         members = sum(math.prod(n.output_shape) for n in self.lanes[0].cut.members)
         return len(self.lanes) * math.prod(self._batch) * members * self.ops.dtype.itemsize
 
     def finish(self) -> None:
-        """Run what is left, in pieces that memory can hold."""
+        """Run to the end, in pieces that fit into memory."""
         while not self.finished:
             self.advance_some(self.length)
 
     def advance_some(self, steps: int) -> None:
-        """`advance` by so many steps, or by as many as memory can hold."""
+        """`advance` by some steps, or by as many as fit into memory."""
         self.advance(max(1, min(steps, MOST_BYTES // max(self.size, 1))))
 
     def advance(self, steps: int) -> dict[str, np.ndarray]:
-        """Run some steps more; gives what was simulated, [steps, lanes, *batch, *features]."""
+        """Simulate some steps.
+
+        Returns: per trace [steps, lanes, *batch, *features].
+        """
         stop = min(self.time + steps, self.length)
         with np.errstate(all="ignore"):
             if self._state is None:
                 self._state = self._first_state()
             xs = {str(i): self._feed(i, stop) for i in range(len(self.lanes[0].cut.feeds))}
             _, self._state, found = self._executor.run(xs, self._state, self._keys, stop)
+        simulated = {}
         for tally, key in zip(self.tallies, self._keys, strict=True):
             tally.add(found[key])
+            simulated[tally.trace.key] = found[key]
         self.time, self.bounds = stop, self._bounds()
-        return {t.key: found[key] for t, key in zip(self.traces, self._keys, strict=True)}
+        return simulated
 
     def _feed(self, port: int, stop: int) -> np.ndarray:
         each = [lane.cut.feeds[port][self.time : stop] for lane in self.lanes]
-        if all(
-            part is each[0] or lane.cut is self.lanes[0].cut
-            for part, lane in zip(each, self.lanes, strict=True)
-        ):
+        if all(lane.cut is self.lanes[0].cut for lane in self.lanes):
             first = each[0][:, None]
             return np.broadcast_to(first, (len(first), len(each), *first.shape[2:]))
         return np.stack(each, axis=1)
 
     def _first_state(self) -> Any:
-        """As the executor starts, but a feedback edge carries what it does in the whole graph."""
+        """The executor's own, but feedback edges carry what they carry in the whole graph."""
         tree = self._executor.init_state((len(self.lanes), *self._batch))
         schedule, before = self._executor.schedule, self.lanes[0].cut.variant.before
         for node in schedule.nodes:
@@ -169,22 +173,7 @@ class Trial:
         return tree
 
     def _dynamics(self, node: ScheduledNode) -> list[Dynamics]:
-        assert node.dynamics is not None, "make_variants refuses other nodes"
-        dynamics = node.dynamics
+        dynamics = dynamics_of(node)
         if isinstance(dynamics, Linear | Convolution):
             dynamics = replace(dynamics, binary=False)  # a recording may hold anything
-        return [
-            replace(dynamics, rule=rule_for(lane.cut, node, lane.choices)) for lane in self.lanes
-        ]
-
-    def _key(self, trace: Trace) -> tuple[str, ...]:
-        return self.target if trace.variable is None else (*self.target, trace.variable)
-
-    def _batch_of(self, cut: Cut, trace: Trace) -> tuple[int, ...]:
-        features = next(n for n in cut.members if n.path == self.target).output_shape
-        return trace.values.shape[1 : trace.values.ndim - len(features)]
-
-
-def _of(node: ScheduledNode) -> Dynamics:
-    assert node.dynamics is not None, "a port has"
-    return node.dynamics
+        return [replace(dynamics, rule=_rule(node, n.cut, n.choices)) for n in self.lanes]

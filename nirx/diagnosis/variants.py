@@ -1,4 +1,4 @@
-"""Variants: what holds for a whole graph (dt and the feedback rule), one schedule for each."""
+"""Variants: one schedule per setting of the choices of a whole graph, dt and feedback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nirx.diagnosis.candidates import GLOBAL, Limits
 from nirx.dynamics.discretization import CHOICES, Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import NirxWarning, UnsupportedError
-from nirx.execution.assemble import Assembly, assemble, native_arrays
+from nirx.execution.assemble import assemble, native_arrays
 from nirx.execution.execute import Executor
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.runners import NativeRunner
@@ -32,11 +32,11 @@ class Variant:
 
     Arguments:
         discretization: the start with these choices.
-        choices: dt and the feedback choices, those that are searched.
-        covers: the same for all settings that compute the same, its own first.
-        changes: how many of them are not as asked for.
+        choices: those of dt and the feedback choices that are searched.
+        covers: the same for all settings with the same behaviour, its own first.
+        changes: how many choices differ from those asked for.
         parameters: per node its arrays, in the run's dtype.
-        before: (target, source) -> what that feedback edge carries into the first step.
+        before: (target, source) -> what that feedback edge carries in the first step.
     """
 
     discretization: Discretization
@@ -56,12 +56,14 @@ def make_variants(
     batch: Shape,
     ops: NumpyOps,
 ) -> list[Variant]:
-    """All variants that differ in what they compute, the fewest changes first.
+    """All variants that differ in behaviour, those with the fewest changes first.
 
     Arguments:
-        steps: the values of dt that are tried.
-        limits: values of the feedback choices; all of them where they are not named.
+        steps: the values of dt to try.
+        limits: the values of the feedback choices to try; all if they are not in it.
         batch: the input's batch axes.
+
+    **Raises**: `UnsupportedError` for a node that nirx has no dynamics for.
     """
     asked = {"dt": start.dt, **{name: getattr(start, name) for name in GLOBAL}}
     axes = [tuple(map(float, steps)), *(limits.get(name, CHOICES[name]) for name in GLOBAL)]
@@ -80,7 +82,7 @@ def make_variants(
 
 
 def _merged(several: Sequence[Variant], searched: Sequence[str]) -> Variant:
-    """The first of variants that compute the same; it stands for all of them."""
+    """The first of some variants with the same behaviour, standing for all of them."""
     covers: list[dict[str, Any]] = []
     for variant in several:
         own = {name: variant.choices[name] for name in searched}
@@ -97,26 +99,22 @@ def _variant(
     ops: NumpyOps,
     batch: Shape,
 ) -> Variant:
-    assembly = _assembled(graph, discretization, str(ops.dtype))
+    with warnings.catch_warnings():
+        # They concern one of many discretizations, not the one that will be used.
+        warnings.simplefilter("ignore", NirxWarning)
+        assembly = assemble(graph, discretization, None, str(ops.dtype))
     schedule = assembly.schedule
     parameters = {}
     for place, node in zip(schedule.nodes, assembly.nodes, strict=True):
         if place.dynamics is None:
             raise UnsupportedError(
                 f"{place.name!r}: nirx has no dynamics for {place.type_name}, so it cannot "
-                "tell how it was discretized; register_type(..., dynamics=...)"
+                "find out how it was discretized; use register_type(..., dynamics=...)"
             )
         arrays = native_arrays(type(place.dynamics), node)
         parameters[place.path] = {k: v.astype(ops.dtype) for k, v in arrays.items()}
     before = _before(schedule, parameters, ops, batch)
     return Variant(discretization, choices, (choices,), changes, schedule, parameters, before)
-
-
-def _assembled(graph: nir.NIRGraph, discretization: Discretization, dtype: str) -> Assembly:
-    with warnings.catch_warnings():
-        # They are of the graph with one of many discretizations, not with the one in use.
-        warnings.simplefilter("ignore", NirxWarning)
-        return assemble(graph, discretization, None, dtype)
 
 
 def _before(
@@ -140,6 +138,6 @@ def _before(
 
 
 def _behaviour(variant: Variant) -> tuple[Any, ...]:
-    """Equal for variants that compute the same: which edges are late, and what they start with."""
+    """Equal for variants with the same behaviour: late edges, and what these carry first."""
     edges = variant.schedule.feedback_edges
     return edges, tuple(variant.before[k].tobytes() for k in sorted(variant.before))

@@ -1,9 +1,8 @@
-"""`nirx diagnose`: the three formats, exit status, JSON, and one clear message for bad files."""
+"""`nirx diagnose`: file formats, inputs, exit status, JSON, and the messages for bad files."""
 
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,8 @@ import pytest
 import nirx
 from nirx.cli import main
 from nirx.files.archive import save_arrays
+from support.diagnosing import SUBTRACTS, reals, record, shifted, smooth_layers
+from support.graphs import chain, lif
 
 D = nirx.Discretization(dt=1.0)
 PLANTED = replace(D, reset="subtract", reset_when="next")
@@ -25,28 +26,14 @@ KEYS = ("sub/lif", "sub/lif.v")
 
 
 def graph() -> nir.NIRGraph:
-    n = np.ones(SIZE)
-    shape = np.array([SIZE])
-    nodes: dict[str, Any] = {
-        "input": nir.Input({"input": shape}),
-        "lif": nir.LIF(n * 4.0, n * 2.0, n * 0.25, n, n * 0.125),
-        "output": nir.Output({"output": shape}),
-    }
-    sub = nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
-    outer: dict[str, Any] = {
-        "input": nir.Input({"input": shape}),
-        "sub": sub,
-        "output": nir.Output({"output": shape}),
-    }
-    return nir.NIRGraph(outer, list(itertools.pairwise(outer)), type_check=False)
+    neurons = lif(SIZE, r=2.0, v_leak=0.25, v_reset=0.125)
+    return chain({"sub": chain({"lif": neurons}, SIZE)}, SIZE)
 
 
 @pytest.fixture
 def recorded() -> dict[str, np.ndarray]:
     xs = np.random.default_rng(0).uniform(0, 3, (STEPS, BATCH, SIZE))
-    net = nirx.from_nir(graph(), "numpy", PLANTED, "float64")
-    _, _, found = net.run(xs, record=list(KEYS))
-    return {"input": xs, **found}
+    return {"input": xs, **record(graph(), PLANTED, xs, *KEYS)}
 
 
 @pytest.fixture
@@ -84,7 +71,7 @@ def payload(folder: Path, observed: str, capsys: Any, *options: str) -> Any:
 
 
 @pytest.mark.parametrize("observed", ["seen.npz", "seen.h5", "seen.csv"])
-def test_it_finds_what_was_planted(folder, observed, capsys):
+def test_the_planted_rule_is_found_in_every_format(folder, observed, capsys):
     assert run(folder, observed) == 0
     printed = capsys.readouterr().out
     assert "sub/lif (LIF), by sub/lif, sub/lif.v" in printed
@@ -109,11 +96,27 @@ def test_what_is_not_explained_ends_with_1(folder, recorded, capsys):
     spikes[50, 1, 2] = 1 - spikes[50, 1, 2]
     save_arrays(folder / "bad.npz", {"sub/lif": spikes})
     assert run(folder, "bad.npz") == 1
-    assert "fails first at step 50, sub/lif[1, 2]" in capsys.readouterr().out
+    assert "first fails at step 50, sub/lif[1, 2]" in capsys.readouterr().out
     own = payload(folder, "bad.npz", capsys)
     assert own["explained"] is False
     assert own["first_divergence"]["step"] == 50
     assert own["first_divergence"]["index"] == [1, 2]
+
+
+@pytest.mark.slow
+def test_the_status_is_0_if_only_the_free_run_explains_it(tmp_path, capsys):
+    xs, net = reals(), smooth_layers(2)
+    late = {k: shifted(v) for k, v in record(net, SUBTRACTS, xs, "a", "a.v", "b", "b.v").items()}
+    nirx.write(tmp_path / "g.nir", net, D)
+    save_arrays(tmp_path / "x.npz", {"input": xs})
+    save_arrays(tmp_path / "seen.npz", late)
+    assert run(tmp_path, "seen.npz", "--json") == 0
+    own = json.loads(capsys.readouterr().out)
+    assert own["explained"] is True
+    assert own["first_divergence"] is None
+    node = own["nodes"][1]
+    assert (node["by_spikes"], node["pinned"]["reset"]) == (True, "subtract")
+    assert node["candidates"][0]["first_divergence"]["step"] == 0
 
 
 def test_options(folder, capsys):
@@ -125,7 +128,7 @@ def test_options(folder, capsys):
     assert started["nodes"][0]["candidates"][0]["changes"] == ["reset_when"]
 
 
-def test_random_input_is_the_same_as_elsewhere(folder, capsys):
+def test_random_input_is_that_of_run(folder, capsys):
     file, out = str(folder / "g.nir"), str(folder / "r.npz")
     random = ["--random", "3", "--steps", "40", "--dtype", "float64"]
     assert (
@@ -145,7 +148,7 @@ def refused(folder: Path, name: str, capsys: Any) -> str:
     return err
 
 
-def test_files_that_are_no_recording(folder, capsys):
+def test_files_that_are_not_recordings(folder, capsys):
     assert "no such file" in refused(folder, "no.npz", capsys)
     (folder / "d.csv").mkdir()
     assert "not a file" in refused(folder, "d.csv", capsys)
@@ -206,7 +209,7 @@ def test_faults_in_csv_name_the_line(folder, capsys, text, message):
     assert message in refused(folder, "bad.csv", capsys)
 
 
-def test_bytes_that_are_no_text(folder, capsys):
+def test_bytes_that_are_not_text(folder, capsys):
     (folder / "bad.csv").write_bytes(b"step,node,index\n\xff\xfe,sub/lif,0\n")
     assert "not a text in UTF-8" in refused(folder, "bad.csv", capsys)
 
@@ -229,13 +232,7 @@ def test_spikes_in_csv_add_up_and_need_no_value(tmp_path):
 def test_odd_names_come_back(tmp_path):
     from nirx.recordings.load_file import load_file
 
-    nodes = {
-        "input": nir.Input({"input": np.array([1])}),
-        "a\0/b": nir.Threshold(np.ones(1)),
-        "output": nir.Output({"output": np.array([1])}),
-    }
-    odd = nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
-    schedule = nirx.schedule(odd, D)
+    schedule = nirx.schedule(chain({"a\0/b": nir.Threshold(np.ones(1))}, 1), D)
     save_arrays(tmp_path / "o.npz", {"a\0~1b": np.ones((3, 1))})
     assert list(load_file(tmp_path / "o.npz", schedule, (3,))) == ["a\0~1b"]
 

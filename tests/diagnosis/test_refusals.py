@@ -1,4 +1,4 @@
-"""What `nirx.diagnose` does not take, and how it says so."""
+"""What `nirx.diagnose` refuses, and the messages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nirx
+from support.graphs import chain, lif
 
 D = nirx.Discretization(dt=1.0)
 STEPS, SIZE = 12, 3
@@ -16,21 +17,13 @@ STEPS, SIZE = 12, 3
 
 @pytest.fixture
 def graph() -> nir.NIRGraph:
-    n = np.ones(SIZE)
-    nodes = {
-        "input": nir.Input({"input": np.array([SIZE])}),
-        "fc": nir.Linear(np.eye(SIZE)),
-        "lif": nir.LIF(n * 4, n, n * 0, n, n * 0),
-        "delay": nir.Delay(n),
-        "output": nir.Output({"output": np.array([SIZE])}),
-    }
-    edges = [("input", "fc"), ("fc", "lif"), ("lif", "delay"), ("delay", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    delay = nir.Delay(np.ones(SIZE))
+    return chain({"fc": nir.Linear(np.eye(SIZE)), "lif": lif(SIZE), "delay": delay}, SIZE)
 
 
 @pytest.fixture
 def refused(graph):
-    """Diagnoses what must be refused; gives the message."""
+    """Diagnoses what has to be refused; returns the message."""
 
     def run(observed: Any = None, xs: Any = None, **options: Any) -> str:
         xs = np.ones((STEPS, SIZE)) if xs is None else xs
@@ -51,13 +44,13 @@ def test_recordings(refused):
     assert "observed is empty" in refused({})
     assert "observed is a ndarray" in refused(good)
     assert "nothing to diagnose; the graph has 'lif'" in refused({"fc": good})
-    assert "no spike train" in refused({"delay.buffer": good})
+    assert "not a spike train" in refused({"delay.buffer": good})
     assert "expected real numbers" in refused({"lif": good.astype(str)})
     assert "expected real numbers" in refused({"lif": good.astype(complex)})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 0.5])
-def test_what_is_no_spike(refused, value):
+def test_values_that_are_not_spikes(refused, value):
     spikes = np.zeros((STEPS, SIZE))
     spikes[4, 1] = value
     message = refused({"lif": spikes})
@@ -71,17 +64,11 @@ def test_a_trace_with_gaps(refused):
 
 
 def test_two_recordings_of_one_output_that_differ():
-    n = np.ones(SIZE)
-    nodes = {
-        "input": nir.Input({"input": np.array([SIZE])}),
-        "lif": nir.LIF(n * 4, n, n * 0, n, n * 0),
-        "output": nir.Output({"output": np.array([SIZE])}),
-    }
-    graph = nir.NIRGraph(nodes, [("input", "lif"), ("lif", "output")], type_check=False)
+    graph = chain({"lif": lif(SIZE)}, SIZE)
     zeros = np.zeros((STEPS, SIZE))
     same = {"output": zeros, "lif": zeros}
     assert len(nirx.diagnose(graph, zeros, same, discretization=D).nodes) == 1
-    with pytest.raises(nirx.InputError, match="output of 'lif' too, but holds other values"):
+    with pytest.raises(nirx.InputError, match="output of 'lif' too, but has other values"):
         nirx.diagnose(graph, zeros, {"output": zeros, "lif": zeros + 1}, discretization=D)
 
 

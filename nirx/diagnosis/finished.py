@@ -1,4 +1,4 @@
-"""A candidate that was run to the end, and what makes one better than another."""
+"""A candidate after its simulation, and what makes one better than another."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 
 from nirx.diagnosis.trial import Bound, Lane, Trial
 
-__all__ = ["Found", "found_in"]
+__all__ = ["Finished", "finished"]
 
 UNSEEN = 0.1
-"""Part of the recorded spikes that may lie after the end of what is simulated."""
+"""Fraction of the recorded spikes that may lie after the end of the simulation."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """A candidate that was run to the end.
+class Finished:
+    """A candidate that was simulated to the end.
 
     Arguments:
         lane: its choices and its variant.
         shift: observed[t] is simulated[t - shift].
-        mismatches: spikes that only one of the two has.
-        outside: samples of v or i outside the tolerance; error: the largest one's.
-        needed: the relative tolerance that would take in every sample; 0 where none is outside.
-        spike_score, trace_score: what ranks by spikes, and by v and i (`Tally.score`).
+        mismatches: spikes that only one of recording and simulation has.
+        outside: samples of v or i outside the tolerance; error: the largest deviation of these.
+        needed: the relative tolerance that would take in every sample; 0 if none is outside.
+        spike_score, trace_score: `Tally.score` of the spikes, and of v and i.
         matched, either, samples: spikes in both, spikes in either, samples compared.
-        fit: per key of a membrane (scale, offset), where it had to be fitted.
-        changes: names of the choices that are not as asked for.
-        lost: recorded spikes that a shift leaves unexplained: those before the simulation
-            begins; those after its end only where they are many.
-        aside: whether v and i fit nowhere, so that they only order what the spikes leave equal.
-        beyond: whether the shift is farther than what was asked for.
-        also: the same at other shifts that explain as much.
+        fit: per key of a membrane (scale, offset), if it had to be fitted.
+        changes: names of the choices that differ from those asked for.
+        lost: recorded spikes that the shift leaves unexplained: those before the simulation
+            starts, and those after its end if they are many.
+        by_spikes: whether no candidate explains v and i, which then only break ties.
+        beyond: whether the shift exceeds the `max_shift` asked for.
+        also: the same candidate at other shifts that explain as much.
     """
 
     lane: Lane
@@ -51,45 +51,50 @@ class Found:
     fit: Mapping[str, tuple[float, float]]
     changes: tuple[str, ...]
     lost: float
-    aside: bool = False
+    by_spikes: bool = False
     beyond: bool = False
-    also: tuple[Found, ...] = ()
+    also: tuple[Finished, ...] = ()
 
     @property
     def score(self) -> tuple[Any, ...]:
-        """What makes one candidate better than another; equal ones cannot be told apart."""
+        """Lower is better; candidates with equal scores cannot be told apart."""
         return *self.bound, self.lost, len(self.fit)
 
     @property
     def bound(self) -> Bound:
-        """The part of the score that is known to grow while a trial runs."""
-        return self.spike_score, 0.0 if self.aside else self.trace_score
+        """The part of the score that only grows while a trial runs."""
+        return self.spike_score, 0.0 if self.by_spikes else self.trace_score
 
     @property
     def explains(self) -> bool:
         """Whether everything that counts is explained."""
-        return self.mismatches == 0 and (self.aside or self.outside == 0)
+        return self.mismatches == 0 and (self.by_spikes or self.outside == 0)
 
     @property
     def shifts(self) -> tuple[int, ...]:
         """All shifts at which it explains as much, its own first."""
-        return self.shift, *(own.shift for own in self.also)
+        return tuple(own.shift for own in self.at_each_shift)
+
+    @property
+    def at_each_shift(self) -> tuple[Finished, ...]:
+        """Itself and `also`."""
+        return self, *self.also
 
     @property
     def steps_away(self) -> int:
-        """Changes of what was asked for; a recording that is not on time counts as one."""
+        """Number of changes from what was asked for; a shift counts as one."""
         return len(self.changes) + (self.shift != 0)
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """The order in which they are reported."""
+        """The order in which candidates are reported."""
         away = self.lane.cut.variant.changes + self.steps_away
         tail = self.trace_score, away, abs(self.shift), self.lane.order
         return self.beyond, *self.score, *tail
 
 
-def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Found:
-    """The candidate of a lane at one of the shifts, once its trial is finished."""
+def finished(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Finished:
+    """One lane at one of the shifts, once its trial is finished."""
     at = row, index
     spikes = [t for t in trial.tallies if t.trace.spikes]
     traces = [t for t in trial.tallies if not t.trace.spikes]
@@ -104,7 +109,7 @@ def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fo
         if t.fit is not None
     }
     shift = trial.tallies[0].shifts[row]
-    return Found(
+    return Finished(
         lane=trial.lanes[index],
         shift=shift,
         mismatches=wrong,
@@ -119,13 +124,13 @@ def found_in(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fo
         fit=fit,
         changes=changes,
         lost=sum(_lost(t.trace.values, shift) for t in spikes),
-        aside=trial.aside,
+        by_spikes=trial.by_spikes,
     )
 
 
 def _lost(recorded: np.ndarray, shift: int) -> float:
-    # A late recording begins with silence. What comes after the end of an early one is not
-    # simulated, which says nothing against it unless it is a good part of all there is.
+    # A late recording has to start with silence. The end of an early one is not simulated,
+    # which only counts against it if a good part of all spikes is there.
     if shift >= 0:
         return float(recorded[:shift].sum())
     after = float(recorded[shift:].sum())
@@ -133,5 +138,5 @@ def _lost(recorded: np.ndarray, shift: int) -> float:
 
 
 def _rounded(error: float) -> float:
-    """To six digits: candidates whose errors differ in rounding alone are equal."""
+    """To six digits, so that rounding errors do not tell candidates apart."""
     return float(np.format_float_scientific(error, precision=5)) if np.isfinite(error) else error

@@ -1,0 +1,152 @@
+"""`nirx.diagnose` from v and i that were scaled, rounded or noisy: no false certainty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import nir
+import numpy as np
+import pytest
+
+import nirx
+from support.diagnosing import (
+    DT1,
+    SUBTRACTS,
+    counts,
+    find,
+    layers,
+    noisy,
+    reals,
+    record,
+    smooth_layers,
+)
+from support.graphs import chain, neuron
+
+
+def coarse(values: np.ndarray) -> np.ndarray:
+    return np.rint(256 * values) / 256
+
+
+def test_an_affine_image_of_v_is_fitted():
+    graph, xs = layers(1), counts()
+    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
+    image = {"a": rec["a"], "a.v": 64 * rec["a.v"] - 3}
+    found = nirx.diagnose(graph, xs, image, discretization=DT1)
+    best = found["a"].best
+    assert (round(best.scale, 9), round(best.offset, 9)) == (64, -3)
+    assert found["a"].pinned["reset"] == "subtract"
+    assert found.explained
+    assert "the membrane potential of a is recorded as 64*v + -3" in found.explain()
+    plain = nirx.diagnose(graph, xs, rec, discretization=DT1)
+    assert (plain["a"].best.scale, plain["a"].best.offset) == (1.0, 0.0)
+
+
+def test_a_float32_recording_needs_no_tolerance():
+    graph, xs = layers(1), counts().astype(np.float32)
+    net = nirx.from_nir(graph, "numpy", replace(DT1, integrator="exponential"), "float32")
+    rec = net.run(xs, record=["a.v"])[2]
+    found = nirx.diagnose(graph, xs, rec, discretization=DT1)
+    assert found.explained
+    assert found["a"].pinned["integrator"] == "exponential"
+    assert not nirx.diagnose(graph, xs, rec, discretization=DT1, tolerance=0.0).explained
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spikes", [True, False], ids=["with spikes", "v alone"])
+@pytest.mark.parametrize("kind", [np.int16, np.float64])
+def test_v_in_whole_numbers_is_explained(kind, spikes):
+    xs, graph = reals(), smooth_layers()
+    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
+    seen = {"a.v": np.rint(256 * rec["a.v"]).astype(kind)}
+    seen |= {"a": rec["a"]} if spikes else {}
+    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    node = found["a"]
+    assert found.explained
+    assert (node.best.shift, node.pinned["reset"], node.pinned["output"]) == (0, "subtract", "new")
+    assert round(node.best.scale) == 256
+    assert not nirx.diagnose(graph, xs, seen, discretization=DT1, tolerance=1e-6).explained
+
+
+@pytest.mark.parametrize("v", [0, 1])
+def test_whole_numbers_of_a_few_units_do_not_allow_anything(v):
+    """A membrane that hardly moves is whole by accident; half a unit would explain everything."""
+    xs, graph = reals() * 0.4, smooth_layers()
+    seen = {"a.v": np.full(xs.shape, v)}
+    assert not nirx.diagnose(graph, xs, seen, discretization=DT1).explained
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturb", [noisy, coarse, lambda v: noisy(64 * v - 3)])
+@pytest.mark.parametrize("max_shift", [0, 2])
+def test_if_no_candidate_fits_v_the_spikes_decide(disturb, max_shift):
+    xs, graph = reals(), smooth_layers()
+    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
+    seen = {"a": rec["a"], "a.v": disturb(rec["a.v"])}
+    found = nirx.diagnose(graph, xs, seen, discretization=DT1, max_shift=max_shift)
+    alone = nirx.diagnose(graph, xs, {"a": rec["a"]}, discretization=DT1, max_shift=max_shift)
+    node = found["a"]
+    assert not found.explained
+    assert node.by_spikes
+    assert node.allows(SUBTRACTS)
+    assert node.pinned == alone["a"].pinned
+    named, of_spikes = (sorted(map(repr, n.indistinguishable)) for n in (node, alone["a"]))
+    assert named == of_spikes
+    assert (node.best.shift, node.best.mismatches) == (0, 0)
+    assert found.discretization == SUBTRACTS
+    said = found.explain()
+    assert "a.v is off by up to" in said
+    assert "set tolerance=" in said
+    assert "by its spikes: a subtracts the threshold (reset='subtract')" in said
+    assert "the recording of a is" not in said
+
+
+@pytest.mark.slow
+def test_the_tolerance_that_the_text_names_explains_it():
+    xs, graph = reals(), smooth_layers()
+    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
+    seen = {"a": rec["a"], "a.v": noisy(rec["a.v"])}
+    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    named = float(found.explain().split("tolerance=")[1].split()[0])
+    assert named >= found["a"].best.tolerance_needed > 1e-4
+    again = nirx.diagnose(graph, xs, seen, discretization=DT1, tolerance=named)
+    assert again.explained
+    assert again["a"].pinned["reset_when"] == "same"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reset_when", ["same", "next-leaked"])
+def test_v_ranks_what_the_spikes_leave_equal(reset_when):
+    """Spikes never tell these two apart; a noisy v pins neither, but shows which is nearer."""
+    xs, graph, rule = reals(), smooth_layers(), replace(SUBTRACTS, reset_when=reset_when)
+    rec = record(graph, rule, xs, "a", "a.v")
+    seen = {"a": rec["a"], "a.v": noisy(rec["a.v"])}
+    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    assert found["a"].best.choices["reset_when"] == reset_when
+    assert set(found["a"].open["reset_when"]) == {"same", "next-leaked"}
+    assert found.discretization == rule
+
+
+@pytest.mark.slow
+def test_a_noisy_i_leaves_the_spikes_to_decide():
+    taus = {"tau_syn": np.linspace(2, 5, 8), "tau_mem": 6.0}
+    graph = chain({"a": neuron(nir.CubaLIF, 8, r=2.0, v_leak=0.1, w_in=2.0, **taus)}, 8)
+    xs, rule = reals(), replace(SUBTRACTS, synapse="voltage-first", synapse_input="jump")
+    exact = find(graph, rule, xs, "a", "a.i", "a.v")
+    assert exact.explained
+    assert exact["a"].pinned["synapse"] == "voltage-first"
+    rec = record(graph, rule, xs, "a", "a.i")
+    seen = {"a": rec["a"], "a.i": noisy(rec["a.i"])}
+    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    assert not found.explained
+    assert found["a"].by_spikes
+    assert found["a"].allows(rule)
+    assert found["a"].best.choices["synapse_input"] == "jump"
+
+
+def test_a_noisy_v_alone_pins_nothing():
+    xs, graph = reals(), smooth_layers()
+    seen = {"a.v": noisy(record(graph, SUBTRACTS, xs, "a.v")["a.v"])}
+    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    assert found["a"].pinned == {}
+    assert (found["a"].best.shift, found.discretization) == (0, SUBTRACTS)
+    assert "set tolerance=" in found.explain()
