@@ -1,11 +1,9 @@
-"""torch and JAX give the same gradients, to the parameters and to the input."""
+"""torch and JAX compute the same gradients, of the parameters and of the input."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +15,7 @@ import torch
 import nirx
 import nirx_jax
 import nirx_torch
+from support.graphs import line, make_graph
 
 
 @pytest.fixture
@@ -28,7 +27,6 @@ def graph():
         return value * (1 + 0.2 * rng.random(size))
 
     nodes = {
-        "input": nir.Input(np.array([1, 5])),
         "conv": nir.Conv1d(5, rng.normal(size=(2, 1, 2)), 3, 0, 1, 1, near(0.3, 2)),
         "flat": nir.Flatten({"input": np.array([2, 2])}, 0, -1),
         "scale": nir.Scale(near(2.0)),
@@ -40,11 +38,9 @@ def graph():
         "lif": nir.LIF(near(4e-3), near(2), near(0.05), near(0.2), near(-0.1)),
         "back": nir.Linear(rng.normal(size=(4, 4))),
         "li": nir.LI(near(1e-2), near(1), near(0.1)),
-        "output": nir.Output(np.array([4])),
     }
-    line = ["input", "conv", "flat", "scale", "cuba", "delay", "fc", "lif", "li", "output"]
-    edges = [*pairwise(line), ("lif", "back"), ("back", "cuba")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    forward = line("input", "conv", "flat", "scale", "cuba", "delay", "fc", "lif", "li", "output")
+    return make_graph([*forward, *line("lif", "back", "cuba")], (1, 5), 4, **nodes)
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""A run may start on one backend and go on in another."""
-
-# nir's and torch's own annotations are narrower than what both accept and give.
-# pyright: reportArgumentType=false
+"""A run may start on one backend and continue on another."""
 
 from __future__ import annotations
 
@@ -14,45 +11,36 @@ import pytest
 
 import nirx
 from support.agreement import assert_near, assert_states_close
-from support.running import Running
+from support.graphs import line, make_graph
+from support.running import BACKENDS, Running
 
 RULE = nirx.Discretization(dt=1e-3)
-BACKENDS = ("numpy", "torch", "jax")
 
 
 @pytest.fixture(scope="module")
 def graph():
-    """Neurons with and without a synapse, delays, a loop and a subgraph with a loop of its own."""
+    """Neurons with and without a synapse, delays, a loop and a subgraph that contains a loop."""
     rng = np.random.default_rng(7)
 
     def near(value, size=4):
         return value * (1 + 0.2 * rng.random(size))
 
-    inner = nir.NIRGraph(
-        {
-            "in": nir.Input(np.array([4])),
-            "cuba": nir.CubaLIF(
-                near(5e-3), near(8e-3), near(2), near(0.05), near(0.3), near(0), near(2)
-            ),
-            "back": nir.Linear(rng.normal(size=(4, 4))),
-            "out": nir.Output(np.array([4])),
-        },
-        [("in", "cuba"), ("cuba", "back"), ("back", "cuba"), ("cuba", "out")],
-        type_check=False,
+    inner = make_graph(
+        [*line("input", "cuba", "back", "cuba"), ("cuba", "output")],
+        4,
+        cuba=nir.CubaLIF(near(5e-3), near(8e-3), near(2), near(0.05), near(0.3), near(0), near(2)),
+        back=nir.Linear(rng.normal(size=(4, 4))),
     )
     nodes = {
-        "input": nir.Input(np.array([3])),
         "fc": nir.Affine(rng.normal(size=(4, 3)), rng.normal(size=4)),
         "lif": nir.LIF(near(6e-3), near(2), near(0), near(0.2), near(-0.1)),
         "delay": nir.Delay(1e-3 * np.array([0, 1, 3, 6])),
         "sub": inner,
         "w": nir.Linear(0.5 * rng.normal(size=(4, 4))),
         "li": nir.LI(near(1e-2), near(1), near(0.1)),
-        "output": nir.Output(np.array([4])),
     }
-    edges = [("input", "fc"), ("fc", "lif"), ("lif", "delay"), ("delay", "sub"), ("sub", "w")]
-    edges += [("w", "lif"), ("sub", "li"), ("li", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    edges = [*line("input", "fc", "lif", "delay", "sub", "li", "output"), *line("sub", "w", "lif")]
+    return make_graph(edges, 3, 4, **nodes)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +55,9 @@ def whole(graph, xs):
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(BACKENDS, repeat=2)))
-def test_fifty_steps_here_and_fifty_there_equal_a_hundred(first, second, graph, xs, whole):
+def test_a_run_split_between_two_backends_equals_a_whole_one(
+    first, second, graph, xs, whole
+):
     ys, end, rec = whole
     one, middle, rec_one = Running(first, graph, RULE, "float64").run(xs[:50])
     before = copy.deepcopy(middle)
