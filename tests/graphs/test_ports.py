@@ -1,10 +1,8 @@
-"""What the ends of edges name."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""The ends of edges: nodes, subgraphs and ports."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import nir
@@ -13,16 +11,21 @@ import pytest
 
 import nirx
 from nirx.graphs.ports import BadEnd, resolve_end
+from support.graphs import chain, line
 
-SHAPE = np.array([1])
+SHAPE: Any = np.array([1])
 D = nirx.Discretization()
+
+
+def ports(inputs: Iterable[str], outputs: Iterable[str]) -> dict[str, Any]:
+    return {n: nir.Input(SHAPE) for n in inputs} | {n: nir.Output(SHAPE) for n in outputs}
 
 
 def sub(inputs: str = "i", outputs: str = "o", gain: float = 1.0) -> nir.NIRGraph:
     """Every Input into one Scale, and that into every Output."""
-    nodes: dict[str, Any] = {n: nir.Input(SHAPE) for n in inputs.split()}
-    nodes |= {"s": nir.Scale(np.array([gain]))} | {n: nir.Output(SHAPE) for n in outputs.split()}
-    edges = [(n, "s") for n in inputs.split()] + [("s", n) for n in outputs.split()]
+    takes, gives = inputs.split(), outputs.split()
+    nodes = {"s": nir.Scale(np.array([gain])), **ports(takes, gives)}
+    edges = [*((n, "s") for n in takes), *(("s", n) for n in gives)]
     return nir.NIRGraph(nodes, edges, type_check=False)
 
 
@@ -54,7 +57,7 @@ NODES: dict[str, Any] = {
         ("both.y", ("both", "y")),
     ],
 )
-def test_ends_that_name_one_thing(end, path):
+def test_an_end_names_a_node_a_subgraph_or_a_port(end, path):
     assert resolve_end(NODES, end, nir.Input) == path
 
 
@@ -75,7 +78,7 @@ def test_ends_that_name_one_thing(end, path):
         ("a.b", "2 Inputs", "'a.b.c', 'a.b.d'"),
     ],
 )
-def test_ends_that_do_not(end, found, mend):
+def test_an_unknown_or_ambiguous_end_is_refused_with_a_suggested_fix(end, found, mend):
     with pytest.raises(BadEnd) as caught:
         resolve_end(NODES, end, nir.Input)
     assert found in caught.value.found
@@ -90,17 +93,11 @@ def test_a_source_names_outputs():
 
 def test_several_ports_carry_several_values():
     inner = nir.NIRGraph(
-        {
-            "x": nir.Input(SHAPE),
-            "y": nir.Input(SHAPE),
-            "s": nir.Scale(np.array([10.0])),
-            "p": nir.Output(SHAPE),
-            "q": nir.Output(SHAPE),
-        },
-        [("x", "s"), ("s", "p"), ("y", "q")],
+        {**ports("xy", "pq"), "s": nir.Scale(np.array([10.0]))},
+        [*line("x", "s", "p"), ("y", "q")],
         type_check=False,
     )
-    nodes = {n: nir.Input(SHAPE) for n in "ab"} | {n: nir.Output(SHAPE) for n in "cd"}
+    nodes = ports("ab", "cd")
     edges = [("a", "sub.x"), ("b", "sub.y"), ("sub.q", "c"), ("sub.p", "d"), ("b", "sub.x")]
     net = nirx.from_nir(nir.NIRGraph({**nodes, "sub": inner}, edges, type_check=False), "numpy", D)
     one = np.ones(1, np.float32)
@@ -109,7 +106,6 @@ def test_several_ports_carry_several_values():
 
 
 def test_fan_in_and_fan_out_at_a_subgraphs_port():
-    nodes = {"in": nir.Input(SHAPE), "sub": sub(gain=2.0), "out": nir.Output(SHAPE)}
-    edges = [("in", "sub"), ("in", "sub.i"), ("sub", "out"), ("sub.o", "out")]
-    net = nirx.from_nir(nir.NIRGraph(nodes, edges, type_check=False), "numpy", D)
+    extra = [("input", "sub.i"), ("sub.o", "output")]
+    net = nirx.from_nir(chain({"sub": sub(gain=2.0)}, 1, extra=extra), "numpy", D)
     assert net(np.ones(1, np.float32))[0].tolist() == [8.0]

@@ -1,11 +1,7 @@
-"""nirx.schedule: one order, whatever the order of dicts, edges and hashes, and names."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""nirx.schedule: an order that does not depend on dicts, edges, hash seeds or names."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -16,17 +12,17 @@ import numpy as np
 import pytest
 
 import nirx
+from support.graphs import affine, lif, line, make_graph, neuron
 
 D = nirx.Discretization(dt=1.0)
 N = 2
 
 
 def node_of(kind: str, rng: np.random.Generator) -> Any:
-    one = np.ones(N)
     if kind == "lif":
-        return nir.LIF(4 * one, one, 0 * one, one / 4, 0 * one)
+        return lif(N, v_threshold=0.25)
     if kind == "li":
-        return nir.LI(rng.uniform(2, 5, N), one, 0.1 * one)
+        return neuron(nir.LI, N, tau=rng.uniform(2, 5, N), v_leak=0.1)
     if kind == "affine":
         return nir.Affine(rng.uniform(-1, 1, (N, N)), rng.uniform(-1, 1, N))
     if kind == "delay":
@@ -35,20 +31,18 @@ def node_of(kind: str, rng: np.random.Generator) -> Any:
 
 
 def random_graph(seed: int, names: list[str]) -> nir.NIRGraph:
-    """A graph that may be cyclic everywhere but holds no algebraic loop."""
+    """A graph with any kind of cycle but an algebraic loop."""
     rng = np.random.default_rng(seed)
     kinds = rng.choice(["lif", "li", "affine", "delay", "scale"], len(names))
     nodes: dict[str, Any] = {n: node_of(k, rng) for n, k in zip(names, kinds, strict=True)}
     neuron = [k in ("lif", "li") for k in kinds]
     edges = []
     for b, name in enumerate(names):
-        edges.append((names[b - 1] if b else "in", name))
+        edges.append((names[b - 1] if b else "input", name))
         sources = [a for a in range(len(names)) if neuron[a] or a < b]
         edges += [(names[a], name) for a in rng.choice(sources or [0], 1) if a in sources]
-    edges += [(names[-1], "out"), (names[0], "out"), (names[0], "out")]
-    shape = np.array([N])
-    nodes |= {"in": nir.Input(shape), "out": nir.Output(shape)}
-    return nir.NIRGraph(nodes, edges, metadata={}, type_check=False)
+    edges += [(names[-1], "output"), (names[0], "output"), (names[0], "output")]
+    return make_graph(edges, N, **nodes)
 
 
 def shuffled(graph: nir.NIRGraph, seed: int) -> nir.NIRGraph:
@@ -70,7 +64,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no path to an Output:nirx.Nirx
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_order_of_nodes_edges_and_a_file_do_not_count(seed, tmp_path):
+def test_the_order_of_nodes_and_edges_does_not_matter(seed, tmp_path):
     graph = random_graph(seed, NAMES)
     other = shuffled(graph, seed)
     nirx.write(tmp_path / "g.nir", other)
@@ -82,7 +76,7 @@ def test_order_of_nodes_edges_and_a_file_do_not_count(seed, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_renaming_only_renames(seed):
+def test_renaming_nodes_changes_nothing_else(seed):
     graph = random_graph(seed, NAMES)
     fresh = [f"x{k}" for k in np.random.default_rng(seed).permutation(len(NAMES))]
     new = dict(zip(NAMES, fresh, strict=True))
@@ -104,21 +98,14 @@ def test_renaming_only_renames(seed):
 
 
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
-def test_renaming_an_unreachable_cycle_changes_nothing(names):
-    lif, affine = names
-    one = np.ones(1)
-    nodes: dict[str, Any] = {
-        "in": nir.Input(np.array([3])),
-        "out": nir.Output(np.array([3])),
-        lif: nir.LIF(4 * one, one, one, one, one),  # broadcast to 3
-        affine: nir.Affine(np.ones((3, 3)), np.ones(3)),
-    }
-    edges = [("in", "out"), (lif, affine), (affine, lif), (lif, "out")]
-    shapes = nirx.schedule(nir.NIRGraph(nodes, edges, type_check=False), D).shapes
-    assert shapes[lif] == ((3,), (3,))
+def test_renaming_an_unreachable_cycle_keeps_its_shapes(names):
+    one, full = names
+    nodes = {one: lif(1), full: affine(3, 3)}  # the LIF broadcasts to 3
+    edges = [("input", "output"), *line(one, full, one, "output")]
+    assert nirx.schedule(make_graph(edges, 3, **nodes), D).shapes[one] == ((3,), (3,))
 
 
-def test_a_hash_seed_does_not_count(tmp_path):
+def test_the_hash_seed_does_not_matter(tmp_path):
     nirx.write(tmp_path / "g.nir", random_graph(3, NAMES))
     code = (
         "import sys, nirx, numpy as np\n"
@@ -135,51 +122,46 @@ def test_a_hash_seed_does_not_count(tmp_path):
     assert len(said) == 1
 
 
-def line(*names: str) -> list[tuple[str, str]]:
-    return list(itertools.pairwise(names))
-
-
 def graph_of(edges: list[tuple[str, str]], **kinds: Any) -> nir.NIRGraph:
     rng = np.random.default_rng(0)
     nodes = {k: node_of(v, rng) if isinstance(v, str) else v for k, v in kinds.items()}
-    shape = np.array([N])
-    return nir.NIRGraph(
-        {"in": nir.Input(shape), **nodes, "out": nir.Output(shape)}, edges, type_check=False
-    )
+    return make_graph(edges, N, **nodes)
 
 
 def test_a_loop_through_subgraphs():
-    inner = graph_of(line("in", "n", "out"), n="lif")
-    back = graph_of(line("in", "w", "out"), w="affine")
-    graph = graph_of([*line("in", "sub", "out"), *line("sub", "back", "sub")], sub=inner, back=back)
+    inner = graph_of(line("input", "n", "output"), n="lif")
+    back = graph_of(line("input", "w", "output"), w="affine")
+    graph = graph_of(
+        [*line("input", "sub", "output"), *line("sub", "back", "sub")], sub=inner, back=back
+    )
     s = nirx.schedule(graph, D)
-    assert s.feedback_edges == (("back/out", "sub/in"),)
+    assert s.feedback_edges == (("back/output", "sub/input"),)
     assert [set(c) for c in s.components] == [
-        {"sub/in", "sub/n", "sub/out", "back/in", "back/w", "back/out"}
+        {"sub/input", "sub/n", "sub/output", "back/input", "back/w", "back/output"}
     ]
     assert s.state_spec == {
-        "sub": {"n": {"v": (N,)}, "in": {"feedback": {"back/out": (N,)}}},
+        "sub": {"n": {"v": (N,)}, "input": {"feedback": {"back/output": (N,)}}},
     }
 
 
 def test_a_whole_step_delay_breaks_a_loop_and_a_mixed_one_does_not():
-    edges = [*line("in", "n", "out"), *line("n", "d", "n")]
+    edges = [*line("input", "n", "output"), *line("n", "d", "n")]
     whole = nirx.schedule(graph_of(edges, n="lif", d=nir.Delay(np.array([1.0, 2.0]))), D)
     mixed = nirx.schedule(graph_of(edges, n="lif", d=nir.Delay(np.array([1.0, 0.0]))), D)
     assert (whole.feedback_edges, mixed.feedback_edges) == ((), (("d", "n"),))
     assert [set(c) for c in whole.components] == [{"n", "d"}]
 
 
-def test_the_step_decides_whether_a_delay_is_whole():
-    edges = [*line("in", "n", "out"), *line("n", "d", "n")]
+def test_dt_decides_whether_a_delay_is_a_whole_step():
+    edges = [*line("input", "n", "output"), *line("n", "d", "n")]
     graph = graph_of(edges, n="lif", d=nir.Delay(np.array([0.3, 1.0])))
     assert nirx.schedule(graph, nirx.Discretization(dt=0.1)).feedback_edges == ()
     with pytest.warns(nirx.NirxWarning, match="delay"):
         assert nirx.schedule(graph, D).feedback_edges == (("d", "n"),)
 
 
-def test_component_mode():
-    edges = [*line("in", "a", "b", "out"), ("b", "a")]
+def test_component_feedback_delays_every_edge_from_a_neuron():
+    edges = [*line("input", "a", "b", "output"), ("b", "a")]
     d = nirx.Discretization(dt=1.0, feedback="component")
     assert nirx.schedule(graph_of(edges, a="lif", b="lif"), d).feedback_edges == (
         ("a", "b"),
@@ -187,22 +169,22 @@ def test_component_mode():
     )
 
 
-def test_it_prints_as_a_table_with_any_name():
+def test_the_table_escapes_control_codes_in_names():
     odd = "[red]\x1b[31m\n\ud800"
-    s = nirx.schedule(graph_of(line("in", odd, "out"), **{odd: "lif"}), D)
+    s = nirx.schedule(graph_of(line("input", odd, "output"), **{odd: "lif"}), D)
     text = str(s)
     assert "[red]" in text
     assert "\x1b" not in text
     text.encode("utf-8")
 
 
-def test_schedules_differ_where_their_content_does():
-    edges = line("in", "n", "out")
+def test_schedules_are_equal_exactly_if_their_content_is():
+    edges = line("input", "n", "output")
     plain = nirx.schedule(graph_of(edges, n="lif"), D)
     assert plain == nirx.schedule(graph_of(edges, n="lif"), D)
     assert hash(plain) == hash(nirx.schedule(graph_of(edges, n="lif"), D))
     delays = [graph_of(edges, n=nir.Delay(np.array([k, 2.0]))) for k in (0.0, 1.0)]
-    others = [graph_of(edges, n="li"), graph_of([*edges, ("in", "n")], n="lif"), *delays]
+    others = [graph_of(edges, n="li"), graph_of([*edges, ("input", "n")], n="lif"), *delays]
     schedules = [plain, nirx.schedule(graph_of(edges, n="lif"), nirx.Discretization(dt=0.5))]
     schedules += [nirx.schedule(g, D) for g in others]
     assert len(set(schedules)) == len(schedules)
@@ -212,5 +194,5 @@ def test_schedules_differ_where_their_content_does():
 def test_a_chain_of_100000_nodes():
     shared = nir.Scale(np.ones(N))
     names = [f"n{k}" for k in range(100_000)]
-    graph = graph_of(line("in", *names, "out"), **dict.fromkeys(names, shared))
-    assert nirx.schedule(graph, D).order == ("in", *names, "out")
+    graph = graph_of(line("input", *names, "output"), **dict.fromkeys(names, shared))
+    assert nirx.schedule(graph, D).order == ("input", *names, "output")

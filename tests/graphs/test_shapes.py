@@ -1,7 +1,4 @@
-"""Shapes: inferred from the Inputs on, also where nir infers none or wrong ones."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""Shape inference, including shapes that nir infers wrongly or not at all."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ import numpy as np
 import pytest
 
 import nirx
+from support.graphs import changed, lif, line, make_graph
+from support.one_node import alone
 
 torch = pytest.importorskip("torch")
 
@@ -19,14 +18,8 @@ D = nirx.Discretization(dt=1.0)
 Shape = tuple[int, ...]
 
 
-def between(node: Any, takes: Shape, gives: Shape | None = None) -> nir.NIRGraph:
-    out: Any = {"output": None if gives is None else np.array(gives)}
-    nodes = {"in": nir.Input(np.array(takes)), "n": node, "out": nir.Output(out)}
-    return nir.NIRGraph(nodes, [("in", "n"), ("n", "out")], type_check=False)
-
-
 def shape_after(node: Any, takes: Shape) -> Shape:
-    return nirx.schedule(between(node, takes), D).shapes["n"][1]
+    return alone(node, takes).schedule.shapes["n"][1]
 
 
 def test_every_type_has_the_shapes_of_its_example(example):
@@ -130,13 +123,6 @@ def test_parameters_of_different_shapes_broadcast_together():
     assert shape_after(node, (3, 4)) == (3, 4)
 
 
-def changed(node: Any, **parameters: Any) -> Any:
-    """The node with parameters that nir's constructor would refuse."""
-    for name, value in parameters.items():
-        setattr(node, name, value)
-    return node
-
-
 BAD: dict[str, tuple[Any, Shape]] = {
     "kernel larger than the input": (conv2d((1, 2, 9, 1)), (2, 5, 5)),
     "wrong channels": (conv2d((1, 3, 1, 1)), (2, 5, 5)),
@@ -166,33 +152,25 @@ BAD: dict[str, tuple[Any, Shape]] = {
 
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_what_does_not_fit_is_a_fault_of_the_node(name):
+def test_a_wrong_shape_is_one_fault_of_the_node(name):
     with pytest.raises(nirx.GraphError) as caught:
         shape_after(*BAD[name])
     assert [f.where for f in caught.value.faults] == ["n"]
 
 
-def test_padding_same_is_refused_before_it_could_be_rounded():
+def test_padding_same_with_a_stride_is_refused_by_name():
     with pytest.raises(nirx.GraphError, match="'same' with stride"):
         shape_after(*BAD["same with stride"])
 
 
-def test_shapes_go_around_a_cycle_that_no_input_reaches():
-    one = np.ones(3)
-    nodes = {
-        "in": nir.Input(np.array([3])),
-        "a": nir.Scale(np.array(2.0)),
-        "b": nir.LIF(one, one, one, one, one),
-        "out": nir.Output(np.array([3])),
-    }
-    edges = [("in", "out"), ("a", "b"), ("b", "a"), ("b", "out")]
-    assert nirx.schedule(nir.NIRGraph(nodes, edges, type_check=False), D).shapes["a"] == ((3,),) * 2
+def test_shapes_propagate_around_a_cycle_that_no_input_reaches():
+    edges = [("input", "output"), *line("a", "b", "a"), ("b", "output")]
+    graph = make_graph(edges, 3, a=nir.Scale(np.array(2.0)), b=lif(3))
+    assert nirx.schedule(graph, D).shapes["a"] == ((3,),) * 2
 
 
 def test_a_cycle_of_unknown_shape_is_one_fault():
-    nodes = {"in": nir.Input(np.array([3])), "out": nir.Output(np.array([3]))}
-    nodes["a"] = nir.I(np.array(1.0))
-    edges = [("in", "out"), ("a", "a")]
+    graph = make_graph([("input", "output"), ("a", "a")], 3, a=nir.I(np.array(1.0)))
     with pytest.raises(nirx.GraphError, match="a: its shape cannot be inferred") as caught:
-        nirx.schedule(nir.NIRGraph(nodes, edges, type_check=False), D)
+        nirx.schedule(graph, D)
     assert len(caught.value.faults) == 1

@@ -1,7 +1,4 @@
-"""State trees: they follow the graph's nesting, and are what a run begins and ends with."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""State trees mirror the graph's nesting; a run starts and ends with one."""
 
 from __future__ import annotations
 
@@ -12,33 +9,21 @@ import numpy as np
 import pytest
 
 import nirx
+from support.graphs import chain, lif, line, make_graph, neuron
 
 D = nirx.Discretization(dt=1.0)
-S = np.array([2])
-
-
-def lif() -> nir.LIF:
-    one = np.ones(2)
-    return nir.LIF(4 * one, one, 0 * one, one / 2, 0 * one)
-
-
-def cuba() -> nir.CubaLIF:
-    one = np.ones(2)
-    return nir.CubaLIF(3 * one, 4 * one, one, 0 * one, one / 4, 0 * one, one)
 
 
 def net(dtype: str = "float32") -> Any:
     """A subgraph with a recurrent CubaLIF, a LIF with an odd name, and a Delay."""
-    affine = nir.Affine(np.eye(2) / 2, np.array([0.25, 0.5]))
-    inner = nir.NIRGraph(
-        {"i": nir.Input(S), "c": cuba(), "w": affine, "o": nir.Output(S)},
-        [("i", "c"), ("c", "w"), ("w", "c"), ("c", "o")],
-        type_check=False,
+    inner = make_graph(
+        [*line("input", "c", "w", "c"), ("c", "output")],
+        c=neuron(nir.CubaLIF, tau_syn=3.0, v_threshold=0.25),
+        w=nir.Affine(np.eye(2) / 2, np.array([0.25, 0.5])),
     )
     delay = nir.Delay(np.array([0.0, 3.0]))
-    nodes = {"i": nir.Input(S), "s/u.b": inner, "l~": lif(), "d": delay, "o": nir.Output(S)}
-    edges = [("i", "s/u.b"), ("s/u.b", "l~"), ("l~", "d"), ("d", "o")]
-    return nirx.from_nir(nir.NIRGraph(nodes, edges, type_check=False), "numpy", D, dtype)
+    graph = chain({"s/u.b": inner, "l~": lif(v_threshold=0.5), "d": delay})
+    return nirx.from_nir(graph, "numpy", D, dtype)
 
 
 def spikes(t: int, *batch: int, seed: int = 0, dtype: str = "float32") -> np.ndarray:
@@ -50,7 +35,7 @@ def shapes(tree: Any) -> Any:
 
 
 @pytest.mark.parametrize("batch", [(), (5,), (2, 3)])
-def test_the_tree_has_the_graphs_nesting_and_the_batch_first(batch):
+def test_the_tree_mirrors_the_graph_and_its_arrays_start_with_the_batch(batch):
     expected = {
         "d": {"buffer": (*batch, 3, 2)},
         "l~": {"v": (*batch, 2)},
@@ -75,27 +60,25 @@ def test_a_single_number_is_a_batch_shape():
     assert shapes(net().init_state(np.int64(3))) == shapes(net().init_state((3,)))
 
 
-def test_the_spec_of_the_schedule_is_the_tree_without_batch():
+def test_the_state_spec_of_the_schedule_is_the_tree_without_batch():
     n = net()
     assert n.schedule.state_spec == shapes(n.init_state(()))
 
 
 def test_the_buffer_is_oldest_first():
     xs = np.array([[0, 1], [0, 2], [0, 3], [0, 4]], np.float32)
-    nodes = {"i": nir.Input(S), "d": nir.Delay(np.array([0.0, 3.0])), "o": nir.Output(S)}
-    graph = nir.NIRGraph(nodes, [("i", "d"), ("d", "o")], type_check=False)
+    graph = chain({"d": nir.Delay(np.array([0.0, 3.0]))})
     _, state = nirx.from_nir(graph, "numpy", D).run(xs)
     assert state["d"]["buffer"][:, 1].tolist() == [2, 3, 4]
 
 
 def test_a_graph_without_state_has_an_empty_tree():
-    nodes = {"i": nir.Input(S), "o": nir.Output(S)}
-    n = nirx.from_nir(nir.NIRGraph(nodes, [("i", "o")], type_check=False), "numpy", D)
+    n = nirx.from_nir(chain([]), "numpy", D)
     assert n.init_state((4,)) == {}
     assert n(spikes(1)[0], {})[1] == {}
 
 
-def test_silent_feedback_begins_at_the_bias_and_zero_feedback_at_zero():
+def test_silent_feedback_starts_at_the_bias():
     n = net()
     feedback = n.init_state((3,))["s/u.b"]["c"]["feedback"]["s~1u.b/w"]
     assert feedback.tolist() == [[0.25, 0.5]] * 3
@@ -114,25 +97,18 @@ def test_every_leaf_is_used():
         assert n.run(xs, state)[0].tolist() != plain.tolist(), keys
 
 
-def change(keys: str, value: Any):
+DROPPED = object()
+
+
+def change(keys: str, value: Any = DROPPED):
     def apply(state: dict[str, Any]) -> Any:
         *path, last = keys.split("|")
         branch = state
         for key in path:
             branch = branch[key]
         branch[last] = value
-        return state
-
-    return apply
-
-
-def drop(keys: str):
-    def apply(state: dict[str, Any]) -> Any:
-        *path, last = keys.split("|")
-        branch = state
-        for key in path:
-            branch = branch[key]
-        del branch[last]
+        if value is DROPPED:
+            del branch[last]
         return state
 
     return apply
@@ -142,17 +118,17 @@ LEAF = np.zeros((5, 2), np.float32)
 FAULTS = {
     "not a dict": lambda s: [s],
     "a number": lambda s: 3,
-    "a node missing": drop("l~"),
-    "a variable missing": drop("s/u.b|c|i"),
-    "a subgraph missing": drop("s/u.b"),
-    "feedback missing": drop("s/u.b|c|feedback"),
-    "a feedback edge missing": drop("s/u.b|c|feedback|s~1u.b/w"),
-    "a node too much": change("x", {"v": LEAF}),
-    "a node too much below": change("s/u.b|x", {"v": LEAF}),
+    "a node missing": change("l~"),
+    "a variable missing": change("s/u.b|c|i"),
+    "a subgraph missing": change("s/u.b"),
+    "feedback missing": change("s/u.b|c|feedback"),
+    "a feedback edge missing": change("s/u.b|c|feedback|s~1u.b/w"),
+    "an extra node": change("x", {"v": LEAF}),
+    "an extra node inside": change("s/u.b|x", {"v": LEAF}),
     "a stateless node": change("s/u.b|w", {"v": LEAF}),
-    "a variable too much": change("l~|i", LEAF),
-    "feedback too much": change("l~|feedback", {"d": LEAF}),
-    "a feedback edge too much": change("s/u.b|c|feedback|x", LEAF),
+    "an extra variable": change("l~|i", LEAF),
+    "extra feedback": change("l~|feedback", {"d": LEAF}),
+    "an extra feedback edge": change("s/u.b|c|feedback|x", LEAF),
     "a leaf for a node": change("l~", LEAF),
     "a dict for a leaf": change("l~|v", {}),
     "none for a leaf": change("l~|v", None),
