@@ -20,13 +20,13 @@ def test_the_network_is_small_recurrent_and_carries_its_discretization():
     assert isinstance(graph.nodes["readout"], nir.LI)
 
 
-def test_spike_trains_are_even_and_follow_the_brightness():
+def test_spike_trains_are_regular_and_follow_the_brightness():
     trains = spike_trains(np.array([[0.0, 0.25, 1.0]]))
     assert trains.shape == (STEPS, 1, 3)
     assert trains.sum(axis=0).tolist() == [[0, STEPS // 8, STEPS // 2]]
 
 
-def test_the_demo_succeeds_and_says_what_it_saw(tmp_path, capsys):
+def test_the_demo_succeeds_and_reports_accuracy_and_digests(tmp_path, capsys):
     assert main(["--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     for name in ("numpy", "torch", "jax"):

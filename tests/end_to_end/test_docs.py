@@ -1,18 +1,18 @@
-"""The pages of docs/: their examples run as shown, from top to bottom."""
+"""The examples in docs/ run as printed, and links lead somewhere."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from nirx.dynamics import node_types
+from support.paper import ROOT
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted(p.name for p in (ROOT / "docs").glob("*.md"))
+DOCS = ROOT / "docs"
+PAGES = sorted(p.name for p in DOCS.glob("*.md"))
 ELSEWHERE = "<!-- runs in: make libraries -->"
-TEXTS = {p: (ROOT / "docs" / p).read_text() for p in PAGES}
+TEXTS = {p: (DOCS / p).read_text() for p in PAGES}
 RUN = [p for p, text in TEXTS.items() if "```python" in text and ELSEWHERE not in text]
 
 
@@ -20,7 +20,7 @@ RUN = [p for p, text in TEXTS.items() if "```python" in text and ELSEWHERE not i
 def test_the_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(node_types, "_TYPES", dict(node_types._TYPES))  # a page registers its own
-    text = (ROOT / "docs" / page).read_text()
+    text = TEXTS[page]
     names: dict = {}
     for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
         line = text[: block.start()].count("\n") + 1
@@ -28,7 +28,7 @@ def test_the_examples_run(page, tmp_path, monkeypatch):
         exec(code, names)
 
 
-def test_the_pages_for_translation_have_examples():
+def test_the_pages_on_translation_have_examples():
     wanted = {"export-torch.md", "import-torch.md", "export-jax.md", "import-jax.md"}
     assert wanted | {"node-mapping.md", "from-nirtorch.md"} <= set(RUN)
 
@@ -41,10 +41,8 @@ def test_pages_that_run_elsewhere_are_found_there():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
-    text = (ROOT / "docs" / page).read_text()
-    links = re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", text)
-    for target, anchor in links:
-        path = ROOT / "docs" / target if target else ROOT / "docs" / page
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", TEXTS[page]):
+        path = DOCS / (target or page)
         assert path.exists(), target
         if anchor:
             heads = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)

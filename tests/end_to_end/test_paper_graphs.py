@@ -8,7 +8,7 @@ import pytest
 import nirx
 from nirx_conformance import oracle
 from support.agreement import assert_near, assert_states_close, steps_before_a_close_call
-from support.running import Running
+from support.running import BACKENDS, Running
 
 SOUND = {
     "braille_noDelay_bias_zero": (1e-4, 60),
@@ -17,8 +17,6 @@ SOUND = {
     "lif_norse": (1e-4, 200),
 }
 BROKEN = "braille_noDelay_bias_zero_subgraph"
-
-
 HEAVY = ("cnn_sinabs", 5)  # its oracle takes seconds
 
 
@@ -53,7 +51,7 @@ def test_float64_against_the_oracle_and_float32_between_backends(case, expected)
     graph, rule, spikes = case
     assert sum(expected.recordings[key].sum() for key in expected.margins) > 0
     narrow = {}
-    for backend in ("numpy", "torch", "jax"):
+    for backend in BACKENDS:
         _, state, rec = Running(backend, graph, rule, "float64").run(spikes)
         for key in expected.margins:
             different = rec[key] != expected.recordings[key]
@@ -68,6 +66,6 @@ def test_float64_against_the_oracle_and_float32_between_backends(case, expected)
             assert_near(rec[key][:steps], reference[key][:steps], 1e-3, key)
 
 
-def test_the_broken_graph_is_refused_with_the_mend(paper):
+def test_the_broken_graph_is_refused_with_a_suggested_fix(paper):
     with pytest.raises(nirx.GraphError, match=r"no node 'lif'.*did you mean 'lif1'\?"):
         nirx.read(paper / f"{BROKEN}.nir")

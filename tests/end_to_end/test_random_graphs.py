@@ -10,7 +10,7 @@ import pytest
 from nirx_conformance import oracle
 from nirx_conformance.strategies import random_case
 from support.agreement import assert_near, assert_states_close, steps_before_a_close_call
-from support.running import Running
+from support.running import BACKENDS, Running
 
 TOLERANCE = 1e-12
 FEW = [pytest.param(seed, id=f"seed{seed}") for seed in range(15)]
@@ -24,7 +24,7 @@ def test_every_backend_agrees_with_the_oracle(seed):
     expected = oracle.run(case.graph, case.discretization, case.inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        for backend in ("numpy", "torch", "jax"):
+        for backend in BACKENDS:
             net = Running(backend, case.graph, case.discretization, "float64")
             outputs, state, rec = net.run(case.inputs)
             assert rec.keys() == expected.recordings.keys()

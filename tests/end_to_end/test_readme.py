@@ -1,13 +1,13 @@
-"""What README shows runs as shown."""
+"""The example of README runs as printed, and pages agree with the code."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 import nirx
-
-ROOT = Path(__file__).parents[2]
+from nirx.dynamics.discretization import CHOICES
+from nirx_conformance.cases import ALL_CASES
+from support.paper import ROOT
 
 
 def test_the_example_prints_what_is_shown(capsys):
@@ -26,8 +26,6 @@ def test_the_example_prints_what_is_shown(capsys):
 
 
 def test_pages_name_the_number_of_cases():
-    from nirx_conformance.cases import ALL_CASES
-
     assert f"against {len(ALL_CASES)} cases" in (ROOT / "README.md").read_text()
     assert f"| {len(ALL_CASES)}/{len(ALL_CASES)} |" in (ROOT / "docs/conformance.md").read_text()
 
@@ -47,8 +45,6 @@ def test_files_that_pages_name_exist(page):
 
 def test_every_choice_is_in_the_semantics():
     text = (ROOT / "docs/semantics.md").read_text()
-    from nirx.dynamics.discretization import CHOICES
-
     for name, values in CHOICES.items():
         assert f"| `{name}` |" in text
         for value in values:

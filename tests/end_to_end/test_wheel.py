@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from support.paper import ROOT
+
 PACKAGES = {"nirx", "nirx_torch", "nirx_jax", "nirx_conformance"}
 
 RUN_ONE_GRAPH = """
