@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from typing import Any
 
-import nir
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,42 +12,12 @@ from hypothesis import strategies as st
 
 import nirx
 from nirx.errors import InputError, NirxWarning
-from nirx.graphs.schedule import Schedule, schedule
+from nirx.graphs.schedule import schedule
 from nirx.inputs import source_for
+from support.inputs import STEP, spiking_graph, two_inputs
 
-D = nirx.Discretization(dt=1e-3)
-
-
-def chain(shape: tuple[int, ...], threshold: float = 1.0, weight: float = 1.0) -> nir.NIRGraph:
-    size = int(np.prod(shape))
-    n = np.ones(size, np.float32)
-    nodes = {
-        "in": nir.Input({"input": np.array(shape)}),
-        "flat": nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1),
-        "w": nir.Linear(weight * np.eye(size, dtype=np.float32)),
-        "lif": nir.LIF(n * 0.01, n, n * 0, n * threshold, n * 0),
-        "out": nir.Output({"output": np.array([size])}),
-    }
-    names = list(nodes)
-    edges = list(itertools.pairwise(names))
-    return nir.NIRGraph(nodes, edges, type_check=False)
-
-
-def two_inputs() -> Schedule:
-    n = np.ones(4, np.float32)
-    nodes = {
-        "a": nir.Input({"input": np.array([4])}),
-        "b": nir.Input({"input": np.array([4])}),
-        "li": nir.LI(n, n, n),
-        "out": nir.Output({"output": np.array([4])}),
-    }
-    edges = [("a", "li"), ("b", "li"), ("li", "out")]
-    return schedule(nir.NIRGraph(nodes, edges, type_check=False), D)
-
-
-TWO = two_inputs()
-GRAPH = chain((2, 3, 2))
-ONE = schedule(GRAPH, D)
+GRAPH = spiking_graph((2, 3, 2))
+ONE, TWO = schedule(GRAPH, STEP), schedule(two_inputs(), STEP)
 TEXTS = [
     "poisson:rate=0.3,height=2.5",
     "poisson:low=0,high=1",
@@ -64,7 +31,7 @@ TEXTS = [
 @pytest.fixture(scope="module", params=TEXTS)
 def made(request):
     source = source_for(ONE, request.param, "float32", graph=GRAPH, batch=3)
-    return source, source.read(0, source.steps)["in"]
+    return source, source.read(0, source.steps)["input"]
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,7 +39,7 @@ def made(request):
 def test_any_cut(made, data):
     source, whole = made
     a, b = sorted(data.draw(st.tuples(*[st.integers(0, source.steps)] * 2)))
-    found = source.read(a, b)["in"]
+    found = source.read(a, b)["input"]
     assert found.dtype == np.float32
     assert np.array_equal(found, whole[a:b])
 
@@ -161,7 +128,7 @@ def test_no_steps_and_no_features():
         ("poisson:rate=nan", {}, "expected a number"),
         ("poisson:rate=1,low=0", {}, "rate goes without low and high"),
         ("poisson:rate=.1,rate=.2", {}, "given twice"),
-        ("poisson:0.2", {}, "'0.2' is no option; expected option=value"),
+        ("poisson:0.2", {}, "'0.2' is not an option; expected option=value"),
         ("poisson:rate=.1,7", {}, "expected option=value"),
         ("poisson", {"seed": -1}, "seed=-1"),
         ("poisson", {"steps": -1}, "steps=-1"),
@@ -169,10 +136,10 @@ def test_no_steps_and_no_features():
         ("poisson", {"steps": True}, "steps=True"),
         ("poisson", {"batch": 0}, "at least one sample"),
         ("poisson", {"batch": "x"}, "batch"),
-        ("regular:period=0", {}, "expected a whole number from 1 on"),
-        ("regular:period=1.5", {}, "expected a whole number from 1 on"),
-        ("pulses:every=", {}, "expected a whole number from 1 on"),
-        ("corners", {}, "none was given"),
+        ("regular:period=0", {}, "expected a whole number, 1 or more"),
+        ("regular:period=1.5", {}, "expected a whole number, 1 or more"),
+        ("pulses:every=", {}, "expected a whole number, 1 or more"),
+        ("corners", {}, "needs the graph"),
         ("corners:x=1", {}, "it takes none"),
         ("tonic", {}, "expected tonic:NAME"),
     ],
@@ -180,79 +147,3 @@ def test_no_steps_and_no_features():
 def test_refused(text, options, message):
     with pytest.raises(InputError, match=message):
         source_for(TWO, text, "float32", **options)
-
-
-# -- corners ------------------------------------------------------------------------------
-
-
-def silent(graph: nir.NIRGraph, text: str = "corners", dtype: str = "float32"):
-    source = source_for(schedule(graph, D), text, dtype, graph=graph)
-    return source, source.identity["silent"]
-
-
-def test_corners_drive_every_neuron():
-    source, found = silent(GRAPH)
-    assert found == {"neurons": 12, "count": 0, "first": []}
-    net = nirx.from_nir(GRAPH, "numpy", D)
-    _, _, rec = net.run(source.read(0, source.steps), record=["lif"])
-    assert rec["lif"].any((0, 1)).all()
-    assert source.steps < 4100
-
-
-def test_corners_hold_what_they_say():
-    source, _ = silent(GRAPH)
-    xs = source.read(0, source.steps)["in"][:, 0]
-    assert (xs == 0).all((1, 2, 3)).any()
-    assert (xs == 1).all((1, 2, 3)).any()
-    assert (xs < 0).all((1, 2, 3)).any()
-    assert (xs >= 4).all((1, 2, 3)).any()
-    for channel in range(2):
-        lit = (xs[:, channel] > 0).all((1, 2)) & (xs[:, 1 - channel] == 0).all((1, 2))
-        assert lit.any()
-    board = np.indices((2, 3, 2)).sum(0) % 2
-    assert (xs == board).all((1, 2, 3)).any()
-    assert (xs == 1 - board).all((1, 2, 3)).any()
-
-
-def test_corners_grow_until_all_spike_and_say_what_never_does():
-    strong, found = silent(chain((4,), threshold=30.0))
-    assert found["count"] == 0
-    assert max(level for _, level, _ in strong.identity["segments"]) > 4
-    _, found = silent(chain((4,), weight=0.0))
-    assert found == {"neurons": 4, "count": 4, "first": [f"lif[{k}]" for k in range(4)]}
-    source, found = silent(chain((40,), weight=0.0))
-    assert (found["count"], len(found["first"])) == (40, 10)
-    assert source.steps < 4100
-
-
-def test_corners_of_many_channels_are_bounded():
-    source, found = silent(chain((100,)))
-    assert found["count"] == 0
-    assert source.steps <= 4096
-
-
-def test_corners_of_two_inputs_light_channels_of_each_alone():
-    n = np.ones(2, np.float32)
-    nodes = {
-        "a": nir.Input({"input": np.array([2])}),
-        "b": nir.Input({"input": np.array([2])}),
-        "if": nir.IF(n * 100, n * 0.1, n * 0),
-        "out": nir.Output({"output": np.array([2])}),
-    }
-    edges = [("a", "if"), ("b", "if"), ("if", "out")]
-    source, _ = silent(nir.NIRGraph(nodes, edges, type_check=False))
-    xs = source.read(0, source.steps)
-    for name, other in (("a", "b"), ("b", "a")):
-        for k in range(2):
-            alone = (xs[name][:, 0, k] > 0) & (xs[name][:, 0, 1 - k] == 0)
-            assert (alone & (xs[other] == 0).all((1, 2))).any()
-
-
-def test_corners_leave_the_graph_alone():
-    graph = chain((4,))
-    lif: Any = graph.nodes["lif"]
-    before = lif.v_threshold.copy()
-    silent(graph)
-    assert np.array_equal(lif.v_threshold, before)
-    with pytest.raises(InputError, match="its own length"):
-        source_for(schedule(graph, D), "corners", "float32", graph=graph, steps=3)
