@@ -27,7 +27,7 @@ def _in_place(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     )
 
 
-def _untraceable(found: str) -> Callable[[Any], Any]:
+def _untraceable(found: str) -> Any:
     def refuse(self: fx.Proxy) -> Any:
         raise TraceError(found)
 

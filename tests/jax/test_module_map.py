@@ -17,21 +17,9 @@ import pytest
 import nirx
 import nirx_jax
 from nirx_jax import MODULE_MAP, jax_to_nir
-from support.graphs import varied_lif
+from support.jax_modules import RULE, Block, Holds, Stepping, data, linear, native, step_by_step
 
-RULE = nirx.Discretization(dt=1e-3)
 KEY = jax.random.key(7)
-
-
-class Holds(eqx.Module):
-    module: Any
-
-    def __call__(self, x: jax.Array) -> Any:
-        return self.module(x)
-
-
-def data(*shape: int) -> np.ndarray:
-    return np.random.default_rng(1).normal(size=shape).astype(np.float32)
 
 
 def conv1(*arguments: Any, **options: Any) -> eqx.nn.Conv1d:
@@ -123,25 +111,20 @@ def test_what_nir_cannot_say_is_refused_at_its_place(name):
     ids=["Identity", "Dropout in inference", "Dropout of nothing"],
 )
 def test_what_is_nothing_in_inference_is_bypassed(module):
-    fc = eqx.nn.Linear(3, 4, key=KEY)
-    graph = jax_to_nir(eqx.nn.Sequential([module, fc, module]), jnp.ones(3))
+    graph = jax_to_nir(eqx.nn.Sequential([module, linear(3, 4), module]), jnp.ones(3))
     assert graph.edges == [("input", "layers.1"), ("layers.1", "output")]
     with pytest.raises(nirx.UnsupportedError, match="bypassed, so there is nothing to export"):
         jax_to_nir(module, jnp.ones(3))
 
 
 def test_a_call_overrides_a_dropouts_mode():
-    class Decides(eqx.Module):
-        dropout: eqx.nn.Dropout
-        inference: bool
+    def calls(inference):
+        dropout = eqx.nn.Dropout(0.5, inference=not inference)
+        return Holds(dropout, lambda dropout, x: dropout(x, key=KEY, inference=inference))
 
-        def __call__(self, x):
-            return self.dropout(x, key=KEY, inference=self.inference)
-
-    graph = jax_to_nir(Decides(eqx.nn.Dropout(0.5), True), jnp.ones(3))
-    assert list(graph.nodes) == ["input", "output"]
+    assert list(jax_to_nir(calls(True), jnp.ones(3)).nodes) == ["input", "output"]
     with pytest.raises(nirx.UnsupportedError, match="has no NIR node"):
-        jax_to_nir(Decides(eqx.nn.Dropout(0.5, inference=True), False), jnp.ones(3))
+        jax_to_nir(calls(False), jnp.ones(3))
 
 
 def test_inference_mode_of_the_model_makes_it_exportable():
@@ -170,28 +153,15 @@ def test_sequential_and_lambda_are_traced_through():
 
 @pytest.mark.parametrize("pool", [(2, 2), (3, 2, 1), ((2, 1), 1)], ids=str)
 def test_the_maximum_of_spikes(pool):
-    class Pooled(eqx.Module):
-        spikes: Spikes
-        pool: eqx.nn.MaxPool2d
-
-        def __call__(self, x):
-            return self.pool(self.spikes(x))
-
-    class Currents(eqx.Module):
-        pool: eqx.nn.MaxPool2d
-
-        def __call__(self, x):
-            return self.pool(x)
-
     layer = eqx.nn.MaxPool2d(*pool)
-    x = data(2, 6, 7)
-    graph = jax_to_nir(Pooled(Spikes(), layer), x, {Spikes: lambda m: nir.Threshold(np.array(0.9))})
+    model, x = Block((Spikes(), layer)), data(2, 6, 7)
+    graph = jax_to_nir(model, x, {Spikes: lambda m: nir.Threshold(np.array(0.9))})
     y, _ = nirx.from_nir(graph, backend="jax", discretization=RULE)(x)
-    wanted = Pooled(Spikes(), layer)(jnp.asarray(x))
-    assert 0 < wanted.mean() < 1
-    assert np.array_equal(y, wanted)
-    with pytest.raises(nirx.UnsupportedError, match="pool: the maximum over a window has no NIR"):
-        jax_to_nir(Currents(layer), x)
+    expected = model(jnp.asarray(x))
+    assert 0 < expected.mean() < 1
+    assert np.array_equal(y, expected)
+    with pytest.raises(nirx.UnsupportedError, match="module: the maximum over a window has no NIR"):
+        jax_to_nir(Holds(layer), x)
 
 
 class Spikes(eqx.Module):
@@ -221,26 +191,18 @@ def test_networks_and_nodes_of_nirx(loop):
     net = nirx_jax.from_nir(loop, RULE)
     assert jax_to_nir(net, jnp.ones(3)).edges == loop.edges
 
-    class Around(eqx.Module):
-        net: nirx_jax.Net
-        node: nirx_jax.NativeNode
+    def step(module, x, state):
+        y, inner = module["net"](x, state["net"])
+        y, own = module["node"](y, state["node"])
+        return y, {"net": inner, "node": own}
 
-        def __call__(self, x, state):
-            y, inner = self.net(x, state["net"])
-            y, own = self.node(y, state["node"])
-            return y, {"net": inner, "node": own}
-
-    node = nirx_jax.nir_to_jax(varied_lif(), discretization=RULE)
+    model = Stepping({"net": net, "node": native()}, step)
     state = {"net": net.init_state(), "node": None}
-    model = Around(net, node)
     graph = jax_to_nir(model, jnp.ones(3), example_state=state, discretization=RULE)
-    assert isinstance(graph.nodes["net"], nir.NIRGraph)
-    again = nirx_jax.from_nir(graph)
-    own = None
-    for x in data(20, 3):
-        y, state = model(jnp.asarray(x), state)
-        found, own = again(jnp.asarray(x), own)
-        assert np.array_equal(found, y)
+    assert isinstance(graph.nodes["module.net"], nir.NIRGraph)
+    xs = jnp.asarray(data(20, 3))
+    found = step_by_step(nirx_jax.from_nir(graph), xs, None)
+    assert np.array_equal(found, step_by_step(model, xs, state))
 
 
 def test_the_map_takes_new_types_and_refuses_known_ones():
@@ -254,15 +216,6 @@ def test_the_map_takes_new_types_and_refuses_known_ones():
     assert eqx.nn.LayerNorm not in MODULE_MAP
 
 
-class FromHalf(eqx.Module):
-    """Starts every step from the same state, which is not zero."""
-
-    lif: Any
-
-    def __call__(self, x):
-        return self.lif(x, jnp.full(2, 0.5))[0]
-
-
 class Leaky(eqx.Module):
     def __call__(self, x, state):
         v = 0.5 * state + x
@@ -273,7 +226,7 @@ def test_a_constant_state_is_refused():
     one = np.ones(2)
     exporters = {Leaky: lambda m: nir.LI(one, one, 0 * one)}
     with pytest.raises(nirx.UnsupportedError, match="starts every step from a nonzero state"):
-        nirx_jax.jax_to_nir(FromHalf(Leaky()), jnp.ones(2), exporters)
+        jax_to_nir(Holds(Leaky(), lambda m, x: m(x, jnp.full(2, 0.5))[0]), jnp.ones(2), exporters)
 
 
 def test_parameters_of_what_is_no_network_are_refused():

@@ -36,14 +36,17 @@ def test_steps_equal_a_run(net, xs):
     close((jnp.stack(rows), own), net.run(xs))
 
 
-@pytest.mark.parametrize("cut", [1, 4, 10])
+# Every cut and every chunk length compiles programs of its own.
+@pytest.mark.parametrize("cut", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 10))])
 def test_a_run_cut_in_two_equals_one_run(cut, net, xs):
     first, state = net.run(xs[:cut])
     second, state = net.run(xs[cut:], state)
     close((jnp.concatenate([first, second]), state), net.run(xs))
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 4, 5, 10, 11, 12])
+@pytest.mark.parametrize(
+    "chunk", [1, 4, 11, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5, 10, 12))]
+)
 def test_the_chunk_length_changes_nothing(chunk, net, xs):
     close(net.run(xs, record="all", chunk=chunk), net.run(xs, record="all"))
 

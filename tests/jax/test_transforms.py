@@ -8,17 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import nirx
 import nirx_jax
+from support.graphs import recurrent
 
 
-@pytest.fixture
-def net(loop, rule):
-    return nirx_jax.from_nir(loop, rule, surrogate="arctan")
+@pytest.fixture(scope="module")
+def net():
+    rule = nirx.Discretization(dt=1e-3)
+    return nirx_jax.from_nir(recurrent(), rule, surrogate="arctan")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def xs():
     return jnp.asarray(np.random.default_rng(1).random((9, 5, 3), np.float32))
+
+
+@pytest.fixture(scope="module")
+def gradient(net, xs):
+    return jax.grad(loss)(net, xs)
 
 
 def close(a, b):
@@ -65,14 +73,17 @@ def loss(net, xs):
     return (ys**2).sum() + state["lif"]["v"].sum()
 
 
-@pytest.mark.parametrize("grad", [jax.grad, eqx.filter_grad])
-def test_grad_has_the_form_of_the_network(grad, net, xs):
-    found = grad(loss)(net, xs)
-    assert jax.tree.structure(found) == jax.tree.structure(net)
-    for path, leaf in jax.tree.leaves_with_path(found):
+def test_grad_has_the_form_of_the_network(net, xs, gradient):
+    assert jax.tree.structure(gradient) == jax.tree.structure(net)
+    for path, leaf in jax.tree.leaves_with_path(gradient):
         assert np.isfinite(leaf).all(), path
         assert (leaf != 0).any(), path
-    close(jax.jit(lambda net, xs: grad(loss)(net, xs))(net, xs), found)
+    assert jax.tree.structure(eqx.filter_grad(loss)(net, xs)) == jax.tree.structure(net)
+
+
+@pytest.mark.parametrize("grad", [jax.grad, eqx.filter_grad])
+def test_a_compiled_gradient_is_the_same(grad, net, xs, gradient):
+    close(jax.jit(lambda net, xs: grad(loss)(net, xs))(net, xs), gradient)
 
 
 def test_grad_of_a_bool_input_and_of_a_float_input(net, xs):
@@ -84,18 +95,16 @@ def test_grad_of_a_bool_input_and_of_a_float_input(net, xs):
     assert (to_input[:-1] != 0).any(axis=(1, 2)).all()
 
 
-def test_forward_mode_agrees_with_reverse_mode(net, xs):
+def test_forward_mode_agrees_with_reverse_mode(net, xs, gradient):
     tangent = jax.tree.map(lambda leaf: 0.01 * jnp.ones_like(leaf), net)
     _, forward = jax.jvp(lambda n: loss(n, xs), (net,), (tangent,))
-    backward = jax.grad(loss)(net, xs)
-    parts = jax.tree.map(lambda g, t: (g * t).sum(), backward, tangent)
+    parts = jax.tree.map(lambda g, t: (g * t).sum(), gradient, tangent)
     np.testing.assert_allclose(forward, sum(jax.tree.leaves(parts)), rtol=1e-4)
 
 
-def test_gradients_per_sample(net, xs):
+def test_gradients_per_sample(net, xs, gradient):
     each = jax.vmap(jax.grad(loss), in_axes=(None, 1))(net, xs)
-    whole = jax.grad(loss)(net, xs)
-    close(jax.tree.map(lambda leaf: leaf.sum(0), each), whole)
+    close(jax.tree.map(lambda leaf: leaf.sum(0), each), gradient)
 
 
 def test_a_training_step(net, xs):
