@@ -1,7 +1,4 @@
-"""A disk that fills up: an error that says so, the old file as it was, and a process that lives."""
-
-# nir's own annotations are narrower than what it accepts.
-# pyright: reportArgumentType=false
+"""A full disk: a clear error, the old file unchanged, and no crash."""
 
 from __future__ import annotations
 
@@ -15,12 +12,13 @@ import pytest
 
 import nirx
 from nirx.files import hdf5_writing
+from support.graphs import chain
 
 D = nirx.Discretization(dt=1e-3)
 
 
 class Full(io.FileIO):
-    """A file on a disk with room for `room` bytes in all."""
+    """A file on a disk with room for `room` more bytes."""
 
     room = 0
 
@@ -28,14 +26,14 @@ class Full(io.FileIO):
         left = max(0, type(self).room)
         if not left:
             raise OSError(errno.ENOSPC, "No space left on device")
-        part = bytes(data)[:left]  # what fits is taken
+        part = bytes(data)[:left]  # only what fits
         type(self).room -= len(part)
         return super().write(part)
 
 
 @pytest.fixture
 def fill(monkeypatch):
-    """`fill(room)`: from now on HDF5 files find that much room."""
+    """`fill(room)` leaves that much room on the disk of HDF5 files."""
 
     def fill(room):
         Full.room = room
@@ -43,25 +41,18 @@ def fill(monkeypatch):
         monkeypatch.setattr(hdf5_writing, "open", opened, raising=False)
 
     yield fill
-    gc.collect()  # where HDF5 was left with a file that it could not close, the process dies here
+    gc.collect()  # the process would abort here if HDF5 still had a file that it cannot close
 
 
 def network(size=40):
     draw = np.random.default_rng(0).uniform
     ranges = ((2e-3, 2e-2), (4, 9), (0, 0.1), (0.5, 1), (0, 0.1))
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(np.array([size])),
-            "fc": nir.Linear(draw(0, 1, (size, size))),
-            "lif": nir.LIF(*(draw(*r, size) for r in ranges)),
-            "output": nir.Output(np.array([size])),
-        },
-        [("input", "fc"), ("fc", "lif"), ("lif", "output")],
-    )
+    linear = nir.Linear(draw(0, 1, (size, size)))
+    return chain({"fc": linear, "lif": nir.LIF(*(draw(*r, size) for r in ranges))}, size)
 
 
 @pytest.mark.parametrize("room", [0, 1, 700, 3000, 8000, 12000])
-def test_a_graph_does_not_fit(room, fill, tmp_path):
+def test_a_graph_that_does_not_fit_leaves_the_old_file(room, fill, tmp_path):
     path = tmp_path / "x.nir"
     nirx.write(path, network(2), D)
     before = path.read_bytes()
@@ -74,7 +65,7 @@ def test_a_graph_does_not_fit(room, fill, tmp_path):
 
 @pytest.mark.parametrize("room", [0, 1, 2000, 20_000, 60_000])
 @pytest.mark.parametrize("spikes", ["dense", "events"])
-def test_a_reference_does_not_fit_and_is_assembled_later(room, spikes, fill, tmp_path):
+def test_a_reference_that_does_not_fit_is_assembled_later(room, spikes, fill, tmp_path):
     options = {"discretization": D, "steps": 3000, "spikes": spikes}
     whole, path = tmp_path / "whole.h5", tmp_path / "r.h5"
     nirx.reference(network(), "poisson:rate=0.3", whole, **options)
@@ -91,13 +82,13 @@ def test_a_reference_does_not_fit_and_is_assembled_later(room, spikes, fill, tmp
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.h5", "whole.h5"]
 
 
-def test_another_error_stays_what_it_is(tmp_path):
+def test_other_errors_propagate_unchanged(tmp_path):
     with pytest.raises(KeyError, match="mine") as caught, hdf5_writing.hdf5_file(tmp_path / "x"):
         raise KeyError("mine")
     assert caught.value.__cause__ is None
 
 
-def test_a_file_that_just_fits(fill, tmp_path):
+def test_a_file_that_just_fits_is_written(fill, tmp_path):
     nirx.write(tmp_path / "a.nir", network(), D)
     fill((tmp_path / "a.nir").stat().st_size * 2)
     nirx.write(tmp_path / "b.nir", network(), D)

@@ -1,7 +1,4 @@
-"""Damaged files and files that would fill the memory: a graph or a NirxError."""
-
-# nir takes arrays and None where its annotations say dicts and ints.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+"""Damaged files, and files that would fill the memory, are a graph or a NirxError."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import nir
@@ -17,23 +13,8 @@ import numpy as np
 import pytest
 
 import nirx
-
-
-def good_file(path: Path) -> Path:
-    one = np.ones(3, np.float32)
-    nodes = {
-        "i": nir.Input(np.array([3])),
-        "n": nir.LIF(one, one, one, one, one, metadata={"a": "text", "b": np.arange(3)}),
-        "o": nir.Output(np.array([3])),
-    }
-    graph = nir.NIRGraph(nodes, [("i", "n"), ("n", "o")], metadata={"k": "v"}, type_check=False)
-    nirx.write(path, graph)
-    return path
-
-
-def _replace(file: Any, name: str, **options: Any) -> None:
-    del file[name]
-    file.create_dataset(name, **options)
+from support.damaged import good_file, replace_dataset
+from support.graphs import chain
 
 
 def read_in_little_memory(path: Path) -> str:
@@ -57,15 +38,15 @@ def test_a_huge_table_of_texts_is_refused(tmp_path):
     path = good_file(tmp_path / "g.nir")
     with h5py.File(path, "r+") as file:
         kind = h5py.string_dtype()
-        _replace(file, "node/edges", shape=(10**11, 2), dtype=kind, chunks=(1024, 2))
+        replace_dataset(file, "node/edges", shape=(10**11, 2), dtype=kind, chunks=(1024, 2))
     assert read_in_little_memory(path) == "refused"
 
 
 @pytest.mark.parametrize("reserved", [0, 33])
 @pytest.mark.parametrize("kept", [0, 64])
-def test_a_heap_of_texts_without_end_is_refused(kept, reserved, tmp_path):
-    # HDF5 2.0 walks a global heap for ever once an object of index 0 has size 0: the free space,
-    # or what it takes for an object behind free space that ends too early.
+def test_an_endless_heap_of_texts_is_refused(kept, reserved, tmp_path):
+    # HDF5 2.0 loops forever on a global heap with an object of index 0 and size 0: the free space,
+    # or what it reads as an object after free space that ends early.
     path = good_file(tmp_path / "g.nir")
     data = bytearray(path.read_bytes())
     place = data.index(b"GCOL") + 16
@@ -79,44 +60,35 @@ def test_a_heap_of_texts_without_end_is_refused(kept, reserved, tmp_path):
     assert read_in_little_memory(path) == "refused"
 
 
-def test_what_only_looks_like_a_heap_is_data(tmp_path):
+def test_data_that_only_looks_like_a_heap_is_read(tmp_path):
     values = np.frombuffer(b"GCOL\x01" + bytes(range(1, 68)), np.float32)
-    nodes = {
-        "i": nir.Input(np.array([values.size])),
-        "w": nir.Linear(values[None]),
-        "o": nir.Output(np.array([1])),
-    }
-    graph = nir.NIRGraph(nodes, [("i", "w"), ("w", "o")], type_check=False)
-    nirx.write(tmp_path / "g.nir", graph)
+    nirx.write(tmp_path / "g.nir", chain({"w": nir.Linear(values[None])}, values.size, 1))
     with h5py.File(tmp_path / "g.nir", "r+") as file:
-        _replace(file, "node/nodes/w/weight", data=values[None])  # as it is, uncompressed
+        replace_dataset(file, "node/nodes/w/weight", data=values[None])  # uncompressed
     assert b"GCOL\x01\x01" in (tmp_path / "g.nir").read_bytes()
     found = nirx.read(tmp_path / "g.nir")
     assert np.array_equal(found.nodes["w"].weight, values[None], equal_nan=True)
 
 
 def test_a_scalar_delay_on_a_huge_input_takes_little_memory(tmp_path):
-    shape = np.array([2 * 10**9])
-    nodes = {"i": nir.Input(shape), "o": nir.Output(shape)}
-    graph = nir.NIRGraph(nodes, [("i", "o")], type_check=False)
-    nirx.write(tmp_path / "g.nir", graph, nirx.Discretization())
+    nirx.write(tmp_path / "g.nir", chain([], 2 * 10**9), nirx.Discretization())
     with h5py.File(tmp_path / "g.nir", "r+") as file:
         file["node/nodes/d/type"] = "Delay"
         file["node/nodes/d/delay"] = 1e-3
-        edges = [["i", "d"], ["d", "o"]]
-        _replace(file, "node/edges", data=edges, dtype=h5py.string_dtype())
+        edges = [["input", "d"], ["d", "output"]]
+        replace_dataset(file, "node/edges", data=edges, dtype=h5py.string_dtype())
     assert read_in_little_memory(tmp_path / "g.nir") == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"no", b"\x89HDF\r\n\x1a\n", bytes(5000)])
-def test_what_is_not_hdf5_is_a_file_error(content, tmp_path):
+def test_anything_but_hdf5_is_a_file_error(content, tmp_path):
     (tmp_path / "g.nir").write_bytes(content)
     with pytest.raises(nirx.FileError):
         nirx.read(tmp_path / "g.nir")
 
 
 @pytest.mark.parametrize("name", ["missing.nir", ".", "a\0b", "x" * 5000])
-def test_what_is_not_a_file_is_a_file_error(name, tmp_path):
+def test_a_path_without_a_file_is_a_file_error(name, tmp_path):
     with pytest.raises(nirx.FileError):
         nirx.read(f"{tmp_path}/{name}")
 

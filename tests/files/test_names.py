@@ -1,4 +1,4 @@
-"""Names in files: every non-empty string is a node's name, in a file as in memory."""
+"""Names in files: every non-empty string can be the name of a node."""
 
 # nir takes arrays and None where its annotations say dicts and ints.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
@@ -16,50 +16,12 @@ import nirx
 from nirx.files.names import MARK, MARK_VALUE, decode_name, encode_name, needs_encoding
 
 ODD = [
-    "'",
-    '"',
-    "a\nb",
-    " ",
-    "\t",
-    "a.b",
-    "a_b",
-    "a/b",
-    "/",
-    "//",
-    "../x",
-    "\0",
-    "a\0",
-    ".",
-    "..",
-    "...",
-    "./",
-    "%",
-    "%2F",
-    "%2E",
-    "%2e",
-    "%00",
-    "100%",
-    "~",
-    "~1",
-    "~0",
-    "\ud800",
-    "\udcff\udc80",
-    "é",
-    "e\u0301",
-    "神经",
-    "\U0001f9e0",
-    "\u202e",
-    "self",
-    "forward",
-    "__class__",
-    "nodes",
-    "metadata",
-    "type",
-    "feedback",
-    "[red]x[/red]",
-    "x" * 5000,
+    "'", '"', "a\nb", " ", "\t", "a.b", "a_b", "a/b", "/", "//", "../x", "\0", "a\0", ".",
+    "..", "...", "./", "%", "%2F", "%2E", "%2e", "%00", "100%", "~", "~1", "~0", "\ud800",
+    "\udcff\udc80", "é", "e\u0301", "神经", "\U0001f9e0", "\u202e", "self", "forward",
+    "__class__", "nodes", "metadata", "type", "feedback", "[red]x[/red]", "x" * 5000,
     "/" * 3000,
-]
+]  # fmt: skip
 
 
 def graph_of(names: list[str], ends: tuple[str, str] = ("i/n", "o\0ut")) -> nir.NIRGraph:
@@ -80,12 +42,12 @@ def check_round_trip(graph: nir.NIRGraph, folder) -> nir.NIRGraph:
 
 
 @pytest.mark.parametrize("name", ODD, ids=lambda name: ascii(name)[:20])
-def test_odd_names_come_back(name, tmp_path):
+def test_an_odd_name_survives(name, tmp_path):
     check_round_trip(graph_of([name], ("i", "o")), tmp_path)
 
 
 @pytest.mark.parametrize("name", ODD, ids=lambda name: ascii(name)[:20])
-def test_odd_names_run(name):
+def test_a_node_with_an_odd_name_runs(name):
     net = nirx.from_nir(graph_of([name], ("i", "o")), "numpy", nirx.Discretization())
     _, _, rec = net.run(np.ones((2, 1), np.float32), record=[(name,)])
     assert rec[(name,)].tolist() == [[0.0], [0.0]]
@@ -114,7 +76,7 @@ def test_odd_names_of_metadata(tmp_path):
     check_round_trip(graph, tmp_path)
 
 
-def test_plain_names_are_stored_as_they_are(tmp_path):
+def test_plain_names_are_not_encoded(tmp_path):
     names = ["a.b", "..", "%2F", "é", "100%", "a\nb"]
     nirx.write(tmp_path / "g.nir", graph_of(names, ("i", "o")))
     with h5py.File(tmp_path / "g.nir") as file:
@@ -123,7 +85,7 @@ def test_plain_names_are_stored_as_they_are(tmp_path):
     assert set(nir.read(tmp_path / "g.nir", type_check=False).nodes) == {*names, "i", "o"}
 
 
-def test_dotted_and_underscored_names_are_two(tmp_path):
+def test_names_with_a_dot_and_an_underscore_are_different(tmp_path):
     again = check_round_trip(graph_of(["a.b", "a_b"]), tmp_path)
     net = nirx.from_nir(again, "numpy", nirx.Discretization())
     _, _, rec = net.run(np.ones((1, 1), np.float32), record=["a.b", "a_b"])
@@ -131,14 +93,14 @@ def test_dotted_and_underscored_names_are_two(tmp_path):
 
 
 @pytest.mark.parametrize("names", [("%41", "A"), ("a", "%61"), ("%2F", "%2f")])
-def test_two_encoded_names_of_one_meaning_are_refused(names, tmp_path):
+def test_two_encodings_of_one_name_are_refused(names, tmp_path):
     path = tmp_path / "g.nir"
     nirx.write(path, graph_of(["x", "y"], ("i", "o")))
     with h5py.File(path, "r+") as file:
         nodes = file["node/nodes"]
         for old, new in zip(("x", "y"), names, strict=True):
             nodes.move(old, new)
-        edges = [(e, n) for n in names for e in ("i",)] + [(n, "o") for n in names]
+        edges = [*(("i", n) for n in names), *((n, "o") for n in names)]
         del file["node/edges"]
         file.create_dataset("node/edges", data=edges, dtype=h5py.string_dtype())
         file.attrs[MARK] = MARK_VALUE
