@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,44 +19,26 @@ from nirx.inputs.random_spikes import random_spikes
 
 __all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "make_inputs"]
 
-_PANEL = "Input (one of --input and --random)"
+_option = partial(typer.Option, rich_help_panel="Input (one of --input and --random)")
 InputFile = Annotated[
     Path | None,
-    typer.Option(
+    _option(
         "--input",
         metavar="X.npz",
         help="One array per Input of the graph, under its name: time first, then batch, then "
         "features. For a single Input also an .npy file, or one array of any name.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(
-        "--random",
-        metavar="SEED",
-        min=0,
-        help="Random spike trains (Bernoulli) instead of a file.",
-        rich_help_panel=_PANEL,
+    _option(
+        "--random", metavar="SEED", min=0, help="Random spike trains (Bernoulli) instead of a file."
     ),
 ]
-Steps = Annotated[
-    int | None,
-    typer.Option("--steps", min=0, help="Length of --random, default 100.", rich_help_panel=_PANEL),
-]
-Batch = Annotated[
-    int | None,
-    typer.Option(
-        "--batch", min=1, help="Batch size of --random, default 1.", rich_help_panel=_PANEL
-    ),
-]
+Steps = Annotated[int | None, _option("--steps", min=0, help="Length of --random, default 100.")]
+Batch = Annotated[int | None, _option("--batch", min=1, help="Batch size of --random, default 1.")]
 Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate",
-        help="Spike probability per step of --random, default 0.3.",
-        rich_help_panel=_PANEL,
-    ),
+    float | None, _option("--rate", help="Spike probability per step of --random, default 0.3.")
 ]
 
 

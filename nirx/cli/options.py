@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,41 +26,36 @@ __all__ = [
 ]
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The .nir file.")]
-_PANEL = "Discretization (default: the file's own, else dt=1e-4, forward Euler)"
+_option = partial(
+    typer.Option,
+    rich_help_panel="Discretization (default: the file's own, else dt=1e-4, forward Euler)",
+)
 Dt = Annotated[
-    float | None,
-    typer.Option(
-        "--dt",
-        help="Time step, in the unit of the file's time constants.",
-        rich_help_panel=_PANEL,
-    ),
+    float | None, _option("--dt", help="Time step, in the unit of the file's time constants.")
 ]
 Preset = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--preset",
         metavar="NAME",
         help="The discretization of a library, such as norse.LIFBoxCell or sinabs.LIF. "
         "Replaces the file's own.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--set",
         metavar="CHOICE=VALUE",
         help="One choice, such as integrator=exponential or max_spikes=3; repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--override",
         metavar="PATH:CHOICE=VALUE",
         help="One choice for one node or subgraph; repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]

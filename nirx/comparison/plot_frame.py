@@ -13,7 +13,7 @@ __all__ = ["DIVERGENCE", "STYLE", "Words", "frame", "header_height", "short"]
 
 DIVERGENCE = "#d7191c"
 LONGEST_NAME = 32
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -35,12 +35,12 @@ class Words:
     """What the title says.
 
     Arguments:
-        agree, part: of a comparison without and with a divergence.
+        agree, diverge: of a comparison without and with a divergence.
         agreement: how far they agree; empty for the comparison's own tolerance.
     """
 
     agree: str = "all backends agree"
-    part: str = "the backends diverge"
+    diverge: str = "the backends diverge"
     agreement: str = ""
 
 
@@ -69,7 +69,7 @@ def frame(
     first = comparison.first_divergence
     title, colour = words.agree, "#1b7837"
     if first is not None:
-        title, colour = f"{words.part} at step {first.step}", DIVERGENCE
+        title, colour = f"{words.diverge} at step {first.step}", DIVERGENCE
     elif not choice.rasters and not choice.traces:
         title, colour = "nothing to compare", "#444444"
     lines = {line.get_label(): line for panel in panels for line in panel.lines}

@@ -49,7 +49,7 @@ def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
     exact = found.verdict == "exact"
     words = Words(
         agree="exact" if exact else "within the tolerance",
-        part="departs from the reference",
+        diverge="departs from the reference",
         agreement="every number is equal" if exact else str(found.tolerance),
     )
     return plotting.draw(comparison, pair.reference.schedule, suffix, words)
