@@ -1,7 +1,7 @@
-"""Closed forms: what neurons do under simple inputs, without a loop over time.
+"""Closed forms: the response of neurons to simple inputs, without a loop over time.
 
-They check the oracle from a side that shares nothing with it: geometric sums on paper.
-Arguments are plain numbers; steps count from 1, so `steps=1` is after the first step.
+They check the oracle independently: they are geometric sums, derived by hand. Arguments are
+plain numbers; steps count from 1, so `steps=1` is after the first step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["cuba_li_pulse", "leak_fraction", "li_constant", "lif_interval"]
 
 
 def leak_fraction(dt: float, tau: float, integrator: str = "euler") -> float:
-    """How much of the way to its goal a leaky variable goes in one step."""
+    """The fraction of the distance to its target that a leaky variable covers in one step."""
     return dt / tau if integrator == "euler" else -math.expm1(-dt / tau)
 
 
@@ -29,8 +29,8 @@ def li_constant(
 ) -> float:
     """v of LI after some steps of constant input.
 
-    The distance from the goal v_leak + r*x shrinks by 1 - a in each step: under Euler by
-    1 - dt/tau, under the exponential integrator by exp(-dt/tau), which is the exact solution.
+    The distance from the target v_leak + r*x shrinks by a factor of 1 - a in each step: with
+    Euler 1 - dt/tau, with the exponential integrator exp(-dt/tau), which is the exact solution.
     """
     goal = v_leak + r * x
     left = (1 - dt / tau) ** steps if integrator == "euler" else math.exp(-steps * dt / tau)
@@ -46,12 +46,12 @@ def lif_interval(
     x: float,
     v_reset: float = 0.0,
 ) -> int | None:
-    """Steps from one spike of LIF to the next, under Euler and constant input.
+    """Steps from one spike of LIF to the next, with Euler and constant input.
 
     Returns: the smallest n >= 1 with v_n > v_threshold, where
     v_n = goal + (v_reset - goal) * (1 - dt/tau)^n; None if there is none. The logarithm
-    gives a guess; which side of the threshold v_n lies on is then decided in exact fractions,
-    so a tie is a tie.
+    gives an estimate; then exact fractions decide on which side of the threshold v_n is, so
+    that a tie is a tie.
 
     **Raises**: `ValueError` unless 0 < dt < tau and v_reset <= v_threshold.
     """
@@ -85,12 +85,12 @@ def cuba_li_pulse(
     x: float,
     integrator: str = "euler",
 ) -> tuple[float, float]:
-    """v and i of CubaLI some steps after a pulse: input x in the first step, then nothing.
+    """v and i of CubaLI some steps after a pulse: input x in the first step, then 0.
 
     With a = the leak fractions, s = 1 - a_syn and m = 1 - a_mem (v_leak and both starts 0):
     i_n = a_syn * w_in * x * s^(n-1), and v_n = a_mem * r * sum over k of m^(n-k) * i_k, which
-    is a_mem * r * a_syn * w_in * x * (m^n - s^n) / (m - s), or n * m^(n-1) in place of the
-    quotient where m = s.
+    is a_mem * r * a_syn * w_in * x * (m^n - s^n) / (m - s), with n * m^(n-1) instead of
+    the quotient where m = s.
     """
     a_syn = leak_fraction(dt, tau_syn, integrator)
     a_mem = leak_fraction(dt, tau_mem, integrator)

@@ -1,10 +1,10 @@
-"""The committed table of digests: what every backend on every machine has to give.
+"""The committed table of digests that every backend has to reproduce on every machine.
 
-    python -m nirx_conformance.digests            # compare, on all three backends
-    python -m nirx_conformance.digests --write    # after a change of the semantics' version
+    python -m nirx_conformance.digests            # compare all three backends
+    python -m nirx_conformance.digests --write    # after a new semantics version
 
 `digests.json` holds the SHA-256 of outputs, final state and all recordings of every fixed
-case in reproducible mode. A processor, library or compiler that changes one bit changes it.
+case in reproducible mode. A single bit that depends on processor, library or compiler shows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def case_digest(case: FixedCase, backend: Any, dtype: str) -> str:
         backend: a name, or an object with `prepare`.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", nirx.NirxWarning)  # extremes are the point of some cases
+        warnings.simplefilter("ignore", nirx.NirxWarning)  # some cases are extreme on purpose
         prepare = (nirx.find_backend(backend) if isinstance(backend, str) else backend).prepare
         run = prepare(case.graph, case.discretization, dtype, reproducible=True)
         state = None
@@ -42,18 +42,24 @@ def case_digest(case: FixedCase, backend: Any, dtype: str) -> str:
 
 
 def committed() -> dict[str, dict[str, str]]:
-    """The table: case name -> dtype -> digest. **Raises** if it is of another semantics version."""
+    """The table: case name -> dtype -> digest.
+
+    **Raises**: `UnsupportedError` if it is of another semantics version.
+    """
     table = json.loads(TABLE.read_text())
     if table["semantics"] != nirx.SEMANTICS_VERSION:
         raise nirx.UnsupportedError(
             f"{TABLE.name} is of semantics version {table['semantics']}, this is version "
-            f"{nirx.SEMANTICS_VERSION}; write it anew with --write"
+            f"{nirx.SEMANTICS_VERSION}; rewrite it with --write"
         )
     return table["digests"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare with the table, or write it. Returns: 0 if all digests are as committed, else 1."""
+    """Compare with the table, or write it.
+
+    Returns: 0 if all digests are as committed, else 1.
+    """
     parser = argparse.ArgumentParser(prog="nirx_conformance.digests", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the table, from NumPy")
     parser.add_argument("--backends", default="numpy,torch,jax")

@@ -1,4 +1,4 @@
-"""Rules planted in random graphs, and what `nirx.diagnose` makes of the spikes they give."""
+"""Random graphs with a planted rule, and whether `nirx.diagnose` finds it from the spikes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 
 import nirx
 from nirx.basics.paths import parse_path
+from nirx.diagnosis.groups import upstream
 from nirx.diagnosis.result import Diagnosis
 from nirx.dynamics.discretization import GLOBAL_ONLY, Discretization
+from nirx.graphs.schedule import ScheduledNode
 from nirx.graphs.state import map_tree
 from nirx_conformance.strategies import Case, random_case
 
@@ -18,7 +20,7 @@ __all__ = ["Recovery", "planted_case", "recover"]
 
 SPIKING = ("IF", "LIF", "CubaLIF", "Threshold")
 REPEATS = 3
-"""The cases' inputs are short; a rule shows where neurons spike a few times."""
+"""How often a case's short input is repeated, so that neurons spike a few times."""
 OWN = tuple(f.name for f in fields(Discretization) if f.name not in GLOBAL_ONLY)
 
 
@@ -27,9 +29,9 @@ class Recovery:
     """One graph diagnosed.
 
     Arguments:
-        faults: one line per node whose planted rule is not among those named.
+        faults: one line per node whose planted rule is ruled out.
         nodes, silent: recorded nodes, and those that never spiked.
-        choices, pinned: choices that were searched, and those that were named with one value.
+        choices, pinned: choices that were searched, and those left with a single value.
     """
 
     faults: tuple[str, ...]
@@ -40,25 +42,26 @@ class Recovery:
 
 
 def planted_case(seed: int) -> Case | None:
-    """The random case of a seed; None if nothing in it spikes.
+    """The random case of a seed; None if it has no spiking node.
 
-    Overrides stay where a diagnosis can see them alone: at spiking nodes between which and
-    what drives them lies no neuron that only puts out a value.
+    Overrides are kept where a diagnosis can tell them apart: at spiking nodes with no other neuron
+    between them and the spiking nodes that drive them.
     """
     case = random_case(seed)
     planted = case.discretization
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nirx.NirxWarning)
         schedule = nirx.schedule(case.graph, planted)
-    spiking = [n for n in schedule.nodes if n.type_name in SPIKING]
+    spiking = [n for n in schedule.nodes if _spikes(n)]
     if not spiking:
         return None
     base = replace(planted, overrides={})
     overrides = {}
     for node in spiking:
+        before = upstream(schedule, [node.path], lambda n: not _spikes(n))
         own = planted.at(node.path)
         different = {n: getattr(own, n) for n in OWN if getattr(own, n) != getattr(base, n)}
-        if different and not _behind_values(schedule, node.path):
+        if different and not any(n.neuron and not _spikes(n) for n in before):
             overrides[node.name] = different
     return replace(
         case,
@@ -68,12 +71,12 @@ def planted_case(seed: int) -> Case | None:
 
 
 def recover(case: Case) -> tuple[Recovery, Diagnosis]:
-    """Record every spiking node, diagnose from the spikes alone, and compare with the plant."""
+    """Record all spikes, diagnose from them alone, and compare with the planted rule."""
     planted = case.discretization
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nirx.NirxWarning)
         net = nirx.from_nir(case.graph, "numpy", planted, "float64")
-        names = [n.name for n in net.schedule.nodes if n.type_name in SPIKING]
+        names = [n.name for n in net.schedule.nodes if _spikes(n)]
         paths = [parse_path(name) for name in names]
         _, _, recorded = net.run(case.inputs, record=paths)
         observed = dict(zip(names, (recorded[p] for p in paths), strict=True))
@@ -81,12 +84,12 @@ def recover(case: Case) -> tuple[Recovery, Diagnosis]:
             case.graph, case.inputs, observed, discretization=Discretization(dt=planted.dt)
         )
     faults = [
-        f"{n.node}: planted {planted.at(parse_path(n.node))} is not named; best {n.best}"
+        f"{n.node}: planted {planted.at(parse_path(n.node))} is ruled out; best {n.best}"
         for n in found.nodes
         if not n.allows(planted)
     ]
     if not found.explained:
-        faults.append(f"not explained: first at {found.first_divergence}")
+        faults.append(f"not explained: first diverges at {found.first_divergence}")
     return (
         Recovery(
             tuple(faults),
@@ -99,17 +102,5 @@ def recover(case: Case) -> tuple[Recovery, Diagnosis]:
     )
 
 
-def _behind_values(schedule: nirx.Schedule, path: tuple[str, ...]) -> bool:
-    """Whether a neuron without spikes lies before a node, with no spiking node between."""
-    seen: set[int] = set()
-    work = [schedule.positions[path]]
-    while work:
-        for source in schedule.nodes[work.pop()].sources:
-            node = schedule.nodes[source.position]
-            if source.position in seen or node.type_name in SPIKING:
-                continue
-            if node.neuron:
-                return True
-            seen.add(source.position)
-            work.append(source.position)
-    return False
+def _spikes(node: ScheduledNode) -> bool:
+    return node.type_name in SPIKING

@@ -1,10 +1,10 @@
-"""Random graphs by the thousand: every backend against the oracle, bit against bit, or diagnosed.
+"""Random graphs by the thousand: backends against the oracle, bit by bit, or `nirx.diagnose`.
 
     python -m nirx_conformance.sweep oracle --graphs 500 --jobs 2
     python -m nirx_conformance.sweep bits --graphs 2000 --jobs 2
     python -m nirx_conformance.sweep diagnose --graphs 200 --seed 1000
 
-Prints each disagreement with the seed that makes it again, and exits with 1 if there is one.
+Prints each disagreement with the seed that reproduces it; exit status 1 if there is one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BACKENDS = ("numpy", "torch", "jax")
 
 
 def against_oracle(case: Case, backends: tuple[str, ...] = BACKENDS) -> list[str]:
-    """What is wrong in float64, one line per backend that leaves the oracle."""
+    """Disagreements with the oracle in float64, one line per backend."""
     expected = oracle.run(case.graph, case.discretization, case.inputs)
     found = []
     for name in backends:
@@ -45,7 +45,7 @@ def against_oracle(case: Case, backends: tuple[str, ...] = BACKENDS) -> list[str
 
 
 def bit_by_bit(case: Case, backends: tuple[str, ...] = BACKENDS) -> list[str]:
-    """Which backends differ in outputs, final state or recordings, in reproducible mode."""
+    """The backends that differ in outputs, final state or recordings, in reproducible mode."""
     found = []
     for dtype in ("float32", "float64"):
         inputs = in_dtype(case.inputs, dtype)
@@ -65,7 +65,7 @@ def bit_by_bit(case: Case, backends: tuple[str, ...] = BACKENDS) -> list[str]:
 CHECKS = {"oracle": against_oracle, "bits": bit_by_bit}
 
 Outcome = tuple[int, list[str], list[str], dict[str, int]]
-"""Seed, what is wrong, types of nodes, and counts worth adding up."""
+"""Seed, disagreements, types of nodes, and counts to be summed."""
 
 
 def _one(seed: int, check: str) -> Outcome:
@@ -75,7 +75,7 @@ def _one(seed: int, check: str) -> Outcome:
 def _diagnosed(seed: int) -> Outcome:
     case = planted_case(seed)
     if case is None:
-        return seed, [], [], {"graphs without spikes (left out)": 1}
+        return seed, [], [], {"graphs without spikes (skipped)": 1}
     recovery, _ = recover(case)
     kinds = ["spiking nodes"] * recovery.nodes
     counts = {f.name: getattr(recovery, f.name) for f in fields(recovery) if f.name != "faults"}
@@ -89,18 +89,21 @@ def _checked(seed: int, check: str) -> Outcome:
         found = CHECKS[check](case)
         kinds = [node.type_name for node in nirx.schedule(case.graph, case.discretization).nodes]
     if "jax" in sys.modules and seed % 16 == 0:
-        sys.modules["jax"].clear_caches()  # thousands of programs, none of them used again
+        sys.modules["jax"].clear_caches()  # thousands of programs, none of them reused
     return seed, found, kinds, {}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the sweep. Returns: 0 if nothing disagrees, else 1."""
+    """Run the sweep.
+
+    Returns: 0 if nothing disagrees, else 1.
+    """
     parser = argparse.ArgumentParser(prog="nirx_conformance.sweep", description=__doc__)
     parser.add_argument("check", choices=[*CHECKS, "diagnose"])
     parser.add_argument("--graphs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0, help="of the first graph")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--seconds", type=float, default=None, help="stop after so long")
+    parser.add_argument("--seconds", type=float, default=None, help="stop after this time")
     options = parser.parse_args(arguments)
     start = time.monotonic()
     seeds = range(options.seed, options.seed + options.graphs)

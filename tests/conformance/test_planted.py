@@ -1,40 +1,36 @@
-"""`nirx.diagnose` names what was planted in random graphs, from the spikes alone."""
+"""`nirx.diagnose` finds rules planted in random graphs, from the spikes alone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count, islice
 
 import numpy as np
 import pytest
 
+import nirx
 from nirx_conformance.planted import planted_case, recover
 
-pytestmark = pytest.mark.slow
-
-GRAPHS = 20
-
-
-def seeds() -> list[int]:
-    return [seed for seed in range(3 * GRAPHS) if planted_case(seed) is not None][:GRAPHS]
+QUICK, GRAPHS = 4, 20
+CASES = dict(islice(((seed, own) for seed in count() if (own := planted_case(seed))), GRAPHS))
+SLOW = [pytest.param(seed, marks=pytest.mark.slow) for seed in list(CASES)[QUICK:]]
 
 
-@pytest.mark.parametrize("seed", seeds())
-def test_the_planted_rule_is_among_those_named(seed):
-    case = planted_case(seed)
-    assert case is not None
-    recovery, _ = recover(case)
-    assert recovery.faults == ()
+@pytest.mark.parametrize("seed", [*list(CASES)[:QUICK], *SLOW])
+def test_the_planted_rule_is_never_ruled_out(seed):
+    assert recover(CASES[seed])[0].faults == ()
 
 
-def test_naming_is_not_vacuous():
-    """A set that names everything would always hold the planted rule."""
-    found = [recover(case)[0] for case in map(planted_case, range(12)) if case is not None]
+@pytest.mark.slow
+def test_other_rules_are_ruled_out():
+    """A diagnosis that allows everything would always allow the planted rule."""
+    found = [recover(case)[0] for case in list(CASES.values())[:10]]
     assert sum(r.pinned for r in found) > 0.3 * sum(r.choices for r in found)
     assert sum(r.silent for r in found) < 0.2 * sum(r.nodes for r in found)
 
 
-def test_a_rule_that_was_not_planted_is_not_named():
-    case = next(c for c in map(planted_case, range(60)) if c is not None)
+def test_another_integrator_is_ruled_out():
+    case = CASES[0]
     _, found = recover(case)
     planted = case.discretization
     other = replace(planted, integrator="exponential", overrides={})
@@ -46,8 +42,6 @@ def test_a_rule_that_was_not_planted_is_not_named():
 
 
 def test_the_check_fails_where_the_recording_is_disturbed(monkeypatch):
-    import nirx
-
     real = nirx.diagnose
 
     def disturbed(graph, xs, observed, **options):
@@ -57,5 +51,4 @@ def test_the_check_fails_where_the_recording_is_disturbed(monkeypatch):
         return real(graph, xs, observed, **options)
 
     monkeypatch.setattr(nirx, "diagnose", disturbed)
-    case = next(c for c in map(planted_case, range(60)) if c is not None)
-    assert recover(case)[0].faults
+    assert recover(CASES[0])[0].faults

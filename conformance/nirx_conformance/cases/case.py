@@ -1,7 +1,7 @@
-"""`FixedCase`: one graph, one discretization, one input, and the tools to write them shortly.
+"""`FixedCase`: a graph, a discretization and an input, and tools to write them concisely.
 
-Every number comes from PCG64's raw uniforms, sums and products, so that a case is the same
-on every machine.
+All numbers are sums and products of PCG64's raw uniforms, so that a case is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 NEURONS = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
 GAIN = {nir.I: 100.0, nir.IF: 100.0, nir.CubaLIF: 12.0}
-"""A resistance with which a type spikes on `drive`, where `neuron` would draw too low a one."""
+"""A resistance with which a type spikes on `drive`, where `neuron` would draw one too low."""
 
 
 ROUNDING = "a sum of products may be added up in any order, and rounds differently in each"
@@ -47,19 +47,19 @@ class FixedCase:
     """A case of the conformance suite and of the digest table.
 
     Arguments:
-        name: what it shows, beginning with its topic; the key in every table.
+        name: what it shows; the key in every table.
         graph: a `nir.NIRGraph`.
-        inputs: [time, batch, *features] or a dict of such; bool spikes or float64, which a
-            float32 run rounds.
-        discretization: how it steps.
-        warmup: inputs that come first: the case starts from the state after them.
+        inputs: [time, batch, *features] or a dict of such arrays; bool spikes, or float64, which
+            is rounded for a float32 run.
+        discretization: of the run.
+        warmup: earlier inputs; the case starts from the state after them.
         dtype: of the run.
-        level: `"core"`, `"recurrent"` or `"full"`; empty for core, or recurrent where there is
-            a cycle.
-        tolerance: of values, relative to the largest magnitude that their node shows; spikes
-            have to be equal unless the oracle's v is that close to the threshold.
+        level: `"core"`, `"recurrent"` or `"full"`; empty for recurrent where there is a cycle,
+            else core.
+        tolerance: of values, relative to the largest magnitude of their node; spikes have to be
+            equal unless the oracle's v is that close to the threshold.
         reason: why the tolerance is not 0.
-        source: where the expected behaviour is written.
+        source: where the expected behaviour is specified.
     """
 
     name: str
@@ -75,7 +75,7 @@ class FixedCase:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """Names of the node types in the graph, sorted; ports of any kind left out."""
+        """Names of the node types in the graph, sorted, without Input and Output."""
         found: set[str] = set()
         for _, graph, _ in walk_graphs(self.graph):
             found |= {type(node).__name__ for node in graph.nodes.values()}
@@ -83,7 +83,7 @@ class FixedCase:
 
     @property
     def own_level(self) -> str:
-        """The lowest level that holds the case."""
+        """The lowest level that contains the case."""
         if self.level:
             return self.level
         with warnings.catch_warnings():
@@ -98,13 +98,13 @@ def in_dtype(tree: Any, dtype: str) -> Any:
 
 
 def uniform(seed: int, *shape: int, low: float = -1.0, high: float = 1.0) -> np.ndarray:
-    """Float64 numbers in low..high."""
+    """Uniform float64 numbers in low..high."""
     numbers = np.random.Generator(np.random.PCG64(seed)).random(shape)
     return np.asarray(low + (high - low) * numbers)
 
 
 def drive(seed: int, *shape: int) -> np.ndarray:
-    """A signal in -0.5..1.5, which makes the neurons of `neuron` spike now and then."""
+    """A signal in -0.5..1.5, on which the neurons of `neuron` spike occasionally."""
     return uniform(seed, *shape, low=-0.5, high=1.5)
 
 
@@ -150,7 +150,7 @@ RANGES = {
 
 
 def neuron(kind: type, seed: int, *shape: int, **given: float) -> Any:
-    """A neuron with random parameters of one shape; `given` sets single ones."""
+    """A neuron with random parameters of one shape; `given` fixes some of them."""
     names = [n for n in kind.__dataclass_fields__ if n in RANGES]
     parameters = {}
     for place, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Every choice of `Discretization` on every neuron that it changes, and choices together."""
+"""Every choice of `Discretization` on the neurons that it affects, and combinations of choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every node without memory: dot products, convolutions, pools, elementwise, reshaping."""
+"""Every stateless node: dot products, convolutions, pools, elementwise, reshaping."""
 
 # nir annotates ints where it takes pairs, and no None.
 # pyright: reportArgumentType=false

@@ -1,4 +1,4 @@
-"""Conv1d and Conv2d: stride, dilation, groups, depthwise, every padding, bias or none."""
+"""Conv1d and Conv2d: stride, dilation, groups, depthwise, every padding, with and without bias."""
 
 # nir annotates ints where it takes pairs, and no None.
 # pyright: reportArgumentType=false

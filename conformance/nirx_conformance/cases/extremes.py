@@ -1,4 +1,4 @@
-"""Extremes: NaN and infinity, subnormals, long silence, time constants far apart."""
+"""Extremes: NaN and infinity, subnormals, long silence, widely different time constants."""
 
 from __future__ import annotations
 

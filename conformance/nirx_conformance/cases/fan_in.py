@@ -1,4 +1,4 @@
-"""Fan-in: the order of sums by source path, doubled edges; several Inputs and Outputs."""
+"""Fan-in: sums in order of source path, duplicated edges; several Inputs and Outputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _scale(value: float) -> nir.Scale:
 
 
 def _of_three(*names: str) -> nir.NIRGraph:
-    """The same three summands under other names: the names say which two are added first."""
+    """The same three summands under different names: the names determine which are added first."""
     scales = {name: _scale(value) for name, value in zip(names, SUMMANDS, strict=True)}
     return graph({**ENDS, **scales}, *(f"input -> {name} -> output" for name in reversed(names)))
 

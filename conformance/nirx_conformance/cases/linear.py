@@ -1,4 +1,4 @@
-"""Linear and Affine: every shape of weight and bias, batch axes, hard sums."""
+"""Linear and Affine: every shape of weight and bias, batch axes, ill-conditioned sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Odd names: what may break a path, a file, a program's identifier or a sort."""
+"""Odd names: ones that may break a path, a file, an identifier or a sort order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ODD = {
 
 
 def _loop(x: str, y: str, z: str) -> nir.NIRGraph:
-    """Two neurons, a Linear that feeds back, a sum of three; Input and Output are odd too."""
+    """Two neurons, a feedback Linear, a sum of three; the Input and Output have odd names too."""
     nodes = {
         f"in {x}": port_in(3),
         x: neuron(nir.LIF, 9800, 3),

@@ -1,4 +1,4 @@
-"""Nesting: three deep, cycles through subgraphs, ports by name, one subgraph used twice."""
+"""Nesting: three levels deep, cycles through subgraphs, named ports, one subgraph used twice."""
 
 from __future__ import annotations
 

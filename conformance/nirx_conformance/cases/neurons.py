@@ -1,4 +1,4 @@
-"""Every neuron type, and every choice of how it spikes, resets and puts out."""
+"""Every neuron type, and every choice of how it integrates, spikes, resets and outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Hard numbers: long silence, huge and tiny values, NaN, infinity, exact ties; a real network."""
+"""Difficult numbers: long silence, huge and tiny values, NaN, infinity, exact ties; and a real
+network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SumPool2d, AvgPool2d and Flatten: windows that overlap, leave a rest, see zeros; any axes."""
+"""SumPool2d, AvgPool2d and Flatten: overlapping windows, remainders, padding; any axes."""
 
 # nir annotates no None.
 # pyright: reportArgumentType=false

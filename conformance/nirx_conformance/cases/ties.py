@@ -1,4 +1,4 @@
-"""Ties: v exactly at the threshold, in numbers that binary holds; v_reset against v_leak."""
+"""Ties: v exactly at the threshold, in numbers exact in binary; v_reset relative to v_leak."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _full(*values: float) -> list[np.ndarray]:
 
 
 NEURONS = {
-    # dt*r = 0.5: v climbs 0.25 a step and meets 1 in the fourth
+    # dt*r = 0.5: v rises by 0.25 per step and reaches 1 in the fourth
     "IF": (nir.IF(*_full(1.0, 1.0, -0.25)), 0.5),
     # a = 0.5: 0.5, 0.75, 0.875 towards 1
     "LIF": (nir.LIF(*_full(1.0, 1.0, 0.0, 0.875, 0.0)), 1.0),
@@ -43,7 +43,7 @@ def _case(name: str, node: Any, signal: Any, d: nirx.Discretization = HALF) -> F
 
 
 def _resetting(kind: Any, v_reset: float) -> Any:
-    """v_leak is 0.125; all else makes it spike every few steps."""
+    """v_leak is 0.125; the other parameters make it spike every few steps."""
     if kind is nir.LIF:
         return nir.LIF(*_full(1.0, 6.0, 0.125, 0.5, v_reset))
     return nir.CubaLIF(*_full(0.5, 1.0, 9.0, 0.125, 0.5, v_reset))

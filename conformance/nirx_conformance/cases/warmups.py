@@ -1,4 +1,4 @@
-"""Initial states: a case starts where a warm-up ended; every kind of state there is."""
+"""Initial states: each case starts where a warm-up ended; every kind of state occurs."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run, compare, print and draw.
 
     Arguments:
-        arguments: of the command line; None takes this process's.
+        arguments: of the command line; None takes those of the process.
 
-    Returns: 0 if all backends agree and read over 90 % of the digits, else 1.
+    Returns: 0 if all backends agree and classify over 90 % of the digits correctly, else 1.
     """
     parser = argparse.ArgumentParser(prog="nirx demo", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("demo-output"), help="folder of the plot")
+    parser.add_argument("--out", type=Path, default=Path("demo-output"), help="folder for the plot")
     parser.add_argument("--digits", type=int, default=None, help="how many digits (default: all)")
     options = parser.parse_args(arguments)
 
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _named(name: str, result: tuple[np.ndarray, object, object]):
-    """A run that is done already, as `nirx.compare` takes it."""
+    """A finished run, as a backend for `nirx.compare`."""
 
     def backend(_):
         return result

@@ -12,10 +12,10 @@ from nirx.errors import UnsupportedError
 __all__ = ["STEPS", "Digits", "load_digits", "spike_trains"]
 
 STEPS = 32
-"""Time steps that a digit is shown."""
+"""Time steps per digit."""
 
 HELD_OUT = 597
-"""The last third of the 1,797 digits, written by other people than the first two."""
+"""The last third of the 1,797 digits, written by other people than the first two thirds."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,22 @@ class Digits:
 def spike_trains(
     brightness: Float[np.ndarray, "digit pixel"],
 ) -> Bool[np.ndarray, "time digit pixel"]:
-    """Evenly spaced spikes, the more the brighter; no randomness.
+    """Evenly spaced spikes, more for brighter pixels; no randomness.
 
     Arguments:
         brightness: [digit, 64] in 0..1.
 
-    Returns: bool [time, digit, 64]; step t spikes where floor(brightness*t) goes up.
+    Returns: bool [time, digit, 64]; step t spikes where floor(brightness*t/2) increases.
     """
     steps = np.arange(STEPS + 1).reshape((-1, 1, 1))
     return np.diff(np.floor(brightness * steps * 0.5), axis=0) > 0
 
 
 def load_digits() -> tuple[Digits, Digits]:
-    """The digits to train on and those held out. **Raises** `UnsupportedError`."""
+    """The training digits and the held-out ones.
+
+    **Raises**: `UnsupportedError` without scikit-learn.
+    """
     try:
         from sklearn.datasets import load_digits as load
     except ImportError as error:

@@ -1,7 +1,7 @@
 """Train the demo's network with nirx_torch and write it as `digits.nir`.
 
-Run it with `python -m nirx_conformance.demo.train`; about half a minute on two cores. The file
-it makes is committed: `make demo` runs that one and trains nothing.
+`python -m nirx_conformance.demo.train` takes about half a minute on two cores. The resulting
+file is committed: `make demo` runs it without training.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HIDDEN = 100
 EPOCHS = 40
 BATCH = 100
 KEEP = 0.7
-"""Share of the input spikes that a training step sees, against overfitting."""
+"""Fraction of the input spikes kept in a training step, against overfitting."""
 
 
 def initial_graph(seed: int = 0) -> nir.NIRGraph:
@@ -67,7 +67,7 @@ def initial_graph(seed: int = 0) -> nir.NIRGraph:
 
 
 def train(digits: Digits, epochs: int = EPOCHS, seed: int = 0) -> nir.NIRGraph:
-    """Train the weights (the time constants stay) and give the graph that holds them.
+    """Train the weights (not the time constants) and return the trained graph.
 
     Arguments:
         digits: spikes [time, digit, 64] and labels.

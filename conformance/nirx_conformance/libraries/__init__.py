@@ -1,1 +1,1 @@
-"""SNN libraries held to what nirx says of them: their own step, their importers, the bridges."""
+"""SNN libraries, measured: their importers, nirx's bridges to them, and their own steps."""

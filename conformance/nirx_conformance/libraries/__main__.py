@@ -22,7 +22,10 @@ BAD = (Outcome.DIFFERENT, Outcome.CRASH)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print. Returns: 0 if no bridge differs or crashes, else 1."""
+    """Measure and print.
+
+    Returns: 0 if no bridge differs or crashes, else 1.
+    """
     names = [library.name for library in (*LIBRARIES, *EVENT_BASED)]
     parser = argparse.ArgumentParser(prog="nirx_conformance.libraries", description=__doc__)
     parser.add_argument("--library", action="append", choices=names, metavar="NAME")

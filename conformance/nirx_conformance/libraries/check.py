@@ -23,14 +23,14 @@ def assert_same_steps(
     atol: float = 1e-6,
     busy: bool = True,
 ) -> None:
-    """A library's own run equals nirx's run of the graph that was exported from it.
+    """Assert that a library's own run equals nirx's run of the graph exported from it.
 
     Arguments:
-        graph: its metadata say the discretization.
+        graph: with its discretization in the metadata.
         xs: [time, batch, *features].
-        outputs: what nodes gave in the library, by path; spikes have to be equal.
+        outputs: of nodes in the library, by path; spikes have to be equal.
         states: state variables by record key (`"lif.v"`), within `atol`.
-        busy: whether the spikes have to be neither none nor all.
+        busy: whether there must be some spikes but not everywhere.
     """
     record = [*outputs, *(states or {})]
     _, _, ours = nirx.from_nir(graph, "numpy", dtype=dtype).run(xs.astype(dtype), record=record)
@@ -55,9 +55,9 @@ def assert_bridged(
     dtype: str = "float64",
     atol: float = 1e-9,
 ) -> None:
-    """NIR -> library gives the exact executor's spikes, and -> NIR the graph itself.
+    """Assert that NIR -> library gives the exact executor's spikes, and -> NIR the same graph.
 
-    **Raises**: `nirx.UnsupportedError` where the bridge refuses.
+    **Raises**: `nirx.UnsupportedError` if the bridge refuses the graph.
     """
     options = {"dtype": dtype, "node_map": bridge.node_map}
     xs = xs.astype(dtype)
@@ -70,7 +70,7 @@ def assert_bridged(
     if hasattr(given, "v_threshold"):
         mismatches = int((theirs != ours).sum())
         assert mismatches == 0, f"{mismatches} of {ours.size} spikes differ"
-        assert ours.any(), "no spikes: the input tells nothing"
+        assert ours.any(), "no spikes: the input is too weak to test anything"
     else:
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=atol)
     assert nirx.same_graph(back, graph), "NIR -> library -> NIR changed the graph"

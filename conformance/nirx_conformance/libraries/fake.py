@@ -1,4 +1,4 @@
-"""Libraries that do one thing each, to hold the matrix itself to: right, wrong, refusing, dying."""
+"""Fake libraries that test the matrix itself: right, wrong, refusing, dying."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Change = Callable[[np.ndarray], Any]
 
 
 def _runs(change: Change, graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
-    """An importer that is the exact executor, and then changes what it gave."""
+    """The exact executor as an importer, with its outputs changed."""
     net = nirx.from_nir(graph, "numpy", nirx.Discretization(dt=dt))
     return Imported(lambda xs: change(np.asarray(net.run(xs)[0])))
 

@@ -1,7 +1,7 @@
-"""The libraries' own NIR importers, each called and run the way its documentation says.
+"""The libraries' own NIR importers, each called and run as its documentation says.
 
-An importer here is `(graph, dt, batch) -> Imported`. It may keep or change the graph it is given.
-The libraries are imported on the call, so that this module can be read without them.
+An importer here is `(graph, dt, batch) -> Imported`. It may keep or change the graph. The libraries
+are imported when it is called, so that this module can be imported without them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class RefusedError(Exception):
-    """An importer that builds and runs in one call would not build."""
+    """The build failed in an importer that builds and runs in one call."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Imported:
     """A network as a library built it.
 
     Arguments:
-        run: xs [time, batch, *features] -> outputs, from a fresh state.
-        dt: the step that the library chose; None where it takes one or has a fixed one.
+        run: xs [time, batch, *features] -> outputs, from the initial state.
+        dt: the step chosen by the library; None if it is passed in or fixed.
     """
 
     run: Callable[[np.ndarray], np.ndarray]
@@ -50,7 +50,7 @@ Importer = Callable[[nir.NIRGraph, float, int], Imported]
 
 
 def _stepwise(model: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """A torch model (x, state) -> (y, state), called once for every step."""
+    """A torch model (x, state) -> (y, state), called once per step."""
 
     def run(xs: np.ndarray) -> np.ndarray:
         import torch
@@ -78,7 +78,7 @@ def snntorch(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
 
 
 def sinabs(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
-    """Time constants count steps. Step by step, so that feedback has a chance to be a step late.
+    """Time constants are in steps. Run step by step, so that feedback can be one step late.
 
     **Source**: sinabs.from_nir and its docstring.
     """
@@ -112,7 +112,7 @@ def rockpool(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
 
 
 def spyx(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
-    """Channels come last in it, so images are turned on their way in and out.
+    """Channels come last, so images are transposed on their way in and out.
 
     **Source**: spyx.nir.from_nir and its docstring.
     """
@@ -134,7 +134,7 @@ def spyx(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
 
 
 def jaxsnn(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
-    """Only built, never run: it goes from spike to spike and has no steps to compare.
+    """Only built, never run: it is event-based and has no time steps to compare.
 
     **Source**: jaxsnn.event.from_nir and its docstring.
     """
@@ -143,6 +143,6 @@ def jaxsnn(graph: nir.NIRGraph, dt: float, batch: int) -> Imported:
     library.from_nir(graph, config).done()
 
     def run(xs: np.ndarray) -> np.ndarray:
-        raise NotImplementedError("it goes from spike to spike")
+        raise NotImplementedError("it is event-based")
 
     return Imported(run)

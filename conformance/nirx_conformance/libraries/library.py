@@ -1,4 +1,4 @@
-"""`Library`: what the matrix knows of each library, and the list of them."""
+"""`Library`: an SNN library in the matrix, and the list of all."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Library:
 
     Arguments:
         name: of its section, and of nirx's bridge to it.
-        packages: distributions whose versions the page names; the first is imported.
-        importer: its own; None where it has none.
-        dt: that its importer is run at: its fixed one, or the one it is given.
-        unit_gain: whether its importer wants r = tau/dt in the rows that are not about neurons.
-        own_bridge: gives nirx's bridge to it; None finds the one of its name.
+        packages: distributions whose versions the page lists; the first is imported.
+        importer: its own; None if it has none.
+        dt: of its importer: fixed by the library, or passed to it.
+        unit_gain: whether its importer needs r = tau/dt in rows that are not about neurons.
+        own_bridge: returns nirx's bridge to it; None finds the one of its name.
     """
 
     name: str
@@ -35,7 +35,10 @@ class Library:
     own_bridge: Callable[[], Bridge] | None = None
 
     def bridge(self) -> Bridge:
-        """nirx's bridge to it. **Raises**: `UnsupportedError` where it cannot be imported."""
+        """nirx's bridge to it.
+
+        **Raises**: `UnsupportedError` if it cannot be imported.
+        """
         return self.own_bridge() if self.own_bridge else find_bridge(self.name)
 
     @property
@@ -57,9 +60,9 @@ LIBRARIES: tuple[Library, ...] = (
 )
 
 EVENT_BASED = (Library("jaxsnn", ("jaxsnn",), importers.jaxsnn, unit_gain=True),)
-"""Without time steps: there is nothing to compare, but an importer says what it takes."""
+"""Without time steps: nothing can be compared, but importers accept or refuse a graph."""
 
 
 def installed(library: Library) -> bool:
-    """Whether its package can be found; it is not imported."""
+    """Whether its package is installed, without importing it."""
     return importlib.util.find_spec(library.packages[0]) is not None

@@ -1,4 +1,4 @@
-"""The matrix: every library, every row, every column, each cell judged in a worker process."""
+"""The matrix of libraries, rows and columns; each cell is judged in a worker process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["COLUMNS", "LIMIT", "Measured", "measure", "payload"]
 COLUMNS = ("importer", "bridge", "own steps")
 
 LIMIT = 60.0
-"""Seconds for one cell, which takes at most a few: what is slower never returns."""
+"""Seconds for one cell, which takes a few at most: a slower one never returns."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def measure(
 
     Returns: in the order of the libraries.
 
-    **Raises**: `RuntimeError` where a library or nirx's bridge to it cannot be imported.
+    **Raises**: `RuntimeError` if a library or nirx's bridge to it cannot be imported.
     """
 
     def one(library: Library) -> Measured:
@@ -65,7 +65,7 @@ def measure(
 
 
 def payload(found: Sequence[Measured]) -> dict[str, Any]:
-    """What `--json` writes."""
+    """The content of `--json`."""
     return {
         part.library.name: {
             "versions": part.library.versions,

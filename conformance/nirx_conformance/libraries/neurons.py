@@ -1,6 +1,6 @@
-"""Random neurons and small networks around them, one for each NIR type and discretization."""
+"""Random neurons of each NIR type, and small networks around them."""
 
-# nir's annotations are narrower than what it takes.
+# nir's annotations are narrower than what it accepts.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def neuron(kind: str, seed: int = 0, uniform: bool = False, rest: float | None =
     Arguments:
         kind: name of the NIR type.
         uniform: one value for all neurons of the layer.
-        rest: v_leak and v_reset, where a library has no others.
+        rest: value of v_leak and v_reset, for libraries without these parameters.
     """
     generator = np.random.default_rng(seed)
 
@@ -66,7 +66,7 @@ def drive(steps: int = 1000, batch: int = 4, features: int = INPUTS, seed: int =
 
 
 def alone(shape: tuple[int, ...], tau: float = 5e-3) -> tuple[nir.NIRGraph, np.ndarray]:
-    """A graph of one LIF of this shape, and input for it."""
+    """A graph with one LIF of this shape, and an input."""
     size = np.array(shape, int)
     values = [np.full(shape, value) for value in (tau, 3.0, 0.1, 0.7)]
     ends = nir.Input(size), nir.LIF(*values), nir.Output(size)

@@ -1,4 +1,4 @@
-"""A graph on a library's own neurons, with NumPy in and out."""
+"""A graph on a library's own neurons, with NumPy arrays in and out."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def run_on(
     xs: np.ndarray,
     dtype: str,
 ) -> np.ndarray:
-    """What the graph's only Output gives, [time, *batch, *features].
+    """The output of a graph with one Output, [time, *batch, *features].
 
-    **Raises**: `nirx.UnsupportedError` where the bridge refuses.
+    **Raises**: `nirx.UnsupportedError` if the bridge refuses the graph.
     """
     backend = find_backend(bridge.backend)
     run = backend.prepare(graph, discretization, dtype, node_map=bridge.node_map)

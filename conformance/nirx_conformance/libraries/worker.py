@@ -1,4 +1,4 @@
-"""A process in which a library runs, with a time limit: some importers hang or end the process."""
+"""A process that runs a library, with a time limit: some importers hang or end the process."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from nirx_conformance.libraries.verdict import Outcome, Verdict
 __all__ = ["Worker"]
 
 STARTUP = 300.0
-"""Seconds in which a library has to be imported."""
+"""Seconds allowed for importing a library."""
 
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # nirtorch adds in the order of a set
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "MKL_CBWR": "COMPATIBLE",  # else sums depend on where in memory an array lies
+    "MKL_CBWR": "COMPATIBLE",  # else sums depend on the memory alignment of arrays
     "JAX_PLATFORMS": "cpu",
     "CUDA_VISIBLE_DEVICES": "",
 }
-"""What could make two runs differ."""
+"""Settings that could make two runs differ."""
 
 SAME_FOR_ALL = threading.Lock()
-"""One process starts at a time: a thread may not see the environment that another one sets."""
+"""One process starts at a time, so that no thread sees another's environment."""
 
 
 class Worker:
-    """Judges cells of one library; a new process takes over where one dies or hangs.
+    """Judges cells of one library; a new process takes over if one dies or hangs.
 
     Arguments:
         limit: seconds for one cell.
@@ -52,7 +52,10 @@ class Worker:
         self._stop()
 
     def judge(self, column: str, row: str) -> Verdict:
-        """One cell. **Raises**: `RuntimeError` where the library itself cannot be imported."""
+        """Judge one cell.
+
+        **Raises**: `RuntimeError` if the library itself cannot be imported.
+        """
         if self.process is None:
             self._start()
         self.connection.send((column, row))
@@ -102,8 +105,8 @@ class Worker:
 
 
 def serve(connection: Any, library: Library) -> None:
-    """What the process does: import the library, then answer one cell after the other."""
-    silence = os.open(os.devnull, os.O_WRONLY)  # importers print their warnings
+    """The process's main loop: import the library, then judge one cell after another."""
+    silence = os.open(os.devnull, os.O_WRONLY)  # importers print warnings
     for stream in (1, 2):
         os.dup2(silence, stream)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115

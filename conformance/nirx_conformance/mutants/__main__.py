@@ -36,7 +36,10 @@ def markdown(table: dict[str, Kills]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table. Returns: 0 if every mutant is killed, else 1."""
+    """Print the table.
+
+    Returns: 0 if every mutant is killed, else 1.
+    """
     parser = argparse.ArgumentParser(prog="nirx_conformance.mutants", description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print the table for the docs")
     parser.add_argument("--mutant", action="append", choices=sorted(MUTANTS), metavar="NAME")

@@ -11,12 +11,12 @@ from nirx.dynamics.ops import Array, ConvGeometry
 from nirx.execution.backend import Prepared
 from nirx.execution.numpy_ops import NumpyOps
 from nirx_conformance.cases import in_dtype
-from nirx_conformance.mutants.mutant import Asked, on_ops, on_prepare
+from nirx_conformance.mutants.mutant import Request, on_ops, on_prepare
 
 
-def _in_float32(asked: Asked, back: bool) -> Prepared:
-    wanted, asked.dtype = asked.dtype, "float32"
-    run = asked.run()
+def _in_float32(request: Request, back: bool) -> Prepared:
+    wanted, request.dtype = request.dtype, "float32"
+    run = request.run()
 
     def narrow(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
         found = run(in_dtype(inputs, "float32"), in_dtype(state, "float32"), record)
@@ -26,15 +26,15 @@ def _in_float32(asked: Asked, back: bool) -> Prepared:
 
 
 @on_prepare
-def float32_for_float64(asked: Asked) -> Prepared:
+def float32_for_float64(request: Request) -> Prepared:
     """Everything is float32, including the results."""
-    return _in_float32(asked, back=False)
+    return _in_float32(request, back=False)
 
 
 @on_prepare
-def float32_inside(asked: Asked) -> Prepared:
+def float32_inside(request: Request) -> Prepared:
     """Everything is computed in float32; the results are cast to float64."""
-    return _in_float32(asked, back=True)
+    return _in_float32(request, back=True)
 
 
 @on_ops

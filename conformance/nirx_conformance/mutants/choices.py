@@ -1,4 +1,4 @@
-"""Mutants that take another discretization than they were given."""
+"""Mutants that use a different discretization from the one they are given."""
 
 from __future__ import annotations
 

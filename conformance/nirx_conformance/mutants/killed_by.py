@@ -1,4 +1,4 @@
-"""For every mutant the case that is meant to kill it, so that none is caught by accident only."""
+"""For every mutant the case meant to kill it, so that none is caught only by accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which case kills which mutant, by its values or by its bits."""
+"""Which case kills which mutant, by values or by bits."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["KILLED", "Kill", "Kills", "kill_table", "try_case"]
 Mode = Literal["values", "bits"]
 
 KILLED = frozenset({Outcome.FAIL, Outcome.ERROR})
-"""Outcomes that a sound backend never has."""
+"""Outcomes that a correct backend never has."""
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A case, and whether its values (`judge`) or its digest (`judge_bits`) show the fault."""
+    """A case, and whether its values (`judge`) or its digest (`judge_bits`) reveal the fault."""
 
     case: str
     by: Mode = "values"
@@ -33,10 +33,10 @@ class Kill:
 
 @dataclass(frozen=True)
 class Kills:
-    """What became of one mutant.
+    """The cases that kill one mutant.
 
     Arguments:
-        name, sentence: the mutant's.
+        name, sentence: of the mutant.
         values, bits: names of the cases that kill it, in the order of `ALL_CASES`.
     """
 
@@ -49,7 +49,7 @@ class Kills:
 def try_case(
     backend: Any, case: FixedCase, by: Mode = "values", expected: Expected | None = None
 ) -> Result:
-    """Run one case. The case and `expected` stay as they are, whatever the backend writes to."""
+    """Run one case. `case` and `expected` stay unchanged, whatever the backend writes to."""
     own = copy.deepcopy(case)
     if by == "bits":
         return judge_bits(own, backend)
@@ -66,10 +66,10 @@ def kill_table(
 
     Arguments:
         mutants: backends; None for all of `MUTANTS`.
-        advance: called with the name of each case that is done.
+        advance: called with the name of each finished case.
 
-    **Raises**: `InputError` for a case that the unmutated backend does not pass: it would kill
-    all mutants for no fault of theirs.
+    **Raises**: `InputError` for a case that the unmutated backend does not pass, since it would
+    kill every mutant.
     """
     if mutants is None:
         from nirx_conformance.mutants import MUTANTS

@@ -28,7 +28,7 @@ from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.origin import rebuild_graph
 
 __all__ = [
-    "Asked",
+    "Request",
     "Mutant",
     "on_discretization",
     "on_dynamics",
@@ -47,7 +47,7 @@ Choose = Callable[[nirx.Discretization], nirx.Discretization]
 
 
 @dataclass
-class Asked:
+class Request:
     """The arguments of `prepare`. A mutant gets its own copy of the graph and may write to it."""
 
     graph: nir.NIRGraph
@@ -72,7 +72,7 @@ class Mutant:
 
     name: str
     sentence: str
-    build: Callable[[Asked], Prepared]
+    build: Callable[[Request], Prepared]
 
     def prepare(
         self,
@@ -83,24 +83,24 @@ class Mutant:
     ) -> Prepared:
         """See `nirx.execution.backend.Backend`; the graph is left as it is."""
         chosen = discretization or nirx.schedule(graph).discretization
-        return self.build(Asked(rebuild_graph(graph, {}), chosen, dtype, options))
+        return self.build(Request(rebuild_graph(graph, {}), chosen, dtype, options))
 
 
-def _mutant(source: Any, build: Callable[[Asked], Prepared]) -> Mutant:
+def _mutant(source: Any, build: Callable[[Request], Prepared]) -> Mutant:
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", source.__name__).replace("_", " ").lower()
     return Mutant(words, " ".join((source.__doc__ or "").split()), build)
 
 
-def on_prepare(change: Callable[[Asked], Prepared]) -> Mutant:
+def on_prepare(change: Callable[[Request], Prepared]) -> Mutant:
     """A mutant that replaces all of `prepare`."""
     return _mutant(change, change)
 
 
 def on_run(change: Callable[..., Any]) -> Mutant:
-    """A mutant that stands between the caller and the run: `change(run, inputs, state, record)`."""
+    """A mutant that wraps the run: `change(run, inputs, state, record)`."""
 
-    def build(asked: Asked) -> Prepared:
-        run = asked.run()
+    def build(request: Request) -> Prepared:
+        run = request.run()
         return lambda inputs, state=None, record=(): change(run, inputs, state, record)
 
     return _mutant(change, build)
@@ -109,8 +109,8 @@ def on_run(change: Callable[..., Any]) -> Mutant:
 def on_graph(change: Callable[[nir.NIRGraph], None]) -> Mutant:
     """A mutant that writes to the graph and each of its subgraphs."""
 
-    def mutate(asked: Asked) -> None:
-        for _, graph, _ in list(walk_graphs(asked.graph)):
+    def mutate(request: Request) -> None:
+        for _, graph, _ in list(walk_graphs(request.graph)):
             change(graph)
 
     return _before_building(change, mutate)
@@ -119,11 +119,11 @@ def on_graph(change: Callable[[nir.NIRGraph], None]) -> Mutant:
 def on_node(change: Callable[[Any, float], None]) -> Mutant:
     """A mutant that writes to each node: `change(node, dt)`."""
 
-    def mutate(asked: Asked) -> None:
-        for _, graph, _ in walk_graphs(asked.graph):
+    def mutate(request: Request) -> None:
+        for _, graph, _ in walk_graphs(request.graph):
             for node in graph.nodes.values():
                 if not isinstance(node, nir.NIRGraph):
-                    change(node, asked.discretization.dt)
+                    change(node, request.discretization.dt)
 
     return _before_building(change, mutate)
 
@@ -131,22 +131,22 @@ def on_node(change: Callable[[Any, float], None]) -> Mutant:
 def on_discretization(change: Choose) -> Mutant:
     """A mutant of a choice that applies to the whole graph."""
 
-    def mutate(asked: Asked) -> None:
-        asked.discretization = change(asked.discretization)
+    def mutate(request: Request) -> None:
+        request.discretization = change(request.discretization)
 
     return _before_building(change, mutate)
 
 
-def _before_building(source: Any, mutate: Callable[[Asked], None]) -> Mutant:
-    def build(asked: Asked) -> Prepared:
-        mutate(asked)
-        return asked.run()
+def _before_building(source: Any, mutate: Callable[[Request], None]) -> Mutant:
+    def build(request: Request) -> Prepared:
+        mutate(request)
+        return request.run()
 
     return _mutant(source, build)
 
 
 def on_rule(change: Choose) -> Mutant:
-    """A mutant of the choices of every single node, overrides applied."""
+    """A mutant of the choices of each node, with overrides applied."""
     return _on_each_dynamics(change, lambda d: replace(d, rule=change(d.rule)))
 
 
@@ -197,8 +197,8 @@ def on_schedule(change: Callable[[nirx.Schedule], nirx.Schedule]) -> Mutant:
 
 
 def _after_building(source: Any, swap: Callable[[Net, Executor], Executor]) -> Mutant:
-    def build(asked: Asked) -> Prepared:
-        net = from_nir(asked.graph, asked.discretization, asked.dtype, **asked.options)
+    def build(request: Request) -> Prepared:
+        net = from_nir(request.graph, request.discretization, request.dtype, **request.options)
         net._executor = swap(net, net._executor)
         return lambda inputs, state=None, record=(): net.run(inputs, state, record)
 

@@ -1,4 +1,4 @@
-"""Mutants of the run around the steps: time, batch, state and what is given back."""
+"""Mutants of the run around the steps: time, batch, state and returned values."""
 
 from __future__ import annotations
 

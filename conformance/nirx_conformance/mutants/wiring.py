@@ -1,4 +1,4 @@
-"""Mutants of what flows where: fan-in, feedback, ports."""
+"""Mutants of the connections: fan-in, feedback, ports."""
 
 from __future__ import annotations
 

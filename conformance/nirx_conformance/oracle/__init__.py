@@ -1,7 +1,7 @@
-"""The oracle: what a NIR graph computes, spelled out slowly in float64.
+"""The oracle: what a NIR graph computes, written out plainly and slowly in float64.
 
-It shares no code with the core of nirx. Every node is one small file, written straight from
-the equations of docs/semantics.md; `Discretization` is the only thing it takes from nirx.
+It shares no code with the core of nirx. Every node is one small file, written directly from
+the equations in docs/semantics.md; `Discretization` is all it imports from nirx.
 """
 
 from nirx_conformance.oracle.agreement import Agreement as Agreement

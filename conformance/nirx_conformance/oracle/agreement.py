@@ -1,4 +1,4 @@
-"""Agreement: does a run of some backend say what the oracle says?"""
+"""Agreement: does a backend's run match the oracle's?"""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nirx_conformance.oracle.node import Array
 
 
 class Agreement(NamedTuple):
-    """What a comparison found.
+    """The result of a comparison.
 
     Arguments:
         fault: the first difference in words; None if there is none.
-        excused_at: the first step in which a spike differs that rounding may decide; from
-            there on nothing was compared.
+        excused_at: the first step in which a spike differs that rounding may decide; nothing
+            was compared from there on.
     """
 
     fault: str | None
@@ -35,8 +35,8 @@ def compare(
     """Compare recordings and the last state with the oracle's.
 
     Spikes must be equal, unless the oracle's membrane potential was within the tolerance of
-    the decision. All else may differ by the tolerance times the largest magnitude that the
-    node showed anywhere: its output, v and i.
+    the decision. Everything else may differ by the tolerance times the largest magnitude of
+    the node: of its output, v and i.
 
     Arguments:
         recordings: `record="all"`, keyed by text.
@@ -61,7 +61,7 @@ def compare(
 
 
 def node_scales(recordings: Mapping[str, Array]) -> dict[str, float]:
-    """Per recording the largest magnitude that its node showed: its output, v and i."""
+    """Per recording the largest magnitude of its node: of its output, v and i."""
     each = {key: largest(value) for key, value in recordings.items()}
     scales = {}
     for key in each:
@@ -91,7 +91,7 @@ def _state_fault(
     if set(expected) != set(found):
         return f"state leaves differ: {set(expected) ^ set(found)}"
     for path, value in expected.items():
-        # A node's variable belongs to the node; what an edge holds, to the edge's source.
+        # A state variable belongs to its node, the value on a feedback edge to the edge's source.
         owner = path[-1] if path[-2:-1] == ("feedback",) else path_text(path[:-1])
         scale = max(largest(value), scales.get(owner, 0.0))
         if found[path].shape != value.shape:

@@ -1,4 +1,4 @@
-"""AvgPool2d: SumPool2d over the size of the window; the padded zeros count."""
+"""AvgPool2d: SumPool2d divided by the window size; padded zeros count."""
 
 from __future__ import annotations
 

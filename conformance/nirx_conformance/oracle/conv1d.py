@@ -45,7 +45,7 @@ class Conv1d(OracleNode):
 
 
 def zeros_around(node: Any) -> tuple[int, int]:
-    """Zeros before and after; 'same' puts the larger half behind, as PyTorch does."""
+    """Zeros before and after; 'same' puts the larger half after, as PyTorch does."""
     if node.padding == "valid":
         return (0, 0)
     if isinstance(node.padding, str):

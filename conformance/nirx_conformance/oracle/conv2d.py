@@ -57,7 +57,7 @@ class Conv2d(OracleNode):
 def zero_rows(node: Any) -> list[tuple[int, int]]:
     """Zeros before and after, along height and width.
 
-    'same' puts the larger half behind, as PyTorch does.
+    'same' puts the larger half after, as PyTorch does.
     """
     if isinstance(node.padding, str):
         if node.padding == "valid":

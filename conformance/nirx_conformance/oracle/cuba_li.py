@@ -1,4 +1,4 @@
-"""CubaLI: a synaptic current i, and an LI driven by it; puts out v."""
+"""CubaLI: a synaptic current i, and an LI driven by it; outputs v."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CubaLIF: a synaptic current i, and a LIF driven by it; puts out spikes."""
+"""CubaLIF: a synaptic current i, and a LIF driven by it; outputs spikes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nirx_conformance.oracle.synapse import current
 
 
 class CubaLIF(OracleNode):
-    """A reset touches v only; the current goes on."""
+    """A reset changes v only, not the current."""
 
     neuron = True
     elementwise = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")

@@ -1,4 +1,4 @@
-"""Delay: each element comes out rint(delay / dt) steps after it went in; zeros before."""
+"""Delay: each element comes out rint(delay / dt) steps after it went in; until then zeros."""
 
 from __future__ import annotations
 

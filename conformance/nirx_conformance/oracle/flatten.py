@@ -1,4 +1,4 @@
-"""Flatten: joins the feature axes start_dim..end_dim; batch and time do not count."""
+"""Flatten: joins the feature axes start_dim..end_dim; batch and time axes do not count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class Flatten(OracleNode):
-    """Negative dims count from the last feature axis."""
+    """Negative dimensions count from the last feature axis."""
 
     @classmethod
     def declared_shape(cls, node: Any) -> Shape | None:

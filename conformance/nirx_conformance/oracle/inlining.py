@@ -14,14 +14,14 @@ Edge = tuple[Path, Path]
 
 
 def path_text(path: Path) -> str:
-    """A path as one text: joined by "/", after escaping as in RFC 6901."""
+    """A path as one text: names escaped as in RFC 6901, joined by "/"."""
     return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
 
 
 def inline(graph: nir.NIRGraph) -> tuple[dict[Path, Any], list[Edge]]:
-    """All nodes but the graphs, by path, and all edges; a doubled edge stays doubled.
+    """All nodes except graphs, by path, and all edges; a duplicated edge stays duplicated.
 
-    Inputs and Outputs of subgraphs stay, as nodes that pass their value on.
+    Inputs and Outputs of subgraphs stay, as nodes that pass their value through.
     """
     return dict(_nodes(graph, ())), list(_edges(graph, ()))
 
@@ -46,7 +46,7 @@ def _edges(graph: nir.NIRGraph, above: Path) -> Iterator[Edge]:
 
 
 def _end(nodes: Mapping[str, Any], name: str, port: type) -> Path:
-    """What an edge's end means: a node, a subgraph's only port, or "sub.port"."""
+    """The node that an end of an edge refers to: a node, a subgraph's only port, or "sub.port"."""
     if name in nodes:
         if not isinstance(nodes[name], nir.NIRGraph):
             return (name,)

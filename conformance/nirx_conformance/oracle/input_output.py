@@ -1,4 +1,4 @@
-"""Input and Output: the value passes unchanged, at every level of the graph."""
+"""Input and Output: the value passes through unchanged, at every level of the graph."""
 
 from __future__ import annotations
 

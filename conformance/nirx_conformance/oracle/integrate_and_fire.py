@@ -9,7 +9,7 @@ from nirx_conformance.oracle.spikes import fire
 
 
 class IF(OracleNode):
-    """Starts at 0 whatever `initial_v` says: there is no v_leak."""
+    """Starts at 0 whatever `initial_v` is: there is no v_leak."""
 
     neuron = True
     elementwise = ("r", "v_threshold", "v_reset")

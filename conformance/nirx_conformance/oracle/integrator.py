@@ -1,4 +1,4 @@
-"""I: v = v + (dt * r) * x; puts out v."""
+"""I: v = v + (dt * r) * x; outputs v."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class I(OracleNode):  # noqa: E742 (NIR's own name)
-    """Nothing leaks, so there is nothing for `integrator` or `initial_v` to choose."""
+    """Without a leak, `integrator` and `initial_v` have no effect."""
 
     neuron = True
     elementwise = ("r",)

@@ -1,6 +1,6 @@
-"""Late edges: which edges of a cycle carry the value of the step before.
+"""Late edges: the edges of a cycle that carry the value of the previous step.
 
-Everything here is done the naive way: reachability by search, dominance by deleting a node.
+Everything here is done naively: reachability by search, dominance by deleting a node.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def late_edges(
 
 
 def back_edges(cyclic: set[Edge], edges: set[Edge], inputs: list[Path]) -> set[Edge]:
-    """Those of `cyclic` whose target lies on every way from an Input to their source."""
+    """Those of `cyclic` whose target lies on every path from an Input to their source."""
     reached = reachable(inputs, edges)
     found = set()
     for head in {b for _, b in cyclic}:
@@ -48,7 +48,7 @@ def back_edges(cyclic: set[Edge], edges: set[Edge], inputs: list[Path]) -> set[E
 
 
 def edges_on_cycles(nodes: Iterable[Path], edges: set[Edge]) -> set[Edge]:
-    """The edges that lie on a cycle: from their target there is a way back to their source."""
+    """The edges on a cycle: those whose source can be reached from their target."""
     onward = successors(edges)
     back_to = {n: search([n], onward) for n in nodes if n in onward}
     return {(a, b) for a, b in edges if a in back_to.get(b, ())}
@@ -60,7 +60,7 @@ def reachable(starts: Iterable[Path], edges: Iterable[Edge]) -> set[Path]:
 
 
 def successors(edges: Iterable[Edge]) -> dict[Path, list[Path]]:
-    """Where the edges out of each node lead."""
+    """The targets of the edges out of each node."""
     onward: dict[Path, list[Path]] = {}
     for a, b in edges:
         onward.setdefault(a, []).append(b)

@@ -1,4 +1,4 @@
-"""LI: v = v + a * ((v_leak - v) + r * x); puts out v."""
+"""LI: v = v + a * ((v_leak - v) + r * x); outputs v."""
 
 from __future__ import annotations
 

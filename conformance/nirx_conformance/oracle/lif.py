@@ -1,4 +1,4 @@
-"""LIF: the step of LI, then spike and reset."""
+"""LIF: the step of an LI, then spike and reset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nirx_conformance.oracle.spikes import fire
 
 
 class LIF(OracleNode):
-    """Puts out spikes."""
+    """Outputs spikes."""
 
     neuron = True
     elementwise = ("tau", "r", "v_leak", "v_threshold", "v_reset")

@@ -10,7 +10,7 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class Linear(OracleNode):
-    """Leading dimensions of a weight of three or more go along with those of x."""
+    """Leading dimensions of a weight with three or more are matched with those of x."""
 
     @classmethod
     def declared_shape(cls, node: Any) -> Shape:

@@ -1,4 +1,4 @@
-"""The leaky membrane that LI, LIF, CubaLI and CubaLIF share: one step, and where it starts."""
+"""The leaky membrane shared by LI, LIF, CubaLI and CubaLIF: its step and its initial value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nirx_conformance.oracle.node import Array, Shape
 
 
 def fraction(rule: Discretization, tau: Array) -> Array:
-    """How much of the way to its goal a leaky variable goes in one step."""
+    """The fraction of the distance to its target that a leaky variable covers in one step."""
     if rule.integrator == "exponential":
         return -np.expm1(-rule.dt / tau)
     return rule.dt / tau

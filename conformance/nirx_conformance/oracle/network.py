@@ -1,4 +1,4 @@
-"""The time loop: every node once per step, in an order in which no node waits for another."""
+"""The time loop: every node once per step, in an order in which its inputs come first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OracleResult:
             neuron's state after each step.
         state: the state tree after the last step.
         margins: by path text, for every node that decides on spikes: the distance of each
-            element from its nearest decision; below rounding, either answer is right.
+            element from its nearest decision; within rounding, either answer is right.
     """
 
     outputs: dict[str, Array]
@@ -44,10 +44,10 @@ def run(
     discretization: Discretization,
     inputs: ArrayLike | Mapping[str, ArrayLike],
 ) -> OracleResult:
-    """Run a graph from its fresh state.
+    """Run a graph from its initial state.
 
     Arguments:
-        graph: a valid graph; it is not checked.
+        graph: must be valid; it is not checked.
         inputs: [time, *batch, *features], or one such array per outermost Input.
     """
     network = Network(graph, discretization)
@@ -55,12 +55,12 @@ def run(
     first = next(iter(given))
     steps = given[first].shape[0]
     batch = given[first].shape[1 : given[first].ndim - len(network.shapes[first])]
-    with np.errstate(invalid="ignore", over="ignore"):  # infinity and NaN just propagate
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity and NaN propagate
         return network.run(given, steps, batch)
 
 
 class Network:
-    """A flat graph with its order of steps and its late edges."""
+    """A flat graph with its execution order and late edges."""
 
     def __init__(self, graph: nir.NIRGraph, discretization: Discretization):
         self.discretization = discretization
@@ -82,7 +82,7 @@ class Network:
             lambda path: self.nodes[path].breaks_cycles,
             every_neuron=discretization.feedback == "component",
         )
-        # The order of the sum: by source path, a doubled edge twice.
+        # Order of the sum: by source path, a duplicated edge twice.
         self.sources: dict[Path, list[Path]] = {path: [] for path in nodes}
         for source, target in sorted(self.edges):
             self.sources[target].append(source)
@@ -152,7 +152,7 @@ class Network:
         for path in self.order:
             node = self.nodes[path]
             if node.breaks_cycles:
-                # Its input may not be known yet, and does not matter for its output.
+                # Its input may not be known yet, and does not affect its output.
                 nothing = np.zeros((*batch, *self.shapes[path]))
                 values[path] = node.step(nothing, states[path]).y
             else:
@@ -165,10 +165,10 @@ class Network:
         return values
 
     def _before_the_first_step(self, batch: Shape) -> dict[tuple[Path, Path], Array]:
-        """What late edges carry at first: the value of their source when all is silent.
+        """What late edges carry in the first step: the value of their source in silence.
 
-        Silent: every neuron, Input and late edge gives zero, every Delay holds zeros (an element
-        of 0 steps still passes its input).
+        In silence every neuron, Input and late edge is zero and every Delay holds zeros (an
+        element of 0 steps still passes its input through).
         """
         silent: dict[Path, Array] = {}
         for path in self.order:

@@ -1,4 +1,4 @@
-"""`OracleNode`: what every node of the oracle offers to the time loop."""
+"""`OracleNode`: the interface of every node of the oracle to the time loop."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ State = dict[str, Array]
 
 
 class Step(NamedTuple):
-    """What one step gives: the output, the new state, and how near the spikes were.
+    """The result of one step: output, new state and distance from the spike decisions.
 
-    `margin` is the distance of every element from its nearest spike decision; None where
-    the node decides nothing.
+    `margin` is the distance of every element from its nearest spike decision; None for a node
+    that does not spike.
     """
 
     y: Array
@@ -31,7 +31,7 @@ class OracleNode:
 
     Arguments:
         node: the NIR node.
-        rule: the choices that hold for this node.
+        rule: the choices that apply to this node.
         shape: features of its input, without batch and time.
     """
 
@@ -59,7 +59,7 @@ class OracleNode:
 
     @property
     def breaks_cycles(self) -> bool:
-        """Whether the output of a step depends on earlier steps only (a whole-step Delay)."""
+        """Whether the output depends on earlier steps only (a Delay of whole steps)."""
         return False
 
     def start(self, batch: Shape) -> State:

@@ -1,4 +1,4 @@
-"""Which class of the oracle runs which NIR type."""
+"""The class of the oracle for each NIR type."""
 
 from __future__ import annotations
 

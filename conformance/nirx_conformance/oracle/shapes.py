@@ -1,4 +1,4 @@
-"""Shapes: the features that flow into every node, found by following the edges."""
+"""Shapes: the input features of every node, found by following the edges."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def input_shapes(
 ) -> dict[Path, Shape]:
     """The input features of every node.
 
-    Shapes flow from the outermost Inputs; a cycle that none of them reaches starts at a
-    node whose own parameters tell a shape.
+    Shapes propagate from the outermost Inputs; in a cycle that none of them reaches, they start
+    at a node whose own parameters determine a shape.
     """
     shapes: dict[Path, Shape] = {}
     entered = {target for _, target in edges}
@@ -35,8 +35,8 @@ def input_shapes(
     declared = {path: kinds[path].declared_shape(node) for path, node in nodes.items()}
 
     def certainty(path: Path) -> tuple[bool, bool, int]:
-        # Elementwise parameters may still broadcast, so the larger they are the better;
-        # what a Linear or a declared Input tells is certain.
+        # Elementwise parameters may still broadcast, so larger ones are better evidence;
+        # the shape of a Linear or a declared Input is certain.
         return path in entered, bool(kinds[path].elementwise), -math.prod(declared[path] or ())
 
     for path in sorted(nodes, key=certainty):

@@ -1,4 +1,4 @@
-"""When a neuron spikes, what a spike does to v, and in which order leak, spike and reset go."""
+"""When a neuron spikes, what a spike does to v, and the order of leak, spike and reset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nirx_conformance.oracle.node import Array
 
 
 class Fired(NamedTuple):
-    """v after the step, the spikes put out, and the distance from the nearest decision."""
+    """v after the step, the output spikes, and the distance from the nearest decision."""
 
     v: Array
     z: Array
@@ -47,7 +47,7 @@ def fire(
 
 
 def spike(rule: Discretization, threshold: Array, v: Array) -> tuple[Array, Array]:
-    """The number of spikes at v, and how far v is from another number."""
+    """The number of spikes at v, and the distance of v from a different number."""
     if rule.spikes == "single":
         over = v >= threshold if rule.threshold == "ge" else v > threshold
         return over.astype(np.float64), np.abs(v - threshold)
@@ -57,7 +57,7 @@ def spike(rule: Discretization, threshold: Array, v: Array) -> tuple[Array, Arra
 def count(rule: Discretization, threshold: Array, v: Array) -> Array:
     """The largest whole n >= 0 with n * threshold <= v; 0 for NaN."""
     n = np.maximum(np.floor(v / threshold), 0.0)
-    for _ in range(2):  # the quotient is rounded, so its floor may be one off
+    for _ in range(2):  # the quotient is rounded, so its floor may be off by one
         n = n - ((n > 0) & (n * threshold > v))
         n = n + ((n + 1) * threshold <= v)
     n = np.where(np.isnan(v), 0.0, n)

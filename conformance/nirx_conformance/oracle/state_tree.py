@@ -1,4 +1,4 @@
-"""The state tree: nested dicts that follow the nesting of the graph."""
+"""The state tree: nested dicts that mirror the nesting of the graph."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nirx_conformance.oracle.node import Array, State
 
 
 def state_tree(states: Mapping[Path, State], carried: Mapping[Edge, Array]) -> dict[str, Any]:
-    """One entry per node that has a state.
+    """One entry per node with a state.
 
     Arguments:
         states: the nodes' own.
-        carried: what each late edge holds; it goes into its target, under "feedback".
+        carried: the value on each late edge; stored with its target, under "feedback".
     """
     tree: dict[str, Any] = {}
     for path, state in states.items():

@@ -1,4 +1,4 @@
-"""SumPool2d: the sum of every window; zeros around the image, a last part window is dropped."""
+"""SumPool2d: the sum of every window; zeros around the image, a partial last window is dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The current of CubaLI and CubaLIF: one step."""
+"""The synaptic current of CubaLI and CubaLIF: one step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threshold: 1 where x > threshold, else 0 (>= where the choices say so)."""
+"""Threshold: 1 where x > threshold (or >=, by choice), else 0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nirx_conformance.oracle.node import Array, OracleNode, State, Step
 
 
 class Threshold(OracleNode):
-    """Not a neuron: it has no state, and always gives 0 or 1."""
+    """Not a neuron: it has no state, and always outputs 0 or 1."""
 
     elementwise = ("threshold",)
 

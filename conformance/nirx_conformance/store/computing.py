@@ -1,4 +1,4 @@
-"""`compute_case`: what the stored suite should hold of a case, from its code and the oracle."""
+"""`compute_case`: a case as it should be stored, from its code and the oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A case: a graph, a discretization and inputs that go together."""
+"""A case: a graph with a discretization and inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nirx_conformance.strategies.inputs import draw_inputs
 
 @dataclass(frozen=True)
 class Case:
-    """What one comparison runs.
+    """A graph, how it steps, and its inputs.
 
     Arguments:
         inputs: [time, *batch, *features], or one such array per outermost Input.
@@ -56,5 +56,5 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def random_case(seed: int) -> Case:
-    """The case of a seed, without Hypothesis: the same seed gives the same case."""
+    """The case of a seed, drawn without Hypothesis; always the same."""
     return draw_case(SeededDraw(seed))

@@ -13,7 +13,7 @@ from nirx_conformance.strategies.draw import Draw
 
 
 def places(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
-    """How many places a kernel takes along an axis; 0 or less if it does not fit."""
+    """The number of positions of a kernel along an axis; 0 or less if it does not fit."""
     return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
 
 
@@ -66,7 +66,7 @@ def _int_or_pair(draw: Draw, numbers: list[int]) -> Any:
 
 
 def pool(draw: Draw, shape: Shape) -> tuple[Any, Shape]:
-    """A SumPool2d or AvgPool2d; the window may overlap, leave a rest, or see padded zeros."""
+    """A SumPool2d or AvgPool2d; windows may overlap, leave a remainder, or include padding."""
     channels, *space = shape
     kernel, stride, zeros, out = [], [], [], []
     for size in space:
@@ -84,7 +84,7 @@ def pool(draw: Draw, shape: Shape) -> tuple[Any, Shape]:
 
 
 def flatten(draw: Draw, shape: Shape) -> tuple[Any, Shape]:
-    """A Flatten of all axes or some, with or without its declared input, from either end."""
+    """A Flatten of all or some axes, with or without a declared input, counted from either end."""
     axes = len(shape)
     declared: Any = None
     if not axes:

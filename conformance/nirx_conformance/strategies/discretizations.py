@@ -18,7 +18,7 @@ FREE = {
     "synapse_input": ("scaled",) * 4 + ("jump", "jump-then-decay"),
     "initial_v": ("zero", "leak"),
 }
-"""Choices of a node that go with any other choice."""
+"""Choices that can be combined with any other choice."""
 
 
 @st.composite
@@ -35,7 +35,7 @@ def draw_discretization(
     """A legal discretization.
 
     Arguments:
-        graph: whose nodes and subgraphs overrides may name; without it there are none.
+        graph: overrides name its nodes and subgraphs; without a graph there are none.
     """
     overrides: dict[str, dict[str, Any]] = {}
     if graph is not None and draw.chance(0.4):
@@ -57,7 +57,7 @@ def _override(draw: Draw) -> dict[str, Any]:
     if draw.chance(0.5):
         name = draw.choice(sorted(FREE))
         return {name: draw.choice(FREE[name])}
-    # What may clash comes as a whole, so that it is legal on top of anything.
+    # Choices that may conflict are drawn together, so that they are legal on top of anything.
     return _spiking(draw)
 
 
@@ -66,7 +66,7 @@ def _free(draw: Draw) -> dict[str, Any]:
 
 
 def _spiking(draw: Draw) -> dict[str, Any]:
-    """reset, reset_when, output, spikes and max_spikes that go together."""
+    """A legal combination of reset, reset_when, output, spikes and max_spikes."""
     reset = draw.choice(("value", "value", "subtract", "subtract", "none"))
     when = "same" if reset == "none" else draw.choice(("same", "same", "next", "next-leaked"))
     late = (reset == "none" or when != "same") and draw.chance(0.4)

@@ -1,4 +1,4 @@
-"""`Draw`: where random choices come from, so that Hypothesis and plain scripts share them."""
+"""`Draw`: a source of random choices, the same interface for Hypothesis and plain scripts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 class Draw(Protocol):
-    """A source of choices. Small numbers and early options are the simple ones."""
+    """A source of choices. Small numbers and early options count as simple."""
 
     def integer(self, low: int, high: int) -> int:
         """A whole number, both ends included."""
         ...
 
     def choice(self, options: Sequence[T]) -> T:
-        """One of the options; an option that stands there twice comes twice as often."""
+        """One of the options; a duplicated option is twice as likely."""
         ...
 
     def chance(self, probability: float) -> bool:
-        """True with about this probability; False is the simple answer."""
+        """True with about this probability; False counts as simple."""
         ...
 
     def uniform(self, shape: tuple[int, ...], low: float, high: float) -> NDArray[np.float64]:
@@ -55,7 +55,7 @@ class HypothesisDraw:
     """Choices from Hypothesis, which shrinks them.
 
     The numbers in an array come from one drawn seed: thousands of single draws would be slow
-    and exhaust Hypothesis, and it is the structure that is worth shrinking.
+    and exhaust Hypothesis, and only the structure is worth shrinking.
     """
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]):

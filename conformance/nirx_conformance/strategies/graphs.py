@@ -22,7 +22,7 @@ def draw_graph(draw: Draw, dt: float = 1e-4) -> nir.NIRGraph:
     """A valid graph, small enough that a run takes milliseconds.
 
     Arguments:
-        dt: the step that time constants (2 to 50 of it) and delays (0 to 5) are made for.
+        dt: time constants are 2 to 50 times as long, delays 0 to 5 times.
     """
     shapes = [feature_shape(draw)]
     for _ in range(draw.choice([0, 0, 0, 1, 1, 2])):
@@ -35,12 +35,12 @@ def draw_graph(draw: Draw, dt: float = 1e-4) -> nir.NIRGraph:
 
 
 def grow(draw: Draw, inputs: list[End], depth: int, dt: float, levels: list[Level]) -> Level:
-    """One graph and all below it.
+    """One graph and its subgraphs.
 
     Arguments:
-        inputs: what flows into its Inputs.
-        depth: levels of nesting still to come.
-        levels: grows by this level and those below.
+        inputs: the sources of its Inputs.
+        depth: levels of nesting still allowed.
+        levels: this level and those below are appended.
     """
     level = Level(draw, outermost=not levels)
     levels.append(level)
@@ -70,7 +70,7 @@ def _add_subgraph(draw: Draw, level: Level, depth: int, dt: float, levels: list[
 
 
 def _add_outputs(draw: Draw, level: Level) -> None:
-    """An Output for the last value and for most that nothing takes; some lead nowhere."""
+    """An Output for the last node and for most unused ones; some stay unconnected."""
     level.add_output(level.sources[-1])
     for source in list(level.unused):
         if len(level.outputs) < 3 and draw.chance(0.6):

@@ -1,4 +1,4 @@
-"""Inputs for a graph: spikes, real numbers, constants; with batch axes and without."""
+"""Inputs for a graph: spikes, real numbers, constants; with and without batch axes."""
 
 from __future__ import annotations
 

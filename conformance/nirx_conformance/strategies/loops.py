@@ -19,10 +19,11 @@ NEURON_TYPES = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
 
 
 def add_loops(draw: Draw, graph: nir.NIRGraph, levels: list[Level], dt: float) -> None:
-    """Extra edges at every level, forward and back; those that would be illegal are left out.
+    """Extra edges at every level, forward and backward; illegal ones are left out.
 
     Arguments:
-        graph: the outermost graph; levels: it and all below it, finished.
+        graph: the outermost graph.
+        levels: the finished levels, the outermost included.
     """
     for level in levels:
         _add_self_loops(draw, level)
@@ -112,7 +113,7 @@ def _add_delayed_loop(draw: Draw, graph: nir.NIRGraph, level: Level, dt: float) 
     source, target = draw.choice(pairs)
     delay = level.add(delay_node(draw, source.shape, dt, least=1), source.shape, source.shape)
     level.edges += [(source.text, delay.text), (delay.text, target.text)]
-    if not is_legal(graph, dt):  # a delay beside the grid may round to 0 steps
+    if not is_legal(graph, dt):  # a delay off the time grid may round to 0 steps
         level.nodes[delay.text] = nir.Delay(np.full(source.shape, dt))
 
 

@@ -1,4 +1,4 @@
-"""Names of nodes: mostly plain, seldom such as break careless code."""
+"""Names of nodes: mostly plain, rarely ones that break careless code."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ODD = (
     "__init__",
 )
 DOTTED = ("v1.0", "x.y", "w.", ".hidden")
-"""For plain nodes only: in an edge, a dot parts a subgraph from its port. None of them ends
+"""For plain nodes only: in an edge, a dot separates a subgraph from its port. None of them ends
 in a state variable (".v"), which would make a record key ambiguous."""
 
 
 def new_name(draw: Draw, kind: str, taken: Container[str], dots: bool = True) -> str:
-    """A name that is not taken in this graph."""
+    """A name not yet used in this graph."""
     if draw.chance(0.08):
         odd = draw.choice((*ODD, *DOTTED) if dots else ODD)
         if odd not in taken:

@@ -1,4 +1,4 @@
-"""Neurons whose thresholds lie where a signal of about 1 makes them spike now and then."""
+"""Neurons whose thresholds let a signal of about 1 make them spike occasionally."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Array = NDArray[np.float64]
 
 
 def neuron(draw: Draw, kind: str, shape: Shape, dt: float, self_driven: bool = False) -> Any:
-    """A neuron with parameters of one shape (NIR's constructors want that).
+    """A neuron with parameters of one shape (NIR's constructors require that).
 
     Arguments:
         shape: of the parameters; broadcasts to the features.
-        self_driven: v_leak lies above the threshold, so it spikes without any input.
+        self_driven: v_leak is above the threshold, so it spikes without input.
     """
 
     def keep(values: Array) -> Any:
@@ -62,21 +62,21 @@ def neuron(draw: Draw, kind: str, shape: Shape, dt: float, self_driven: bool = F
 
 
 def _reset(draw: Draw, keep: Any, threshold: Array) -> Any:
-    """v_reset below the threshold; None lets NIR fill in zeros."""
+    """v_reset below the threshold; with None, NIR fills in zeros."""
     if draw.chance(0.3):
         return None
     return keep(threshold * draw.uniform(threshold.shape, -0.5, 0.6))
 
 
 def threshold_node(draw: Draw, shape: Shape) -> nir.Threshold:
-    """A Threshold that a signal of about 1 passes half the time."""
+    """A Threshold that a signal of about 1 exceeds half the time."""
     return nir.Threshold(stored(draw, draw.uniform(shape, 0.05, 0.8)))
 
 
 def delay_node(draw: Draw, shape: Shape, dt: float, least: int) -> nir.Delay:
-    """A Delay of `least` to 5 steps, with its own number for each element.
+    """A Delay of `least` to 5 steps, different for each element.
 
-    Seldom a delay lies beside the grid of dt (nirx warns and rounds), never half way.
+    Rarely a delay is not a multiple of dt (nirx warns and rounds), but never halfway.
     """
     steps = np.floor(draw.uniform(shape, least, 6)).clip(least, 5)
     if draw.chance(0.1):

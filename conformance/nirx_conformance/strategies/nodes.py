@@ -20,10 +20,10 @@ from nirx_conformance.strategies.neurons import NEURONS, delay_node, neuron, thr
 
 
 def node(draw: Draw, shape: Shape, dt: float, full: bool = False) -> tuple[Any, Shape]:
-    """A node that takes `shape`, and the shape that it gives.
+    """A node for inputs of `shape`, and the shape of its output.
 
     Arguments:
-        full: elementwise parameters have the very shape of the input.
+        full: elementwise parameters have the shape of the input.
     """
     kind = draw.choice(kinds(shape))
     if kind in ("Linear", "Affine"):
@@ -45,7 +45,7 @@ def node(draw: Draw, shape: Shape, dt: float, full: bool = False) -> tuple[Any, 
 
 
 def kinds(shape: Shape) -> list[str]:
-    """The types that take features of this shape, the common ones more than once."""
+    """The types that accept features of this shape, common ones more than once."""
     found = [*NEURONS, "Scale", "Threshold", "Delay", "Delay", "Flatten"]
     if shape:
         found += ["Linear", "Affine", "Affine", "Affine"]

@@ -1,4 +1,4 @@
-"""What a case has to give: the oracle's outputs, recordings and states."""
+"""The expectation of a case: the oracle's outputs, recordings and states."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["Expected", "case_graph", "expect"]
 
 @dataclass(frozen=True)
 class Expected:
-    """The oracle's answer.
+    """The results of the oracle.
 
     Arguments:
-        start: the state before the first step; None for a fresh one.
+        start: the state before the first step; None for the initial state.
         result: outputs, recordings, last state and margins, all float64.
     """
 
@@ -33,9 +33,9 @@ class Expected:
 
 
 def case_graph(case: FixedCase, dtype: str) -> nir.NIRGraph:
-    """The graph, its floating-point parameters rounded to the run's dtype.
+    """The graph with floating-point parameters rounded to the run's dtype.
 
-    So that what the oracle computes in float64 and a backend in float32 is the same network.
+    So the oracle in float64 and a backend in float32 compute the same network.
     """
     if dtype == "float64":
         return case.graph

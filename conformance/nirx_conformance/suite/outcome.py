@@ -1,4 +1,4 @@
-"""Outcomes: what can become of a case on a backend, and what counts as what."""
+"""Outcomes of a case on a backend, and how they count."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nirx_conformance.suite.explanation import Explanation
 __all__ = ["GOOD", "LEVELS", "Outcome", "Result", "node_outcome"]
 
 LEVELS = ("core", "recurrent", "full", "reproducible")
-"""Each holds the one before it; `reproducible` runs all cases for their bits."""
+"""Each includes the one before it; `reproducible` runs all cases and compares bits."""
 
 
 class Outcome(StrEnum):
-    """What became of a case. Unsupported is no pass."""
+    """The outcome of a case. Unsupported does not count as a pass."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
 
 GOOD = frozenset({Outcome.PASS, Outcome.XFAIL, Outcome.UNSUPPORTED})
-"""What does not make a run of the suite fail. Only a pass is a pass."""
+"""Outcomes that do not fail a run of the suite. Only a pass counts as passed."""
 
 WORST_FIRST = (
     Outcome.ERROR,
@@ -47,9 +47,9 @@ class Result:
     Arguments:
         case, backend: their names.
         types: the node types in the case's graph.
-        seconds: that it took, compilation included.
-        message: why it is no pass; the reason of an expected failure.
-        explanation: of the comparison, where there was one.
+        seconds: including compilation.
+        message: why it did not pass; the reason of an expected failure.
+        explanation: of the comparison, if there was one.
     """
 
     case: str
@@ -60,10 +60,10 @@ class Result:
     message: str = ""
     explanation: Explanation | None = None
     plot: Any = None
-    """What a report draws of a failure: (key, expected, found) around the first divergence."""
+    """The traces around the first divergence, for the report."""
 
     def expected_to_fail(self, reason: str | None) -> Result:
-        """The same in the light of an xfail file."""
+        """The result given the reason in an xfail file, if any."""
         if reason is None:
             return self
         if self.outcome is Outcome.PASS:
@@ -74,6 +74,6 @@ class Result:
 
 
 def node_outcome(results: list[Result]) -> Outcome:
-    """Of a node type: the worst of its cases. It passes when all of them do."""
+    """The worst outcome of a node type's cases. It passes when all of them do."""
     found = {result.outcome for result in results}
     return next((o for o in WORST_FIRST if o in found), Outcome.NOT_RUN)

@@ -1,4 +1,4 @@
-"""A generated part of a Markdown page, between two comments that name it."""
+"""A generated section of a Markdown page, between two comments with its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["write_section"]
 
 
 def write_section(page: Path, name: str, text: str) -> None:
-    """Put a text between `<!-- begin NAME -->` and `<!-- end NAME -->`, at the end if absent.
+    """Write a text between `<!-- begin NAME -->` and `<!-- end NAME -->`, or at the end.
 
     **Raises**: `FileError` where the page cannot be read or written.
     """

@@ -2,7 +2,7 @@
 
     pytest --nirx-backend=mine.backend:BACKEND --nirx-level=core --nirx-xfail=xfail.toml
 
-The tests stand beside whatever else is collected; without `--nirx-backend` there are none.
+The tests are added to whatever else is collected; without `--nirx-backend` there are none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Add the cases to what was collected."""
+    """Add the cases to the collected tests."""
     yield
     backends = session.config.getoption("--nirx-backend")
     if not backends:
@@ -49,7 +49,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     path: Any = session.config.getoption("--nirx-xfail")
     try:
         for backend in backends:
-            find_backend(backend)  # once, rather than one failure per case
+            find_backend(backend)  # fail once, not in every case
         cases = cases_of(level)
         reasons = read_xfail(path, [c.name for c in ALL_CASES]) if path else {}
     except NirxError as error:
@@ -73,7 +73,7 @@ class Suite(pytest.Collector):
 
 
 class CaseFailure(Exception):
-    """A case that did not give what was expected."""
+    """A case with an unexpected outcome."""
 
 
 class CaseItem(pytest.Item):

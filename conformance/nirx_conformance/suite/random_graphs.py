@@ -24,7 +24,10 @@ def fixed(name: str, drawn: Any, dtype: str = "float64") -> FixedCase:
 
 
 def case_named(name: str) -> FixedCase:
-    """A fixed case, or the random one of a name. **Raises** `InputError`."""
+    """The fixed or random case of a name.
+
+    **Raises**: `InputError` for an unknown name.
+    """
     if name.startswith(PREFIX) and name[len(PREFIX) :].isdigit():
         try:
             from nirx_conformance.strategies import random_case

@@ -29,7 +29,7 @@ def check_report(directory: Path) -> None:
     **Raises**: `FileError`, `UnsupportedError` without jinja2.
     """
     _environment()
-    _made(directory)
+    _make_directory(directory)
 
 
 def write_report(directory: Path, results: Sequence[Result], level: str) -> None:
@@ -49,7 +49,7 @@ def write_report(directory: Path, results: Sequence[Result], level: str) -> None
         page, missing = _page(results, data), None
     except UnsupportedError as error:
         page, missing = "", error
-    directory = _made(directory)
+    directory = _make_directory(directory)
     with whole_file(str(directory / JSON)) as first:
         Path(first).write_text(text + "\n", encoding="utf-8")
         if missing is None:
@@ -59,7 +59,7 @@ def write_report(directory: Path, results: Sequence[Result], level: str) -> None
         raise missing
 
 
-def _made(directory: Path) -> Path:
+def _make_directory(directory: Path) -> Path:
     try:
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""The plot of a failure, as SVG that may stand in an HTML page beside many others.
+"""The plot of a failure, as SVG that can share an HTML page with many others.
 
-No text of it comes from a case: names stand in the page, where they are escaped.
+It contains no text from a case: names appear in the page, where they are escaped.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ COLOURS = {
     "#333333": "var(--ink)",
     "#999999": "var(--line)",
 }
-"""What matplotlib draws with, and what the page puts in its place, in light and in dark."""
+"""Matplotlib's colours and the page's variables for them, for light and dark mode."""
 
 EXPECTED, FOUND, DIVERGENCE, INK, LINE = COLOURS
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: smaller, and the page's own font
-    "svg.hashsalt": "nirx",  # or ids differ from run to run
+    "svg.hashsalt": "nirx",  # else ids differ from run to run
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,
@@ -43,7 +43,7 @@ SETTINGS: dict[Any, Any] = {
 }
 
 LARGEST = 1e300
-"""Beyond it matplotlib's arithmetic overflows; such values are drawn at the edge."""
+"""Matplotlib's arithmetic overflows beyond it; such values are drawn at the edge."""
 
 
 def can_draw() -> bool:
@@ -56,13 +56,13 @@ def can_draw() -> bool:
 
 
 def draw(plot: Mapping[str, Any], prefix: str) -> str:
-    """Draw the traces of both sides around the first divergence, and mark it.
+    """Draw both traces around the first divergence, and mark it.
 
     Arguments:
         plot: of a `Result`: step, from, expected and found.
-        prefix: that makes the ids in the SVG the figure's own.
+        prefix: makes the ids in the SVG unique in the page.
 
-    Returns: one `<svg>` element, without namespaces, colours as variables of the page.
+    Returns: one `<svg>` element, without namespaces, with the page's variables as colours.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -71,7 +71,7 @@ def draw(plot: Mapping[str, Any], prefix: str) -> str:
     sides = [_drawable(plot[side]) for side in ("expected", "found")]
     stream = BytesIO()
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # of ranges near the ends of float64
+        warnings.simplefilter("ignore")  # about ranges near the limits of float64
         spikes = all(np.isin(side, (0.0, 1.0)).all() for side in sides)
         figure = Figure(figsize=(6.4, 1.7 if spikes else 2.5))
         FigureCanvasSVG(figure)  # without pyplot: no global state, no window
@@ -81,7 +81,7 @@ def draw(plot: Mapping[str, Any], prefix: str) -> str:
 
 
 def _panels(figure: Any, plot: Mapping[str, Any], ours: Any, theirs: Any, spikes: bool) -> None:
-    """Both traces; below, unless they are spikes, how far they are apart."""
+    """Both traces; below, unless they are spikes, their difference."""
     heights = [1] if spikes else [2, 1]
     panels = figure.subplots(
         len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -89,7 +89,7 @@ def _panels(figure: Any, plot: Mapping[str, Any], ours: Any, theirs: Any, spikes
     figure.subplots_adjust(left=0.13, right=0.98, top=0.88, bottom=0.18, hspace=0.25)
     steps, first = np.arange(plot["from"], plot["from"] + len(ours)), plot["step"]
     style = "steps-mid" if spikes else "default"
-    # What is expected is broad and pale, what was found thin and broken: both stay visible.
+    # Expected is wide and pale, found is thin and dashed, so that both stay visible.
     panels[0].plot(steps, ours, color=EXPECTED, lw=4, alpha=0.45, label="expected", drawstyle=style)
     panels[0].plot(
         steps, theirs, color=FOUND, lw=1.6, ls=(0, (3, 1.5)), label="found", drawstyle=style
@@ -120,12 +120,12 @@ def _drawable(values: Any) -> np.ndarray:
 
 
 def _for_page(svg: bytes, prefix: str) -> str:
-    """Without what HTML does not need, and with ids that no other figure has."""
+    """Without what HTML does not need, and with ids unique to the figure."""
     root = ElementTree.fromstring(svg)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg.decode()))
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag.endswith(("}metadata", "}style")):  # a style would style the page
+            if child.tag.endswith(("}metadata", "}style")):  # a style would affect the whole page
                 parent.remove(child)
     for element in root.iter():
         element.tag = element.tag.partition("}")[2]

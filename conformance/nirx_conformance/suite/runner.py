@@ -31,7 +31,7 @@ class Task:
 
 
 def cases_of(level: str, wanted: Sequence[str] | None = None) -> list[FixedCase]:
-    """The cases of a level and of those below it.
+    """The cases of a level and the levels below it.
 
     Arguments:
         level: one of `LEVELS`.
@@ -48,12 +48,12 @@ def cases_of(level: str, wanted: Sequence[str] | None = None) -> list[FixedCase]
     for start in wanted:
         if not any(c.name.startswith(start) for c in ALL_CASES):
             names = [c.name for c in ALL_CASES]
-            raise InputError(f"no case begins with {start!r}; {did_you_mean(start, names)}")
+            raise InputError(f"no case name begins with {start!r}; {did_you_mean(start, names)}")
     return [c for c in cases if c.name.startswith(tuple(wanted))]
 
 
 def run_task(task: Task) -> Result:
-    """Run one task here."""
+    """Run one task in this process."""
     case = case_named(task.case)
     try:
         backend = nirx.find_backend(task.backend)
@@ -72,9 +72,9 @@ def run_tasks(
     """Run all tasks.
 
     Arguments:
-        jobs: processes; with 1 everything runs here.
+        jobs: number of processes; with 1, everything runs in this one.
         xfail: case name -> reason.
-        advance: called with each result as it comes.
+        advance: called with each result as it arrives.
 
     Returns: the results in the order of the tasks, whatever the number of jobs.
     """
@@ -90,7 +90,7 @@ def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
         for index, task in enumerate(tasks):
             yield index, run_task(task)
         return
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes already share the cores
     context = multiprocessing.get_context("spawn")  # torch and JAX do not survive a fork
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         waiting = {pool.submit(run_task, task): i for i, task in enumerate(tasks)}
@@ -100,5 +100,5 @@ def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
                 yield index, future.result()
             except BrokenProcessPool:
                 task = tasks[index]
-                text = "the process died (this case, or one that ran beside it)"
+                text = "the process died (in this case or one that ran at the same time)"
                 yield index, Result(task.case, task.backend, Outcome.ERROR, message=text)

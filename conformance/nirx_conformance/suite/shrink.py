@@ -1,4 +1,4 @@
-"""Shrinking: the smallest network that Hypothesis finds on which a backend still fails."""
+"""Shrinking: the smallest network found by Hypothesis on which a backend still fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["save_case", "shrink", "shrunk_failures"]
 EXAMPLES = 400
 BAD = (Outcome.FAIL, Outcome.ERROR)
 
-SCRIPT = '''"""Shows again how {backend!r} fails: python show.py"""
+SCRIPT = '''"""Reproduces a failure of {backend!r}: python show.py"""
 
 from pathlib import Path
 
@@ -46,10 +46,10 @@ print(result.outcome, result.message)
 
 
 def shrink(case: FixedCase, backend: Any, seed: int = 0) -> FixedCase:
-    """A small case on which the backend fails as well.
+    """A small case on which the backend also fails.
 
     Arguments:
-        case: a random one that fails; it is given back if nothing smaller is found.
+        case: a random one that fails; it is returned if nothing smaller is found.
         backend: has `name` and `prepare`.
         seed: of the search.
 
@@ -88,14 +88,14 @@ def shrink(case: FixedCase, backend: Any, seed: int = 0) -> FixedCase:
 
 
 def save_case(directory: Path, case: FixedCase, backend: str) -> Path:
-    """Write graph.nir, input.npz and show.py into a folder of the case's name.
+    """Write graph.nir, input.npz and show.py into a folder named after the case.
 
     Returns: the folder.
     """
     folder = directory / re.sub(r"[^\w-]+", "-", f"{case.name}-{backend}").strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", nirx.NirxWarning)  # random graphs are odd
+        warnings.simplefilter("ignore", nirx.NirxWarning)  # random graphs are unusual
         nirx.write(folder / "graph.nir", case.graph, case.discretization)
     inputs = case.inputs if isinstance(case.inputs, dict) else {"input": case.inputs}
     with whole_file(str(folder / "input.npz")) as path, open(path, "wb") as stream:
@@ -112,7 +112,10 @@ def save_case(directory: Path, case: FixedCase, backend: str) -> Path:
 
 
 def shrunk_failures(results: Sequence[Result], directory: Path, limit: int = 3) -> list[Path]:
-    """Shrink and save the first failing random graphs. Returns: the folders."""
+    """Shrink and save the first failing random graphs.
+
+    Returns: the folders.
+    """
     failed = [r for r in results if r.outcome in BAD and r.case.startswith("random ")]
     folders = []
     for result in failed[:limit]:

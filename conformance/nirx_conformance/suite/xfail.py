@@ -1,4 +1,4 @@
-"""xfail files: which cases a backend is known to fail, and why.
+"""xfail files: the cases that a backend is known to fail, and why.
 
 # TOML; names are exact
 [xfail]
@@ -21,9 +21,9 @@ def read_xfail(path: str | Path, known: Iterable[str]) -> dict[str, str]:
     """Case name -> reason.
 
     Arguments:
-        known: the names of all cases, whatever is run.
+        known: the names of all cases, not only of those that are run.
 
-    **Raises**: `FileError` for what is no such file, `InputError` for a name that is no case.
+    **Raises**: `FileError` for an invalid file, `InputError` for an unknown case.
     """
     try:
         table = tomllib.loads(Path(path).read_text("utf-8"))
