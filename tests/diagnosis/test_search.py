@@ -12,7 +12,7 @@ import pytest
 import nirx
 from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.tally import Tally, shifts_up_to
-from support.diagnosing import DT1, SUBTRACTS, counts, layers, loop, record
+from support.diagnosing import DT1, SUBTRACTS, counts, find, layers, loop, record
 
 
 def flipped(spikes: np.ndarray, *place: int) -> np.ndarray:
@@ -35,9 +35,8 @@ def test_a_recording_that_nothing_explains_says_where_it_fails():
 
 
 def test_candidates_are_ranked_by_what_they_explain():
-    graph, xs = layers(1), counts()
-    spikes = flipped(record(graph, DT1, xs, "a")["a"], 40, 3)
-    found = nirx.diagnose(graph, xs, {"a": spikes}, discretization=DT1, max_shift=0)
+    flip = {"a": lambda spikes: flipped(spikes, 40, 3)}
+    found = find(layers(1), DT1, counts(), "a", disturb=flip, max_shift=0)
     ranked = found["a"].candidates
     assert [c.mismatches for c in ranked] == sorted(c.mismatches for c in ranked)
     assert len(ranked) > 3
@@ -48,9 +47,9 @@ def test_candidates_are_ranked_by_what_they_explain():
 def test_nothing_is_dropped_that_could_win():
     """The right rule starts badly: its first spikes are disturbed, those of another are not."""
     graph, xs = layers(1), counts(steps=400)
-    right, wrong = (record(graph, own, xs, "a")["a"] for own in (SUBTRACTS, DT1))
-    mixed = np.concatenate([wrong[:60], right[60:]])
-    found = nirx.diagnose(graph, xs, {"a": mixed}, discretization=DT1)
+    wrong = record(graph, DT1, xs, "a")["a"]
+    mixed = {"a": lambda right: np.concatenate([wrong[:60], right[60:]])}
+    found = find(graph, SUBTRACTS, xs, "a", disturb=mixed)
     assert found["a"].best.choices["reset"] == "subtract"
     assert not found.explained
 
@@ -112,8 +111,7 @@ def test_without_a_discretization_the_default_is_assumed_with_a_warning():
 
 
 def test_a_free_run_that_compares_little_explains_nothing():
-    graph, xs = layers(1), counts()
-    found = nirx.diagnose(graph, xs, record(graph, SUBTRACTS, xs, "a"), discretization=DT1)
+    found = find(layers(1), SUBTRACTS, counts(), "a")
     assert "a free run of the whole graph confirms it" in found.explain()
     (node,), (own,) = found.nodes, found.confirmed
     assert own.reproduced

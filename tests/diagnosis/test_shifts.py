@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,23 +28,21 @@ LATE = replace(SUBTRACTS, reset_when="next-leaked", output="old")
 
 @pytest.mark.parametrize("shift", [2, 1, -1, -2])
 def test_a_recording_that_is_late_or_early(shift):
-    graph, xs = layers(1), counts()
-    seen = {"a": shifted(record(graph, DT1, xs, "a")["a"], shift)}
-    limits = {"output": ["new"]}  # "old" is a shift by itself
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1, choices=limits)
+    options: Any = {"disturb": {"a": lambda spikes: shifted(spikes, shift)}}
+    options["choices"] = {"output": ["new"]}  # "old" is a shift by itself
+    found = find(layers(1), DT1, counts(), "a", **options)
     assert found["a"].best.shift == shift
     assert found["a"].best.changes == ()
     assert found.explained
     assert ("late" if shift > 0 else "early") in found.explain()
-    on_time = nirx.diagnose(graph, xs, seen, discretization=DT1, choices=limits, max_shift=0)
+    on_time = find(layers(1), DT1, counts(), "a", **options, max_shift=0)
     assert on_time["a"].best.shift == 0
     assert not on_time.explained
 
 
 def test_shifts_add_up_in_the_free_run():
-    graph, xs = layers(), counts()
-    late = {k: shifted(v) for k, v in record(graph, DT1, xs, "a", "b").items()}
-    found = nirx.diagnose(graph, xs, late, discretization=DT1, choices={"output": ["new"]})
+    late, new = {"a": shifted, "b": shifted}, {"output": ["new"]}
+    found = find(layers(), DT1, counts(), "a", "b", disturb=late, choices=new)
     assert [found[n].best.shift for n in "ab"] == [1, 0]
     assert [c.shift for c in found.confirmed] == [1, 1]
 
@@ -58,12 +57,10 @@ def test_short_recordings(steps):
         assert node.best.shift == 0
 
 
-def second_layer_late(*keys: str, **options: int) -> nirx.Diagnosis:
+def second_layer_late(*keys: str, **options: Any) -> nirx.Diagnosis:
     """Two layers that subtract; the recording of the second is one step late."""
-    graph, xs = layers(), counts(2)
-    rec = record(graph, SUBTRACTS, xs, *keys)
-    seen = {k: shifted(v) if k.startswith("b") else v for k, v in rec.items()}
-    return nirx.diagnose(graph, xs, seen, discretization=DT1, **options)
+    late = {key: shifted for key in keys if key.startswith("b")}
+    return find(layers(), SUBTRACTS, counts(2), *keys, disturb=late, **options)
 
 
 def test_a_late_recording_is_not_taken_for_a_late_neuron():
@@ -104,13 +101,11 @@ def test_a_recording_known_to_be_on_time_pins_the_output():
 def test_what_the_other_layers_do_decides_what_is_late():
     """By itself "never reset and late" is as many changes as "never reset, output='old'"."""
     rule, xs = replace(DT1, reset="none"), counts(2)
-    observed = record(layers(), rule, xs, "a", "b")
-    observed["b"] = shifted(observed["b"])
-    found = nirx.diagnose(layers(), xs, observed, discretization=DT1)
+    found = find(layers(), rule, xs, "a", "b", disturb={"b": shifted})
     assert found["b"].best.shift == 1
     assert found.discretization == rule
     assert found.explained
-    alone = nirx.diagnose(layers(1), xs, {"a": shifted(observed["a"])}, discretization=DT1)
+    alone = find(layers(1), rule, xs, "a", disturb={"a": shifted})
     assert (alone["a"].best.shift, alone["a"].best.choices["output"]) == (0, "old")
     assert "or: a with reset='none', its recording 1 step late" in alone.explain()
 
@@ -118,12 +113,11 @@ def test_what_the_other_layers_do_decides_what_is_late():
 @pytest.mark.parametrize("seed", range(6))
 def test_a_shift_does_not_win_by_comparing_less(seed):
     """A late neuron recorded early has the same spikes, and fewer of them are compared."""
-    xs, graph = reals(seed), smooth_layers()
-    spikes = record(graph, SUBTRACTS, xs, "a")["a"]
-    flipped = np.random.default_rng(seed).random(spikes.shape) < 0.01
+    xs = reals(seed)
+    flipped = np.random.default_rng(seed).random(xs.shape) < 0.01
     flipped[-1, 0, 0] = flipped[-2, 1, 1] = True
-    seen = {"a": np.where(flipped, 1 - spikes, spikes)}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    flip = {"a": lambda spikes: np.where(flipped, 1 - spikes, spikes)}
+    found = find(smooth_layers(), SUBTRACTS, xs, "a", disturb=flip)
     node = found["a"]
     assert (node.best.shift, found.discretization) == (0, SUBTRACTS)
     assert node.best.mismatches == flipped.sum()
@@ -137,9 +131,8 @@ def test_a_shift_does_not_win_by_comparing_less(seed):
     ids=["spikes", "v"],
 )
 def test_if_every_recording_is_late_the_free_run_explains_it(steps, keys):
-    xs, graph = reals(), smooth_layers(2)
-    seen = {key: shifted(v, steps) for key, v in record(graph, SUBTRACTS, xs, *keys).items()}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    late = {key: lambda values: shifted(values, steps) for key in keys}
+    found = find(smooth_layers(2), SUBTRACTS, reals(), *keys, disturb=late)
     assert found.explained
     assert found.first_divergence is None
     assert found.discretization == SUBTRACTS
@@ -157,9 +150,8 @@ def test_if_every_recording_is_late_the_free_run_explains_it(steps, keys):
 
 @pytest.mark.parametrize(("shift", "most"), [(3, 2), (2, 1)])
 def test_a_shift_beyond_max_shift_leaves_the_output_open(shift, most):
-    xs, graph = reals(), smooth_layers()
-    seen = {"a": shifted(record(graph, SUBTRACTS, xs, "a")["a"], shift)}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1, max_shift=most)
+    run, late = (smooth_layers(), SUBTRACTS, reals(), "a"), {"a": lambda v: shifted(v, shift)}
+    found = find(*run, disturb=late, max_shift=most)
     node = found["a"]
     assert found.explained
     assert node.best.shift == most
@@ -170,16 +162,15 @@ def test_a_shift_beyond_max_shift_leaves_the_output_open(shift, most):
         f"or: a with reset='subtract', its recording {shift} steps late; to search that far, "
         f"set max_shift={shift} (--max-shift); record a.v to tell" in found.explain()
     )
-    wider = nirx.diagnose(graph, xs, seen, discretization=DT1, max_shift=shift)
+    wider = find(*run, disturb=late, max_shift=shift)
     assert (wider["a"].best.shift, wider.discretization) == (shift, SUBTRACTS)
     assert wider["a"].pinned == node.pinned
 
 
 def test_each_unrecorded_neuron_extends_the_search_beyond_max_shift():
     """The neuron before was not recorded: both may be late by a step."""
-    xs, graph = reals() * 2, smooth_layers(2, bias=0.0)
-    seen = {"b": shifted(record(graph, SUBTRACTS, xs, "b")["b"], 3)}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1, max_shift=1)
+    graph, late = smooth_layers(2, bias=0.0), {"b": lambda spikes: shifted(spikes, 3)}
+    found = find(graph, SUBTRACTS, reals() * 2, "b", disturb=late, max_shift=1)
     assert found.explained
     assert found["b"].best.shift == 1
     assert found["b"].best.choices["output"] == "old"

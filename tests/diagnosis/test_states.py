@@ -17,7 +17,6 @@ from support.diagnosing import (
     layers,
     noisy,
     reals,
-    record,
     smooth_layers,
 )
 from support.graphs import chain, neuron
@@ -28,17 +27,15 @@ def coarse(values: np.ndarray) -> np.ndarray:
 
 
 def test_an_affine_image_of_v_is_fitted():
-    graph, xs = layers(1), counts()
-    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
-    image = {"a": rec["a"], "a.v": 64 * rec["a.v"] - 3}
-    found = nirx.diagnose(graph, xs, image, discretization=DT1)
+    run = layers(1), SUBTRACTS, counts(), "a", "a.v"
+    found = find(*run, disturb={"a.v": lambda v: 64 * v - 3})
     best = found["a"].best
     assert (round(best.scale, 9), round(best.offset, 9)) == (64, -3)
     assert found["a"].pinned["reset"] == "subtract"
     assert found.explained
     assert "the membrane potential of a is recorded as 64*v + -3" in found.explain()
-    plain = nirx.diagnose(graph, xs, rec, discretization=DT1)
-    assert (plain["a"].best.scale, plain["a"].best.offset) == (1.0, 0.0)
+    plain = find(*run)["a"].best
+    assert (plain.scale, plain.offset) == (1.0, 0.0)
 
 
 def test_a_float32_recording_needs_no_tolerance():
@@ -52,19 +49,17 @@ def test_a_float32_recording_needs_no_tolerance():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spikes", [True, False], ids=["with spikes", "v alone"])
+@pytest.mark.parametrize("keys", [("a", "a.v"), ("a.v",)], ids=["with spikes", "v alone"])
 @pytest.mark.parametrize("kind", [np.int16, np.float64])
-def test_v_in_whole_numbers_is_explained(kind, spikes):
-    xs, graph = reals(), smooth_layers()
-    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
-    seen = {"a.v": np.rint(256 * rec["a.v"]).astype(kind)}
-    seen |= {"a": rec["a"]} if spikes else {}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+def test_v_in_whole_numbers_is_explained(kind, keys):
+    run = smooth_layers(), SUBTRACTS, reals(), *keys
+    whole = {"a.v": lambda v: np.rint(256 * v).astype(kind)}
+    found = find(*run, disturb=whole)
     node = found["a"]
     assert found.explained
     assert (node.best.shift, node.pinned["reset"], node.pinned["output"]) == (0, "subtract", "new")
     assert round(node.best.scale) == 256
-    assert not nirx.diagnose(graph, xs, seen, discretization=DT1, tolerance=1e-6).explained
+    assert not find(*run, disturb=whole, tolerance=1e-6).explained
 
 
 @pytest.mark.parametrize("v", [0, 1])
@@ -79,11 +74,9 @@ def test_whole_numbers_of_a_few_units_do_not_allow_anything(v):
 @pytest.mark.parametrize("disturb", [noisy, coarse, lambda v: noisy(64 * v - 3)])
 @pytest.mark.parametrize("max_shift", [0, 2])
 def test_if_no_candidate_fits_v_the_spikes_decide(disturb, max_shift):
-    xs, graph = reals(), smooth_layers()
-    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
-    seen = {"a": rec["a"], "a.v": disturb(rec["a.v"])}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1, max_shift=max_shift)
-    alone = nirx.diagnose(graph, xs, {"a": rec["a"]}, discretization=DT1, max_shift=max_shift)
+    run = smooth_layers(), SUBTRACTS, reals(), "a"
+    found = find(*run, "a.v", disturb={"a.v": disturb}, max_shift=max_shift)
+    alone = find(*run, max_shift=max_shift)
     node = found["a"]
     assert not found.explained
     assert node.by_spikes
@@ -102,13 +95,11 @@ def test_if_no_candidate_fits_v_the_spikes_decide(disturb, max_shift):
 
 @pytest.mark.slow
 def test_the_tolerance_that_the_text_names_explains_it():
-    xs, graph = reals(), smooth_layers()
-    rec = record(graph, SUBTRACTS, xs, "a", "a.v")
-    seen = {"a": rec["a"], "a.v": noisy(rec["a.v"])}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    run = smooth_layers(), SUBTRACTS, reals(), "a", "a.v"
+    found = find(*run, disturb={"a.v": noisy})
     named = float(found.explain().split("tolerance=")[1].split()[0])
     assert named >= found["a"].best.tolerance_needed > 1e-4
-    again = nirx.diagnose(graph, xs, seen, discretization=DT1, tolerance=named)
+    again = find(*run, disturb={"a.v": noisy}, tolerance=named)
     assert again.explained
     assert again["a"].pinned["reset_when"] == "same"
 
@@ -117,10 +108,8 @@ def test_the_tolerance_that_the_text_names_explains_it():
 @pytest.mark.parametrize("reset_when", ["same", "next-leaked"])
 def test_v_ranks_what_the_spikes_leave_equal(reset_when):
     """Spikes never tell these two apart; a noisy v pins neither, but shows which is nearer."""
-    xs, graph, rule = reals(), smooth_layers(), replace(SUBTRACTS, reset_when=reset_when)
-    rec = record(graph, rule, xs, "a", "a.v")
-    seen = {"a": rec["a"], "a.v": noisy(rec["a.v"])}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    rule = replace(SUBTRACTS, reset_when=reset_when)
+    found = find(smooth_layers(), rule, reals(), "a", "a.v", disturb={"a.v": noisy})
     assert found["a"].best.choices["reset_when"] == reset_when
     assert set(found["a"].open["reset_when"]) == {"same", "next-leaked"}
     assert found.discretization == rule
@@ -134,9 +123,7 @@ def test_a_noisy_i_leaves_the_spikes_to_decide():
     exact = find(graph, rule, xs, "a", "a.i", "a.v")
     assert exact.explained
     assert exact["a"].pinned["synapse"] == "voltage-first"
-    rec = record(graph, rule, xs, "a", "a.i")
-    seen = {"a": rec["a"], "a.i": noisy(rec["a.i"])}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    found = find(graph, rule, xs, "a", "a.i", disturb={"a.i": noisy})
     assert not found.explained
     assert found["a"].by_spikes
     assert found["a"].allows(rule)
@@ -144,9 +131,7 @@ def test_a_noisy_i_leaves_the_spikes_to_decide():
 
 
 def test_a_noisy_v_alone_pins_nothing():
-    xs, graph = reals(), smooth_layers()
-    seen = {"a.v": noisy(record(graph, SUBTRACTS, xs, "a.v")["a.v"])}
-    found = nirx.diagnose(graph, xs, seen, discretization=DT1)
+    found = find(smooth_layers(), SUBTRACTS, reals(), "a.v", disturb={"a.v": noisy})
     assert found["a"].pinned == {}
     assert (found["a"].best.shift, found.discretization) == (0, SUBTRACTS)
     assert "set tolerance=" in found.explain()

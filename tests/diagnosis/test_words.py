@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 import nirx
 from nirx.diagnosis.phrases import PHRASES, RESETS
 from nirx.dynamics.discretization import CHOICES
@@ -55,16 +57,13 @@ def test_the_default_is_not_what_somebody_asked_for():
 
 
 def test_a_recording_without_spikes_names_no_mechanism():
-    xs = counts()
-    said = lines(nirx.diagnose(layers(1), xs, {"a": xs * 0}, discretization=DT1))
+    said = lines(find(layers(1), DT1, counts(), "a", disturb={"a": np.zeros_like}))
     assert said[0].startswith("the recording of a has no spikes at all, where the best rule gives")
     assert not any("one step late" in line or "left open" in line for line in said)
 
 
 def test_where_little_is_explained_no_mechanism_is_named():
-    graph, xs = layers(1), counts()
-    spikes = record(graph, DT1, xs, "a")["a"]
-    found = nirx.diagnose(graph, xs, {"a": 1 - spikes}, discretization=DT1)
+    found = find(layers(1), DT1, counts(), "a", disturb={"a": lambda spikes: 1 - spikes})
     best = found["a"].best
     assert lines(found)[0] == (
         f"no rule explains a: the best one explains {best.spikes_matched:,} of {best.spikes:,} "
@@ -74,11 +73,13 @@ def test_where_little_is_explained_no_mechanism_is_named():
 
 
 def test_an_imperfect_explanation_pins_nothing_and_is_hedged():
-    graph, xs = layers(1), counts(2)
-    spikes = shifted(record(graph, SUBTRACTS, xs, "a")["a"], 2)
-    spikes[60, 0, 3] = 1 - spikes[60, 0, 3]
+    def disturb(spikes):
+        late = shifted(spikes, 2)
+        late[60, 0, 3] = 1 - late[60, 0, 3]
+        return late
+
     limits = {"output": ["new"]}
-    found = nirx.diagnose(graph, xs, {"a": spikes}, discretization=DT1, choices=limits)
+    found = find(layers(1), SUBTRACTS, counts(2), "a", disturb={"a": disturb}, choices=limits)
     assert found["a"].pinned == {}
     assert "the best one so far: the recording of a is 2 steps late" in lines(found)
     assert "the recording of a is 2 steps late" not in lines(found)

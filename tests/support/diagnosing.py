@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -90,10 +91,21 @@ def record(graph: Any, rule: nirx.Discretization, xs: Any, *keys: str) -> dict[s
 
 
 def find(
-    graph: Any, rule: nirx.Discretization, xs: Any, *keys: str, **options: Any
+    graph: Any,
+    rule: nirx.Discretization,
+    xs: Any,
+    *keys: str,
+    disturb: Mapping[str, Callable[[Any], Any]] | None = None,
+    **options: Any,
 ) -> nirx.Diagnosis:
-    """The diagnosis of a run under a rule; the search starts from `DT1`."""
+    """The diagnosis of a run under a rule; the search starts from `DT1`.
+
+    Arguments:
+        disturb: per key a change of what was recorded.
+    """
     observed = record(graph, rule, xs, *keys)
+    for key, change in (disturb or {}).items():
+        observed[key] = change(observed[key])
     return nirx.diagnose(graph, xs, observed, **{"discretization": DT1, **options})
 
 
