@@ -1,15 +1,15 @@
-"""`nirx verify`: a recording, or a backend, against a reference file."""
+"""`nirx verify`: compare a recording, or a backend, with a reference file."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nirx.basics.tables import cell
 from nirx.cli.options import Json
-from nirx.cli.progress import BarAdvance, Bars, bars
+from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.errors import InputError
 from nirx.verification.table import remarks, verdict_table
@@ -28,14 +28,14 @@ def verify_command(
         Path | None,
         typer.Argument(
             metavar="OBSERVED",
-            help="What was recorded: .h5 (a reference, NIRData, or datasets named by record "
-            "key), .npz or .csv.",
+            help="The recording: .h5 (a reference, NIRData, or datasets named by record key), "
+            ".npz or .csv.",
         ),
     ] = None,
     backend: Annotated[
         str | None,
         typer.Option(
-            "--backend", help="Instead of OBSERVED: run the reference's graph and input on it."
+            "--backend", help="Instead of OBSERVED: run the reference's graph and input here."
         ),
     ] = None,
     jitter: Annotated[
@@ -47,8 +47,8 @@ def verify_command(
         typer.Option(
             "--rate",
             metavar="X",
-            help="Relative error of a neuron's number of spikes with which a node passes "
-            "whatever single spikes do; below 1: 0.05 is 5 %.",
+            help="Relative error of a neuron's spike count with which a node passes even if "
+            "single spikes differ; below 1: 0.05 is 5 %.",
         ),
     ] = 0.0,
     lsb: Annotated[
@@ -56,7 +56,7 @@ def verify_command(
         typer.Option(
             "--lsb",
             metavar="[KEY=]X",
-            help="Size of one LSB of values, of all or of one recording; repeatable.",
+            help="Size of one LSB of values, for all recordings or for one; repeatable.",
         ),
     ] = None,
     membrane: Annotated[
@@ -64,10 +64,10 @@ def verify_command(
     ] = 0.0,
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="Compare the steps and samples that both have."),
+        typer.Option("--partial", help="Compare only the first steps and samples that both have."),
     ] = False,
     why: Annotated[
-        bool, typer.Option("--why", help="If it fails, look for the rule that explains it.")
+        bool, typer.Option("--why", help="If it fails, search for the rule that explains it.")
     ] = False,
     plot: Annotated[
         Path | None,
@@ -75,13 +75,14 @@ def verify_command(
     ] = None,
     json: Json = False,
 ) -> Report:
-    """Compare a recording with a reference: exactly, or within a stated tolerance.
+    """Compare a recording with a reference: exactly, or within a tolerance.
 
     Exit status 0 if it is exact or within the tolerance, 1 if it fails, 2 for bad input; a
     file whose content does not match its digests is bad input.
     """
     sizes = _sizes(lsb)
     with open_reference(reference) as file, bars(file.steps) as shown:
+        bar = cache(shown.add)  # one for each stage of the work, from its first step on
         found = verify(
             file,
             observed,
@@ -93,33 +94,20 @@ def verify_command(
             partial=partial,
             why=why,
             plot=plot,
-            advance=_Progress(shown),
+            advance=lambda stage, steps: bar(stage)(steps),
         )
     payload = {**found.to_dict(), "plot": None if plot is None else str(plot)}
     parts = [verdict_table(found), "\n".join(remarks(found))]
     if plot is not None:
-        parts.append(f"plot: {cell(plot)}")
+        parts.append(f"plot: {plot}")
     return Report(0 if found.agree else FAILS, payload, tuple(parts), json)
-
-
-class _Progress:
-    """One bar for each part of the work, from when it begins."""
-
-    def __init__(self, shown: Bars):
-        self._shown = shown
-        self._bars: dict[str, BarAdvance] = {}
-
-    def __call__(self, what: str, steps: int) -> None:
-        if what not in self._bars:
-            self._bars[what] = self._shown.add(what)
-        self._bars[what](steps)
 
 
 def _sizes(texts: list[str] | None) -> dict[str | None, float] | None:
     """The sizes of an LSB by key; the key None stands for all others."""
     sizes: dict[str | None, float] = {}
     for text in texts or ():
-        key, equals, number = text.rpartition("=")  # a key may hold "="
+        key, equals, number = text.rpartition("=")  # a key may contain "="
         name = key if equals else None
         try:
             size = float(number)

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError
 from nirx.files.archive import load_arrays, member_name
-from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.hdf5 import OpenFile
+from nirx.inputs.watched import Watched
 from nirx.recordings.load_csv import load_csv
 
 __all__ = ["HDF5", "load_file"]
@@ -58,15 +58,14 @@ def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
 
 
 def _load_hdf5(path: Path) -> dict[str, np.ndarray]:
+    file = OpenFile(Watched(path))
     try:
-        refuse_endless_heaps(str(path))
-        with h5py.File(path, "r") as file:
-            tree = read_tree(file, str(path), str)
+        with file.reading():
+            tree = read_tree(file.root, str(path), str)
     except FileError as error:  # `read_tree` expects a NIR file, whose nodes are below "/node"
         raise FileError(str(error).replace(f"{path}: /node/", f"{path}: /")) from error
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
-        # h5py raises any of these for a damaged file.
-        raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
+    finally:
+        file.close()
     arrays: dict[str, np.ndarray] = {}
     work: list[tuple[str, Mapping[str, Any]]] = [("", tree)]
     while work:

@@ -21,8 +21,8 @@ from nirx.recordings.stream_arrays import array_track, match_keys, stream_arrays
 from nirx.recordings.stream_csv import stream_csv
 from nirx.recordings.stream_nirdata import require_dt, stream_nirdata
 from nirx.references.damage import damage_as_file_error
-from nirx.references.layout import Observable
-from nirx.references.reading import HEADER, ReferenceFile
+from nirx.references.layout import HEADER, Observable
+from nirx.references.reading import ReferenceFile
 
 __all__ = ["is_nirdata", "stream_file"]
 

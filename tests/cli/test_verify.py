@@ -2,57 +2,54 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from typing import Any
+from pathlib import Path
 
 import nir
 import numpy as np
 import pytest
 
-import nirx
 from nirx.cli import main
 from nirx.files.archive import save_arrays
-from nirx.references.reference import reference
-
-D = nirx.Discretization(dt=1e-3)
+from support.bench import Bench, signal, spiking
+from support.graphs import chain
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Any:
+def made(tmp_path_factory):
+    """A folder with a reference and recordings; "bad.npz" lacks the spike at step and index."""
     folder = tmp_path_factory.mktemp("verify")
-    n, shape = np.ones(4, np.float32), np.array([4])
-    nodes: dict[str, Any] = {"input": nir.Input({"input": shape})}
-    nodes["fc"] = nir.Linear(np.eye(4, dtype=np.float32))
-    nodes["lif"] = nir.LIF(n * 0.005, n, n * 0, n * 0.3, n * 0)
-    nodes["output"] = nir.Output({"output": shape})
-    graph = nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
-    xs = (np.random.default_rng(0).random((80, 2, 4)) < 0.6).astype(np.float32)
-    reference(graph, xs, folder / "r.h5", discretization=D)
-    rec = nirx.from_nir(graph, "numpy", D, reproducible=True).run(xs, record="all")[2]
-    save_arrays(folder / "good.npz", rec)
-    step, *index = map(int, np.argwhere(rec["lif"] > 0)[9])
-    bad = {**rec, "lif": rec["lif"].copy()}
-    bad["lif"][step, *index] = 0
-    save_arrays(folder / "bad.npz", bad)
-    near = {**rec, "lif.v": rec["lif.v"] + np.float32(0.01)}
-    save_arrays(folder / "near.npz", near)
-    save_arrays(folder / "short.npz", {key: value[:50] for key, value in rec.items()})
+    graph = chain({"fc": nir.Linear(np.eye(4, dtype=np.float32)), "lif": spiking(4)}, 4)
+    recorded = Bench(graph, folder / "r.h5", signal(4, 80)).recorded
+    save_arrays(folder / "good.npz", recorded)
+    save_arrays(folder / "short.npz", {key: value[:50] for key, value in recorded.items()})
+    for name, near in (("near", np.float32(0.01)), ("rounded", recorded["lif.v"] * 3e-7)):
+        values = (recorded["lif.v"] + near).astype(np.float32)
+        save_arrays(folder / f"{name}.npz", {**recorded, "lif.v": values})
+    step, *index = map(int, np.argwhere(recorded["lif"] > 0)[9])
+    recorded["lif"][step, *index] = 0
+    save_arrays(folder / "bad.npz", recorded)
     return folder, step, index
 
 
-def test_exact(made, capsys):
-    folder, _, _ = made
-    assert main(["verify", str(folder / "r.h5"), str(folder / "good.npz")]) == 0
+@pytest.fixture(autouse=True)
+def _in_the_folder(made, monkeypatch):
+    monkeypatch.chdir(made[0])
+
+
+def verify(*args: object) -> int:
+    return main(["verify", "r.h5", *map(str, args)])
+
+
+def test_an_exact_recording_ends_with_0(capsys):
+    assert verify("good.npz") == 0
     out = capsys.readouterr().out
     assert "verdict: exact" in out
     assert "lif (spikes)" in out
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
-def test_backends(backend, made, capsys):
-    folder, _, _ = made
-    assert main(["verify", str(folder / "r.h5"), "--backend", backend, "--json"]) == 0
+def test_a_backend_verifies_the_reference(backend, capsys):
+    assert verify("--backend", backend, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "exact"
     assert found["observed"] == f"backend {backend}"
@@ -60,12 +57,11 @@ def test_backends(backend, made, capsys):
     assert found["not_observed"] == [], "the input is given, not observed"
 
 
-def test_a_fault(made, capsys, tmp_path):
+def test_a_fault_is_located_and_drawn(made, capsys, tmp_path):
     pytest.importorskip("matplotlib")
-    folder, step, index = made
+    _, step, index = made
     plot = tmp_path / "p.png"
-    args = ["verify", str(folder / "r.h5"), str(folder / "bad.npz"), "--plot", str(plot)]
-    assert main([*args, "--why"]) == 1
+    assert verify("bad.npz", "--plot", plot, "--why") == 1
     out = capsys.readouterr().out
     place = f"step {step}, lif, sample {index[0]}, neuron {index[1]}"
     assert f"first diverges at {place}: reference 1, observed 0" in out
@@ -73,7 +69,7 @@ def test_a_fault(made, capsys, tmp_path):
     assert "no candidate explains lif" in out
     assert f"plot: {plot}" in out
     assert plot.read_bytes().startswith(b"\x89PNG")
-    assert main([*args, "--json"]) == 1
+    assert verify("bad.npz", "--plot", plot, "--json") == 1
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "fails"
     assert not found["agree"]
@@ -92,43 +88,32 @@ def test_a_fault(made, capsys, tmp_path):
     assert found["digest"]
 
 
-def test_tolerances(made, capsys):
-    folder, _, _ = made
-    near = ["verify", str(folder / "r.h5"), str(folder / "near.npz")]
-    assert main(near) == 1
-    assert main([*near, "--lsb", "0.01", "--membrane", "0.9"]) == 1
+def test_tolerances(capsys):
+    assert verify("near.npz") == 1
+    assert verify("near.npz", "--lsb", "0.01", "--membrane", "0.9") == 1
     capsys.readouterr()
-    assert main([*near, "--lsb", "lif.v=0.01", "--membrane", "1", "--json"]) == 0
+    assert verify("near.npz", "--lsb", "lif.v=0.01", "--membrane", "1", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "within tolerance"
     assert found["tolerance"]["lsb"] == {"lif.v": 0.01}
-    assert main([*near, "--lsb", "1", "--lsb", "lif.v=0.001", "--membrane", "1"]) == 1
-    bad = ["verify", str(folder / "r.h5"), str(folder / "bad.npz")]
-    assert main([*bad, "--rate", "0.99"]) == 0
-    assert main([*bad, "--jitter", "2"]) == 1
+    assert verify("near.npz", "--lsb", "1", "--lsb", "lif.v=0.001", "--membrane", "1") == 1
+    assert verify("bad.npz", "--rate", "0.99") == 0
+    assert verify("bad.npz", "--jitter", "2") == 1
 
 
-def test_the_hint_on_rounding_can_be_typed(made, capsys, tmp_path):
-    folder, _, _ = made
-    with np.load(folder / "good.npz") as file:
-        rec = dict(file)
-    rec["lif.v"] = rec["lif.v"] * np.float32(1 + 3e-7)
-    save_arrays(tmp_path / "r.npz", rec)
-    args = ["verify", str(folder / "r.h5"), str(tmp_path / "r.npz")]
-    assert main(args) == 1
+def test_the_hint_on_rounding_can_be_typed(capsys):
+    assert verify("rounded.npz") == 1
     (line,) = [x for x in capsys.readouterr().out.splitlines() if "by rounding only" in x]
-    flags = line.partition("allow it with ")[2].partition(" (Python")[0].split()
-    assert main([*args, *flags]) == 0
+    options = line.partition("allow it with ")[2].partition(" (Python")[0].split()
+    assert verify("rounded.npz", *options) == 0
 
 
-def test_partial(made, capsys):
-    folder, _, _ = made
-    short = ["verify", str(folder / "r.h5"), str(folder / "short.npz")]
-    assert main(short) == 2
+def test_partial(capsys):
+    assert verify("short.npz") == 2
     text = capsys.readouterr().err
     assert "has 50 steps, the reference 80" in text
     assert "--partial" in text
-    assert main([*short, "--partial"]) == 0
+    assert verify("short.npz", "--partial") == 0
     assert "the first 50 steps" in capsys.readouterr().out
 
 
@@ -150,8 +135,7 @@ def test_partial(made, capsys):
         (["r.h5", "--backend", "nope"], "no backend 'nope'"),
     ],
 )
-def test_bad_input_is_one_line(args, text, made, capsys, monkeypatch):
-    monkeypatch.chdir(made[0])
+def test_bad_input_is_one_line(args, text, capsys):
     assert main(["verify", *args]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -159,12 +143,11 @@ def test_bad_input_is_one_line(args, text, made, capsys, monkeypatch):
     assert captured.err.count("\n") == 1
 
 
-def test_a_changed_reference_is_bad_input(made, tmp_path, capsys):
-    data = (made[0] / "r.h5").read_bytes()
-    changed = data.replace(b'"notes": ""', b'"notes":"" ')
-    assert changed == data or len(changed) == len(data)
-    text = data.replace(b'"licence": ""', b'"licence": "x"'[: len(b'"licence": ""')])
-    (tmp_path / "r.h5").write_bytes(text)
-    assert text != data
+def test_a_changed_reference_is_bad_input(tmp_path, capsys):
+    data = Path("r.h5").read_bytes()
+    changed = data.replace(b'"licence": ""', b'"licence": "x')
+    assert changed != data
+    assert len(changed) == len(data)
+    (tmp_path / "r.h5").write_bytes(changed)
     assert main(["verify", str(tmp_path / "r.h5"), "--backend", "numpy"]) == 2
     assert "nirx: error:" in capsys.readouterr().err

@@ -1,0 +1,20 @@
+"""Fixtures: references that no test changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.bench import Bench, layered, nested, signal
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory) -> Bench:
+    """Of three layers."""
+    return Bench(layered(), tmp_path_factory.mktemp("layered") / "r.h5")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory) -> Bench:
+    """Of a nested graph, 60 steps long."""
+    path = tmp_path_factory.mktemp("nested") / "r.h5"
+    return Bench(nested(), path, signal(4, 60), compression="none")
