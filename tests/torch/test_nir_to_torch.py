@@ -255,7 +255,7 @@ def test_a_map_that_is_none_is_refused(given, message):
 def test_a_builder_that_gives_no_module_is_refused():
     for node in (scale(5, 5), chain({"s": scale(5, 5)})):
         with pytest.raises(
-            nirx.InputError, match=r"node_map gave a int; expected a torch.nn.Module"
+            nirx.InputError, match=r"node_map returned a int; expected a torch.nn.Module"
         ):
             nir_to_torch(node, {nir.Scale: lambda node: 3})
 
