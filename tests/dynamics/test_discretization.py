@@ -1,5 +1,8 @@
 """Discretization: every choice is checked, frozen, comparable, and stored as JSON."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import copy

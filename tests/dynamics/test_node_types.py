@@ -1,5 +1,8 @@
 """nirx.register_type: your own node type, from file to run."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator

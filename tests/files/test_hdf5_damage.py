@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nir
@@ -66,8 +67,8 @@ def test_data_that_only_looks_like_a_heap_is_read(tmp_path):
     with h5py.File(tmp_path / "g.nir", "r+") as file:
         replace_dataset(file, "node/nodes/w/weight", data=values[None])  # uncompressed
     assert b"GCOL\x01\x01" in (tmp_path / "g.nir").read_bytes()
-    found = nirx.read(tmp_path / "g.nir")
-    assert np.array_equal(found.nodes["w"].weight, values[None], equal_nan=True)
+    found: Any = nirx.read(tmp_path / "g.nir").nodes["w"]
+    assert np.array_equal(found.weight, values[None], equal_nan=True)
 
 
 def test_a_scalar_delay_on_a_huge_input_takes_little_memory(tmp_path):

@@ -125,7 +125,8 @@ DAMAGE: list[Damage] = [
 
 
 def test_the_undamaged_file_is_read(tmp_path):
-    assert nirx.read(good_file(tmp_path / "g.nir")).nodes["n"].tau.tolist() == [4.0] * 3
+    node: Any = nirx.read(good_file(tmp_path / "g.nir")).nodes["n"]
+    assert node.tau.tolist() == [4.0] * 3
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda d: d.__name__)

@@ -1,5 +1,8 @@
 """nirx.read: files of nir, legacy files, and faulty files."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,5 +1,8 @@
 """nirx.write: what is written is read back, and the file is replaced whole or not at all."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import os

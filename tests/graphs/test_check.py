@@ -121,7 +121,7 @@ CASES: dict[str, tuple[nir.NIRGraph, str, str]] = {
         "fit together",
     ),
     "edge that is no pair": (
-        make_graph([*line("input", "a", "output"), ("a",)], a=lif()),
+        changed(between(lif()), edges=[*line("input", "node", "output"), ("a",)]),
         "graph",
         "a pair of node names",
     ),

@@ -1,5 +1,8 @@
 """nirx.same_graph: content, and nothing but content."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import copy

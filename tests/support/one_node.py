@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import nir
@@ -24,7 +25,7 @@ def alone(
 
 
 def history(
-    node: Any, xs: list[float], variables: str = "v", **choices: Any
+    node: Any, xs: Sequence[float], variables: str = "v", **choices: Any
 ) -> tuple[list[float], ...]:
     """The output and the state variables of one element in every step."""
     keys = [f"n.{variable}" for variable in variables]
