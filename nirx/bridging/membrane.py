@@ -1,7 +1,7 @@
 """`Membrane` and `Synapse`: a NIR neuron as the numbers of one linear step, and back.
 
-Every library writes its neuron in coordinates of its own: a decay instead of a time constant,
-weights that hold the input gain, a membrane that rests at zero. All of them are the step
+Libraries describe the same neuron in different coordinates: a decay instead of a time constant,
+weights that include the input gain, a membrane potential that rests at zero. All of them compute
 
     v <- keep*v + gain*x + offset,    i <- keep*i + jump*x
 
@@ -37,24 +37,29 @@ __all__ = [
 Numbers = np.ndarray
 
 
+ZERO: Any = np.float64(0)
+ONE: Any = np.float64(1)
+NEVER: Any = np.float64(np.inf)
+
+
 @dataclass(frozen=True)
 class Membrane:
-    """v <- keep*v + gain*x + offset, a spike above `threshold`; all float64.
+    """v <- keep*v + gain*x + offset, with a spike above `threshold`; all float64.
 
     Arguments:
-        keep: what is left of v after a step; 1 does not leak.
-        gain: of the input.
-        offset: added in every step: the pull towards v_leak.
-        threshold, reset: infinite and 0 for a neuron that does not spike.
+        keep: the fraction of v that is left after a step; 1 for no leak.
+        gain: factor of the input.
+        offset: added in every step; pulls v towards v_leak.
+        threshold, reset: infinity and 0 for a neuron that does not spike.
         start: v before the first step.
     """
 
     keep: Numbers
-    gain: Numbers
-    offset: Numbers
-    threshold: Numbers
-    reset: Numbers
-    start: Numbers
+    gain: Numbers = ONE
+    offset: Numbers = ZERO
+    threshold: Numbers = NEVER
+    reset: Numbers = ZERO
+    start: Numbers = ZERO
 
     def shifted(self, by: Numbers) -> Membrane:
         """The same neuron in u = v - by."""
@@ -69,17 +74,11 @@ class Membrane:
 
     def scaled(self, by: Numbers) -> Membrane:
         """The same neuron in u = v/by, by > 0."""
-        return Membrane(
-            self.keep,
-            self.gain / by,
-            self.offset / by,
-            self.threshold / by,
-            self.reset / by,
-            self.start / by,
-        )
+        keep, *scaled = vars(self).values()
+        return Membrane(keep, *(value / by for value in scaled))
 
     def fed(self, gain: Numbers, offset: Numbers) -> Membrane:
-        """The neuron with input gain*x + offset in the place of x."""
+        """The neuron whose input x is replaced by gain*x + offset."""
         return replace(self, gain=self.gain * gain, offset=self.offset + self.gain * offset)
 
 
@@ -94,7 +93,7 @@ class Synapse:
 def fed(
     membrane: Membrane, synapse: Synapse | None, gain: Numbers, offset: Numbers
 ) -> tuple[Membrane, Synapse | None]:
-    """The neuron with gain*x + offset in the place of x; into a synapse only the gain goes."""
+    """The neuron whose input x is replaced by gain*x + offset; a synapse has no offset."""
     if synapse is None:
         return membrane.fed(gain, offset), None
     return membrane, Synapse(synapse.keep, synapse.jump * gain)
@@ -106,10 +105,10 @@ def numbers(value: Any) -> Numbers:
 
 
 def membrane_of(node: Any, rule: Discretization) -> Membrane:
-    """The membrane of an I, IF, LI, LIF, CubaLI or CubaLIF; a synapse's current is its input.
+    """The membrane of an I, IF, LI, LIF, CubaLI or CubaLIF, whose input may be a synaptic current.
 
     Arguments:
-        rule: of the node; `integrator`, `dt` and `initial_v` count here.
+        rule: discretization of the node; `integrator`, `dt` and `initial_v` matter.
     """
     r = numbers(node.r)
     zero = np.zeros_like(r)
@@ -124,7 +123,7 @@ def membrane_of(node: Any, rule: Discretization) -> Membrane:
 
 
 def synapse_of(node: Any, rule: Discretization) -> Synapse:
-    """The synapse of a CubaLI or CubaLIF: its three forms differ in the jump alone."""
+    """The synapse of a CubaLI or CubaLIF; the choices of `synapse_input` differ in the jump."""
     a, w_in = _fraction(numbers(node.tau_syn), rule), numbers(node.w_in)
     jump = {"scaled": a * w_in, "jump": w_in, "jump-then-decay": (1 - a) * w_in}
     return Synapse(1 - a, jump[rule.synapse_input])
@@ -137,13 +136,13 @@ def neuron_node(
 
     Arguments:
         membrane: in the coordinates of NIR, v itself.
-        rule: of the node; dt, integrator and synapse_input count.
+        rule: discretization of the node; `dt`, `integrator` and `synapse_input` matter.
         spiking: whether the neuron has a threshold.
 
-    Returns: an IF (I) where no element leaks and there is no synapse, else LIF, CubaLIF (LI,
-    CubaLI), all parameters of one shape.
+    Returns: an IF (I) where nothing leaks and there is no synapse, else a LIF or CubaLIF (LI,
+    CubaLI); all parameters have one shape.
 
-    **Raises**: `UnsupportedError` for what NIR's equations have no numbers for.
+    **Raises**: `UnsupportedError` for numbers that NIR's equations cannot express.
     """
     parts = [getattr(membrane, name) for name in vars(membrane)]
     parts += [] if synapse is None else [synapse.keep, synapse.jump]
@@ -161,31 +160,18 @@ def neuron_node(
         gain = full["gain"] / rule.dt
         return nir.IF(r=gain, **ends) if spiking else nir.I(r=gain)
     a = 1 - full["keep"]
-    if not ((a > 0).all() and (rule.integrator == "euler" or (a < 1).all())):
-        raise UnsupportedError(
-            f"a membrane that keeps {_range(full['keep'])} of itself in a step has no time "
-            "constant; NIR's leaky neurons keep less than 1 (and more than 0)"
-        )
-    leaky = {
-        "r": full["gain"] / a,
-        "v_leak": full["offset"] / a,
-        **ends,
-    }
-    tau = _time_constant(full["keep"], rule)
+    tau = _time_constant(full["keep"], rule, "membrane")
+    leaky = {"r": full["gain"] / a, "v_leak": full["offset"] / a, **ends}
     if synapse is None:
         return nir.LIF(tau=tau, **leaky) if spiking else nir.LI(tau=tau, **leaky)
     keep = np.broadcast_to(synapse.keep, shape).copy()
-    a_syn = 1 - keep
-    if not ((a_syn > 0).all() and (rule.integrator == "euler" or (a_syn < 1).all())):
-        raise UnsupportedError(
-            f"a synapse that keeps {_range(keep)} of its current in a step has no time constant"
-        )
-    divisor = {"scaled": a_syn, "jump": np.ones(shape), "jump-then-decay": keep}
+    tau_syn = _time_constant(keep, rule, "synapse")
+    divisor = {"scaled": 1 - keep, "jump": np.ones(shape), "jump-then-decay": keep}
     divisor = divisor[rule.synapse_input]
     if not divisor.all():
         raise UnsupportedError("a synapse that keeps nothing of its current has no w_in")
     current = {
-        "tau_syn": _time_constant(keep, rule),
+        "tau_syn": tau_syn,
         "tau_mem": tau,
         "w_in": np.broadcast_to(synapse.jump, shape) / divisor,
         **leaky,
@@ -197,16 +183,18 @@ def _fraction(tau: Numbers, rule: Discretization) -> Numbers:
     return np.asarray(decay_fraction(_OPS, rule.dt, tau, rule.integrator))
 
 
-def _time_constant(keep: Numbers, rule: Discretization) -> Numbers:
-    """tau with the fraction 1 - keep."""
+def _time_constant(keep: Numbers, rule: Discretization, part: str) -> Numbers:
+    """tau of a membrane or synapse that keeps this fraction of its state in a step."""
+    if not ((keep < 1).all() and (rule.integrator == "euler" or (keep > 0).all())):
+        low, high = float(keep.min()), float(keep.max())
+        kept = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        raise UnsupportedError(
+            f"a {part} that keeps {kept} of its state in a step has no time constant; NIR's leaky "
+            "neurons keep less than 1 (and more than 0)"
+        )
     if rule.integrator == "euler":
         return rule.dt / (1 - keep)
     return -rule.dt / np.log(keep)
-
-
-def _range(values: Numbers) -> str:
-    low, high = float(values.min()), float(values.max())
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 _OPS = NumpyOps(np.dtype("float64"))

@@ -1,4 +1,4 @@
-"""A threshold for a library that treats v at the threshold the other way."""
+"""Thresholds for libraries that differ in whether v at the threshold spikes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["threshold_for", "threshold_from"]
 def threshold_for(
     threshold: np.ndarray, rule: Discretization, library: str, dtype: str
 ) -> np.ndarray:
-    """The threshold to give to a library so that it spikes exactly where the rule does.
+    """The threshold with which a library spikes exactly where the rule does.
 
-    Of two neighbouring numbers, v > a is the same as v >= b. So a library that spikes at the
-    threshold gets the next number above it, one that does not the next below.
+    For neighbouring floating-point numbers a < b, v > a is the same as v >= b. So a library that
+    spikes at the threshold gets the next number above, one that does not the next below.
 
     Arguments:
-        threshold: of the membrane in the library's coordinates.
-        library: `"gt"` or `"ge"`: what it does at the threshold.
-        dtype: of the run; in any other the two differ for values between the neighbours.
+        threshold: the threshold in the library's coordinates.
+        library: `"gt"` or `"ge"`: what the library does at the threshold.
+        dtype: dtype of the run, which says which numbers are neighbours.
 
     Returns: an array of `dtype`.
     """
@@ -36,7 +36,7 @@ def threshold_from(threshold: np.ndarray, rule: Discretization, library: str) ->
 
     Arguments:
         threshold: an array in the dtype of the run.
-        library: `"gt"` or `"ge"`: what it does at the threshold.
+        library: `"gt"` or `"ge"`: what the library does at the threshold.
     """
     own = np.asarray(threshold)
     if rule.threshold != library:

@@ -122,7 +122,7 @@ def test_shift_and_scale_are_changes_of_variable(by, scale, kind):
 def test_what_has_no_time_constant_has_no_node():
     zero = np.zeros(2)
     grows = Membrane(zero + 1.1, zero + 1, zero, zero + 1, zero, zero)
-    with pytest.raises(nirx.UnsupportedError, match=r"keeps 1.1 of itself.*no time constant"):
+    with pytest.raises(nirx.UnsupportedError, match=r"keeps 1.1 of its state.*no time constant"):
         neuron_node(grows, EULER, True)
     biased = Membrane(zero + 1, zero + 1, zero + 0.1, zero + 1, zero, zero)
     with pytest.raises(nirx.UnsupportedError, match="does not leak but has a bias"):

@@ -358,11 +358,11 @@ def test_projections_carry_spikes_through_their_synapse(unit, merged, recurrent)
 
 
 UNKNOWN = [
-    (lambda: bp.LIFRef(4), "LIFRef keeps a refractory time.*nearest is a LIF"),
-    (lambda: bp.ALIF(4), "ALIF has dynamics of its own"),
+    (lambda: bp.LIFRef(4), "LIFRef has a refractory period.*nearest is a LIF"),
+    (lambda: bp.ALIF(4), "ALIF has dynamics that no NIR node has"),
     (lambda: bp.LIF(4, V_initializer=braintools.init.Constant(0.5 * u.mV)), "a V_initializer"),
     (lambda: bp.LIF(4, V_th=-1 * u.mV), "V_th <= V_reset"),
-    (lambda: bp.LIF(4, spk_fun=jax.nn.sigmoid), "spk_fun that is no step"),
+    (lambda: bp.LIF(4, spk_fun=jax.nn.sigmoid), "spk_fun that is not a step"),
     (lambda: bp.Expon(4, g_initializer=braintools.init.Constant(0.5)), "Expon with a g_init"),
     (lambda: bp.DualExpon(4), "DualExpon by itself has no NIR node; Expon has one"),
 ]

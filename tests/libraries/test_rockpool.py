@@ -158,7 +158,7 @@ ODD = [
         lambda: LIFTorch((30,), max_spikes_per_dt=torch.tensor(1.5)),
         "max_spikes_per_dt=1.5 has no NIR node",
     ),
-    (lambda: LIFTorch((30,), spike_generation_fn=Mine), "a spike_generation_fn of your own"),
+    (lambda: LIFTorch((30,), spike_generation_fn=Mine), "this spike_generation_fn has no NIR node"),
     (lambda: Mute(shape=(30, 30)), "a Mute has no NIR node"),
 ]
 

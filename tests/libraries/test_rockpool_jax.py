@@ -93,7 +93,7 @@ REFUSED = [
     ),
     (neuron("LI"), {"output": "old", "reset": "none"}, "output='old'.*output='new'"),
     (_changed(neuron("LIF"), tau=1e-3), SUBTRACT, r"tau\[0\]=0.001; .*tau > dt"),
-    (_changed(neuron("LIF"), v_threshold=-0.5), SUBTRACT, r"v_threshold\[0\]=-0.5; .*>= 1e-05"),
+    (_changed(neuron("LIF"), v_threshold=-0.5), SUBTRACT, r"v_threshold\[0\]=-0.5; .*v_threshold > 0"),
     (_changed(neuron("LIF"), v_threshold=1e-7), SUBTRACT, r"\[0\]=1e-07; .*>= 1e-05"),
 ]
 

@@ -268,7 +268,7 @@ def test_what_the_models_own_code_raises_says_so():
 
 UNKNOWN = [
     (slax.LTC(is_recurrent=False), "LTC adapts its threshold"),
-    (slax.LIF(spike_fn=nn.sigmoid), "spike_fn that is no step"),
+    (slax.LIF(spike_fn=nn.sigmoid), "spike_fn that is not a step"),
     (slax.LIF(carry_init=nn.initializers.ones_init()), "carry_init"),
     (slax.LIF(init_tau=jnp.array([1.0] * 4 + [jnp.inf])), "no time constant"),
 ]

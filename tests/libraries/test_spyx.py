@@ -219,7 +219,7 @@ def test_a_sequential_is_exported_as_a_whole_by_jax_to_nir():
 
 UNKNOWN = [
     (sn.ALIF((4,), rngs=R), "ALIF adapts its threshold.*nearest is a LIF"),
-    (sn.LIF((4,), activation=jax.nn.sigmoid, rngs=R), "activation that is no step"),
+    (sn.LIF((4,), activation=jax.nn.sigmoid, rngs=R), "activation that is not a step"),
     (sn.RLIF((4,), threshold=-1, rngs=R), "threshold below 0"),
     (sn.SumPool(2, 2, "SAME"), "padding='SAME'"),
     (sn.SumPool(2, 2, "VALID", channel_axis=1), "channel_axis=1"),

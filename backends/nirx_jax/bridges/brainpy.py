@@ -1,8 +1,8 @@
 """brainpy.state: models of brainstate modules as NIR, and run as their users run them.
 
-A model is any module whose call is one step: `brainstate.nn.Sequential` or one of your own
-around brainstate's layers and brainpy.state's neurons. dt is the environment's
-(`brainstate.environ`), while it is exported as while it runs.
+A model is any module whose call is one step: `brainstate.nn.Sequential` or a module of yours
+around brainstate's layers and brainpy.state's neurons. dt is that of the environment
+(`brainstate.environ`) during export and run.
 
 **Source**: brainpy 2.8.2, brainstate 0.5.4; held to it by tests/libraries.
 """
@@ -41,7 +41,8 @@ from nirx_jax.bridges.brainpy_modules import (
 from nirx_jax.bridges.brainpy_neurons import NODE_MAP
 from nirx_jax.bridges.brainpy_units import plain, unit_of
 from nirx_jax.bridges.calling import calling
-from nirx_jax.bridges.probing import probed_shape
+from nirx_jax.bridges.exporting import as_shape
+from nirx_jax.bridges.probing import Look, probed_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
 from nirx_jax.exporters import Exporters
@@ -51,7 +52,7 @@ from nirx_jax.to_nir import to_nir
 __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
 
 SPIKES = ".spikes"
-"""Behind a neuron's name, in the state of a step: what it gave in the step before."""
+"""Suffix of a neuron's name, in the state of a step, for its output of the step before."""
 
 
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
@@ -61,7 +62,7 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     own = _copied(model)
     _require_no_dropout(own)
     exporters = Exporters(MODULE_MAP, None)
-    for name, layer in layers_of(own):  # a refusal comes before any fault of the model's call
+    for name, layer in layers_of(own):  # refuse a layer before the model's call can fail
         exporters.node_of(layer, name)
     shape = _input_shape(own, input_shape)
     brainstate.nn.init_all_states(own)
@@ -112,7 +113,7 @@ def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
 
 
 def _called(model: Any, x: Any) -> Any:
-    """One step. A neuron alone takes its input as a current, or at its synapse."""
+    """One step. A model that is one neuron gets its input as a current, or at its synapse."""
     if not isinstance(model, brainpy.state.Neuron) or unit_of(model.V_th) is None:
         with brainstate.environ.context(fit=_fits()):
             return model(x)
@@ -123,7 +124,7 @@ def _called(model: Any, x: Any) -> Any:
 
 
 def _traced(call: Callable[..., Any], name: str, layer: Any, run: Any) -> Any:
-    """A layer's update with its own code behind a `Call`."""
+    """A layer's update, with the layer's code behind a `Call`."""
 
     def update(*args: Any) -> Any:
         fed = isinstance(layer, brainpy.state.Neuron | brainpy.state.Expon)
@@ -149,12 +150,12 @@ def _traced(call: Callable[..., Any], name: str, layer: Any, run: Any) -> Any:
 
 
 def _input(cell: Any, *args: Any) -> tuple[Any, Any]:
-    """What flows into a neuron in this step, and its update from that alone."""
+    """The total input of a neuron in this step, and its update as a function of that."""
     update = type(cell).update
     if isinstance(cell, brainpy.state.Expon):
         if cell.current_inputs:
             raise UnsupportedError(
-                "an Expon with a current into it has no NIR node; call it with its input, or use "
+                "an Expon with an input current has no NIR node; call it with its input, or use "
                 "add_delta_input"
             )
         x = args[0] if args else u.math.zeros_like(cell.g.value)
@@ -163,8 +164,8 @@ def _input(cell: Any, *args: Any) -> tuple[Any, Any]:
     if isinstance(cell, brainpy.state.CubaLIF):
         if current:
             raise UnsupportedError(
-                "a CubaLIF with a current into its membrane has no NIR node; feed its synapse: "
-                "add_delta_input, or a DeltaProj"
+                "a CubaLIF with a current into its membrane has no NIR node; feed its synapse, by "
+                "add_delta_input or a DeltaProj"
             )
 
         def fed(x: Any) -> Any:
@@ -174,15 +175,15 @@ def _input(cell: Any, *args: Any) -> tuple[Any, Any]:
         return cell.sum_delta_inputs(0.0 * u.mamp), fed
     if cell.delta_inputs:
         raise UnsupportedError(
-            f"a {type(cell).__name__} with delta inputs jumps after its leak, which NIR's does "
-            "not; give it a current"
+            f"a {type(cell).__name__} with delta inputs jumps after its leak, unlike any NIR node; "
+            "give it a current"
         )
     x = args[0] if args else 0.0 * u.mamp
     return cell.sum_current_inputs(x, cell.V.value), lambda x: update(cell, x)
 
 
 def _kept(update: Any, name: str, spikes: dict[str, Any]) -> Any:
-    """An update that puts what it gives under a name."""
+    """An update that also stores its output under a name."""
 
     def keep(*args: Any) -> Any:
         spikes[name] = y = update(*args)
@@ -203,43 +204,30 @@ def _copied(model: Any) -> Any:
 
 
 def _input_shape(model: Any, given: Any) -> tuple[int, ...]:
-    """Of one sample: what the caller says, the model, or the layer that its input goes into."""
+    """That of one sample: from the caller, the model, or the layer that reads the input."""
     if given is None:
         given = getattr(model, "in_size", None)
-    if given is None:
-        given = _probed(model)
-    return tuple(int(n) for n in np.atleast_1d(given))
+    return _probed(model) if given is None else as_shape(given)
 
 
 def _probed(model: Any) -> Shape:
     sizes = [getattr(layer, "in_size", None) for _, layer in layers_of(model)]
 
-    def read_by(x: Any) -> Shape | None:
-        own, read = copy.deepcopy(model), []
-
-        def look(name: str, layer: Any, run: Any) -> Any:
+    def run(x: Any, look: Look) -> None:
+        def tap(name: str, layer: Any, run: Any) -> Any:
             def update(*args: Any) -> Any:
-                if args and args[0] is x:
-                    read.append(tuple(np.atleast_1d(layer.in_size)))
-                    raise _Read
+                if args:
+                    look(args[0], as_shape(layer.in_size))
                 return run(*args)
 
             return update
 
+        own = copy.deepcopy(model)
         brainstate.nn.init_all_states(own)
-        try:
-            with Replaced(own, look):
-                _called(own, x)
-        except Exception:  # the library may put an error of its own around `_Read`
-            if not read:
-                raise
-        return read[0] if read else None
+        with Replaced(own, tap):
+            _called(own, x)
 
-    return probed_shape([tuple(np.atleast_1d(n)) for n in sizes if n is not None], read_by)
-
-
-class _Read(Exception):
-    """The input has come to a layer; what follows does not matter."""
+    return probed_shape([as_shape(size) for size in sizes if size is not None], run)
 
 
 def _require_no_dropout(model: Any) -> None:
@@ -253,7 +241,7 @@ def _require_no_dropout(model: Any) -> None:
 
 
 def _fits() -> bool:
-    """Whether the environment says that the model is being trained; it need not say anything."""
+    """Whether the environment says that the model is being trained; by default it is not."""
     return bool(brainstate.environ.get("fit", False))
 
 

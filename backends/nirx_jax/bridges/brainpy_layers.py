@@ -15,8 +15,6 @@ from typing import Any
 import brainpy
 import brainstate
 import braintools
-import jax
-import jax.numpy as jnp
 import nir
 import numpy as np
 
@@ -28,6 +26,7 @@ from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.brainpy_neurons import kept
 from nirx_jax.bridges.brainpy_units import plain_numbers
+from nirx_jax.bridges.probing import is_step
 from nirx_jax.bridges.tracing import refused
 from nirx_jax.module_map import MODULE_MAP as JAX
 from nirx_jax.module_map import linear_node
@@ -68,11 +67,11 @@ def _neuron(cell: Any) -> nir.NIRNode:
     threshold = _spread(cell.V_th, cell)
     reset = _spread(getattr(cell, "V_reset", 0.0), cell)
     if (threshold <= reset).any():
-        raise refused(type(cell).__name__, "V_th <= V_reset", "it would spike below the threshold")
+        raise refused(cell, "V_th <= V_reset", "it would spike below the threshold")
     start = _start(cell)
     own = Membrane(keep, a * _spread(cell.R, cell), a * rest, threshold, reset, start)
     if rule.reset == "subtract":
-        own = own.shifted(reset)  # V_th - V_reset is subtracted: in V - V_reset, the threshold
+        own = own.shifted(reset)  # V_th - V_reset is subtracted: the threshold of V - V_reset
     synapse = None
     if isinstance(cell, bp.CubaLIF):
         keep_syn, _ = kept(_spread(cell.tau_syn, cell), rule.dt)
@@ -81,7 +80,7 @@ def _neuron(cell: Any) -> nir.NIRNode:
     if own.start.any():
         if not np.allclose(own.start, node.v_leak, rtol=1e-6, atol=0):
             raise refused(
-                type(cell).__name__,
+                cell,
                 f"a V_initializer of {float(start.reshape(-1)[0]):g}",
                 "NIR's neurons start at 0 or at v_leak: use V_rest or 0",
             )
@@ -92,9 +91,7 @@ def _neuron(cell: Any) -> nir.NIRNode:
 @MODULE_MAP.register(bp.LeakyRateReadout)
 def _readout(cell: Any) -> nir.NIRGraph:
     rule = replace(PRESETS["brainpy.LeakyRateReadout"], dt=_dt())
-    keep = np.broadcast_to(plain_numbers(cell.decay), cell.out_size).copy()
-    zero = np.zeros_like(keep)
-    own = Membrane(keep, zero + 1, zero, zero + np.inf, zero, zero)
+    own = Membrane(np.broadcast_to(plain_numbers(cell.decay), cell.out_size).copy())
     weight = plain_numbers(cell.weight.value).T
     return nir.NIRGraph(
         {
@@ -111,22 +108,19 @@ def _readout(cell: Any) -> nir.NIRGraph:
 @MODULE_MAP.register(bp.Neuron)
 def _other(cell: Any) -> nir.NIRNode:
     kind = type(cell).__name__
-    why = "keeps a refractory time" if kind.endswith("Ref") else "has dynamics of its own"
-    raise UnsupportedError(f"{kind} {why}, which no NIR node has; the nearest is a LIF")
+    why = "a refractory period" if kind.endswith("Ref") else "dynamics"
+    raise UnsupportedError(f"{kind} has {why} that no NIR node has; the nearest is a LIF")
 
 
 @MODULE_MAP.register(bp.Expon)
 def _expon(cell: Any) -> nir.NIRNode:
-    """It decays and then takes in its input, all of it."""
+    """It decays, and then adds its whole input."""
     rule = replace(PRESETS["brainpy.LeakyRateReadout"], dt=_dt())
     keep, _ = kept(_spread(cell.tau, cell), rule.dt)
     start = _spread(braintools.init.param(cell.g_initializer, cell.varshape), cell)
     if start.any():
         raise refused("Expon", "a g_initializer that is not 0", "NIR's LI starts at 0")
-    zero = np.zeros_like(keep)
-    return with_rule(
-        neuron_node(Membrane(keep, zero + 1, zero, zero, zero, zero), rule, False), rule
-    )
+    return with_rule(neuron_node(Membrane(keep), rule, False), rule)
 
 
 @MODULE_MAP.register(bp.Synapse)
@@ -138,14 +132,11 @@ def _synapse(cell: Any) -> nir.NIRNode:
 
 
 def _rule(cell: Any) -> Discretization:
-    """The preset with the environment's dt."""
+    """The preset, with the dt of the environment."""
     kind = next(k.__name__ for k in type(cell).__mro__ if f"brainpy.{k.__name__}" in PRESETS)
     hard = "(spk_reset='hard')" if cell.spk_reset == "hard" else ""
-    given = np.array([-2.0, -1e-3, 0.0, 1e-3, 2.0])
-    with jax.ensure_compile_time_eval():  # an export may happen while a model is traced
-        spikes = np.asarray(cell.spk_fun(jnp.asarray(given)))
-    if not (spikes == (given >= 0)).all():
-        raise refused(kind, "an spk_fun that is no step at 0", "use one of braintools.surrogate")
+    if not is_step(cell.spk_fun, at_zero=True):
+        raise refused(kind, "an spk_fun that is not a step at 0", "use one of braintools.surrogate")
     return replace(PRESETS[f"brainpy.{kind}{hard}"], dt=_dt())
 
 

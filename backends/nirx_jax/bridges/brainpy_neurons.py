@@ -1,8 +1,8 @@
 """NIR neurons as brainpy.state's LIF and CubaLIF.
 
-Its integrator is exact for a constant input, so a step keeps exp(-dt/tau) of v whatever the
-rule's own integrator: tau is chosen for that. A spike is taken back at the beginning of the
-next step, which nobody sees but who reads v.
+Its integrator is exact for a constant input, so a step keeps exp(-dt/tau) of v; tau is chosen
+so that this is the fraction that the rule's integrator keeps. The reset is at the beginning of
+the next step, which shows only in v.
 
 **Source**: brainpy 2.8.2 (brainpy_state 0.1.0), brainpy.state; held to it by tests/libraries.
 """
@@ -24,11 +24,11 @@ import nir
 import numpy as np
 
 from nirx.basics.type_map import TypeMap
-from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.limits import Limits, require_quiet_start, require_values, reset_at_once
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
-from nirx.bridging.threshold import threshold_for, threshold_from
+from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
-from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
+from nirx_jax.bridges.neuron import LibraryNeuron, numbers
 
 __all__ = ["NODE_MAP", "BrainPyNeuron"]
 
@@ -41,17 +41,19 @@ SILENT = Limits("brainpy.state.LIF", ({"output": ("new",)},))
 SILENT_CUBA = Limits("brainpy.state.CubaLIF", ({"output": ("new",), **SYNAPSE},))
 
 NEVER = 1e30
-"""A threshold that nothing reaches; an infinite one would be multiplied by 0."""
+"""A threshold that is never reached; an infinite one would be multiplied by 0."""
 
 NO_LEAK = 1e20
-"""Time constants, in steps, of a neuron that does not leak: v is nothing beside R*I."""
+"""Time constants, in steps, of a neuron that does not leak: v is negligible against R*I."""
 
 
 class BrainPyNeuron(LibraryNeuron):
     """LIF with the state (V,), or CubaLIF with (V, g)."""
 
+    ties = "ge"
+
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
-        if not x.ndim:  # its layers have an axis at least
+        if not x.ndim:  # brainpy's layers have at least one axis
             y, new = self.advance(x[None], tuple(part[None] for part in state))
             return y[0], tuple(part[0] for part in new)
         with brainstate.environ.context(dt=self.rule.dt * u.second):
@@ -68,13 +70,13 @@ class BrainPyNeuron(LibraryNeuron):
         return (spikes if self.spiking else new[0]), new
 
     def cell(self, shape: tuple[int, ...]) -> Any:
-        """The library's own."""
+        """The neuron of brainpy."""
         own = self.arrays
         threshold = own.get("V_th", jnp.asarray(NEVER))
         soft = self.spiking and self.rule.reset == "subtract"
         reset = own.get("V_reset", 0.0)
         if soft and self.rule.threshold == "gt":
-            # What is subtracted is V_th - V_reset: the threshold, and not the number above it.
+            # brainpy subtracts V_th - V_reset: make it the threshold, not the number above it.
             reset = jax.lax.stop_gradient(threshold - jnp.nextafter(threshold, -jnp.inf))
         synapse = {"tau_syn": own["tau_syn"] * u.second} if "tau_syn" in own else {}
         return getattr(brainpy.state, self.kind)(
@@ -91,10 +93,14 @@ class BrainPyNeuron(LibraryNeuron):
     def membrane(self) -> Membrane:
         own = self.arrays
         keep, a = kept(own["tau"], self.rule.dt)
-        threshold = threshold_from(own.get("V_th", np.inf), self.rule, "ge")
-        reset, rest = numbers(own.get("V_reset", 0.0)), numbers(own["V_rest"])
-        start = numbers(self.start[0])
-        return Membrane(keep, a * numbers(own["R"]), a * rest, threshold, reset, start)
+        return Membrane(
+            keep=keep,
+            gain=a * numbers(own["R"]),
+            offset=a * numbers(own["V_rest"]),
+            threshold=numbers(own.get("V_th", np.inf)),
+            reset=numbers(own.get("V_reset", 0.0)),
+            start=numbers(self.start[0]),
+        )
 
     def synapse(self) -> Synapse | None:
         if "tau_syn" not in self.arrays:
@@ -104,13 +110,13 @@ class BrainPyNeuron(LibraryNeuron):
 
 
 def kept(tau: Any, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """What exponential Euler keeps of v in a step, and the rest."""
+    """The fraction of v that exponential Euler keeps in a step, and 1 minus that."""
     exponent = -dt / numbers(tau)
     return np.exp(exponent), -np.expm1(exponent)
 
 
 NODE_MAP = TypeMap()
-"""NIR's neurons as brainpy's; those that do not spike are read at their membrane."""
+"""NIR's neurons as brainpy's; those that do not spike are read at the membrane."""
 
 
 @NODE_MAP.register(nir.IF)
@@ -119,7 +125,7 @@ NODE_MAP = TypeMap()
 @NODE_MAP.register(nir.LI)
 def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     spiking = hasattr(node, "v_threshold")
-    (LIF if spiking else SILENT).require(same_step(rule, node))
+    (LIF if spiking else SILENT).require(reset_at_once(rule, node))
     own = membrane_of(node, rule)
     leaks = hasattr(node, "tau")
     if leaks:
@@ -136,7 +142,7 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
 @NODE_MAP.register(nir.CubaLI)
 def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     spiking = isinstance(node, nir.CubaLIF)
-    (CUBA if spiking else SILENT_CUBA).require(same_step(rule, node))
+    (CUBA if spiking else SILENT_CUBA).require(reset_at_once(rule, node))
     own, synapse = membrane_of(node, rule), synapse_of(node, rule)
     arrays = _leaky("CubaLIF", node, "tau_mem", own, rule)
     arrays["tau_syn"] = _time_constant("CubaLIF", node, "tau_syn", synapse.keep, rule)
@@ -154,10 +160,10 @@ def _leaky(kind: str, node: Any, name: str, own: Membrane, rule: Discretization)
 def _time_constant(
     kind: str, node: Any, name: str, keep: np.ndarray, rule: Discretization
 ) -> np.ndarray:
-    text = f"keeps something of its state in every step: {name} > dt"
+    text = f"keeps part of its state in every step: {name} > dt"
     nearest = np.nextafter(rule.dt, np.inf)
     require_values(f"brainpy.state.{kind}", node, name, keep > 0, nearest, text)
-    tau = numbers(getattr(node, name))  # not by way of keep, which rounds what is near to 1
+    tau = numbers(getattr(node, name))  # keep would round time constants that are long
     return tau if rule.integrator == "exponential" else -rule.dt / np.log1p(-rule.dt / tau)
 
 
@@ -165,9 +171,9 @@ def _ends(
     kind: str, node: Any, own: Membrane, rule: Discretization, dtype: str
 ) -> dict[str, np.ndarray]:
     if rule.reset_when == "same":
-        require_start(f"brainpy.state.{kind}", node, rule)
+        require_quiet_start(f"brainpy.state.{kind}", node, rule)
     low = own.reset if rule.reset == "value" else np.zeros_like(own.reset)
-    text = "divides by what a reset takes away, which has to be above 0"
+    text = "divides by the height of a reset, which has to be above 0"
     nearest = np.nextafter(low, np.inf)
     good = own.threshold > low
     require_values(f"brainpy.state.{kind}", node, "v_threshold", good, nearest, text)

@@ -1,7 +1,7 @@
 """flax.nnx's layers as NIR nodes.
 
-**Source**: flax 0.12, flax.nnx: kernels are [in, out] and [height, width, in, out], data have
-their channels last.
+**Source**: flax 0.12, flax.nnx: kernels are [in, out] and [height, width, in, out], and channels
+are the last axis of the data.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
@@ -19,17 +19,13 @@ from flax import nnx
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.errors import UnsupportedError
+from nirx_jax.bridges.tracing import refused
 from nirx_jax.module_map import conv_node, linear_node, node_padding
 
-__all__ = ["LAYERS", "conv_of", "refuse"]
+__all__ = ["LAYERS", "conv_of"]
 
 LAYERS = TypeMap()
 """Layer type -> function from a layer to a NIR node."""
-
-
-def refuse(layer: Any, found: str, mend: str) -> UnsupportedError:
-    """What NIR cannot say of a layer of a type that it knows."""
-    return UnsupportedError(f"{type(layer).__name__} with {found} has no NIR node; {mend}")
 
 
 @LAYERS.register(nnx.Linear)
@@ -42,12 +38,12 @@ def _linear(layer: nnx.Linear) -> nir.NIRNode:
 def _conv(layer: nnx.Conv) -> nir.NIRNode:
     bias = getattr(layer, "bias", None)
     if getattr(layer, "mask", None) is not None:
-        raise refuse(layer, "a mask", "multiply the kernel by it")
+        raise refused(layer, "a mask", "multiply the kernel by it")
     return conv_of(layer, layer.kernel[...], None if bias is None else bias[...])
 
 
 def conv_of(layer: Any, kernel: Any, bias: Any) -> nir.NIRNode:
-    """Conv1d or Conv2d of a layer with flax's options, linen's or nnx's.
+    """Conv1d or Conv2d of a layer with flax's options, from linen or nnx.
 
     Arguments:
         kernel: [*space, in, out].
@@ -55,9 +51,9 @@ def conv_of(layer: Any, kernel: Any, bias: Any) -> nir.NIRNode:
     own = to_numpy(kernel)
     space = own.ndim - 2
     if space not in (1, 2):
-        raise refuse(layer, f"{space} axes of space", "NIR has Conv1d and Conv2d")
+        raise refused(layer, f"{space} spatial axes", "NIR has Conv1d and Conv2d")
     if any(n != 1 for n in _each(layer.input_dilation, space)):
-        raise refuse(layer, f"input_dilation={layer.input_dilation}", "leave it at 1")
+        raise refused(layer, f"input_dilation={layer.input_dilation}", "leave it at 1")
     stride, dilation = _each(layer.strides, space), _each(layer.kernel_dilation, space)
     padding = _padding(layer, own.shape[:space], stride, dilation)
     weight = np.moveaxis(own, (-1, -2), (0, 1))
@@ -70,14 +66,14 @@ def _padding(layer: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
         return (0,) * len(kernel)
     if given == "SAME":
         if any(n != 1 for n in stride):
-            raise refuse(layer, "padding='SAME' and a stride", "give the padding as numbers")
+            raise refused(layer, "padding='SAME' and a stride", "give the padding as numbers")
         return "same"
     if isinstance(given, str):
-        raise refuse(layer, f"padding={given!r}", "use 'SAME', 'VALID' or numbers")
+        raise refused(layer, f"padding={given!r}", "use 'SAME', 'VALID' or numbers")
     sides = [(n, n) if np.ndim(n) == 0 else tuple(n) for n in _each(given, len(kernel))]
     found = node_padding(sides, kernel, stride, dilation)
     if found is None:
-        raise refuse(layer, f"padding={given}", "NIR pads both sides alike")
+        raise refused(layer, f"padding={given}", "NIR pads both sides alike")
     return found
 
 

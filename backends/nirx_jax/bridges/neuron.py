@@ -4,57 +4,54 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import nir
 import numpy as np
 
-from nirx.bridging.limits import require_values
-from nirx.bridging.membrane import Membrane, Synapse, fed, membrane_of, neuron_node, numbers
+from nirx.bridging.membrane import numbers
+from nirx.bridging.neuron import BridgedNeuron
 from nirx.dynamics.discretization import Discretization
 from nirx.graphs.origin import Origin
+from nirx_jax.module_map import MODULE_MAP
 
-__all__ = ["LibraryNeuron", "numbers", "require_start", "same_step"]
+__all__ = ["LibraryNeuron", "numbers"]
 
 State = tuple[jax.Array, ...]
 
 
 class Built:
-    """The numbers that a neuron was built with. Like `Origin`, two are equal if their forms are,
-    so that neurons which differ in their numbers alone share one compilation."""
+    """The numbers that a neuron was built with. Like `Origin`, two are equal if their shapes are,
+    so that neurons which differ only in their numbers share one compilation."""
 
     def __init__(self, arrays: Sequence[np.ndarray]):
         self.arrays = tuple(arrays)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Built) and self._form() == other._form()
+        return isinstance(other, Built) and self._shapes() == other._shapes()
 
     def __hash__(self) -> int:
-        return hash(self._form())
+        return hash(self._shapes())
 
-    def _form(self) -> Any:
+    def _shapes(self) -> Any:
         return tuple(array.shape for array in self.arrays)
 
 
-class LibraryNeuron(eqx.Module):
-    """(x, state) -> (y, state), where a library's neuron does the step.
+class LibraryNeuron(BridgedNeuron, eqx.Module):
+    """A `BridgedNeuron` whose step is that of a JAX library.
 
-    Its input is gain*x + offset; its membrane is NIR's own v. The library's object is made
-    from `arrays` where a step is traced: so what the library calls parameters are leaves here,
-    whatever they are there. A subclass says how (`advance`), and what they mean (`membrane`,
-    `synapse`).
+    The library's object is made from `arrays` whenever a step is traced, so that all its
+    parameters are leaves here, whatever they are there.
 
     Arguments:
-        node: the NIR node it stands for, kept for the way back.
+        node: the NIR node that it stands for, kept for the way back.
         rule: the node's discretization.
         arrays: the parameters of the library's neuron, by its names.
-        start: what the library's state variables are before the first step.
-        gain, offset: of the input.
-        kind: of the library's neurons, the one it is.
+        start: initial values of the library's state variables.
+        gain, offset: applied to the input.
+        kind: which of the library's neurons it is.
     """
 
     arrays: dict[str, jax.Array]
@@ -65,6 +62,9 @@ class LibraryNeuron(eqx.Module):
     origin: Origin = eqx.field(static=True)
     rule: Discretization = eqx.field(static=True)
     built: Built = eqx.field(static=True)
+
+    shift: ClassVar[float] = 0.0
+    scale: ClassVar[float] = 1.0
 
     def __init__(
         self,
@@ -84,72 +84,26 @@ class LibraryNeuron(eqx.Module):
         self.built = Built([np.array(value, np.float64) for value in given])
 
     @property
-    def spiking(self) -> bool:
-        """Whether it puts out spikes; else its membrane is read."""
-        return hasattr(self.origin.node, "v_threshold")
-
-    def advance(self, x: jax.Array, state: State) -> tuple[jax.Array, State]:
-        """One step of the library's neuron.
-
-        Arguments:
-            x: its input, [*batch, *features].
-            state: its state variables, of the same shape.
-
-        Returns: spikes, or v where the node does not spike, and the new state.
-        """
-        raise NotImplementedError
-
-    def membrane(self) -> Membrane:
-        """The numbers of the library's neuron now."""
-        raise NotImplementedError
-
-    def synapse(self) -> Synapse | None:
-        """The same of its synapse, if it has one."""
-        return None
+    def node(self) -> Any:
+        return self.origin.node
 
     def __call__(self, x: Any, state: State | None = None) -> tuple[jax.Array, State]:
-        """One step: x is [*batch, *features]; None starts fresh."""
+        """One step: x is [*batch, *features]; None as state starts fresh."""
         if state is None:
             start = (s.astype(x.dtype) for s in jax.lax.stop_gradient(self.start))
             state = tuple(jnp.broadcast_to(s, x.shape) for s in start)
         y, new = self.advance(self.gain * x + self.offset, state)
         return y.astype(x.dtype), tuple(variable.astype(x.dtype) for variable in new)
 
-    def to_node(self) -> Any:
-        """The NIR node: the one it was built from, unless the library's numbers changed since."""
+    def is_unchanged(self) -> bool:
         now = [np.asarray(a) for a in (*self.arrays.values(), *self.start, self.gain, self.offset)]
         pairs = zip(self.built.arrays, now, strict=True)
-        if all(np.array_equal(a.astype(b.dtype), b, equal_nan=True) for a, b in pairs):
-            return copy.deepcopy(self.origin.node)
-        given = numbers(self.gain), numbers(self.offset)
-        own, synapse = fed(self.membrane(), self.synapse(), *given)
-        return neuron_node(own, self.rule, self.spiking, synapse)
-
-
-def same_step(rule: Discretization, node: Any) -> Discretization:
-    """The rule with a reset in the same step in the place of one at the next step's beginning.
-
-    Nobody sees v between the two where the output is computed from the new v; the spikes are
-    the same (see `require_start` for the one exception). What does not leak subtracts at the
-    beginning of a step as at its end.
-    """
-    leaks = not isinstance(node, nir.IF) or rule.reset != "subtract"
-    moot = rule.reset_when == "next-leaked" or (rule.reset_when == "next" and not leaks)
-    return replace(rule, reset_when="same") if moot and rule.output == "new" else rule
-
-
-def require_start(neuron: str, node: Any, rule: Discretization) -> None:
-    """Refuse a membrane that starts above its threshold, where the time of the reset shows.
-
-    A reset at the next step's beginning finds a spike in the start value, one in the step of
-    the spike does not.
-    """
-    own = membrane_of(node, rule)
-    text = "resets at another time, which shows where v starts above v_threshold"
-    good = own.start < own.threshold
-    require_values(neuron, node, "v_threshold", good, np.nextafter(own.start, np.inf), text)
+        return all(np.array_equal(a.astype(b.dtype), b, equal_nan=True) for a, b in pairs)
 
 
 def _leaf(value: Any) -> jax.Array:
     """A constant in JAX's widest dtype; the network casts it."""
     return jnp.asarray(np.array(value, np.float64))
+
+
+MODULE_MAP.register(LibraryNeuron, LibraryNeuron.to_node)

@@ -22,6 +22,7 @@ from rockpool.nn.modules.jax.jax_module import JaxModule
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -61,30 +62,11 @@ def _lif(cell: LIFJax) -> nir.NIRNode | nir.NIRGraph:
     size = cell.size_out
     keep = _full(kept(cell.tau_mem, rule.dt), size)
     keep_syn = _full(kept(cell.tau_syn, rule.dt).reshape(-1), size)
-    zero = np.zeros(size)
-    threshold, bias = _full(numbers(cell.threshold), size), _full(numbers(cell.bias), size)
-    own = Membrane(keep, zero + 1, bias, threshold, zero, zero)
+    own = Membrane(keep, offset=numbers(cell.bias), threshold=numbers(cell.threshold))
     node = with_rule(neuron_node(own, rule, True, Synapse(keep_syn, keep_syn)), rule)
-    return _with_feedback(cell, node) if cell._has_rec else node
-
-
-def _with_feedback(cell: LIFJax, node: nir.CubaLIF) -> nir.NIRGraph:
-    size = np.array([cell.size_out])
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(size),
-            "neuron": node,
-            "recurrent": nir.Linear(to_numpy(cell.w_rec).T),
-            "output": nir.Output(size),
-        },
-        [
-            ("input", "neuron"),
-            ("neuron", "recurrent"),
-            ("recurrent", "neuron"),
-            ("neuron", "output"),
-        ],
-        type_check=False,
-    )
+    if not cell._has_rec:
+        return node
+    return feedback_graph(node, nir.Linear(to_numpy(cell.w_rec).T), size, name="neuron")
 
 
 @MODULE_MAP.register(ExpSynJax)
@@ -93,9 +75,8 @@ def _synapse(cell: ExpSynJax) -> nir.NIRNode:
         raise refused("ExpSynJax", f"noise_std={cell.noise_std}", "use noise_std=0")
     rule = replace(PRESETS["rockpool.LIFTorch"], dt=float(cell.dt))
     keep = _full(kept(cell.tau, rule.dt), cell.size_out)
-    zero = np.zeros_like(keep)
-    own = Membrane(keep, keep, zero, zero + np.inf, zero, zero)  # its input decays at once
-    return with_rule(neuron_node(own, rule, False), rule)
+    node = neuron_node(Membrane(keep, gain=keep), rule, False)  # the input decays at once
+    return with_rule(node, rule)
 
 
 @MODULE_MAP.register(JaxSequential)
@@ -123,7 +104,7 @@ def _full(values: np.ndarray, size: int) -> np.ndarray:
 
 
 def _layers(model: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    """The layers by their names in Rockpool, joined by dots; or what one layer alone is."""
+    """The layers by their names in Rockpool, joined by dots; or the type of a lone layer."""
     if not isinstance(model, JaxSequential):
         return [(prefix or type(model).__name__.lower(), model)]
     start = f"{prefix}." if prefix else ""
@@ -146,7 +127,7 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
 
 
 def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
-    """One call of evolve with all steps, recording; Rockpool has the batch first."""
+    """One call of evolve with all steps and recording; Rockpool has the batch first."""
     given = jnp.asarray(np.array(xs, dtype)).swapaxes(0, 1)
     with (
         quiet(),

@@ -1,7 +1,7 @@
 """NIR neurons as Rockpool's LIFJax.
 
 One step is isyn = (isyn + x)*beta, vmem = alpha*vmem + isyn + bias, floor(vmem/threshold) spikes
-(at most max_spikes_per_dt) and as many thresholds taken away.
+(at most max_spikes_per_dt), and as many thresholds subtracted.
 
 **Source**: rockpool 3.1.0, rockpool.nn.modules.jax.lif_jax; held to it by tests/libraries.
 """
@@ -25,17 +25,23 @@ import numpy as np
 from rockpool.nn.modules import LIFJax
 
 from nirx.basics.type_map import TypeMap
-from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.limits import (
+    Limits,
+    require_countable,
+    require_quiet_start,
+    require_values,
+    reset_at_once,
+)
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
-from nirx.bridging.threshold import threshold_for, threshold_from
+from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
-from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
+from nirx_jax.bridges.neuron import LibraryNeuron, numbers
 
 __all__ = ["NODE_MAP", "RockpoolNeuron", "kept", "quiet"]
 
 SPIKING = {"reset": ("subtract",), "output": ("new",), "reset_when": ("same",)}
 SINGLE = {**SPIKING, "spikes": ("single",)}
-# Several spikes are counted with ties, whatever `threshold` says.
+# A count includes ties, whatever `threshold` says.
 MULTI = {**SPIKING, "spikes": ("multi",)}
 SYNAPSE = {"synapse": ("current-first",)}
 LIF = Limits("rockpool.LIFJax", (SINGLE, MULTI))
@@ -44,10 +50,7 @@ SILENT = Limits("rockpool.LIFJax", ({"output": ("new",)},))
 SILENT_CUBA = Limits("rockpool.LIFJax", ({"output": ("new",), **SYNAPSE},))
 
 NEVER = 1e30
-"""A threshold that nothing reaches; an infinite one would be multiplied by 0."""
-
-LEAST = 1e-5
-"""A threshold of which v up to 167 is 2**24 multiples, as many as float32 counts."""
+"""A threshold that is never reached; an infinite one would be multiplied by 0."""
 
 NO_SYNAPSE = 1 / 40
 """Time constant, in steps, of a synapse that forgets: exp(-40) is below float64's rounding."""
@@ -56,38 +59,40 @@ NO_SYNAPSE = 1 / 40
 class RockpoolNeuron(LibraryNeuron):
     """LIFJax with the state (vmem, isyn); LI and I are read at vmem.
 
-    Its kind is "LIF" or "CubaLIF": whether the synapse is NIR's.
+    Its kind is "LIF" or "CubaLIF": the synapse of a "LIF" is not NIR's, and has to forget at once.
     """
+
+    ties = "ge"
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         features = self.features(x.shape)
 
         def alone(x: jax.Array, vmem: jax.Array, isyn: jax.Array) -> Any:
-            """One sample: LIFJax holds the state of one, for all of a batch, in one axis."""
+            """One sample, flat: LIFJax has one state for all samples of a batch."""
             y, _, record = self.cell(vmem, isyn, features).evolve(x[None, None], record=True)
             return y[0, 0], record["vmem"][0, 0], record["isyn"][0, 0, :, 0]
 
         if not x.size:
             return x, tuple(state)
-        if self.kind == "LIF":  # undoes the decay of its synapse, bit for bit but one rounding
+        if self.kind == "LIF":  # undo the decay of the synapse, up to one rounding
             x = x / jnp.exp(-self.rule.dt / self.arrays["tau_syn"])
         flat = (part.reshape(-1, math.prod(features)) for part in (x, *state))
         y, *new = (part.reshape(x.shape) for part in jax.vmap(alone)(*flat))
         return (y if self.spiking else new[0]), tuple(new)
 
     def features(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The last axes of an input: those that parameters have, and one at least."""
+        """The last axes of an input: as many as the parameters have, at least one."""
         axes = max(1, *(value.ndim for value in self.arrays.values()))
         return shape[-axes:]
 
     def cell(self, vmem: jax.Array, isyn: jax.Array, features: tuple[int, ...]) -> LIFJax:
-        """The library's own, where state is [neurons] and parameters are [*features]."""
+        """The neuron of Rockpool; its state is [neurons], the parameters here are [*features]."""
         size = vmem.shape[-1]
         most = self.rule.max_spikes if self.rule.spikes == "multi" else 1
         with (
             quiet(),
             jax.ensure_compile_time_eval(),
-        ):  # its constructor looks at the numbers of its shape
+        ):  # its constructor reads numbers of its shape
             cell = LIFJax(
                 size,
                 dt=self.rule.dt,
@@ -104,19 +109,18 @@ class RockpoolNeuron(LibraryNeuron):
 
     def membrane(self) -> Membrane:
         own = self.arrays
-        keep = kept(own["tau_mem"], self.rule.dt)
-        library = "ge" if self.rule.spikes == "single" else self.rule.threshold
-        threshold = threshold_from(own.get("threshold", np.inf), self.rule, library)
-        zero = np.zeros_like(keep)
         return Membrane(
-            keep, zero + 1, numbers(own["bias"]), threshold, zero, numbers(self.start[0])
+            keep=kept(own["tau_mem"], self.rule.dt),
+            offset=numbers(own["bias"]),
+            threshold=numbers(own.get("threshold", np.inf)),
+            start=numbers(self.start[0]),
         )
 
     def synapse(self) -> Synapse | None:
         if self.kind == "LIF":
             return None
         keep = kept(self.arrays["tau_syn"], self.rule.dt)
-        return Synapse(keep, keep)  # the input decays with what is there
+        return Synapse(keep, keep)  # the input decays together with the current
 
 
 @contextlib.contextmanager
@@ -128,12 +132,12 @@ def quiet() -> Iterator[None]:
 
 
 def kept(tau: Any, dt: float) -> np.ndarray:
-    """What is left after a step."""
+    """The fraction of the state that is left after a step."""
     return np.exp(-dt / numbers(tau))
 
 
 NODE_MAP = TypeMap()
-"""NIR's neurons as Rockpool's. One without a synapse gets one that forgets within a step."""
+"""NIR's neurons as LIFJax. A neuron without synapse gets one that forgets within a step."""
 
 
 @NODE_MAP.register(nir.IF)
@@ -141,7 +145,7 @@ NODE_MAP = TypeMap()
 @NODE_MAP.register(nir.LIF)
 @NODE_MAP.register(nir.LI)
 def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
-    (LIF if hasattr(node, "v_threshold") else SILENT).require(same_step(rule, node))
+    (LIF if hasattr(node, "v_threshold") else SILENT).require(reset_at_once(rule, node))
     own = membrane_of(node, rule)
     tau = np.full_like(own.keep, NO_SYNAPSE * rule.dt)
     arrays = _arrays(node, "tau", own, tau, rule, dtype)
@@ -153,12 +157,12 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
 @NODE_MAP.register(nir.CubaLI)
 def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     spiking = isinstance(node, nir.CubaLIF)
-    (CUBA if spiking else SILENT_CUBA).require(same_step(rule, node))
+    (CUBA if spiking else SILENT_CUBA).require(reset_at_once(rule, node))
     own, synapse = membrane_of(node, rule), synapse_of(node, rule)
     tau = _time_constant(node, "tau_syn", synapse.keep, rule)
     arrays = _arrays(node, "tau_mem", own, tau, rule, dtype)
     start = [own.start, np.zeros_like(own.start)]
-    gain = synapse.jump * own.gain / synapse.keep  # isyn here is what flows into vmem
+    gain = synapse.jump * own.gain / synapse.keep  # isyn is what is added to vmem
     return RockpoolNeuron(node, rule, arrays, start, gain, kind="CubaLIF")
 
 
@@ -173,17 +177,15 @@ def _arrays(
     if not hasattr(node, "v_threshold"):
         return arrays
     if rule.reset_when != "same":
-        require_start("rockpool.LIFJax", node, rule)
-    text = f"counts multiples of the threshold in float32, to 2**24: v_threshold >= {LEAST:g}"
-    good = own.threshold >= LEAST
-    require_values("rockpool.LIFJax", node, "v_threshold", good, LEAST, text)
+        require_quiet_start("rockpool.LIFJax", node, rule)
+    require_countable("rockpool.LIFJax", node)
     single = rule.spikes == "single"
     threshold = threshold_for(own.threshold, rule, "ge" if single else rule.threshold, dtype)
     return {**arrays, "threshold": threshold}
 
 
 def _time_constant(node: Any, name: str, keep: np.ndarray, rule: Discretization) -> np.ndarray:
-    text = f"keeps something of its state in every step: {name} > dt"
+    text = f"keeps part of its state in every step: {name} > dt"
     nearest = np.nextafter(rule.dt, np.inf)
     require_values("rockpool.LIFJax", node, name, keep > 0, nearest, text)
     with np.errstate(divide="ignore"):

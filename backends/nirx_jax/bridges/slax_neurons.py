@@ -17,11 +17,11 @@ import numpy as np
 import slax
 
 from nirx.basics.type_map import TypeMap
-from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.limits import Limits, require_quiet_start, require_values, reset_at_once
 from nirx.bridging.membrane import Membrane, membrane_of
-from nirx.bridging.threshold import threshold_for, threshold_from
+from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
-from nirx_jax.bridges.neuron import LibraryNeuron, numbers, require_start, same_step
+from nirx_jax.bridges.neuron import LibraryNeuron, numbers
 
 __all__ = ["NODE_MAP", "SlaxNeuron", "kept"]
 
@@ -33,11 +33,13 @@ SILENT = Limits("slax.LIF", ({"output": ("new",)},))
 class SlaxNeuron(LibraryNeuron):
     """LIF with the state (Vmem,)."""
 
+    ties = "ge"
+
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         own = self.arrays
         cell = slax.LIF(
             init_tau=own["tau"],
-            # A threshold that nothing reaches: only a reset to a value multiplies no infinity.
+            # An infinite threshold must not be subtracted: it would be multiplied by 0.
             v_threshold=own.get("v_threshold", np.inf),
             v_reset=own.get("v_reset", 0.0),
             subtraction_reset=self.spiking and self.rule.reset == "subtract",
@@ -47,20 +49,22 @@ class SlaxNeuron(LibraryNeuron):
 
     def membrane(self) -> Membrane:
         own = self.arrays
-        keep = kept(own["tau"])
-        threshold = threshold_from(own.get("v_threshold", np.inf), self.rule, "ge")
-        reset, zero = numbers(own.get("v_reset", 0.0)), np.zeros_like(keep)
-        return Membrane(keep, zero + 1, zero, threshold, reset, numbers(self.start[0]))
+        return Membrane(
+            keep=kept(own["tau"]),
+            threshold=numbers(own.get("v_threshold", np.inf)),
+            reset=numbers(own.get("v_reset", 0.0)),
+            start=numbers(self.start[0]),
+        )
 
 
 def kept(tau: Any) -> np.ndarray:
-    """What a slax neuron keeps of v in a step, float64."""
+    """The fraction of v that a slax neuron keeps in a step, float64."""
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-numbers(tau)))
 
 
 NODE_MAP = TypeMap()
-"""NIR's neurons as slax's; LI and I are read at the membrane. It has no synapses."""
+"""NIR's neurons as slax's LIF; LI and I are read at the membrane. slax has no synapses."""
 
 
 @NODE_MAP.register(nir.IF)
@@ -69,9 +73,9 @@ NODE_MAP = TypeMap()
 @NODE_MAP.register(nir.LI)
 def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     spiking = hasattr(node, "v_threshold")
-    (LIF if spiking else SILENT).require(same_step(rule, node))
+    (LIF if spiking else SILENT).require(reset_at_once(rule, node))
     if spiking and rule.reset_when != "same":
-        require_start("slax.LIF", node, rule)
+        require_quiet_start("slax.LIF", node, rule)
     own = membrane_of(node, rule)
     text = "keeps a sigmoid of its state, which is not negative: tau >= dt"
     require_values("slax.LIF", node, "tau", own.keep >= 0, rule.dt, text)

@@ -1,10 +1,9 @@
 """spyx: its neurons and Sequential as NIR, and its models run as its users run them.
 
 One step of LIF is z = V > threshold, V = beta*V + x - z*threshold: the spikes are those of the
-step before. A model is a Sequential, one layer, or a module of one's own that hands states through
-as `spyx.nn.run` wants it: `initial_state(batch_size)` and (x, state) -> (y, state).
-Shapes given to nirx and taken from it are NIR's, [channels, height, width]; spyx itself has the
-channels last.
+old membrane potential. A model is a Sequential, one layer, or a module with the interface that
+`spyx.nn.run` expects: `initial_state(batch_size)` and (x, state) -> (y, state).
+All shapes and arrays here are NIR's, [channels, height, width]; spyx has the channels last.
 
 **Source**: spyx 1.0.0, spyx.nn; held to it by tests/libraries.
 """
@@ -26,16 +25,19 @@ from spyx import nn as spyx
 
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.axes import channels_first
-from nirx_jax.bridges.flax_layers import LAYERS, refuse
+from nirx_jax.bridges.flax_layers import LAYERS
 from nirx_jax.bridges.neuron import numbers
+from nirx_jax.bridges.probing import is_step
 from nirx_jax.bridges.spyx_neurons import NODE_MAP
-from nirx_jax.bridges.spyx_own import hands_states_through, own_graph, run_own
+from nirx_jax.bridges.spyx_own import own_graph, passes_states, run_own
 from nirx_jax.bridges.spyx_sequential import layers_of, run_layers, sequential_graph
+from nirx_jax.bridges.tracing import refused
 from nirx_jax.module_map import MODULE_MAP as JAX
 from nirx_jax.net import Net
 from nirx_jax.to_nir import to_nir
@@ -45,7 +47,7 @@ __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
 MODULE_MAP = TypeMap(JAX) | LAYERS
 """flax's layers, and spyx's neurons as NIR nodes that say how they step.
 
-A decay has no unit: tau comes out in steps, dt=1 as spyx's own exporter has it.
+A decay has no unit: tau is in steps, dt=1, as in spyx's own exporter.
 """
 
 
@@ -61,10 +63,8 @@ def _neuron(cell: Any) -> nir.NIRNode:
     if spiking:
         _require_step(cell)
     shape = tuple(np.atleast_1d(cell.hidden_shape if spiking else cell.layer_shape))
-    keep = _decay(cell, "beta", shape)
-    zero = np.zeros_like(keep)
-    threshold = _shaped(cell.threshold, shape) if spiking else zero + np.inf
-    own = Membrane(keep, zero + 1, zero, threshold, zero, zero)
+    threshold = _shaped(cell.threshold, shape) if spiking else np.full((), np.inf)
+    own = Membrane(_decay(cell, "beta", shape), threshold=threshold)
     synapse = None
     if hasattr(cell, "alpha"):
         alpha = _decay(cell, "alpha", shape)
@@ -78,30 +78,14 @@ def _neuron(cell: Any) -> nir.NIRNode:
 def _recurrent(cell: Any) -> nir.NIRGraph:
     node = _neuron(cell)
     if len(cell.hidden_shape) != 1:
-        raise refuse(cell, f"hidden_shape={cell.hidden_shape}", "its feedback needs one axis")
+        raise refused(cell, f"hidden_shape={cell.hidden_shape}", "its feedback needs one axis")
     if (node.v_threshold < 0).any():
-        raise refuse(cell, "a threshold below 0", "it spikes before the first step")
-    (size,) = cell.hidden_shape
+        raise refused(cell, "a threshold below 0", "it spikes before the first step")
+    # The feedback is the output of this step. In NIR a feedback edge is one step late anyway, so
+    # the neuron has output="new" there, and only the output of the layer is delayed.
+    back = nir.Linear(numbers(cell.recurrent_w[...]).T)
     dt = PRESETS["spyx.RLIF"].dt
-    # What feeds back is this step's output, which NIR's is too where the neuron puts out at
-    # once and its feedback is a step late; only what leaves the layer is to come late.
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(np.array([size])),
-            "neuron": node,
-            "recurrent": nir.Linear(numbers(cell.recurrent_w[...]).T),
-            "delay": nir.Delay(np.full(size, dt)),
-            "output": nir.Output(np.array([size])),
-        },
-        [
-            ("input", "neuron"),
-            ("neuron", "recurrent"),
-            ("recurrent", "neuron"),
-            ("neuron", "delay"),
-            ("delay", "output"),
-        ],
-        type_check=False,
-    )
+    return feedback_graph(node, back, cell.hidden_shape, name="neuron", delay=dt)
 
 
 @MODULE_MAP.register(spyx.ALIF)
@@ -114,9 +98,9 @@ def _adaptive(cell: spyx.ALIF) -> nir.NIRNode:
 @MODULE_MAP.register(spyx.SumPool)
 def _sum_pool(layer: spyx.SumPool) -> nir.NIRNode:
     if layer.padding != "VALID":
-        raise refuse(layer, f"padding={layer.padding!r}", "use 'VALID'; NIR pads both sides alike")
+        raise refused(layer, f"padding={layer.padding!r}", "use 'VALID'; NIR pads both sides alike")
     if layer.channel_axis not in (-1, 3):
-        raise refuse(layer, f"channel_axis={layer.channel_axis}", "put the channels last")
+        raise refused(layer, f"channel_axis={layer.channel_axis}", "put the channels last")
     sizes = [np.array(np.broadcast_to(n, 2)) for n in (layer.window_shape, layer.strides)]
     return nir.SumPool2d(*sizes, np.zeros(2, int))
 
@@ -137,7 +121,7 @@ def _sequential(model: nnx.Sequential) -> nir.NIRGraph:
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A parameter for each neuron, the channels first."""
+    """A parameter with a value for each neuron, the channels first."""
     return channels_first(np.broadcast_to(numbers(value), shape), len(shape)).copy()
 
 
@@ -147,15 +131,14 @@ def _decay(cell: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _require_step(cell: Any) -> None:
-    """Its activation is any function: only a spike above 0 is NIR's."""
-    given = jnp.array([-2.0, -1e-3, 0.0, 1e-3, 2.0])
-    if not (np.asarray(cell.spike(given)) == (np.asarray(given) > 0)).all():
-        raise refuse(cell, "an activation that is no step at 0", "use one of spyx.axn")
+    """spyx allows any function as activation; NIR's neurons have a step."""
+    if not is_step(cell.spike, at_zero=False):
+        raise refused(cell, "an activation that is not a step at 0", "use one of spyx.axn")
 
 
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
-    """A Sequential, one layer of spyx or flax, or a module of one's own that hands states through;
-    input_shape is NIR's, the channels first."""
+    """A Sequential, one layer of spyx or flax, or a module that passes states; input_shape has the
+    channels first."""
     if isinstance(model, Net):
         return to_nir(model, MODULE_MAP)
     if not _is_sequential(model):
@@ -182,17 +165,17 @@ def _cast(parts: Any, dtype: str) -> Any:
 
 
 def _is_sequential(model: Any) -> bool:
-    """Whether the order of its layers is known without running it."""
+    """Whether the order of the layers is known without a call of the model."""
     if not isinstance(model, nnx.Module):
         raise InputError(f"the model is a {type(model).__name__}; expected a flax.nnx.Module")
     if any(base in MODULE_MAP for base in type(model).__mro__):
         return True
-    if hands_states_through(model):
+    if passes_states(model):
         return False
     raise UnsupportedError(
-        f"{type(model).__name__}: the order of its layers is known to its own code alone; make it "
-        "a spyx.nn.Sequential, or give it `initial_state(batch_size)` and a call of (x, state) "
-        "that gives (y, state)"
+        f"{type(model).__name__}: only its own code knows the order of its layers; make it a "
+        "spyx.nn.Sequential, or give it `initial_state(batch_size)` and a call from (x, state) to "
+        "(y, state)"
     )
 
 

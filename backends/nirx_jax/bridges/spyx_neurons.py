@@ -1,4 +1,4 @@
-"""NIR neurons as spyx's: its classes, called with the parameters that an array leaf holds.
+"""NIR neurons as spyx's: its classes, called with parameters that are array leaves.
 
 **Source**: spyx 1.0.0, spyx.nn; held to it by tests/libraries.
 """
@@ -21,7 +21,7 @@ from spyx import nn as spyx
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
-from nirx.bridging.threshold import threshold_for, threshold_from
+from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
 
@@ -34,7 +34,7 @@ IF = Limits("spyx.IF", ({**LATE, "reset_when": ("next", "next-leaked")},))
 CUBA = Limits(
     "spyx.CuBaLIF", ({**LATE, "reset_when": ("next-leaked",), "synapse": ("current-first",)},)
 )
-# What does not reset is another class, and not near to what does: it has limits of its own.
+# A neuron without reset is another class, and never the nearest to one with: separate limits.
 PSU = Limits("spyx.PSU_LIF", ({**SINGLE, "reset": ("none",), "output": ("new",)},))
 LI = Limits("spyx.LI", ({"output": ("new",)},))
 
@@ -42,9 +42,11 @@ LI = Limits("spyx.LI", ({"output": ("new",)},))
 class SpyxNeuron(LibraryNeuron):
     """IF, LIF, PSU_LIF or LI with the state (V,), or CuBaLIF with (V, I).
 
-    CuBaLIF has no bias, and what would pull v to v_leak has to come by its current: that is
-    the wanted one plus `lift`, which the input keeps up.
+    CuBaLIF has no bias, so its synaptic current has to pull v to v_leak: it is NIR's current
+    plus a constant `lift`, which a constant input maintains.
     """
+
+    ties = "gt"
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         cell, own = self.cell(x.shape[-1:]), self.arrays
@@ -59,7 +61,7 @@ class SpyxNeuron(LibraryNeuron):
         return y, (v, i - own["lift"])
 
     def cell(self, shape: tuple[int, ...]) -> Any:
-        """The library's own."""
+        """The neuron of spyx."""
         own = self.arrays
         if self.kind == "IF":
             return spyx.IF(shape, own["threshold"])
@@ -73,11 +75,12 @@ class SpyxNeuron(LibraryNeuron):
 
     def membrane(self) -> Membrane:
         own = self.arrays
-        keep = np.clip(numbers(own.get("beta", 1.0)), 0, 1)
-        zero = np.zeros_like(keep)
-        threshold = threshold_from(own.get("threshold", np.inf), self.rule, "gt")
-        lift = numbers(own.get("lift", 0.0))
-        return Membrane(keep, zero + 1, lift, threshold, zero, numbers(self.start[0]))
+        return Membrane(
+            keep=np.clip(numbers(own.get("beta", 1.0)), 0, 1),
+            offset=numbers(own.get("lift", 0.0)),
+            threshold=numbers(own.get("threshold", np.inf)),
+            start=numbers(self.start[0]),
+        )
 
     def synapse(self) -> Synapse | None:
         if "alpha" not in self.arrays:
@@ -87,17 +90,16 @@ class SpyxNeuron(LibraryNeuron):
 
 
 NODE_MAP = TypeMap()
-"""NIR's neurons as spyx's. CubaLI has none, nirx runs it."""
+"""NIR's neurons as spyx's. It has none for CubaLI, which nirx runs."""
 
 
 @NODE_MAP.register(nir.IF)
 @NODE_MAP.register(nir.LIF)
 def _spiking(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
-    leaks = isinstance(node, nir.LIF)
-    resets = rule.reset != "none"
-    ((LIF if leaks else IF) if resets else PSU).require(rule)
     own = membrane_of(node, rule)
-    kind = ("LIF" if leaks else "IF") if resets else "PSU_LIF"
+    leaks = isinstance(node, nir.LIF)
+    kind = "PSU_LIF" if rule.reset == "none" else "LIF" if leaks else "IF"
+    {"IF": IF, "LIF": LIF, "PSU_LIF": PSU}[kind].require(rule)
     arrays = {"threshold": threshold_for(own.threshold, rule, "gt", dtype)}
     if kind != "IF":
         _require_decay(kind, node, "tau", own.keep, rule)

@@ -1,5 +1,4 @@
-"""An nnx.Module of one's own that hands states through: (x, state) -> (y, state), as a graph
-and over time.
+"""A user's nnx.Module that passes states through, (x, state) -> (y, state): its graph, its run.
 
 **Source**: spyx 1.0.0: `spyx.nn.run` takes whatever has `initial_state`.
 """
@@ -24,24 +23,25 @@ from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
 from nirx_jax.bridges.calling import calling
-from nirx_jax.bridges.probing import probed_shape
+from nirx_jax.bridges.exporting import as_shape
+from nirx_jax.bridges.probing import Look, probed_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
 from nirx_jax.exporters import Exporters
 
-__all__ = ["hands_states_through", "own_graph", "run_own"]
+__all__ = ["passes_states", "own_graph", "run_own"]
 
 Wrap = Callable[[str, Any], Callable[..., Any]]
 """(name, layer) -> what is called in its place."""
 
 
-def hands_states_through(model: Any) -> bool:
-    """Whether a module has spyx's contract for whatever keeps states."""
+def passes_states(model: Any) -> bool:
+    """Whether a module has spyx's interface for modules with state."""
     return callable(model) and hasattr(model, "initial_state")
 
 
 def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.NIRGraph:
-    """The graph of one step, traced. Layers get their places in the model as names.
+    """The graph of one step, traced. Layers are named by their places in the model.
 
     **Raises**: `UnsupportedError` for layers on more than one axis: spyx has the channels last.
     """
@@ -52,14 +52,14 @@ def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.N
         shape = getattr(layer, "hidden_shape", getattr(layer, "layer_shape", (1,)))
         if isinstance(layer, nnx.Conv | spyx.SumPool | spyx.Flatten) or len(shape) != 1:
             raise UnsupportedError(
-                f"{name}: spyx has the channels last and NIR has them first, which nirx sees to in "
-                "a spyx.nn.Sequential only; make the model one"
+                f"{name}: spyx has the channels last and NIR has them first; nirx reorders them "
+                "in a spyx.nn.Sequential only: make the model one"
             )
     with calling(f"{type(model).__name__}.initial_state", ()):
         state = jax.tree.map(lambda a: a[0], model.initial_state(1))
     given = _probed(module_map, model, state) if input_shape is None else input_shape
 
-    # As a list: where a part has no state stands None, which the tracer takes for a fresh one.
+    # As a list: a part without state has None, which the tracer would take for a fresh state.
     leaves, structure = jax.tree.flatten(state)
 
     def step(call: Callable[..., Any], x: Any, leaves: Any) -> Any:
@@ -73,12 +73,11 @@ def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.N
         y, new = _replaced(module_map, model, wrap)[0](x, jax.tree.unflatten(structure, leaves))
         return y, jax.tree.leaves(new)
 
-    shape = tuple(int(n) for n in np.atleast_1d(given))
-    return traced_graph(module_map, type(model).__name__, step, leaves, shape)
+    return traced_graph(module_map, type(model).__name__, step, leaves, as_shape(given))
 
 
 def run_own(module_map: TypeMap, model: Any, xs: np.ndarray) -> dict[str, np.ndarray]:
-    """What every layer gave, and the model; xs is [time, batch, features]."""
+    """Outputs of all layers and of the model; xs is [time, batch, features]."""
     given = jnp.asarray(xs)
 
     def step(x: Any, state: Any) -> Any:
@@ -104,26 +103,17 @@ def _probed(module_map: TypeMap, model: Any, state: Any) -> Shape:
     layers = _replaced(module_map, model, lambda name, layer: layer)[1]
     sizes = [_reads(layer) for layer in layers.values()]
 
-    def read_by(x: Any) -> Shape | None:
-        read: list[Shape] = []
-
+    def run(x: Any, look: Look) -> None:
         def wrap(name: str, layer: Any) -> Any:
             def called(given: Any, *state: Any) -> Any:
-                if given is x and _reads(layer) is not None:
-                    read.append(_reads(layer))
-                    raise _Read
+                look(given, _reads(layer))
                 return layer(given, *state)
 
             return called
 
-        try:
-            _replaced(module_map, model, wrap)[0](x, state)
-        except Exception:  # the library may put an error of its own around `_Read`
-            if not read:
-                raise
-        return read[0] if read else None
+        _replaced(module_map, model, wrap)[0](x, state)
 
-    return probed_shape([size for size in sizes if size is not None], read_by)
+    return probed_shape([size for size in sizes if size is not None], run)
 
 
 def _reads(layer: Any) -> Shape | None:
@@ -132,16 +122,9 @@ def _reads(layer: Any) -> Shape | None:
     return getattr(layer, "hidden_shape", getattr(layer, "layer_shape", None))
 
 
-class _Read(Exception):
-    """The input has come to a layer; what follows does not matter."""
-
-
 def _replaced(module_map: TypeMap, model: Any, wrap: Wrap) -> tuple[Any, dict[str, Any]]:
-    """A copy of the model that calls something in the place of its layers, and the layers by name.
-
-    Arguments:
-        model: left as it is; the copy has the same parameters.
-    """
+    """A copy of the model with its layers replaced, which shares the parameters; and the layers by
+    name."""
     layers: dict[str, Any] = {}
     done: dict[int, Any] = {}
 

@@ -22,6 +22,7 @@ from nirx.errors import UnsupportedError
 from nirx.tracing.draft import Draft
 from nirx_jax.bridges.axes import channels_first, channels_last, flattened_node, unshuffled
 from nirx_jax.bridges.calling import calling
+from nirx_jax.bridges.exporting import as_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.exporters import Exporters
 
@@ -33,7 +34,7 @@ RECURRENT = (spyx.RIF, spyx.RLIF, spyx.RCuBaLIF)
 
 
 def layers_of(model: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    """The layers by their names in the graph: 0, 1, 2.0, 2.1 ..., or what one layer alone is."""
+    """The layers by their names in the graph: 0, 1, 2.0, 2.1 ..., or the type of a lone layer."""
     if not isinstance(model, nnx.Sequential):
         return [(prefix or type(model).__name__.lower(), model)]
     start = f"{prefix}." if prefix else ""
@@ -41,15 +42,14 @@ def layers_of(model: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def sequential_graph(module_map: TypeMap, layers: Named, input_shape: Any = None) -> nir.NIRGraph:
-    """The graph of layers that read one another in turn.
+    """The graph of a chain of layers.
 
     Arguments:
-        input_shape: of one sample, without batch and time, the channels first.
+        input_shape: shape of one sample, without batch and time, the channels first.
     """
     exporters, draft = Exporters(module_map, None), Draft()
-    shape = None if input_shape is None else tuple(int(n) for n in np.atleast_1d(input_shape))
-    value = draft.input("input", shape)
-    shuffled: Shape | None = None  # of what was flattened with the channels last
+    value = draft.input("input", None if input_shape is None else as_shape(input_shape))
+    shuffled: Shape | None = None  # shape of features that were flattened with the channels last
     for name, layer in layers:
         node = exporters.node_of(layer, name)
         if node is None:
@@ -66,7 +66,7 @@ def _after(node: Any, shape: Shape | None, shuffled: Shape | None, name: str) ->
     if isinstance(node, nir.Affine | nir.Linear):
         if shape is not None and len(shape) > 1:
             raise UnsupportedError(
-                f"{name}: a Linear on features of shape {shape} acts on the channels alone, NIR's "
+                f"{name}: a Linear on features of shape {shape} acts on the channels only, NIR's "
                 "on the last axis; flatten before it"
             )
         return None
@@ -80,10 +80,10 @@ def _after(node: Any, shape: Shape | None, shuffled: Shape | None, name: str) ->
 
 
 def run_layers(model: Any, xs: np.ndarray) -> dict[str, np.ndarray]:
-    """What every layer gave, and what `spyx.nn.run` itself gives for the model.
+    """Outputs of all layers, and that of `spyx.nn.run` for the model, with the channels first.
 
     Arguments:
-        xs: [time, batch, *features] with the channels first; so is what it gives.
+        xs: [time, batch, *features] with the channels first.
     """
     layers = layers_of(model)
     given = jnp.asarray(channels_last(xs, xs.ndim - 2))

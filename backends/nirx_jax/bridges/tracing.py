@@ -1,7 +1,7 @@
-"""Tracing one step of a library's model whose layers are intercepted as they are called.
+"""Tracing one step of a library's model whose layers are intercepted when they are called.
 
-Libraries whose models are not Equinox modules call their layers in ways of their own. Their
-bridge gives a step that calls every mapped layer through a `Call`; the rest is nirx's tracer.
+For libraries whose models are not Equinox modules and call their layers in other ways. The bridge
+provides a step that calls every mapped layer through a `Call`; nirx's tracer does the rest.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Call:
     """A layer as nirx's tracer calls it: x -> y.
 
     Arguments:
-        module: what the module map has an entry for.
-        run: does what the layer does.
+        module: the layer, whose type is in the module map.
+        run: computes what the layer computes.
     """
 
     def __init__(self, module: Any, run: Callable[..., Any]):
@@ -42,14 +42,14 @@ class Call:
 
 
 class StatefulCall(Call):
-    """The same for a layer with state: (x, state) -> (y, state)."""
+    """A layer with state: (x, state) -> (y, state)."""
 
     def __call__(self, x: Any, state: Any) -> Any:  # type: ignore[override]
         return self.run(x, state)
 
 
 class _Exporters(Exporters):
-    """The maps ask for the layer that a call stands for."""
+    """Exporters that see the layer behind a `Call`."""
 
     def node_of(self, module: Any, where: str) -> Any:
         own = module.module if isinstance(module, Call) else module
@@ -57,7 +57,7 @@ class _Exporters(Exporters):
 
 
 class _Whole:
-    """A model as a callable with an argument `state`, as the tracer wants it."""
+    """A model as a callable with an argument `state`, which the tracer expects."""
 
     def __init__(self, step: Step, exporters: Exporters):
         self.step, self.exporters = step, exporters
@@ -78,11 +78,12 @@ def traced_graph(
     """The graph of a model.
 
     Arguments:
-        kind: what the model is called in errors.
-        step: (call, x, state) -> (y, state), of one sample; it calls mapped layers by
+        module_map: the library's.
+        kind: name of the model in errors.
+        step: (call, x, state) -> (y, state), for one sample; it calls mapped layers by
             call(name, `Call`, x) and call(name, `StatefulCall`, x, state).
-        state: an example.
-        input_shape: of one sample.
+        state: an example of the state.
+        input_shape: shape of one sample.
     """
     exporters = _Exporters(module_map, None)
     example = jax.ShapeDtypeStruct(tuple(input_shape), jnp.zeros(()).dtype)
@@ -92,6 +93,12 @@ def traced_graph(
     return interpret(kind, found, exporters).build(None)
 
 
-def refused(kind: str, found: str, mend: str) -> UnsupportedError:
-    """What NIR cannot say of a layer."""
+def refused(layer: Any, found: str, mend: str) -> UnsupportedError:
+    """The error for an option of a layer that no NIR node has.
+
+    Arguments:
+        layer: the layer, or the name of its type.
+        mend: a suggested fix.
+    """
+    kind = layer if isinstance(layer, str) else type(layer).__name__
     return UnsupportedError(f"{kind} with {found} has no NIR node; {mend}")

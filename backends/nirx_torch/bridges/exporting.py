@@ -20,7 +20,7 @@ __all__ = ["Unwrap", "export_with"]
 
 
 Unwrap = Callable[[Any], torch.nn.Module]
-"""Takes a module that works on all steps; gives the one in it that works on one."""
+"""From a module that runs all time steps to the module in it that runs one."""
 
 
 def export_with(
@@ -30,13 +30,14 @@ def export_with(
     stateful: Iterable[Stateful] = (),
     over_time: Mapping[type, Unwrap] | None = None,
 ) -> nir.NIRGraph:
-    """The graph of a model, its discretization (as far as its modules say it) in the metadata.
+    """The graph of a model, with the discretization that its modules define in the metadata.
 
     Arguments:
-        module_map: of the library.
-        input_shape: of one sample, without batch and time, where no layer tells it.
-        stateful: as `torch_to_nir` takes them.
-        over_time: types of containers that call what they hold for every step.
+        module_map: the library's.
+        model: a `Net`, or any module that is one time step.
+        input_shape: shape of one sample, without batch and time, where no layer tells it.
+        stateful: see `torch_to_nir`.
+        over_time: types of containers that call their content for every step.
     """
     if not isinstance(model, torch.nn.Module):
         raise InputError(f"the model is a {type(model).__name__}; expected a torch.nn.Module")
@@ -57,7 +58,7 @@ def _one_step(
 ) -> torch.nn.Module:
     """The module with all its containers over time unwrapped; itself where there are none.
 
-    What has to change is copied without its parameters, which stay shared.
+    Modules that have to change are copied; their parameters stay shared.
     """
     if id(module) not in done:
         unwrap = next((f for kind, f in over_time.items() if isinstance(module, kind)), None)

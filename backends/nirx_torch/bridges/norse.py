@@ -1,7 +1,7 @@
 """Norse: its cells as NIR nodes, and NIR neurons as its cells.
 
-One step of a box cell is v += dt*tau_inv*(x + v_leak - v), of LIFCell and LICell the same with
-the current i + x in the place of x, which then decays. None has an input resistance.
+One step of a box cell is v += dt*tau_inv*(x + v_leak - v). LIFCell and LICell have the current
+i + x in the place of x, which then decays. No cell has an input resistance.
 
 **Source**: norse 1.1.0, norse.torch.functional; held to it by tests/libraries.
 """
@@ -24,6 +24,7 @@ from norse.torch.functional.reset import reset_subtract, reset_value
 
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
@@ -50,7 +51,7 @@ LI = Limits("norse.LICell", ({**SILENT, **SYNAPSE},))
 
 
 class Parameters(torch.nn.Module):
-    """Norse takes its parameters as a module too; so they follow .to() and are saved."""
+    """Norse also accepts parameters in a module, where they follow .to() and are saved."""
 
     def __init__(self, **values: Any):
         super().__init__()
@@ -76,13 +77,14 @@ class NorseNeuron(LibraryNeuron):
 
     def membrane(self) -> Membrane:
         p = self.cell.p
-        zero = np.zeros(1)
-        threshold = numbers(getattr(p, "v_th", np.inf))
-        reset = numbers(getattr(p, "v_reset", 0.0))
+        ends = {
+            "threshold": numbers(getattr(p, "v_th", np.inf)),
+            "reset": numbers(getattr(p, "v_reset", 0.0)),
+        }
         if not hasattr(p, "tau_mem_inv"):
-            return Membrane(zero + 1, zero + 1, zero, threshold, reset, zero)
+            return Membrane(np.ones(1), **ends)
         a, leak = self.cell.dt * numbers(p.tau_mem_inv), numbers(p.v_leak)
-        return Membrane(1 - a, a, a * leak, threshold, reset, leak)
+        return Membrane(1 - a, a, a * leak, start=leak, **ends)
 
     def synapse(self) -> Synapse | None:
         if not hasattr(self.cell.p, "tau_syn_inv"):
@@ -92,7 +94,7 @@ class NorseNeuron(LibraryNeuron):
 
 
 NODE_MAP = TypeMap()
-"""NIR's spiking and leaky neurons as Norse's cells. I has none, nirx runs it."""
+"""NIR's spiking and leaky neurons as Norse's cells. Norse has none for I, which nirx runs."""
 
 
 @NODE_MAP.register(nir.LIF)
@@ -138,7 +140,7 @@ def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron
 
 def _cell(kind: Any, p: Parameters, rule: Discretization) -> Any:
     cell = kind(dt=rule.dt)
-    cell.p = p  # not as an argument, of which LIFCell makes a tuple that .to() would not move
+    cell.p = p  # LIFCell would convert an argument to a tuple, which .to() does not move
     return cell
 
 
@@ -162,22 +164,17 @@ def _cast(value: Any, dtype: str) -> np.ndarray:
 
 
 MODULE_MAP = TypeMap(TORCH)
-"""torch's layers, and Norse's cells as NIR nodes that say how they step."""
+"""torch's layers, and Norse's cells as NIR nodes with their discretization."""
 
 
 def _rule(cell: Any, preset: str) -> Discretization:
-    """The preset with the cell's own dt and reset."""
+    """The preset, with the dt and reset of the cell."""
     method = getattr(cell.p, "reset_method", reset_value)
     if method not in (reset_value, reset_subtract):
         name = getattr(method, "__name__", method)
-        raise UnsupportedError(f"reset_method={name} has no NIR node; Norse's own two have")
+        raise UnsupportedError(f"reset_method={name} has no NIR node; use one of Norse's two")
     reset = "value" if method is reset_value else "subtract"
     return replace(PRESETS[preset], dt=cell.dt, reset=reset)
-
-
-def _ones(cell: Any) -> dict[str, np.ndarray]:
-    """What NIR's neurons have beside Norse's parameters."""
-    return {"r": np.ones_like(numbers(cell.p.v_leak))}
 
 
 def _spikes(cell: Any) -> dict[str, np.ndarray]:
@@ -185,7 +182,8 @@ def _spikes(cell: Any) -> dict[str, np.ndarray]:
 
 
 def _box(cell: Any) -> dict[str, np.ndarray]:
-    return {"tau": 1 / numbers(cell.p.tau_mem_inv), "v_leak": numbers(cell.p.v_leak), **_ones(cell)}
+    p = cell.p
+    return {"tau": 1 / numbers(p.tau_mem_inv), "v_leak": numbers(p.v_leak), "r": np.ones(())}
 
 
 def _current(cell: Any) -> dict[str, np.ndarray]:
@@ -194,8 +192,8 @@ def _current(cell: Any) -> dict[str, np.ndarray]:
         "tau_mem": 1 / numbers(p.tau_mem_inv),
         "tau_syn": 1 / numbers(p.tau_syn_inv),
         "v_leak": numbers(p.v_leak),
-        "w_in": np.ones_like(numbers(p.v_leak)),
-        **_ones(cell),
+        "w_in": np.ones(()),
+        "r": np.ones(()),
     }
 
 
@@ -229,7 +227,7 @@ def _iaf_cell(cell: Any) -> nir.NIRNode:
     p = cell.p
     if numbers(p.v_reset).any():
         raise UnsupportedError(
-            f"an IAF with v_reset={p.v_reset} starts at v_reset, NIR's IF at 0; use v_reset=0"
+            f"an IAF with v_reset={p.v_reset} starts at v_reset, and NIR's IF at 0; use v_reset=0"
         )
     # Norse adds the input as it is, whatever dt is: r*dt has to be 1.
     node = nir.IF(**_alike({"r": np.full_like(numbers(p.v_th), 1 / cell.dt), **_spikes(cell)}))
@@ -239,31 +237,17 @@ def _iaf_cell(cell: Any) -> nir.NIRNode:
 @MODULE_MAP.register(norse.LIFRecurrentCell)
 @MODULE_MAP.register(norse.LIFRecurrent)
 def _lif_recurrent_cell(cell: Any) -> nir.NIRGraph:
-    takes, size = int(cell.input_size), int(cell.hidden_size)
-    spread = {k: np.broadcast_to(v, (size,)) for k, v in (_current(cell) | _spikes(cell)).items()}
-    neuron = with_rule(nir.CubaLIF(**spread), _rule(cell, "norse.LIFCell"))
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(np.array([takes])),
-            "in": linear_node(cell.input_weights, None),
-            "lif": neuron,
-            "recurrent": linear_node(cell.recurrent_weights, None),
-            "output": nir.Output(np.array([size])),
-        },
-        [
-            ("input", "in"),
-            ("in", "lif"),
-            ("lif", "recurrent"),
-            ("recurrent", "lif"),
-            ("lif", "output"),
-        ],
-        type_check=False,
-    )
+    weights, back = (linear_node(w, None) for w in (cell.input_weights, cell.recurrent_weights))
+    size = (int(cell.hidden_size),)
+    neuron = nir.CubaLIF(**_alike(_current(cell) | _spikes(cell), size))
+    return feedback_graph(with_rule(neuron, _rule(cell, "norse.LIFCell")), back, size, weights)
 
 
-def _alike(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Parameters of one shape, as nir wants them."""
-    shape = np.broadcast_shapes(*(v.shape for v in values.values()))
+def _alike(
+    values: dict[str, np.ndarray], size: tuple[int, ...] | None = None
+) -> dict[str, np.ndarray]:
+    """Parameters of one shape, as nir requires."""
+    shape = np.broadcast_shapes(*(v.shape for v in values.values()), size or ())
     return {name: np.broadcast_to(v, shape).copy() for name, v in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""torch itself, as a library to move from and to: nirx's own networks and plain modules."""
+"""torch itself as a library to move from and to: nirx's own networks and plain modules."""
 
 from __future__ import annotations
 

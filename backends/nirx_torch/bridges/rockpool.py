@@ -1,7 +1,7 @@
 """Rockpool's torch side: NIR neurons as its modules, and the `BRIDGE`.
 
 One step of LIFTorch is i = beta*(i + x), v = alpha*v + i + bias, of LIFNeuronTorch
-v = alpha*v + x + bias. Spikes are counted and as many thresholds subtracted.
+v = alpha*v + x + bias. Spikes are counted, and as many thresholds subtracted.
 
 **Source**: rockpool 3.1.0, rockpool.nn.modules.torch; held to it by tests/libraries.
 """
@@ -23,7 +23,7 @@ from rockpool.nn.networks.synnet import SynNet
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.bridge import Bridge
-from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.limits import Limits, require_countable, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
@@ -42,9 +42,6 @@ CUBA_LIF = Limits("rockpool.LIFTorch", ({**SPIKING, "synapse": ("current-first",
 UNLIMITED = 2.0**24
 """The most spikes that float32 can count one by one."""
 
-LEAST = 1e-5
-"""A threshold of which v up to 167 is no more multiples than `UNLIMITED`."""
-
 
 class RockpoolNeuron(LibraryNeuron):
     """A module whose state is (vmem,), or (isyn, vmem)."""
@@ -54,16 +51,16 @@ class RockpoolNeuron(LibraryNeuron):
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         cell, size = self.cell, int(self.cell.size_out)
         if not x.numel():
-            return x, state  # torch does not say how many rows nothing has
+            return x, state  # reshape cannot tell how many rows an empty tensor has
         names = ("isyn", "vmem")[-len(state) :]
         kept = dict(cell._buffers)
         for name, value in zip(names, state, strict=True):
             rows = value.reshape(-1, size)
-            # Past the module's own assignment, which wants the state of one sample.
+            # Not by the module's own assignment, which expects the state of one sample.
             cell._buffers[name] = rows[..., None] if name == "isyn" else rows
-        with torch.random.fork_rng(devices=[]):  # it draws noise, and multiplies it by 0
+        with torch.random.fork_rng(devices=[]):  # it draws noise and multiplies it by 0
             y, _, record = cell.evolve(x.reshape(-1, 1, size), record=True)
-        cell._buffers.update(kept)  # the module would go on from its first sample
+        cell._buffers.update(kept)  # the module would continue from its first sample
         new = tuple(record[name][:, 0].reshape(x.shape) for name in names)
         return y.reshape(x.shape), new
 
@@ -75,7 +72,7 @@ class RockpoolNeuron(LibraryNeuron):
 
 
 NODE_MAP = TypeMap()
-"""NIR's spiking neurons as Rockpool's; ExpSynTorch takes no state of a batch, so nirx runs LI."""
+"""NIR's spiking neurons as Rockpool's. nirx runs LI, as ExpSynTorch has no state for a batch."""
 
 
 @NODE_MAP.register(nir.IF)
@@ -99,7 +96,7 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
     name = "rockpool.LIFTorch"
     CUBA_LIF.require(rule)
     own, current = _membrane(name, node, rule, dtype), synapse_of(node, rule)
-    text = "decays its input too, so nothing may decay at once: tau_syn > dt"
+    text = "decays its input too, so nothing may decay in one step: tau_syn > dt"
     require_values(name, node, "tau_syn", current.keep > 0, 2 * rule.dt, text)
     cell = LIFTorch(
         (own.threshold.size,),
@@ -116,29 +113,25 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
 def _membrane(name: str, node: Any, rule: Discretization, dtype: str) -> Membrane:
     if dtype != "float32":
         found = f"dtype={dtype!r}"
-        raise NotRepresentable(found, f"{name} records and gives float32; the nearest is float32")
+        raise NotRepresentable(found, f"{name} computes in float32; the nearest is float32")
     own = membrane_of(node, rule)
     if not isinstance(node, nir.IF):
         tau = "tau_mem" if hasattr(node, "tau_mem") else "tau"
-        text = f"decays by an exponential, which leaves something: {tau} > dt"
+        text = f"decays by an exponential, which is never 0: {tau} > dt"
         require_values(name, node, tau, own.keep > 0, 2 * rule.dt, text)
-    good = own.threshold > 0
-    text = "counts multiples of the threshold: v_threshold > 0"
-    require_values(name, node, "v_threshold", good, 1.0, text)
-    text = f"counts multiples of the threshold in float32, to 2**24: v_threshold >= {LEAST:g}"
-    require_values(name, node, "v_threshold", own.threshold >= LEAST, LEAST, text)
+    require_countable(name, node)
     return own
 
 
 def _ends(own: Membrane, rule: Discretization, dtype: str) -> dict[str, torch.Tensor]:
-    count = rule.spikes == "multi"  # a count says itself what a tie is
+    count = rule.spikes == "multi"  # counts define ties
     threshold = own.threshold if count else threshold_for(own.threshold, rule, "ge", dtype)
     most = float(rule.max_spikes or UNLIMITED) if count else 1.0
     return {"threshold": _flat(threshold), "max_spikes_per_dt": torch.tensor(most)}
 
 
 def _time_constant(keep: np.ndarray, rule: Discretization) -> np.ndarray:
-    """tau of the exponential that leaves the same; infinite where nothing leaks."""
+    """tau of the exponential that keeps this fraction; infinite where nothing leaks."""
     with np.errstate(divide="ignore"):
         return -rule.dt / np.log(keep)
 
@@ -148,14 +141,14 @@ def _flat(values: np.ndarray) -> torch.Tensor:
 
 
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
-    """Rockpool's own `modules()` is another than torch's; a copy gets torch's for the tracing."""
+    """The tracer needs torch's `modules()`, which Rockpool replaces: it gets a converted copy."""
     if isinstance(model, TorchModule) and find_handler(type(model), MODULE_MAP) is ABSENT:
         model = copy.deepcopy(model).to_torch()
     return export_with(MODULE_MAP, model, input_shape)
 
 
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
-    """[batch, time, ...], without a trace in torch's random state, which its modules draw from."""
+    """[batch, time, ...]; the modules draw random numbers, but torch's random state is restored."""
     with torch.random.fork_rng(devices=[]):
         rows = run_whole(model, xs, dtype, reset=_fresh, time_axis=1)
     if not isinstance(model, SynNet):
@@ -181,6 +174,6 @@ BRIDGE = Bridge(
     module_map=MODULE_MAP,
     export=_export,
     run=_run,
-    dtypes=("float32",),  # its outputs and records are torch.zeros(...), whatever it computes in
+    dtypes=("float32",),  # it creates its outputs and records by torch.zeros(...)
     presets=("rockpool.LIFTorch", "rockpool.LIFNeuronTorch", "rockpool.ExpSynTorch"),
 )

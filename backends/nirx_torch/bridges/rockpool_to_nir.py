@@ -1,4 +1,4 @@
-"""Rockpool's torch modules as NIR nodes that say how they step.
+"""Rockpool's torch modules as NIR nodes with their discretization.
 
 **Source**: rockpool 3.1.0, rockpool.nn.modules.torch; held to it by tests/libraries.
 """
@@ -28,6 +28,7 @@ from rockpool.nn.modules.torch.lif_torch import PeriodicExponential, StepPWL
 from rockpool.nn.networks.synnet import SynNet
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -45,20 +46,15 @@ MODULE_MAP = TypeMap(TORCH)
 
 def membrane(cell: Any) -> Membrane:
     """The numbers of a module, one for each neuron."""
-    if isinstance(cell, ExpSynTorch):  # its current is what it gives, and decays with its input
+    if isinstance(cell, ExpSynTorch):  # it returns its current, which decays with its input
         keep = _keep(cell, "tau", "")
-        zero = np.zeros_like(keep)
-        return Membrane(keep, keep, zero, zero + np.inf, zero, zero)
-    size = int(cell.size_out)
-    zero = np.zeros(size)
-    keep = np.broadcast_to(_keep(cell, "tau_mem", "alpha"), size)
-    return Membrane(
-        keep, zero + 1, zero + numbers(cell.bias), zero + numbers(cell.threshold), zero, zero
-    )
+        return Membrane(keep, gain=keep)
+    keep = np.broadcast_to(_keep(cell, "tau_mem", "alpha"), int(cell.size_out))
+    return Membrane(keep, offset=numbers(cell.bias), threshold=numbers(cell.threshold))
 
 
 def synapse(cell: Any) -> Synapse | None:
-    """The same of its synapse, which decays what it has just taken in."""
+    """The numbers of its synapse, which decays the new input too."""
     if not isinstance(cell, LIFTorch):
         return None
     keep = np.broadcast_to(_keep(cell, "tau_syn", "beta").reshape(-1), int(cell.size_out))
@@ -72,7 +68,7 @@ def _keep(cell: Any, tau: str, decay: str) -> np.ndarray:
 
 
 def _by_time_constant(cell: Any) -> bool:
-    """Else by decays; LIFBitshiftTorch, a LIFTorch too, rounds them."""
+    """And not by decays, which LIFBitshiftTorch (a LIFTorch too) rounds."""
     return not isinstance(cell, LIFTorch) or (type(cell) is LIFTorch and cell.leak_mode == "taus")
 
 
@@ -83,33 +79,20 @@ def _lif(cell: Any) -> Any:
             f"{cell.n_synapses} synapses for a neuron have no NIR node; use one, shape=(n,)"
         )
     node = _with_synapse(cell, True)
-    return _looped(node, cell) if cell._has_rec else node
+    if not cell._has_rec:
+        return node
+    return feedback_graph(node, linear_node(cell.w_rec.T, None), int(cell.size_out))
 
 
 def _with_synapse(cell: Any, spiking: bool) -> Any:
-    """CubaLIF, or CubaLI of what is read at the membrane."""
+    """CubaLIF, or CubaLI where the module is read at the membrane."""
     rule = _rule(cell, (StepPWL, PeriodicExponential))
     node = neuron_node(membrane(cell), rule, spiking, synapse(cell))
-    if _by_time_constant(cell):  # as they were given, not by way of a decay
+    if _by_time_constant(cell):  # as given, without rounding by way of a decay
         size = int(cell.size_out)
         node.tau_mem = np.broadcast_to(numbers(cell.tau_mem), size).copy()
         node.tau_syn = np.broadcast_to(numbers(cell.tau_syn).reshape(-1), size).copy()
     return with_rule(node, rule)
-
-
-def _looped(node: Any, cell: Any) -> nir.NIRGraph:
-    """Its spikes of the step before come back by w_rec, [out, in], into the synapse."""
-    size = np.array([int(cell.size_out)])
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(size),
-            "lif": node,
-            "recurrent": linear_node(cell.w_rec.T, None),
-            "output": nir.Output(size),
-        },
-        [("input", "lif"), ("lif", "recurrent"), ("recurrent", "lif"), ("lif", "output")],
-        type_check=False,
-    )
 
 
 @MODULE_MAP.register(LIFNeuronTorch)
@@ -134,7 +117,7 @@ def _rule(cell: Any, known: tuple[type, ...]) -> Discretization:
     _require_quiet(cell)
     spikes = getattr(cell.spike_generation_fn, "__self__", None)
     if spikes not in known:
-        raise UnsupportedError("a spike_generation_fn of your own has no NIR node; use StepPWL")
+        raise UnsupportedError("this spike_generation_fn has no NIR node; use StepPWL")
     rule = replace(PRESETS["rockpool.LIFTorch"], dt=float(cell.dt))
     most = float(cell.max_spikes_per_dt)
     if most == 1:
@@ -165,8 +148,8 @@ def _dropout(module: Any) -> None:
 
 @MODULE_MAP.register(SynNet)
 def _syn_net(net: SynNet) -> nir.NIRGraph:
-    """Its chain. With output="vmem" its last neurons are read at the membrane, and have the
-    threshold 32767, which is there so that nothing reaches it."""
+    """Its chain. With output="vmem" the last neurons are read at the membrane, and their threshold
+    of 32767 is never reached."""
     chain = _chain(net.seq)
     if net.output == "vmem":
         name = net.label_last_LIF

@@ -1,4 +1,4 @@
-"""Running a torch model as its library runs it, with what every mapped module gave."""
+"""Running a torch model as its library runs it, recording the output of every module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nirx_torch.trace import OPTIONS
 __all__ = ["OUTPUT", "run_steps", "run_whole"]
 
 OUTPUT = "output"
-"""Under this key stands what the model itself gave: the name of a graph's only Output."""
+"""Key of the output of the model itself: the name of a graph's only Output."""
 
 Prepare = Callable[[torch.nn.Module], Any]
 
@@ -46,10 +46,10 @@ def run_steps(
         reset: puts the copy into its fresh state, where the library keeps state in modules.
         neurons: types of these modules.
 
-    Returns: [time, *batch, *features] for the model and each of its modules that gave one
+    Returns: [time, *batch, *features] for the model and each of its modules that returned one
     tensor (or a tensor first) in every step.
 
-    **Raises**: `InputError` where the model itself raises, or starts from a state of before.
+    **Raises**: `InputError` where the model itself raises, or holds state of an earlier run.
     """
     own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
     if reset is not None:
@@ -84,7 +84,10 @@ def run_whole(
 
     Arguments:
         xs: [time, batch, *features].
-        time_axis: where the library has its time; 1 for [batch, time, *features].
+        dtype, reset: see `run_steps`.
+        time_axis: the time axis of the library; 1 for [batch, time, *features].
+
+    Returns: see `run_steps`.
     """
     own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
     if reset is not None:
@@ -102,9 +105,9 @@ def run_whole(
 
 
 def _state_arguments(model: torch.nn.Module) -> tuple[list[str], list[str]]:
-    """What forward takes beside its input and its options, and what of it has no default.
+    """The arguments of forward besides its input and its options, and those without a default.
 
-    An argument called `state` counts as one that is needed.
+    An argument called `state` counts as one without a default.
     """
     arguments = list(inspect.signature(model.forward).parameters.values())[1:]
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -115,9 +118,9 @@ def _state_arguments(model: torch.nn.Module) -> tuple[list[str], list[str]]:
 
 
 def _returned(names: list[str], needed: list[str], result: Any) -> list[str]:
-    """The arguments that the model gives new values of, behind its output.
+    """The arguments whose new values the model returns after its output.
 
-    **Raises**: `InputError` where that cannot be told: the next step could not be called.
+    **Raises**: `InputError` where this is not clear, so that the next step cannot be called.
     """
     count = len(result) - 1 if isinstance(result, tuple) else 0
     if count == len(needed):
@@ -127,14 +130,14 @@ def _returned(names: list[str], needed: list[str], result: Any) -> list[str]:
     if not needed and (not count or not names):
         return []  # several outputs, or options that are not state
     raise InputError(
-        f"the model takes {', '.join(names)} and gives {count + 1} values; expected one output and "
-        "the new value of each; run it yourself and use nirx.compare"
+        f"the model takes {', '.join(names)} and returns {count + 1} values; expected one output "
+        "and a new value of each; run the model yourself and use nirx.compare"
     )
 
 
 def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
-    """A copy in a dtype. State that a training run left behind has a gradient, which torch
-    does not copy: the copy gets its values."""
+    """A copy in a dtype. torch does not copy tensors with a gradient, such as the state that a
+    training run left behind: the copy gets their values."""
     memo: dict[int, Any] = {}
     values = held_values(model) if isinstance(model, torch.nn.Module) else {}
     for tensor in tensors_in(list(values.values())):
@@ -144,7 +147,7 @@ def _copy(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
 
 
 def _unfolded(y: torch.Tensor, steps: int, batch: int, time_axis: int) -> torch.Tensor:
-    """Layers that fold batch and time into one axis give that one back."""
+    """Separates batch and time, which some layers fold into one axis."""
     if y.shape[0] == steps * batch and (y.ndim < 2 or (steps * batch) not in (steps, batch)):
         lead = (batch, steps) if time_axis == 1 else (steps, batch)
         return y.reshape(*lead, *y.shape[1:])
@@ -158,7 +161,7 @@ def _put(rows: dict[str, list[torch.Tensor]], key: str, result: Any) -> None:
 
 
 class _Taps:
-    """Forward hooks on all modules, for as long as it is entered: they keep what each gives."""
+    """Forward hooks on all modules that record the outputs, while the context is entered."""
 
     def __init__(
         self, model: torch.nn.Module, rows: dict[str, list[torch.Tensor]], dtype: torch.dtype
@@ -177,7 +180,7 @@ class _Taps:
             hook.remove()
 
     def _accept(self, module: Any, given: Any) -> Any:
-        # Some libraries make spikes in float32 whatever runs, which the next layer would refuse.
+        # Some libraries always make spikes in float32, which the next layer may refuse.
         return _cast(given, self.dtype)
 
     def _tap(self, name: str) -> Callable[..., Any]:

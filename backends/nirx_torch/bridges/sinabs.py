@@ -1,7 +1,7 @@
 """sinabs: NIR neurons as its layers, and the `BRIDGE`.
 
 One step of its LIF is i = alpha_syn*(i + x), v = alpha_mem*v + i; without a synapse i is x. IAF
-does not leak, ExpLeak does not spike. All of them keep their state in buffers.
+does not leak, ExpLeak does not spike. All layers keep their state in buffers.
 
 **Source**: sinabs 3.1.3, sinabs.layers.functional.lif; held to it by tests/libraries.
 """
@@ -13,6 +13,7 @@ does not leak, ExpLeak does not spike. All of them keep their state in buffers.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSp
 
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
-from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.limits import Limits, require_countable, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
@@ -45,9 +46,6 @@ LEAK = Limits("sinabs.layers.ExpLeak", (SILENT,))
 CUBA_LIF = Limits("sinabs.layers.LIF", ({**SPIKING, **SYNAPSE},))
 CUBA_LI = Limits("sinabs.layers.LIF", ({**SILENT, **SYNAPSE},))
 
-LEAST = 1e-5
-"""A threshold of which v up to 167 is 2**24 multiples, as many as float32 counts."""
-
 
 class SinabsNeuron(LibraryNeuron):
     """A layer whose state is (v_mem,), or (i_syn, v_mem)."""
@@ -59,13 +57,16 @@ class SinabsNeuron(LibraryNeuron):
         kept = {name: getattr(cell, name) for name in names}
         for name, value in zip(names, state, strict=True):
             setattr(cell, name, value[None])
-        y = cell(x[None, None])[0, 0]  # a batch of one and one step: every axis is a feature
+        y = cell(x[None, None])[0, 0]  # one sample and one step: every axis of x is a feature
         new = tuple(getattr(cell, name)[0] for name in names)
-        for name, value in kept.items():  # the layer would go on from here; here state is given
+        for (
+            name,
+            value,
+        ) in kept.items():  # here the state is an argument
             setattr(cell, name, value)
         del cell.firing_rate
         if len(state) == 2 and self.shifts_input:
-            # The layer has no bias, so the pull towards v_leak comes by its current, and leaves.
+            # The layer has no bias: its current pulls v to v_leak, which is subtracted again.
             new = (new[0] - cell.alpha_syn_calculated * self.offset, new[1])
         return y, new
 
@@ -75,12 +76,11 @@ class SinabsNeuron(LibraryNeuron):
         if taken and not np.allclose(own.threshold, taken, rtol=1e-6, atol=0):
             raise UnsupportedError(
                 f"its layer subtracts {taken} at a threshold that has changed; NIR has one number "
-                "for both: set reset_fn=MembraneSubtract(), or the threshold back"
+                "for both: set reset_fn=MembraneSubtract(), or restore the threshold"
             )
         if current is None:
             return own
-        offset = own.offset + current.jump * numbers(self.offset)
-        return Membrane(own.keep, own.gain, offset, own.threshold, own.reset, own.start)
+        return replace(own, offset=own.offset + current.jump * numbers(self.offset))
 
     def synapse(self) -> Synapse | None:
         return synapse(self.cell)
@@ -89,7 +89,7 @@ class SinabsNeuron(LibraryNeuron):
 NODE_MAP = TypeMap()
 """NIR's neurons as sinabs' layers.
 
-Not SumPool2d: sinabs' averages and multiplies, which rounds; nirx's own adds up.
+Not SumPool2d: that of sinabs averages and multiplies, which rounds; nirx's adds.
 """
 
 
@@ -100,7 +100,7 @@ def _iaf(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     (IAF if spiking else LEAK).require(rule)
     own, where = _placed(node, rule)
     cell = sl.IAF(**_options(own, rule, spiking))
-    _settle(cell, own, rule, dtype, spiking)
+    _set_numbers(cell, own, rule, dtype, spiking)
     return SinabsNeuron(cell, node, rule, gain=own.gain, start=[own.start], **where)
 
 
@@ -115,7 +115,7 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
         cell = sl.LIF(1.0, train_alphas=True, norm_input=False, **options)
     else:
         cell = sl.ExpLeak(1.0, train_alphas=True, norm_input=False)
-    _settle(cell, own, rule, dtype, spiking)
+    _set_numbers(cell, own, rule, dtype, spiking)
     return SinabsNeuron(
         cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], **where
     )
@@ -128,12 +128,12 @@ def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron
     (CUBA_LIF if spiking else CUBA_LI).require(rule)
     current = synapse_of(node, rule)
     good = current.keep != 0
-    text = "decays its input too, so nothing may decay at once: tau_syn is not dt"
+    text = "decays its input too, so nothing may decay in one step: tau_syn is not dt"
     require_values("sinabs.layers.LIF", node, "tau_syn", good, 2 * rule.dt, text)
     own, where = _placed(node, rule)
     options = _options(own, rule, spiking)
     cell = sl.LIF(1.0, tau_syn=1.0, train_alphas=True, norm_input=False, **options)
-    _settle(cell, own, rule, dtype, spiking)
+    _set_numbers(cell, own, rule, dtype, spiking)
     cell.alpha_syn = torch.nn.Parameter(_cast(current.keep, dtype))
     return SinabsNeuron(
         cell,
@@ -147,17 +147,12 @@ def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron
 
 
 def _placed(node: Any, rule: Discretization) -> tuple[Membrane, dict[str, Any]]:
-    """The membrane in coordinates that sinabs can reset, and where those lie."""
+    """The membrane in coordinates that sinabs can reset, and their shift and scale."""
     own = membrane_of(node, rule)
     if not hasattr(node, "v_threshold"):
         return own, {}
     if rule.spikes == "multi":
-        good = np.greater(node.v_threshold, 0)
-        text = "counts multiples of the threshold: v_threshold > 0"
-        require_values("sinabs", node, "v_threshold", good, 1.0, text)
-        good = np.greater_equal(node.v_threshold, LEAST)
-        text = f"counts in float32, to 2**24: v_threshold >= {LEAST:g}"
-        require_values("sinabs", node, "v_threshold", good, LEAST, text)
+        require_countable("sinabs", node)
         if rule.reset != "value":
             return own, {}
     if rule.reset == "value":
@@ -168,7 +163,7 @@ def _placed(node: Any, rule: Discretization) -> tuple[Membrane, dict[str, Any]]:
             require_values("sinabs", node, "v_reset", good, 0.0, text)
         return own.shifted(by), {"shift": by}
     if _apart(rule):
-        # What is subtracted is then a number that is exact in the spikes' float32.
+        # The subtracted threshold is then 1, which is exact in the spikes' float32.
         good = np.greater(node.v_threshold, 0)
         text = "subtracts the threshold: v_threshold > 0"
         require_values("sinabs", node, "v_threshold", good, 1.0, text)
@@ -194,15 +189,15 @@ def _options(own: Membrane, rule: Discretization, spiking: bool) -> dict[str, An
     }
 
 
-def _settle(cell: Any, own: Membrane, rule: Discretization, dtype: str, spiking: bool) -> None:
-    """Give a layer its numbers, in the run's dtype: its constructor rounds them to float32."""
+def _set_numbers(cell: Any, own: Membrane, rule: Discretization, dtype: str, spiking: bool) -> None:
+    """Give a layer its numbers in the dtype of the run; its constructor rounds to float32."""
     if hasattr(cell, "alpha_mem"):
         cell.alpha_mem = torch.nn.Parameter(_cast(own.keep, dtype))
     if not spiking:
         return
-    count = rule.spikes == "multi"  # a count says itself what a tie is
+    count = rule.spikes == "multi"  # counts define ties
     threshold = own.threshold if count else threshold_for(own.threshold, rule, "ge", dtype)
-    # At least one axis: a product with a scalar would stay in the spikes' float32.
+    # With an axis: the product of the spikes with a scalar would stay in their float32.
     values = _cast(np.atleast_1d(threshold), dtype)
     cell.spike_threshold = torch.nn.Parameter(values, requires_grad=False)
 
@@ -218,7 +213,7 @@ def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.nda
 
 
 class _Copied:
-    """Its deep copy is one of the model: sinabs' own fails at recurrent layers."""
+    """A model whose deep copy works: sinabs' own fails for recurrent layers."""
 
     def __init__(self, model: torch.nn.Module):
         self.model = model
@@ -251,7 +246,7 @@ def _fresh(model: torch.nn.Module, batch: int) -> None:
 
 
 def _in_own_dtype(module: Any, given: Any) -> Any:
-    """sinabs' spikes are float32, whatever its layers compute in."""
+    """sinabs' spikes are float32, in whatever dtype its layers compute."""
     return (given[0].to(module.weight.dtype), *given[1:])
 
 

@@ -1,4 +1,4 @@
-"""sinabs' layers as NIR nodes that say how they step.
+"""sinabs' layers as NIR nodes with their discretization.
 
 Time constants are in steps: dt is 1.
 
@@ -21,6 +21,7 @@ import torch
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -38,14 +39,13 @@ MODULE_MAP = TypeMap(TORCH)
 def membrane(cell: Any) -> Membrane:
     """The numbers of a layer."""
     keep = _keep(cell, "mem") if not isinstance(cell, IAF) else np.ones(())
-    zero = np.zeros_like(keep)
-    gain = 1 - keep if cell.norm_input else zero + 1
-    threshold = zero + np.inf if cell.spike_fn is None else numbers(cell.spike_threshold)
-    return Membrane(keep, gain, zero, threshold, zero, zero)
+    gain = 1 - keep if cell.norm_input else np.ones(())
+    threshold = np.inf if cell.spike_fn is None else cell.spike_threshold
+    return Membrane(keep, gain, threshold=numbers(threshold))
 
 
 def synapse(cell: Any) -> Synapse | None:
-    """The same of its synapse, which decays what it has just taken in."""
+    """The numbers of its synapse, which decays the new input too."""
     if _tau(cell, "syn") is None:
         return None
     keep = _keep(cell, "syn")
@@ -67,7 +67,7 @@ def _keep(cell: Any, which: str) -> np.ndarray:
 def _neuron(cell: Any) -> nir.NIRNode:
     rule = _rule(cell)
     node = neuron_node(membrane(cell), rule, cell.spike_fn is not None, synapse(cell))
-    if not cell.train_alphas:  # as they were given, not by way of a decay
+    if not cell.train_alphas:  # as given, without rounding by way of a decay
         names = {"tau": "mem", "tau_mem": "mem", "tau_syn": "syn"}
         for name in names.keys() & vars(node).keys():
             values = numbers(_tau(cell, names[name]))
@@ -79,8 +79,8 @@ def _rule(cell: Any) -> Discretization:
     base = PRESETS["sinabs.LIF"]
     if cell.min_v_mem is not None:
         raise UnsupportedError(
-            f"min_v_mem={numbers(cell.min_v_mem).max():g} has no NIR node, whose membranes have no "
-            "lower end; set it to None (from_model sets it to -1 unless told min_v_mem=None)"
+            f"min_v_mem={numbers(cell.min_v_mem).max():g} has no NIR node: NIR's neurons have no "
+            "lower bound of v; use min_v_mem=None (the default of from_model is -1)"
         )
     if cell.spike_fn is None:
         return base
@@ -96,7 +96,7 @@ def _spikes(function: Any) -> dict[str, Any]:
         return {"spikes": "multi", "max_spikes": function.max_num_spikes_per_bin}
     name = getattr(function, "__name__", type(function).__name__)
     raise UnsupportedError(
-        f"spike_fn={name} has no NIR node; MultiSpike, SingleSpike and MaxSpike have"
+        f"spike_fn={name} has no NIR node; use MultiSpike, SingleSpike or MaxSpike"
     )
 
 
@@ -120,7 +120,7 @@ def _reset(cell: Any) -> str:
             "threshold: leave it at None"
         )
     raise UnsupportedError(
-        f"reset_fn={type(how).__name__} has no NIR node; MembraneSubtract and MembraneReset have"
+        f"reset_fn={type(how).__name__} has no NIR node; use MembraneSubtract or MembraneReset"
     )
 
 
@@ -128,20 +128,7 @@ def _reset(cell: Any) -> str:
 @MODULE_MAP.register(sl.IAFRecurrent)
 def _recurrent(cell: Any) -> nir.NIRGraph:
     node, back = _neuron(cell), _feedback(cell.rec_connect)
-    size = back.weight.shape[:1]
-    for name, value in vars(node).items():
-        if isinstance(value, np.ndarray):
-            setattr(node, name, np.broadcast_to(value, size).copy())
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(np.array(size)),
-            "lif": node,
-            "recurrent": back,
-            "output": nir.Output(np.array(size)),
-        },
-        [("input", "lif"), ("lif", "recurrent"), ("recurrent", "lif"), ("lif", "output")],
-        type_check=False,
-    )
+    return feedback_graph(node, back, back.weight.shape[:1])
 
 
 def _feedback(module: torch.nn.Module) -> Any:
@@ -161,7 +148,7 @@ def _parts(module: torch.nn.Module) -> list[torch.nn.Module]:
 
 @MODULE_MAP.register(sl.Repeat)
 def _repeat(module: Any) -> Any:
-    """What it repeats over time, which is no axis in NIR."""
+    """The layer that it repeats over time, which is not an axis in NIR."""
     handler = find_handler(type(module.module), MODULE_MAP)
     if handler is ABSENT:
         raise UnsupportedError(f"Repeat of a {type(module.module).__name__} has no NIR node")

@@ -1,8 +1,8 @@
-"""snnTorch: Leaky, Synaptic and their recurrent forms as NIR nodes, and NIR neurons as them.
+"""snnTorch: Leaky, Synaptic and their recurrent forms as NIR nodes, and NIR neurons as these.
 
 One step of Leaky is mem = beta*mem + x, of Synaptic syn = alpha*syn + x, mem = beta*mem + syn.
-Resets go to zero or subtract the threshold, by default one step after the spike; where the
-reset is delayed, Leaky resets to zero before the decay and the others after it.
+A reset sets mem to zero or subtracts the threshold, by default one step after the spike; a
+delayed reset to zero is before the decay in Leaky, and after it in Synaptic.
 
 **Source**: snntorch 1.0.0, snntorch._neurons; held to it by tests/libraries.
 """
@@ -24,6 +24,7 @@ import torch
 
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
 from nirx.bridging.threshold import threshold_for
@@ -61,7 +62,7 @@ class SnnTorchNeuron(LibraryNeuron):
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         spikes, *new = self.cell(x, *state)
-        # The cell keeps its last state and reset for itself; here the state is an argument.
+        # The cell also stores its last state and reset; here the state is an argument.
         for name in ("syn", "mem")[-len(new) :]:
             setattr(self.cell, name, x.new_zeros(0))
         self.cell.reset = None
@@ -75,7 +76,7 @@ class SnnTorchNeuron(LibraryNeuron):
 
 
 NODE_MAP = TypeMap()
-"""NIR's neurons as snnTorch's; those that do not spike are read at their membrane."""
+"""NIR's neurons as snnTorch's; those that do not spike are read at the membrane."""
 
 
 @NODE_MAP.register(nir.IF)
@@ -115,7 +116,7 @@ def _synaptic(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
         beta=_cast(own.keep, dtype),
         **_options(own, rule, spiking, dtype),
     )
-    gain = synapse.jump * own.gain  # syn here is what flows into mem: a*r*i
+    gain = synapse.jump * own.gain  # syn is what is added to mem: a*r*i
     return SnnTorchNeuron(cell, node, rule, gain=gain, start=[0.0, own.start], shift=leak)
 
 
@@ -124,15 +125,15 @@ def _require_decays(node: Any, rule: Discretization) -> None:
     for name in ("tau", "tau_mem", "tau_syn"):
         if hasattr(node, name) and rule.integrator == "euler":
             good = numbers(getattr(node, name)) >= rule.dt
-            text = "decays by 0 at least: a time constant is dt or more"
+            text = "has decays of 0 or more: a time constant is dt or more"
             require_values("snntorch", node, name, good, rule.dt, text)
 
 
 def _reset(node: Any, rule: Discretization) -> np.ndarray:
-    """v_reset, which snnTorch's zero stands for.
+    """v_reset, which is zero in snnTorch's coordinates.
 
-    The neuron takes a membrane that is above the threshold before a step for a spike of the
-    step before: neither the reset nor the start may be.
+    snnTorch takes a membrane potential above the threshold at the beginning of a step for a spike
+    of the step before, so neither the reset nor the start may be above.
     """
     reset = numbers(node.v_reset)
     highest = np.maximum(reset, membrane_of(node, rule).start)
@@ -158,22 +159,20 @@ def _cast(value: np.ndarray, dtype: str) -> torch.Tensor:
 
 
 MODULE_MAP = TypeMap(TORCH)
-"""torch's layers, and snnTorch's neurons as NIR nodes that say how they step.
+"""torch's layers, and snnTorch's neurons as NIR nodes with their discretization.
 
-A decay has no unit: tau comes out in units where a step is that of the presets (1e-4, as
-snnTorch's own exporter has it); pass `discretization=` with another dt and only it changes.
+A decay has no unit: tau is in units in which a step is the dt of the presets (1e-4, as in
+snnTorch's own exporter).
 """
 
 
 def membrane(cell: Any) -> Membrane:
     """The numbers of a neuron of snnTorch."""
-    keep = np.clip(numbers(cell.beta), 0, 1)
-    zero = np.zeros_like(keep)
-    return Membrane(keep, zero + 1, zero, numbers(cell.threshold), zero, zero)
+    return Membrane(np.clip(numbers(cell.beta), 0, 1), threshold=numbers(cell.threshold))
 
 
 def synapse(cell: Any) -> Synapse | None:
-    """The same of its synapse."""
+    """The numbers of its synapse."""
     if not hasattr(cell, "alpha"):
         return None
     keep = np.clip(numbers(cell.alpha), 0, 1)
@@ -193,8 +192,8 @@ def _rule(cell: Any) -> Discretization:
         if cell.reset_delay:
             return base
         warn_caller(
-            "snntorch subtracts the threshold of a spike at once only from a membrane below "
-            "twice the threshold; above, its next step subtracts once more than NIR's"
+            "snntorch subtracts the threshold of a spike at once only from a membrane potential "
+            "below twice the threshold; above, its next step subtracts once more than NIR's"
         )
         return replace(base, reset_when="same")
     late = "next-leaked" if type(cell) is snntorch.Leaky else "next"
@@ -216,26 +215,14 @@ def _recurrent(cell: Any) -> nir.NIRGraph:
     node = _neuron(cell)
     back = _feedback(cell)
     size = back.output_type["output"] if isinstance(back, nir.Scale) else back.weight.shape[:1]
-    for name, value in vars(node).items():
-        if isinstance(value, np.ndarray):
-            setattr(node, name, np.broadcast_to(value, tuple(size)).copy())
-    return nir.NIRGraph(
-        {
-            "input": nir.Input(np.array(size)),
-            "lif": node,
-            "recurrent": back,
-            "output": nir.Output(np.array(size)),
-        },
-        [("input", "lif"), ("lif", "recurrent"), ("recurrent", "lif"), ("lif", "output")],
-        type_check=False,
-    )
+    return feedback_graph(node, back, size)
 
 
 def _feedback(cell: Any) -> Any:
     if isinstance(cell.recurrent, torch.nn.Linear):
         return TORCH[torch.nn.Linear](cell.recurrent)
     if isinstance(cell.recurrent, torch.nn.Conv2d):
-        raise UnsupportedError("a convolution as recurrent layer does not tell its shape")
+        raise UnsupportedError("a recurrent convolution does not tell the size of the layer")
     own = np.atleast_1d(numbers(cell.recurrent.V))
     if own.size == 1:
         raise UnsupportedError("a scalar V does not tell the size of the layer; give it a vector")
@@ -249,7 +236,7 @@ def _fresh(model: torch.nn.Module) -> None:
 
 
 def _gives_membrane(module: torch.nn.Module) -> bool:
-    """Whether its call gives the spikes alone, or the membrane beside them."""
+    """Whether a neuron returns its membrane potential too, and not the spikes alone."""
     neuron = isinstance(module, snntorch.SpikingNeuron)
     return neuron and bool(module.output or not module.init_hidden)
 

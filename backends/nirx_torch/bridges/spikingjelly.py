@@ -1,8 +1,8 @@
 """SpikingJelly: NIR neurons as its nodes, and the `BRIDGE`.
 
-One step of LIFNode is v += (x - (v - v_reset))/tau, where decay_input=False adds x as it is;
-IFNode is v += x, CUBALIFNode c = c_decay*c + x, v = v_decay*v + c. All have one number for a
-whole layer, which a change of units of the membrane makes enough for thresholds and resets.
+One step of LIFNode is v += (x - (v - v_reset))/tau, where decay_input=False adds x itself;
+IFNode is v += x, CUBALIFNode c = c_decay*c + x, v = v_decay*v + c. Each parameter is one number
+for the whole layer; a scale and shift of v for each neuron make up for it in thresholds and resets.
 
 **Source**: spikingjelly 2.0.0, activation_based.functional; held to it by tests/libraries.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -64,7 +65,7 @@ class SpikingJellyNeuron(LibraryNeuron):
         (y,), new = self.cell.functional_forward((x,), tuple(reversed(state)))  # type: ignore[operator]
         new = tuple(reversed(new))
         if len(new) == 2 and self.shifts_input:
-            # The node has no bias, so the pull towards v_leak comes by its current, and leaves.
+            # The node has no bias: its current pulls v to v_leak, which is subtracted again.
             new = (new[0] - self.offset, new[1])
         return y, new
 
@@ -72,14 +73,13 @@ class SpikingJellyNeuron(LibraryNeuron):
         own = membrane(self.cell)
         if not isinstance(self.cell, CUBALIFNode):
             return own
-        offset = own.offset + numbers(self.offset)
-        return Membrane(own.keep, own.gain, offset, own.threshold, own.reset, own.start)
+        return replace(own, offset=own.offset + numbers(self.offset))
 
     def synapse(self) -> Synapse | None:
         return synapse(self.cell)
 
     def _held(self) -> list[torch.Tensor]:
-        """Its numbers are plain attributes, no tensors."""
+        """The numbers of a node are plain attributes and not tensors."""
         names = ("tau", "v_threshold", "v_reset", "c_decay", "v_decay")
         own = [getattr(self.cell, name, None) for name in names]
         plain = [torch.tensor(v, dtype=torch.float64) for v in own if v is not None]
@@ -87,7 +87,7 @@ class SpikingJellyNeuron(LibraryNeuron):
 
 
 NODE_MAP = TypeMap()
-"""NIR's spiking neurons as SpikingJelly's; its others start anew in every call, nirx runs them."""
+"""NIR's spiking neurons as SpikingJelly's. Its others keep no state, so nirx runs them."""
 
 
 @NODE_MAP.register(nir.IF)
@@ -130,14 +130,14 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
 
 
 def _placed(name: str, node: Any, rule: Discretization) -> tuple[Membrane, dict[str, Any]]:
-    """The membrane where one threshold is enough for the layer, and where that is."""
+    """The membrane in coordinates with one threshold for the layer, and their shift and scale."""
     own = membrane_of(node, rule)
     shift, scale = np.zeros(()), np.ones(())
     if rule.reset == "value":
         shift = numbers(node.v_reset)
     good = own.threshold > shift
     expected = "v_threshold > v_reset" if rule.reset == "value" else "v_threshold > 0"
-    text = f"has one threshold for a layer, of which others are multiples: {expected}"
+    text = f"has one threshold for a layer, and others by a positive scale: {expected}"
     require_values(name, node, "v_threshold", good, shift + 1, text)
     own = own.shifted(shift)
     if (own.threshold != _one(own.threshold)).any():
@@ -155,7 +155,7 @@ def _ends(own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
 
 
 def _one(values: np.ndarray) -> float:
-    """The number of a whole layer; one without neurons has any."""
+    """The number for the whole layer; any number, for a layer without neurons."""
     return float(values.flat[0]) if values.size else 0.5
 
 

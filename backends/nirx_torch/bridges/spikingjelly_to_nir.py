@@ -1,7 +1,7 @@
-"""SpikingJelly's nodes as NIR nodes that say how they step.
+"""SpikingJelly's nodes as NIR nodes with their discretization.
 
-Time constants are in steps: dt is 1. Its layers (Linear, Conv2d, ...) are torch's own by
-inheritance, in both step modes.
+Time constants are in steps: dt is 1. Its layers (Linear, Conv2d, ...) inherit from torch's, in
+both step modes.
 
 **Source**: spikingjelly 2.0.0, activation_based.neuron; held to it by tests/libraries.
 """
@@ -28,6 +28,7 @@ from spikingjelly.activation_based.neuron import (
 )
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -46,18 +47,17 @@ MODULE_MAP = TypeMap(TORCH)
 def membrane(cell: Any) -> Membrane:
     """The numbers of a node."""
     reset = numbers(0.0 if cell.v_reset is None else cell.v_reset)
-    threshold, one = numbers(cell.v_threshold), np.ones(())
+    ends = {"threshold": numbers(cell.v_threshold), "reset": reset, "start": reset}
     if isinstance(cell, CUBALIFNode):
-        keep = numbers(cell.v_decay)
-        return Membrane(keep, one, 0 * one, threshold, reset, reset)
+        return Membrane(numbers(cell.v_decay), **ends)
     if isinstance(cell, IFNode):
-        return Membrane(one, one, 0 * one, threshold, reset, reset)
+        return Membrane(np.ones(()), **ends)
     a = 1 / tau(cell)
-    return Membrane(1 - a, a if cell.decay_input else one, a * reset, threshold, reset, reset)
+    return Membrane(1 - a, a if cell.decay_input else np.ones(()), a * reset, **ends)
 
 
 def synapse(cell: Any) -> Synapse | None:
-    """The same of a CUBALIFNode's synapse."""
+    """The numbers of the synapse of a CUBALIFNode."""
     if not isinstance(cell, CUBALIFNode):
         return None
     keep = numbers(cell.c_decay)
@@ -65,7 +65,7 @@ def synapse(cell: Any) -> Synapse | None:
 
 
 def tau(cell: Any) -> np.ndarray:
-    """The time constant of a LIFNode, or that of a ParametricLIFNode now."""
+    """The time constant of a LIFNode, or the present one of a ParametricLIFNode."""
     if isinstance(cell, ParametricLIFNode):
         return 1 + np.exp(-numbers(cell.w))
     return numbers(cell.tau)
@@ -89,7 +89,7 @@ def _lif(cell: Any) -> nir.NIRNode:
 @MODULE_MAP.register(IFNode)
 @MODULE_MAP.register(CUBALIFNode)
 def _starts_at_reset(cell: Any) -> nir.NIRNode:
-    """These start at v_reset and NIR's at 0, so there v is counted from v_reset."""
+    """These start at v_reset and NIR's at 0, so v is measured from v_reset."""
     kind = IFNode if isinstance(cell, IFNode) else CUBALIFNode
     rule = _rule(cell, kind, kind.__name__)
     own = membrane(cell)
@@ -98,10 +98,10 @@ def _starts_at_reset(cell: Any) -> nir.NIRNode:
 
 def _rule(cell: Any, kind: Any, preset: str) -> Discretization:
     own, step = type(cell), "single_step_functional_forward"
-    if getattr(own, step) is not getattr(kind, step):  # LIAFNode and others step in another way
-        raise UnsupportedError(f"{own.__name__} is a {kind.__name__} with a step of its own")
+    if getattr(own, step) is not getattr(kind, step):  # LIAFNode and others
+        raise UnsupportedError(f"{own.__name__} is a {kind.__name__} with a step that nirx lacks")
     if not getattr(cell.surrogate_function, "spiking", True):
-        raise UnsupportedError("a surrogate function with spiking=False gives no spikes")
+        raise UnsupportedError("a surrogate function with spiking=False returns no spikes")
     reset = "subtract" if cell.v_reset is None else "value"
     return replace(PRESETS[f"spikingjelly.{preset}"], reset=reset)
 
@@ -110,7 +110,7 @@ def _rule(cell: Any, kind: Any, preset: str) -> Discretization:
 @MODULE_MAP.register(NonSpikingIFNode)
 def _silent(cell: Any) -> nir.NIRNode:
     if cell.decode is not None:
-        raise UnsupportedError(f"decode={cell.decode!r} takes all steps at once; use decode=None")
+        raise UnsupportedError(f"decode={cell.decode!r} needs all steps at once; use decode=None")
     if isinstance(cell, NonSpikingIFNode):
         return with_rule(nir.I(r=np.ones(())), PRESETS["spikingjelly.IFNode"])
     values = {"tau": numbers(cell.tau), "r": np.ones(()), "v_leak": np.zeros(())}
@@ -119,26 +119,16 @@ def _silent(cell: Any) -> nir.NIRNode:
 
 @MODULE_MAP.register(LinearRecurrentContainer)
 def _recurrent(cell: Any) -> nir.NIRGraph:
-    """Its Linear takes the input, and beside it what its module gave in the step before."""
+    """Its Linear reads the input and the output of the step before, concatenated."""
     handler = find_handler(type(cell.sub_module), MODULE_MAP)
     inner = None if handler is ABSENT or handler is None else handler(cell.sub_module)
     if inner is None or not hasattr(inner, "v_threshold"):
         kind = type(cell.sub_module).__name__
-        raise UnsupportedError(f"a recurrent {kind} has no NIR node; IFNode, LIFNode, ... have")
-    size = (int(cell.rc.out_features),)
+        raise UnsupportedError(f"a recurrent {kind} has no NIR node; use IFNode, LIFNode, ...")
     takes = int(cell.rc.in_features) - cell.sub_module_out_features
-    for name, value in vars(inner).items():
-        if isinstance(value, np.ndarray):
-            setattr(inner, name, np.broadcast_to(value, size).copy())
-    nodes = {
-        "input": nir.Input(np.array([takes])),
-        "in": linear_node(cell.rc.weight[:, :takes], cell.rc.bias),
-        "lif": inner,
-        "recurrent": linear_node(cell.rc.weight[:, takes:], None),
-        "output": nir.Output(np.array(size)),
-    }
-    edges = [("input", "in"), ("in", "lif"), ("lif", "recurrent"), ("recurrent", "lif")]
-    return nir.NIRGraph(nodes, [*edges, ("lif", "output")], type_check=False)
+    weights = linear_node(cell.rc.weight[:, :takes], cell.rc.bias)
+    back = linear_node(cell.rc.weight[:, takes:], None)
+    return feedback_graph(inner, back, int(cell.rc.out_features), weights)
 
 
 @MODULE_MAP.register(Dropout)
