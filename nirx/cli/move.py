@@ -17,8 +17,7 @@ from nirx.cli.report import Report
 from nirx.errors import InputError, NirxError
 from nirx.files.archive import check_target
 from nirx.files.writing import write
-from nirx.inputs.random_spikes import amplified
-from nirx.moving.inputs import BATCH, SEED
+from nirx.moving.inputs import RandomSpikes
 from nirx.moving.movable import open_model
 from nirx.moving.move import Move, move
 from nirx.moving.table import fidelity_table, remarks
@@ -92,12 +91,11 @@ def move_command(
     else:
         opened = open_graph(_graph_file(model), *choices)
         subject = open_model(opened.graph, source, shape)
-    seed = SEED if random is None and input_ is None else random
-    batch = BATCH if batch is None and input_ is None else batch
-    inputs = make_inputs(opened.schedule, "float32", input_, seed, steps, batch, rate)
-    xs = inputs.arrays
     if input_ is None:
-        xs = amplified(subject.graph, opened.schedule, xs)
+        given = {"steps": steps, "batch": batch, "rate": rate, "seed": random}
+        xs: Any = RandomSpikes(**{name: n for name, n in given.items() if n is not None})
+    else:
+        xs = make_inputs(opened.schedule, "float32", input_, random, steps, batch, rate).arrays
     moved = move(subject, to, xs=xs, discretization=opened.discretization, adapt=adapt)
     if out is not None:
         write(out, moved.graph)

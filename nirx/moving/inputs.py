@@ -1,8 +1,9 @@
-"""What a move is checked with."""
+"""The input that a move is checked with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import nir
@@ -13,18 +14,33 @@ from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.random_spikes import amplified, random_spikes
 
-__all__ = ["BATCH", "SEED", "accepted_input", "inputs_for"]
+__all__ = ["RandomSpikes", "accepted_input", "inputs_for"]
 
-STEPS, BATCH, RATE, SEED = 100, 4, 0.3, 0
-"""Of the random spikes that a move is checked with unless the caller gives an input."""
+
+@dataclass(frozen=True)
+class RandomSpikes:
+    """Random spike trains, as high as it takes (1, 2, 4, ... 256) to make every layer spike.
+
+    Arguments:
+        rate: probability of a spike per step.
+    """
+
+    steps: int = 100
+    batch: int = 4
+    rate: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate <= 1:
+            raise InputError(f"rate {self.rate}; expected a probability between 0 and 1")
 
 
 def inputs_for(
     graph: nir.NIRGraph, schedule: Schedule, xs: Any, dtype: str
 ) -> dict[str, np.ndarray]:
-    """What a move is checked with: the caller's (as `accepted_input` gave it), or random spikes."""
-    if xs is None:
-        spikes = random_spikes(schedule, STEPS, (BATCH,), RATE, SEED, dtype)
+    """[time, batch, *features] by Input, for an input that `accepted_input` returned."""
+    if isinstance(xs, RandomSpikes):
+        spikes = random_spikes(schedule, xs.steps, (xs.batch,), xs.rate, xs.seed, dtype)
         return amplified(graph, schedule, spikes)
     if isinstance(xs, Mapping):
         return {name: x.astype(dtype) for name, x in xs.items()}
@@ -35,9 +51,9 @@ def inputs_for(
 
 
 def accepted_input(xs: Any) -> Any:
-    """A caller's input as NumPy arrays of finite numbers."""
-    if xs is None:
-        return None
+    """A caller's input as NumPy arrays of finite numbers, or `RandomSpikes`."""
+    if xs is None or isinstance(xs, RandomSpikes):
+        return xs or RandomSpikes()
     if isinstance(xs, Mapping):
         return {name: accepted_input(x) for name, x in xs.items()}
     try:
@@ -47,5 +63,5 @@ def accepted_input(xs: Any) -> Any:
     if array.dtype.kind not in "biuf":
         raise InputError(f"xs has dtype {array.dtype}; expected real numbers")
     if not np.isfinite(array).all():
-        raise InputError("xs holds NaN or infinity, with which nothing can be compared")
+        raise InputError("xs holds NaN or infinity; expected finite numbers")
     return array

@@ -1,4 +1,4 @@
-"""`Movable`: what can be moved, exported once."""
+"""`Movable`: a graph or a model, exported once."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Movable", "is_graph", "open_model"]
 
 @dataclass(frozen=True, eq=False)
 class Movable:
-    """What can be moved: a graph, and the model that it was exported from, if it was.
+    """A graph, and the model that it was exported from, if there is one.
 
     Arguments:
-        graph: NIR.
-        model: of the library that `bridge` is for; both are None for a graph.
+        graph: the graph to move.
+        model, bridge: the model and the bridge of its library; None for a graph.
     """
 
     graph: nir.NIRGraph
@@ -30,7 +30,7 @@ class Movable:
 
 
 def open_model(model: Any, source: str | None = None, input_shape: Any = None) -> Movable:
-    """A model, exported once; arguments as for `move`.
+    """A model, exported once; the arguments are those of `move`.
 
     **Raises**: `GraphError`, `InputError`, `FileError`, `UnsupportedError`.
     """
@@ -46,5 +46,5 @@ def open_model(model: Any, source: str | None = None, input_shape: Any = None) -
 
 
 def is_graph(model: Any) -> bool:
-    """Whether it is a graph, or the path of one, and no model."""
+    """Whether it is a graph or the path of one, and not a model."""
     return isinstance(model, nir.NIRGraph | str | os.PathLike)

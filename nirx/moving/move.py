@@ -30,10 +30,10 @@ from nirx.moving.runs import source_run, target_run
 __all__ = ["Move", "move"]
 
 TOLERANCE = 1e-6
-"""For values, of a node's largest: models hold their parameters in float32."""
+"""For values, relative to a node's largest: models hold their parameters in float32."""
 
 EXACT = "numpy"
-"""The executor that a library is held to."""
+"""The executor that the libraries are compared with."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class Move:
 
     Arguments:
         model: the network in the target library: a `torch.nn.Module` or an `equinox.Module`
-            as from `from_nir`, with the library's own neurons in it.
-        graph: what the target computes, the discretization in its metadata; write it with
+            as from `from_nir`, with the library's neurons in it.
+        graph: what the target computes, with the discretization in the metadata; write it with
             `nirx.write`.
-        changes: what the target cannot represent and what took its place; without `adapt`
-            only what gives the same spikes.
+        changes: what the target cannot represent and what replaces it; without `adapt` only
+            replacements with the same spikes.
         source, target: names of the bridges; source is None for a graph.
-        original: the graph as it came.
-        schedule: of the original, with the discretization that the exact executor ran with.
-        inputs: what all of them ran on, [time, batch, *features] by Input.
-        comparison: against the exact executor (the reference), node by node: the source's own
-            run, if there is a source, and the target's.
-        adapted: the target against the exact executor on `graph`; None without changes.
-        silent: neurons that never spiked, so that nothing is known of their spikes.
-        by_nirx: neurons that the target has none for, so that nirx runs them in its place.
+        original: the graph before any change.
+        schedule: the schedule of the original, with the discretization of the exact run.
+        inputs: the input of all runs, [time, batch, *features] by Input.
+        comparison: the source's run, if there is a source, and the target's, compared node by
+            node with the exact executor (the reference).
+        adapted: the target compared with the exact executor on `graph`; None without changes.
+        silent: neurons that never spiked, so that their spikes could not be compared.
+        by_nirx: neurons that the target lacks and nirx runs.
     """
 
     model: Any
@@ -73,12 +73,12 @@ class Move:
 
     @property
     def discretization(self) -> Discretization:
-        """Of the original graph."""
+        """The discretization of the original graph."""
         return self.schedule.discretization
 
     @property
     def from_source(self) -> BackendComparison | None:
-        """The source's own run against the exact executor."""
+        """The source's run against the exact executor."""
         return self.comparison.others[0] if self.source is not None else None
 
     @property
@@ -111,26 +111,26 @@ def move(
     adapt: bool = False,
     dtype: str = "float32",
 ) -> Move:
-    """Move a model to another library, and say per layer what that changes.
+    """Move a model to another library, and report for each layer what that changes.
 
-    The model's graph runs three times on the same input: as the source library runs it, on
-    nirx's exact executor, and as the target library runs it, in float64 where both libraries
-    have it, so that rounding and meaning do not mix.
+    The model runs three times on the same input: in the source library, on nirx's exact
+    executor, and in the target library. All runs are in float64 where both libraries support it,
+    so that rounding cannot hide a difference in meaning.
 
     Arguments:
-        model: of a library that nirx has a bridge for (left as it is), a `nir.NIRGraph`, the
-            path of a `.nir` file, or what `open_model` made of one of them.
+        model: a model of a library that nirx has a bridge for (it is not changed), a
+            `nir.NIRGraph`, the path of a `.nir` file, or a `Movable`.
         to: name of the target: `"norse"`, `"snntorch"`, `"sinabs"`, `"spikingjelly"`,
             `"rockpool"`, `"spyx"`, `"slax"`, `"brainpy"`, `"rockpool-jax"`, or `"torch"` and
             `"jax"` for nirx's own neurons.
-        source: name of the model's library; None looks at what its parts are.
-        xs: [time, batch, *features] (or a dict by Input); None draws random spikes, as high
-            as it takes (1, 2, 4, ... 256) to make every layer spike.
-        input_shape: of one sample, where no layer of the model tells it; None takes that of xs.
-        discretization: None takes what the model's modules (or the graph's metadata) say.
-        adapt: take the nearest that the target can represent where it cannot do
-            what the model does, instead of refusing.
-        dtype: of the network that is given back.
+        source: name of the model's library; None infers it from the types of its parts.
+        xs: [time, batch, *features], or a dict by Input; None draws `RandomSpikes`.
+        input_shape: shape of one sample, where no layer of the model tells it; None takes that
+            of xs.
+        discretization: None takes that of the model's modules, or of the graph's metadata.
+        adapt: where the target cannot represent the model, change the model to the nearest that
+            it can, instead of refusing.
+        dtype: dtype of the network that is returned.
 
     Returns: a `Move`: the model, the graph, the changes and the comparison.
 
@@ -142,14 +142,11 @@ def move(
     target = find_bridge(to)
     kind = dtype_name(dtype)
     xs = accepted_input(xs)
-    if isinstance(model, Movable):
-        if source is not None or input_shape is not None:
-            raise InputError("source= and input_shape= are for open_model")
-        own = model
-    elif input_shape is None and getattr(xs, "ndim", 0) > 2 and not is_graph(model):
-        own = open_model(model, source, xs.shape[2:])
-    else:
-        own = open_model(model, source, input_shape)
+    if isinstance(model, Movable) and (source is not None or input_shape is not None):
+        raise InputError("source= and input_shape= are for open_model")
+    if input_shape is None and isinstance(xs, np.ndarray) and xs.ndim > 2 and not is_graph(model):
+        input_shape = xs.shape[2:]
+    own = model if isinstance(model, Movable) else open_model(model, source, input_shape)
     original, origin = own.graph, own.bridge
     chosen = resolve_discretization(original, discretization)
     schedule, _ = build_schedule(original, chosen)
@@ -159,7 +156,7 @@ def move(
         fit = adapt_graph(original, schedule, target.node_map, kind, not adapt, exactly=True)
     except NotRepresentable as refusal:
         if not adapt and (refusal.rule or refusal.node):
-            raise refusal.with_hint("adapt=True (--adapt) takes it") from refusal
+            raise refusal.with_hint("adapt=True (--adapt) uses it") from refusal
         raise
     runs: list[Any] = [EXACT]
     if origin is not None:

@@ -1,4 +1,4 @@
-"""What the two libraries of a move make of an input, in the form that `nirx.compare` takes."""
+"""The runs of a move on its two libraries, in the form that `nirx.compare` takes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def source_run(bridge: Bridge, model: Any, schedule: Schedule, dtype: str) -> An
             )
         (xs,) = inputs.values()
         found = dict(bridge.run(model, xs, dtype))
-        # A layer that became a graph of its own gives what the Output of that graph gives.
+        # The output of a layer that became a subgraph is that of the subgraph's Output.
         whole = {path[:-1]: name for path, name in ends if format_path(path[:-1]) in found}
         found |= {name: found[format_path(path)] for path, name in whole.items()}
         return {}, None, found
@@ -42,7 +42,7 @@ def target_run(bridge: Bridge, fit: Adapted, dtype: str, places: Mapping[str, st
     """The moved graph with the library's neurons in it, for `compare`.
 
     Arguments:
-        places: under which name to give what which node of the graph gave.
+        places: name in the recordings -> node of the graph that is recorded.
     """
 
     def run(inputs: Mapping[str, np.ndarray]) -> Any:

@@ -1,4 +1,4 @@
-"""A move as a table: one row per layer, then what changed and where the libraries part first."""
+"""A move as a table: one row per layer, then what changed and where libraries first diverge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = {
 
 
 def fidelity_table(moved: Move) -> Table:
-    """One row per layer: what source and target make of it against the exact executor."""
+    """One row per layer: how source and target compare with the exact executor."""
     table = Table(title=f"{_name(moved)}, against the exact executor", title_justify="left")
     runs = moved.comparison.others
     headings = ["layer", "type", "spikes", *(run.backend for run in runs)]
@@ -43,11 +43,11 @@ def fidelity_table(moved: Move) -> Table:
 
 
 def remarks(moved: Move) -> list[str]:
-    """What changed, where the runs part first, and what the input did not show."""
+    """What changed, where runs first diverge, and which layers the input did not test."""
     lines = ["run on " + ", ".join(_of(name, x) for name, x in moved.inputs.items())]
     lines += [f"changed: {cell(change)}" for change in moved.changes]
     lines += [
-        f"{cell(run.backend)} parts first at {cell(run.first_divergence)}"
+        f"{cell(run.backend)} first diverges at {cell(run.first_divergence)}"
         for run in moved.comparison.others
         if run.first_divergence is not None
     ]
@@ -55,15 +55,15 @@ def remarks(moved: Move) -> list[str]:
         (run,) = moved.adapted.others
         held = run.first_divergence is None
         lines.append(
-            f"{moved.target} against the graph it was given: "
-            + ("no spike differs" if held else f"parts first at {cell(run.first_divergence)}")
+            f"{moved.target} against the changed graph: "
+            + ("no spike differs" if held else f"first diverges at {cell(run.first_divergence)}")
         )
     if moved.by_nirx:
         names = ", ".join(str(cell(name)) for name in moved.by_nirx[:8])
-        lines.append(f"{moved.target} has no such neuron, nirx runs it in its place: {names}")
+        lines.append(f"{moved.target} lacks these neurons, so nirx runs them: {names}")
     if moved.silent:
         names = ", ".join(str(cell(name)) for name in moved.silent[:8])
-        lines.append(f"never spiked, so its spikes were not compared: {names}; give another input")
+        lines.append(f"never spiked, so not compared in their spikes: {names}; try another input")
     unknown = ", as far as this input shows" * bool(moved.silent)
     lines.append(f"fidelity: {WORDS[moved.fidelity]}{unknown}")
     return lines
@@ -86,7 +86,7 @@ def _verdict(run: BackendComparison, key: str, silent: bool) -> str:
 
 
 def _of(name: str, x: np.ndarray) -> str:
-    """What an Input was given: `"input [100, 4, 20] from 0 to 8"`."""
+    """The array of an Input in words: `"input [100, 4, 20] from 0 to 8"`."""
     ends = f" from {x.min():g} to {x.max():g}" if x.size else ""
     return f"{cell(name)} {list(x.shape)}{ends}"
 

@@ -197,7 +197,7 @@ def test_a_target_that_does_something_else_is_found_out():
     assert kinds["fc1"] != "different"
     assert kinds["lif1"] == "different"
     assert "DIFFER, from step" in str(moved)
-    assert f"parts first at step {found.step}, {found.node}" in str(moved)
+    assert f"first diverges at step {found.step}, {found.node}" in str(moved)
 
 
 def test_a_source_that_is_exported_wrongly_is_found_out():
@@ -230,7 +230,7 @@ def test_adapting_takes_the_nearest_and_says_so():
     assert moved.adapted.discretization == EULER
     assert moved.discretization == SUBTRACT
     assert "changed: lif1: reset='subtract'" in str(moved)
-    assert "toy against the graph it was given: no spike differs" in str(moved)
+    assert "toy against the changed graph: no spike differs" in str(moved)
 
 
 def test_one_node_may_be_adapted_alone():
@@ -371,7 +371,7 @@ def test_the_command_writes_the_graph_with_its_discretization(model_file, tmp_pa
 
 def test_the_command_says_1_where_something_differs(model_file, capsys):
     assert main(["move", f"{model_file}:model", "--from", "toy", "--to", "off"]) == 1
-    assert "parts first at" in capsys.readouterr().out
+    assert "first diverges at" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_the_command_says_1_where_something_differs(model_file, capsys):
         (["toy_models:make", "--to", "norse"], "pip install norse"),
         (
             ["toy_models:make", "--from", "toy", "--to", "toy", "--input-shape", "a"],
-            "expected whole numbers",
+            "expected integers",
         ),
         (
             ["toy_models:make", "--from", "toy", "--to", "toy", "--set", "reset=subtract"],
