@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.cli import app, main, messages
+from nirx.cli import app, main, messages, report
 from nirx.files.archive import save_arrays
 from support.graphs import lif, make_graph
 
@@ -205,6 +205,11 @@ def test_control_codes_in_names_do_not_reach_the_terminal(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\\x1b[31m[red]\\n" in out
+
+
+def test_texts_of_a_report_keep_their_lines_but_no_control_codes(capsys):
+    report.show(report.Report(0, parts=("one\x1b[31m\ntwo",)))
+    assert capsys.readouterr().out == "one\\x1b[31m\ntwo\n"
 
 
 @pytest.mark.parametrize(

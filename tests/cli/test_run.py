@@ -89,7 +89,7 @@ def test_inputs_are_cast(one, tmp_path, dtype, form):
     assert np.array_equal(numbers(tmp_path / "y.npz")["output"], ys)
 
 
-def test_float64(one, tmp_path):
+def test_float64_is_written_as_float64(one, tmp_path):
     args = ["run", one, "--random", "0", "--dtype", "float64", "--out", f"{tmp_path}/y.npz"]
     assert main(args) == 0
     assert numbers(tmp_path / "y.npz")["output"].dtype == np.float64
@@ -122,7 +122,7 @@ def test_random_input_is_the_documented_one(two, tmp_path):
         assert np.array_equal(found[name], generator.random((20, 3, 2)) < 0.4)
 
 
-def test_json_and_table(two, capsys):
+def test_json_and_table_show_shapes_and_spike_counts(two, capsys):
     args = ["run", two, "--random", "0", "--steps", "50", "--batch", "2"]
     assert main([*args, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -135,7 +135,7 @@ def test_json_and_table(two, capsys):
     assert f"{found['outputs']['spikes']['spikes']}" in text
 
 
-def test_no_steps(one, tmp_path):
+def test_a_run_of_no_steps_writes_empty_arrays(one, tmp_path):
     args = ["run", one, "--random", "0", "--steps", "0", "--record", "lif.v"]
     assert main([*args, "--out", f"{tmp_path}/y.npz", "--state-out", f"{tmp_path}/s.npz"]) == 0
     assert {k: v.shape for k, v in numbers(tmp_path / "y.npz").items()} == {
