@@ -1,4 +1,4 @@
-"""The nearest network that a library can represent, and what had to change for it."""
+"""The nearest network that a library can represent, and the changes that lead to it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ from nirx.tracing.exporting import with_discretization
 __all__ = ["Adapted", "Change", "adapt_graph"]
 
 MOST_CHANGES = 32
-"""Per node; every change settles one choice or parameter, of which there are fewer."""
+"""For one node; every change fixes one choice or parameter, of which there are fewer."""
 
-
-ALIKE = "reset_when='same' gives the same spikes: it only shows the reset in v one step earlier"
+SAME_SPIKES = "reset_when='same' has the same spikes; only v shows the reset one step earlier"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that a library cannot do, and what took its place.
+    """One choice or parameter that a library does not support, and its replacement.
 
     Arguments:
         node: path of the node.
         text: what was found, and the nearest that the library can represent.
-        exact: it is the same in another form: nothing that the network gives is another.
+        exact: whether it is only another form, with the same outputs of the network.
     """
 
     node: str
@@ -53,10 +52,10 @@ class Adapted:
     """A graph that a library can represent.
 
     Arguments:
-        graph: its metadata carry the discretization.
-        changes: what differs from the graph it was made of; empty if nothing does.
-        moved: node of that graph -> the node that gives its output here, where it is another;
-            an empty name where none does.
+        graph: has the discretization in its metadata.
+        changes: what differs from the original graph.
+        moved: node of the original -> the node with its output here, where that is another; an
+            empty name where there is none.
     """
 
     graph: nir.NIRGraph
@@ -73,17 +72,19 @@ def adapt_graph(
     strict: bool = True,
     exactly: bool = False,
 ) -> Adapted:
-    """The graph as a library can represent it.
+    """The graph in a form that a library can represent.
 
     Arguments:
-        graph: left as it is; schedule: of it.
-        node_map: of the library's bridge.
+        graph: the original, which is not changed.
+        schedule: the schedule of the graph.
+        node_map: that of the library's bridge.
+        dtype: dtype of the network.
         strict: raise the first refusal instead of taking the nearest.
-        exactly: before that, take what gives the same spikes: a reset at the end of a step for
+        exactly: before that, try a form with the same spikes: a reset at the end of a step for
             one at the beginning of the next, and a Delay for an output of the old v.
 
-    **Raises**: `NotRepresentable` for a node that the library refuses: any with `strict`, else
-    one for which it has nothing near.
+    **Raises**: `NotRepresentable` for a node that the library cannot represent: for every such
+    node with `strict`, else for one without a nearest.
     """
     discretization = schedule.discretization
     rules: dict[Path, Discretization] = {}
@@ -98,7 +99,7 @@ def adapt_graph(
         own = _Fitting(graph, schedule, place, node, discretization.at(place.path))
         builder = find_handler(type(node), node_map)
         if builder is not ABSENT and builder is not None:
-            own.settle(builder, dtype, strict, exactly)
+            own.fit(builder, dtype, strict, exactly)
         changes += own.changes
         if own.node is not node:
             nodes[place.path] = own.node
@@ -117,11 +118,11 @@ def adapt_graph(
 
 @dataclass
 class _Fitting:
-    """A node on its way to what a library can represent.
+    """A node that is being changed until a library can represent it.
 
     Arguments:
-        node, rule: as they are by now.
-        form: the other form that it was given, if it was.
+        node, rule: their present values.
+        form: the other form that replaces the node, if one does.
     """
 
     graph: nir.NIRGraph
@@ -132,21 +133,25 @@ class _Fitting:
     form: Form | None = None
     changes: list[Change] = field(default_factory=list)
 
-    def settle(self, builder: Any, dtype: str, strict: bool, exactly: bool) -> None:
-        """Give way until the builder takes it, or `NotRepresentable` is final."""
+    def fit(self, builder: Any, dtype: str, strict: bool, exactly: bool) -> None:
+        """Change the node until the builder accepts it.
+
+        **Raises**: `NotRepresentable` where no change is left, or allowed.
+        """
         for _ in range(MOST_CHANGES):
             try:
                 call_builder(builder, self.node, self.rule, dtype, self.place.name)
                 return
             except NotRepresentable as refusal:
-                if not (exactly and self._takes_what_is_alike(refusal)):
-                    self._give_way(refusal, strict)
+                if not (exactly and self._has_same_spikes(refusal)):
+                    self._take_nearest(refusal, strict)
 
-    def _takes_what_is_alike(self, refusal: NotRepresentable) -> bool:
+    def _has_same_spikes(self, refusal: NotRepresentable) -> bool:
+        """Whether the node now has another form with the same spikes."""
         if refusal.rule is None:
             return False
         if refusal.node is None and _same_spikes(self.node, self.rule, refusal.rule):
-            self.changes.append(Change(self.place.name, f"{refusal.found}; {ALIKE}"))
+            self.changes.append(Change(self.place.name, f"{refusal.found}; {SAME_SPIKES}"))
             self.rule = refusal.rule
             return True
         if refusal.rule.output == self.rule.output or self.form is not None:
@@ -158,7 +163,7 @@ class _Fitting:
         self.changes.append(Change(self.place.name, self.form.text, exact=True))
         return True
 
-    def _give_way(self, refusal: NotRepresentable, strict: bool) -> None:
+    def _take_nearest(self, refusal: NotRepresentable, strict: bool) -> None:
         if strict or (refusal.rule is None and refusal.node is None):
             raise refusal
         self.changes.append(Change(self.place.name, f"{refusal.found}; {refusal.expected}"))
@@ -167,12 +172,12 @@ class _Fitting:
 
 
 def _same_spikes(node: Any, rule: Discretization, other: Discretization) -> bool:
-    """Whether the other rule differs in nothing but that a reset is at the end of a step rather
-    than at the beginning of the next, and the node starts where neither resets it."""
+    """Whether the other rule differs only in a reset at the end of a step instead of at the
+    beginning of the next, and neither resets the start value."""
     if (rule.reset_when, other.reset_when) != ("next-leaked", "same") or rule.output != "new":
         return False
     if (other.output, other.reset) != (rule.output, rule.reset):
-        return False  # and to put the one's reset_when into the other could be no legal rule
+        return False  # the next replace() might not be legal
     if replace(other, reset_when=rule.reset_when) != rule:
         return False
     own = membrane_of(node, rule)

@@ -1,8 +1,7 @@
-"""An output that comes a step late, as a Delay: two forms of the same network.
+"""A late output as a Delay: two forms of the same network.
 
-Some libraries put out the spikes of the old v, most those of the new v. The first are the second
-a step later, so that a Delay of one step behind the neuron takes the choice's place, and the
-choice that of a Delay.
+Some libraries output the spikes of the old v, most those of the new v. The former are the latter
+one step later, so a Delay of one step behind the neuron can replace output="old", and vice versa.
 """
 
 # nir's own annotations are narrower than what it accepts.
@@ -28,12 +27,11 @@ from nirx.graphs.schedule import Schedule, ScheduledNode
 __all__ = ["Form", "late_graph", "other_form"]
 
 NEURON, DELAY = "neuron", "delay"
-"""In the graph that takes the place of a neuron."""
-
+"""Names in the graph that replaces a neuron."""
 
 LATER = "output='old' is output='new' and a Delay of one step: the same numbers in another form"
 SOONER = (
-    "output='new' is output='old' and a step less in the Delay behind it: the same numbers in "
+    "output='new' is output='old' and one step less in the Delay behind it: the same numbers in "
     "another form"
 )
 
@@ -43,11 +41,11 @@ class Form:
     """The other form of a neuron.
 
     Arguments:
-        path: where the neuron is in it.
-        rule: by which it steps there.
-        output: the node that gives what it gave; an empty name where none does.
-        delays: what takes the place of other nodes.
-        text: for people.
+        path: path of the neuron in it.
+        rule: discretization of the neuron in it.
+        output: the node with the neuron's original output; an empty name where there is none.
+        delays: replacements of other nodes.
+        text: the change in words.
     """
 
     path: Path
@@ -62,9 +60,9 @@ def other_form(
 ) -> Form | None:
     """A neuron of output="old" as one of "new" with a Delay behind it, or the reverse.
 
-    The latter only where a Delay follows that can give a step away. None where the two are not
-    the same: a Delay gives 0 in the first step, so the start may not spike, or be read; and in a
-    cycle it would take the place of the edge that is late by itself.
+    The reverse needs a Delay of at least one step behind the neuron. None where the two differ: a
+    Delay outputs 0 in the first step, so the start value must not spike (or be read); and in a
+    cycle the Delay would replace the feedback edge, which is one step late by itself.
     """
     own = membrane_of(node, rule)
     quiet = own.start < own.threshold if hasattr(node, "v_threshold") else own.start == 0
@@ -75,12 +73,12 @@ def other_form(
         return Form((*place.path, NEURON), replace(rule, output="new"), output, {}, LATER)
     delays = _sooner_delays(graph, schedule, place, rule.dt)
     if not delays or (rule.reset_when == "same" and rule.reset != "none"):
-        return None  # an output of the old v goes with a reset in the next step only
+        return None  # output="old" allows a reset in the next step only
     return Form(place.path, replace(rule, output="old"), "", delays, SOONER)
 
 
 def late_graph(node: Any, place: ScheduledNode, dt: float) -> nir.NIRGraph:
-    """A neuron with a Delay of one step behind it, to stand in its place."""
+    """A neuron and a Delay of one step behind it, as a graph that replaces the neuron."""
     nodes = {
         "input": nir.Input(np.array(place.input_shape, int)),
         NEURON: copy.deepcopy(node),
@@ -94,7 +92,7 @@ def late_graph(node: Any, place: ScheduledNode, dt: float) -> nir.NIRGraph:
 def _sooner_delays(
     graph: nir.NIRGraph, schedule: Schedule, place: ScheduledNode, dt: float
 ) -> dict[Path, nir.Delay]:
-    """All that read a node, a step shorter; empty unless these are Delays of a step or more."""
+    """The readers of a node, one step shorter; empty unless all are Delays of a step or more."""
     own = schedule.positions[place.path]
     readers = [n for n in schedule.nodes if any(s.position == own for s in n.sources)]
     for reader in readers:

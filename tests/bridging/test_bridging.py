@@ -290,7 +290,7 @@ def test_a_reset_before_the_next_leak_is_one_at_once_as_spikes_go(kind, choices)
         adapt_graph(graph, nirx.schedule(graph, rule), node_map)
     found = adapt_graph(graph, nirx.schedule(graph, rule), node_map, exactly=True)
     (change,) = found.changes
-    assert "gives the same spikes" in str(change)
+    assert "has the same spikes" in str(change)
     assert found.discretization == replace(rule, reset_when="same")
     xs = np.random.default_rng(0).random((200, 2, 4)) * (900 if kind == "IF" else 9)
     spikes = [

@@ -1,4 +1,4 @@
-"""Axes: NIR has the channels first, flax has them last, and a Flatten remembers which."""
+"""Axes: NIR has the channels first, flax has them last, which a Flatten fixes for what follows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def channels_first(array: Any, features: int) -> Any:
     """[..., H, W, C] as [..., C, H, W].
 
     Arguments:
-        features: number of axes that are features; one has no channels.
+        features: number of feature axes; a single one has no channels.
     """
     return np.moveaxis(array, -1, -features) if features > 1 else array
 
@@ -29,7 +29,7 @@ def channels_last(array: Any, features: int) -> Any:
 
 
 def unshuffled(array: Any, shape: Shape) -> np.ndarray:
-    """What was flattened with the channels last, in the order of NIR's Flatten.
+    """Features that were flattened with the channels last, in the order of NIR's Flatten.
 
     Arguments:
         array: [..., H*W*C].
@@ -42,11 +42,12 @@ def unshuffled(array: Any, shape: Shape) -> np.ndarray:
 
 
 def flattened_node(node: Any, shape: Shape, place: str) -> Any:
-    """A node that reads features flattened with the channels last, for NIR's order.
+    """A node that reads features flattened with the channels last, changed to NIR's order.
 
     Arguments:
-        node: Affine, Linear or a neuron; it is changed.
-        shape: (C, H, W) of what was flattened.
+        node: Affine, Linear or a neuron; it is changed in place.
+        shape: (C, H, W) before the flattening.
+        place: name of the node in errors.
     """
     reorder: Callable[[Any], Any] = lambda a: unshuffled(a, shape) if np.ndim(a) else a  # noqa: E731
     if isinstance(node, nir.Affine | nir.Linear):

@@ -34,7 +34,7 @@ from nirx_jax.module_map import linear_node
 __all__ = ["MODULE_MAP"]
 
 MODULE_MAP = TypeMap(JAX)
-"""Layers as NIR nodes; a time is in seconds, a voltage in millivolts, a current in milliamperes."""
+"""Layers as NIR nodes; times are in seconds, voltages in millivolts, currents in milliamperes."""
 
 bp = brainpy.state
 

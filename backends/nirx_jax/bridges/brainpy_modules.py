@@ -1,4 +1,4 @@
-"""The modules of a brainstate model: which are layers, their states, and their calls replaced.
+"""The modules of a brainstate model: the layers, their states, and replacements of their calls.
 
 **Source**: brainpy 2.8.2 (brainpy_state 0.1.0), brainstate 0.5.4; held to it by tests/libraries.
 """
@@ -23,14 +23,14 @@ __all__ = ["Asked", "Replaced", "State", "layers_of", "read_state", "write_state
 State = dict[Any, Any]
 
 BEFORE = "_before_updates"
-"""Where brainpy keeps what a neuron calls before its update."""
+"""Where brainpy keeps the modules that a neuron calls before its update."""
 
 
 class Asked:
-    """Neurons that are asked for their spikes between updates, for as long as it is entered.
+    """While entered, neurons that are asked for spikes between updates return those of the last.
 
-    They read V for it, which no NIR node gives away; but that tells the spikes of the last
-    update, which are a value of the network.
+    `get_spike` computes the spikes from V, which is not an output of a NIR node; but they are the
+    spikes of the last update, which are.
     """
 
     def __init__(self, cells: dict[str, Any], spikes: dict[str, Any]):
@@ -49,7 +49,7 @@ class Asked:
 
 
 class Replaced:
-    """The updates of all mapped modules replaced, for as long as it is entered."""
+    """While entered, the updates of all mapped modules are replaced."""
 
     def __init__(self, model: Any, make: Callable[[str, Any, Any], Any]):
         self.layers = layers_of(model)
@@ -77,14 +77,14 @@ def layers_of(model: Any) -> list[tuple[str, Any]]:
 
 
 def _is_inside(path: Any, other: Any) -> bool:
-    """Whether a part is one of another's own; what a projection has a neuron call before its
-    update is not."""
+    """Whether a module is part of another. Those that a projection makes a neuron call before its
+    update are not."""
     own = path[len(other) :]
     return path[: len(other)] == other and own[:1] != (BEFORE,)
 
 
 def _layer_name(path: Any, known: dict[Any, str]) -> str:
-    """The path with dots, and a number for what brainpy knows by a description alone."""
+    """The path with dots, and a number where brainpy has only a description."""
     if BEFORE not in path:
         return ".".join(map(str, path))
     at = path.index(BEFORE)
@@ -103,8 +103,8 @@ def read_state(model: Any) -> State:
 
 
 def write_state(model: Any, state: State) -> None:
-    """Give a module states with these values: new ones, since brainstate keeps a State from
-    being written in a trace that it was not made in."""
+    """Give a module new states with these values. brainstate does not allow to write a State in a
+    trace that it was not made in."""
     for path, own in model.states().items():
         name = ".".join(map(str, path))
         if name in state:

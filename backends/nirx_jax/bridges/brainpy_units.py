@@ -2,7 +2,7 @@
 
 NIR's numbers have no units. Here a time is in seconds, a voltage in millivolts, a current in
 milliamperes, a conductance in millisiemens and a resistance in ohms, so that R*I is a voltage;
-numbers without units stay.
+numbers without units are not changed.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
@@ -24,9 +24,9 @@ BASE = (u.second, u.mvolt, u.mamp, u.ohm, u.msiemens)
 
 
 def unit_of(value: Any) -> Any:
-    """The unit that a value is counted in, or None for a plain number.
+    """The unit for a value, or None for a plain number.
 
-    **Raises**: `UnsupportedError` for a dimension that NIR has nothing for.
+    **Raises**: `UnsupportedError` for a dimension that NIR does not have.
     """
     if not isinstance(value, u.Quantity) or value.dim.is_dimensionless:
         return None
@@ -48,5 +48,5 @@ def plain(value: Any) -> Any:
 
 
 def plain_numbers(value: Any) -> np.ndarray:
-    """The same, float64."""
+    """The same in float64."""
     return np.array(plain(value), np.float64)

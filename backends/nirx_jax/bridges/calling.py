@@ -1,4 +1,4 @@
-"""`calling`: around every call of a model's own code, whose faults are the model's."""
+"""`calling`: errors of a model's own code name the model."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ __all__ = ["calling"]
 
 @contextlib.contextmanager
 def calling(model: Any, shape: Any) -> Iterator[None]:
-    """What the model's code raises becomes an `InputError` that names the model and its input.
+    """Around a call of the model: what it raises becomes an `InputError` with model and input.
 
     Arguments:
-        model: or what it is called in errors.
-        shape: of what it is called with.
+        model: the model, or its name in errors.
+        shape: shape of the input of the call.
 
-    **Raises**: `InputError`; a `NirxError` stays what it is, also where the library put an
-    error of its own around it.
+    **Raises**: `InputError`; a `NirxError` is passed on, even if the library has wrapped it.
     """
     try:
         yield
@@ -35,8 +34,8 @@ def calling(model: Any, shape: Any) -> Iterator[None]:
         size = tuple(int(n) for n in shape)
         raise InputError(
             f"{kind}: its call with an input of shape {size} fails ({type(error).__name__}: "
-            f"{said}); call the model so yourself; if its input has another shape, say so by "
-            "input_shape= (of one sample), or give xs= of that shape"
+            f"{said}); check that the model can be called so; if its input has another shape, pass "
+            "input_shape= (of one sample), or xs= of that shape"
         ) from error
 
 

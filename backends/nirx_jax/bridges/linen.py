@@ -1,4 +1,4 @@
-"""linen models whose layers keep their state in the collection "carry", as slax's do.
+"""linen models whose layers keep their state in the collection "carry", as those of slax do.
 
 **Source**: flax.linen.intercept_methods sees every call of a layer; slax 0.0.1 keeps its state
 in "carry" where a layer is called with x alone.
@@ -34,10 +34,11 @@ CARRY = "carry"
 
 @dataclass(frozen=True)
 class Model:
-    """A module without its variables, and these.
+    """A linen module and its variables.
 
     Arguments:
-        variables: all but the carry: "params", and what else is learnt, as "batch_stats".
+        module: unbound.
+        variables: all but the carry: "params", and others such as "batch_stats".
     """
 
     module: nn.Module
@@ -50,12 +51,12 @@ class Model:
     def apply(self, x: Any, carry: Any) -> tuple[Any, Any]:
         """One step: y and the new carry."""
         variables = {**self.variables, CARRY: carry}
-        # Not the module's own apply, of which slax makes one with one result or two.
+        # Not the module's apply, which slax replaces by one with one or two results.
         y, new = nn.Module.apply(self.module, variables, x, mutable=[CARRY])
         return y, new.get(CARRY, {})
 
     def fresh(self, x: Any) -> Any:
-        """The carry before the first step: slax's own is zero whatever it is initialised with."""
+        """The carry before the first step, which is zero in slax however it is initialised."""
         init = nn.Module.init
         with calling(self.module, x.shape):
             shapes = jax.eval_shape(lambda key: init(self.module, key, x), jax.random.PRNGKey(0))
@@ -63,7 +64,7 @@ class Model:
 
 
 def model_of(model: Any) -> Model:
-    """The model inside `slax.RNN`, if that is around it: one step without time."""
+    """The model, which is one time step; taken out of `slax.RNN`, if that is around it."""
     module, variables = _parts(model)
     own = Model(module, {name: part for name, part in variables.items() if name != CARRY})
     if "mdl" not in _in_rnn(own.params):
@@ -73,12 +74,12 @@ def model_of(model: Any) -> Model:
 
 
 def warn_of_carry(model: Any) -> None:
-    """Say so where a model brings a carry, which plays no part."""
+    """Warn if a model has a carry, which is not used."""
     _, variables = _parts(model)
     if any(np.any(np.asarray(leaf)) for leaf in jax.tree.leaves(variables.get(CARRY, {}))):
         warn_caller(
             'the collection "carry" of the model\'s variables is left out: every run starts with '
-            "zeros, where init leaves a carry that has run a step; give "
+            "zeros, but init returns a carry that has run one step; pass "
             '{"params": variables["params"]}'
         )
 
@@ -102,7 +103,7 @@ def _in_rnn(variables: Any) -> Any:
 
 
 def _inside(model: Model) -> nn.Module:
-    """The module that slax.RNN calls in every step."""
+    """The module that slax.RNN calls in every time step."""
     found: list[nn.Module] = []
 
     def look(following: Any, args: Any, kwargs: Any, context: Any) -> Any:
@@ -118,7 +119,7 @@ def _inside(model: Model) -> nn.Module:
             nn.Module.init(model.module, jax.random.PRNGKey(0), xs)
     except _Found:
         return found[0]
-    raise InputError("no model found inside slax.RNN; give the module inside it")
+    raise InputError("no model found inside slax.RNN; pass the module inside it")
 
 
 class _Found(Exception):
@@ -130,7 +131,7 @@ def trace_model(module_map: TypeMap, model: Model, input_shape: tuple[int, ...])
     fresh = model.fresh(jnp.zeros(input_shape))
 
     def step(call: Callable[..., Any], x: Any, carry: Any) -> Any:
-        inside = False  # of a layer, which runs its own code
+        inside = False  # whether a layer is running its own code
 
         def look(following: Any, args: Any, kwargs: Any, context: Any) -> Any:
             nonlocal inside
@@ -138,7 +139,7 @@ def trace_model(module_map: TypeMap, model: Model, input_shape: tuple[int, ...])
             if inside or not _is_layer(module_map, context):
                 return following(*args, **kwargs)
             x, said = _arguments(layer, args, kwargs)
-            own = layer.clone(parent=None, name=None, **said)  # what its call says counts too
+            own = layer.clone(parent=None, name=None, **said)  # options of the call override fields
             variables, before = _variables(layer)
             alone = Model(own, variables)
 
@@ -166,7 +167,7 @@ def trace_model(module_map: TypeMap, model: Model, input_shape: tuple[int, ...])
 
 
 def run_model(module_map: TypeMap, model: Model, xs: np.ndarray, dtype: str) -> Any:
-    """What every mapped layer gave, and the model.
+    """Outputs of all mapped layers and of the model.
 
     Arguments:
         xs: [time, batch, *features].
@@ -194,7 +195,7 @@ def run_model(module_map: TypeMap, model: Model, xs: np.ndarray, dtype: str) -> 
 
 
 def _arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
-    """What a layer is called with: its input, and options that are fields of the layer too."""
+    """The arguments of a layer's call: its input, and options that are also fields of the layer."""
     bound = inspect.signature(layer.__call__).bind(*args, **kwargs).arguments
     first, *rest = bound
     said = {name: bound[name] for name in rest if bound[name] is not None}
@@ -217,6 +218,6 @@ def _name(layer: nn.Module) -> str:
 
 
 def _variables(layer: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a layer that is being called has learnt, and its carry."""
+    """The variables of a layer that is being called, and its carry."""
     own = dict(layer.variables)
     return own, dict(own.pop(CARRY, {}))

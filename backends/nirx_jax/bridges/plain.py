@@ -1,4 +1,4 @@
-"""JAX itself, as a library to move from and to: nirx's own networks and Equinox modules."""
+"""JAX itself as a library to move from and to: nirx's own networks and Equinox modules."""
 
 from __future__ import annotations
 

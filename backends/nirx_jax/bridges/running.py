@@ -1,4 +1,4 @@
-"""Running a JAX model as its library runs it, with what every mapped module gave."""
+"""Running a JAX model as its library runs it, recording the output of every mapped module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nirx_jax.net import Net, cast
 __all__ = ["OUTPUT", "run_equinox", "run_scan"]
 
 OUTPUT = "output"
-"""Under this key stands what the model itself gave: the name of a graph's only Output."""
+"""Key of the output of the model itself: the name of a graph's only Output."""
 
 Step = Callable[[jax.Array, Any], tuple[dict[str, jax.Array], Any]]
 
@@ -30,8 +30,8 @@ def run_scan(step: Step, state: Any, xs: Any) -> dict[str, np.ndarray]:
     """A compiled loop over time.
 
     Arguments:
-        step: (x [*batch, *features], state) -> (what nodes gave, the new state).
-        state: before the first step.
+        step: (x [*batch, *features], state) -> (outputs of nodes, the new state).
+        state: the state before the first step.
         xs: [time, *batch, *features].
 
     Returns: [time, *batch, *features] by name.
@@ -49,7 +49,7 @@ def run_equinox(module_map: Mapping[type, Any], model: Any, xs: np.ndarray, dtyp
     """An Equinox model that is one step of one sample: x -> y, or (x, state) -> (y, state).
 
     Arguments:
-        module_map: its modules are the ones whose outputs are kept.
+        module_map: the outputs of modules in this map are recorded.
         xs: [time, batch, *features].
     """
     with jax.enable_x64(dtype == "float64"), calling(model, xs.shape[2:]):
@@ -73,14 +73,14 @@ def run_equinox(module_map: Mapping[type, Any], model: Any, xs: np.ndarray, dtyp
             batch = given.shape[1:2]
             state = jax.tree.map(lambda a: jnp.broadcast_to(a, (*batch, *jnp.shape(a))), fresh)
             return run_scan(step, state, given)
-        # None starts afresh; what the first step gives in its place is the state.
+        # None starts fresh; the first step returns a state.
         first, state = jax.jit(jax.vmap(lambda x: one(x, None)))(given[0])
         rest = run_scan(step, state, given[1:])
         return {k: np.concatenate([to_numpy(first[k])[None], row]) for k, row in rest.items()}
 
 
 def _in_dtype(net: Net, dtype: str) -> Net:
-    """A network says itself which dtype it runs in."""
+    """The network with another dtype of its run."""
     other = object.__new__(Net)
     for field in fields(net):
         value = dtype if field.name == "dtype" else getattr(net, field.name)
@@ -96,7 +96,7 @@ def _run_net(net: Net, xs: jax.Array) -> dict[str, np.ndarray]:
 
 
 class _Tap(eqx.Module):
-    """A module whose output is kept while a step is traced."""
+    """A module whose output is recorded while a step is traced."""
 
     module: Any
     name: str = eqx.field(static=True)
@@ -109,7 +109,7 @@ class _Tap(eqx.Module):
         return result
 
     def __getattr__(self, name: str) -> Any:
-        if name == "module":  # not there yet, while JAX unflattens it
+        if name == "module":  # not set yet while JAX unflattens it
             raise AttributeError(name)
         return getattr(self.module, name)
 
