@@ -30,11 +30,11 @@ def digest(tree: Any) -> str:
     Returns: 64 hexadecimal digits. They depend on paths, shapes, dtypes and every bit, but not
     on the order of dicts, byte order, memory layout, the sign of a zero or the kind of NaN.
 
-    The canonical form is the line "nirx digest 1", then leaf by leaf in the order of their encoded paths:
-    the path, a line feed, a line with NumPy's name of the dtype and the shape
+    The canonical form is the line "nirx digest 1", then leaf by leaf in the order of their
+    encoded paths: the path, a line feed, a line with NumPy's name of the dtype and the shape
     ("float32 [2, 3]"), and the little-endian bytes in C order. A path is its keys in a row:
-    a text as "k", its length in bytes, ":" and its UTF-8 bytes; a position in a
-    list as "i20:" and twenty decimal digits; a tuple of n texts as "t", n, ":" and the texts.
+    a text as "k", its length in bytes, ":" and its UTF-8 bytes; a position in a list as "i20:"
+    and twenty decimal digits; a tuple of n texts as "t", n, ":" and the texts.
 
     **Raises**: `InputError` for a leaf that is not an array of numbers.
     """
