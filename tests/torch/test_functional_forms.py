@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "floor division": (lambda m, x: m.a(x) // 2, "operator.floordiv"),
     "alpha": (lambda m, x: torch.add(m.a(x), x, alpha=2), "alpha"),
     "comparison": (lambda m, x: m.a(x) > 0, "operator.gt"),
-    "constant on the input": (lambda m, x: x + 1.0, "adds a constant"),
+    "constant on the input": (lambda m, x: x + 1.0, "operator.add in Net.forward adds a constant"),
     "constant on a sum": (lambda m, x: m.a(x) + m.b(x) + 1.0, "adds a constant"),
     "constant on what others read": (
         lambda m, x: (lambda y: m.b(y) + (y + 1.0))(m.a(x)),

@@ -19,6 +19,7 @@ from support.graphs import chain, varied_lif
 
 ODD = [
     *("self", "forward", "training", "run", "schedule", "children", "_anchor", "T_destination"),
+    *("type", "keys", "graph", "if"),
     *("_parameters", "_in_order", "__class__", "__deepcopy__", "__wrapped__", "modules_by_path"),
     *("some.name", ".", "..", "a/b", "~", "it's", '"', "two\nlines", "nul\0", " ", "[bold]"),
     *("läif", "神经元", "é", "\U0001f9e0", "\ud800", "tau", "weight", "None", "0"),
