@@ -11,6 +11,7 @@ from rich.table import Table
 
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.mutants import MUTANTS, Kills, kill_table
+from nirx_conformance.suite.page import markdown_table
 
 COLUMNS = ("mutant", "what is wrong", "killed by values", "first", "killed by bits", "first")
 
@@ -29,10 +30,8 @@ def _first(names: tuple[str, ...]) -> str:
 
 def markdown(table: dict[str, Kills]) -> str:
     """The table for the docs."""
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *rows(table)]
-    return "\n".join(
-        "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
-    )
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows(table)]
+    return "\n".join(markdown_table(COLUMNS, escaped))
 
 
 def main(arguments: list[str] | None = None) -> int:

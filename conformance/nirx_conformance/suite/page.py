@@ -1,14 +1,32 @@
-"""A generated section of a Markdown page, between two comments with its name."""
+"""Generated Markdown: tables, versions, and sections of a page between two comments."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from nirx.errors import FileError
 from nirx.files.whole_file import whole_file
 
-__all__ = ["write_section"]
+__all__ = ["installed_versions", "markdown_table", "write_section"]
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
+    return [lines[0], "|---" * len(head) + "|", *lines[1:]]
+
+
+def installed_versions(*names: str) -> dict[str, str]:
+    """Package -> version, without packages that are not installed."""
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write_section(page: Path, name: str, text: str) -> None:
