@@ -1,4 +1,4 @@
-"""nir_to_torch: nodes, graphs and files as torch modules, by maps of one's own."""
+"""nir_to_torch: nodes, graphs and files as torch modules; names, dtypes and shared modules."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import copy
-from itertools import pairwise
 from typing import Any
 
 import nir
@@ -20,18 +19,18 @@ from torch import nn
 import nirx
 from nirx.graphs.metadata import DISCRETIZATION_KEY, MODULE_KEY
 from nirx_torch import NODE_MAP, NativeNode, nir_to_torch
+from support.graphs import chain
 
 RULE = nirx.Discretization(dt=1e-3)
 
 
-def chain(nodes: dict[str, Any], takes: Any = 2, gives: Any = 2) -> nir.NIRGraph:
-    ports = np.atleast_1d(takes), np.atleast_1d(gives)
-    every = {"input": nir.Input(ports[0]), **nodes, "output": nir.Output(ports[1])}
-    return nir.NIRGraph(every, list(pairwise(every)), type_check=False)
+class Double(nn.Module):
+    def forward(self, x):
+        return 2 * x
 
 
-def scale(*factors: float) -> nir.Scale:
-    return nir.Scale(np.array(factors, np.float32))
+def scale(factor: float = 5.0) -> nir.Scale:
+    return nir.Scale(np.full(2, factor, np.float32))
 
 
 def four(low: float = 0.1, high: float = 0.9) -> np.ndarray:
@@ -163,123 +162,12 @@ def test_a_leaf_that_needs_dt_warns_and_one_that_does_not_is_quiet():
     assert nir_to_torch(LEAVES["Scale"][0]) is not None
 
 
-# -- maps -----------------------------------------------------------------------------------
-
-
-class Double(nn.Module):
-    def forward(self, x):
-        return 2 * x
-
-
-class MyScale(nir.Scale):
-    """A subclass of a NIR type."""
-
-
-def test_the_users_map_wins_for_graphs_and_leaves():
-    mine = {nir.Scale: lambda node: Double()}
-    assert isinstance(nir_to_torch(scale(5, 5), mine), Double)
-    net = nir_to_torch(chain({"s": scale(5, 5)}), mine)
-    assert net(torch.ones(2))[0].tolist() == [2.0, 2.0]
-
-
-def test_a_subclass_of_a_mapped_type_is_mapped():
-    node = MyScale(np.full(2, 5, np.float32))
-    assert nir_to_torch(chain({"s": node}))(torch.ones(2))[0].tolist() == [5.0, 5.0]
-    mine = {nir.Scale: lambda node: Double()}
-    assert nir_to_torch(chain({"s": node}), mine)(torch.ones(2))[0].tolist() == [2.0, 2.0]
-    nearest = {nir.Scale: lambda node: nn.Identity(), MyScale: lambda node: Double()}
-    assert nir_to_torch(chain({"s": node}), nearest)(torch.ones(2))[0].tolist() == [2.0, 2.0]
-
-
-def test_none_bypasses():
-    net = nir_to_torch(chain({"s": scale(5, 5), "t": scale(3, 3)}), {nir.Scale: None})
-    assert net(torch.ones(2))[0].tolist() == [1.0, 1.0]
-    assert isinstance(nir_to_torch(scale(5, 5), {nir.Scale: None}), nn.Identity)
-
-
-@pytest.mark.parametrize("nothing", [{}, None])
-def test_a_type_that_no_map_has_is_refused(nothing):
-    for node in (scale(5, 5), chain({"s": scale(5, 5)})):
-        with pytest.raises(ValueError, match="has an entry for Scale") as caught:
-            nir_to_torch(node, {nir.LIF: None}, default_map=nothing)
-        assert isinstance(caught.value, nirx.GraphError)
-
-
-def test_a_default_map_of_ones_own():
-    own = NODE_MAP.copy()
-    own.override(nir.Scale, lambda node: Double())
-    assert nir_to_torch(chain({"s": scale(5, 5)}), default_map=own)(torch.ones(2))[0][0] == 2
-    only = {nir.Scale: lambda node: Double()}
-    assert nir_to_torch(chain({"s": scale(5, 5)}), default_map=only)(torch.ones(2))[0][0] == 2
-    assert nir_to_torch(chain({"s": scale(5, 5)}))(torch.ones(2))[0][0] == 5
-
-
-def test_a_map_may_claim_whole_subgraphs():
-    seen = []
-
-    def claim(node):
-        seen.append(sorted(node.nodes))
-        return Double()
-
-    graph = chain({"sub": chain({"deep": scale(7, 7)}), "s": scale(3, 3)})
-    net = nir_to_torch(graph, {nir.NIRGraph: claim})
-    assert net(torch.ones(2))[0].tolist() == [6.0, 6.0]
-    assert seen == [["deep", "input", "output"]]
-
-
-def test_a_builder_may_not_change_the_graph():
-    def spoil(node):
-        node.scale[:] = 9
-        return Double()
-
-    graph = chain({"s": scale(5, 5)})
-    nir_to_torch(graph, {nir.Scale: spoil})
-    nir_to_torch(graph.nodes["s"], {nir.Scale: spoil})
-    assert graph.nodes["s"].scale.tolist() == [5.0, 5.0]
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ([nir.Scale], "node_map is"),
-        ({"Scale": None}, "node_map is"),
-        ({nir.Scale: 3}, "node_map is"),
-    ],
-)
-def test_a_map_that_is_none_is_refused(given, message):
-    for node in (scale(5, 5), chain({"s": scale(5, 5)})):
-        with pytest.raises(nirx.InputError, match=message):
-            nir_to_torch(node, given)
-
-
-def test_a_builder_that_gives_no_module_is_refused():
-    for node in (scale(5, 5), chain({"s": scale(5, 5)})):
-        with pytest.raises(
-            nirx.InputError, match=r"node_map returned a int; expected a torch.nn.Module"
-        ):
-            nir_to_torch(node, {nir.Scale: lambda node: 3})
-
-
-@pytest.mark.parametrize("wrong", [3, None, [scale(1, 1)], nn.Linear(1, 1), {"a": 1}])
-def test_what_is_no_NIR_is_refused(wrong):
-    with pytest.raises(nirx.InputError, match="expected a NIR graph, a node or a path"):
-        nir_to_torch(wrong)
-
-
-def test_maps_may_be_used_any_number_of_times():
-    mine = {nir.Scale: lambda node: Double()}
-    graph = chain({"s": scale(5, 5)})
-    nets = [nir_to_torch(graph, mine) for _ in range(3)]
-    assert len({id(net.s) for net in nets}) == 3
-    assert set(mine) == {nir.Scale}
-
-
 # -- files, devices, dtypes --------------------------------------------------------------------
 
 
 def test_paths_and_strings(tmp_path):
     path = tmp_path / "some graph.nir"
-    nirx.write(path, chain({"s": scale(5, 5)}))
+    nirx.write(path, chain({"s": scale()}))
     for given in (path, str(path)):
         assert nir_to_torch(given)(torch.ones(2))[0].tolist() == [5.0, 5.0]
     with pytest.raises(nirx.FileError, match="nowhere"):
@@ -292,9 +180,9 @@ KINDS = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_dtypes(kind):
     for dtype in (kind, str(kind).removeprefix("torch.")):
-        leaf = nir_to_torch(scale(5, 5), dtype=dtype)
+        leaf = nir_to_torch(scale(), dtype=dtype)
         net = nir_to_torch(
-            chain({"s": scale(5, 5), "n": nir.LI(four()[:2], four()[:2], four()[:2])}),
+            chain({"s": scale(), "n": nir.LI(four()[:2], four()[:2], four()[:2])}),
             dtype=dtype,
             discretization=RULE,
         )
@@ -304,20 +192,20 @@ def test_dtypes(kind):
 
 
 def test_a_dtype_that_is_none_is_refused():
-    for node in (scale(5, 5), chain({"s": scale(5, 5)})):
+    for node in (scale(), chain({"s": scale()})):
         with pytest.raises(nirx.UnsupportedError, match="int32"):
             nir_to_torch(node, dtype=torch.int32)
 
 
 def test_the_meta_device():
-    assert nir_to_torch(scale(5, 5), device="meta").scale.device.type == "meta"
-    net = nir_to_torch(chain({"s": scale(5, 5)}), {nir.Threshold: None}, device="meta")
+    assert nir_to_torch(scale(), device="meta").scale.device.type == "meta"
+    net = nir_to_torch(chain({"s": scale()}), {nir.Threshold: None}, device="meta")
     assert net(torch.ones(3, 2, device="meta"))[0].shape == (3, 2)
 
 
 def test_a_users_module_goes_to_the_device_and_dtype_too():
     net = nir_to_torch(
-        chain({"s": scale(5, 5)}),
+        chain({"s": scale()}),
         {nir.Scale: lambda n: nn.Linear(2, 2)},
         device="meta",
         dtype="float64",
@@ -327,11 +215,11 @@ def test_a_users_module_goes_to_the_device_and_dtype_too():
 
 def test_a_graph_of_users_modules_takes_any_dtype():
     mine = {nir.Scale: lambda node: Double()}
-    net = nir_to_torch(chain({"s": scale(5, 5)}), mine)
+    net = nir_to_torch(chain({"s": scale()}), mine)
     for kind in KINDS:
         assert net(torch.ones(2, dtype=kind))[0].dtype is kind
-    mixed = nir_to_torch(chain({"s": scale(5, 5), "a": nir.Linear(np.eye(2))}), mine)
-    fixed = nir_to_torch(chain({"s": scale(5, 5)}), mine, dtype="float32")
+    mixed = nir_to_torch(chain({"s": scale(), "a": nir.Linear(np.eye(2))}), mine)
+    fixed = nir_to_torch(chain({"s": scale()}), mine, dtype="float32")
     for other in (mixed, fixed):
         with pytest.raises(nirx.InputError, match="float64"):
             other(torch.ones(2, dtype=torch.float64))
@@ -342,7 +230,7 @@ def test_a_graph_of_users_modules_takes_any_dtype():
 
 def test_names_of_children():
     factors = {"some.name": 2, "some_name": 3, "if": 5, "forward": 7, "0": 11, "a-b": 13}
-    graph = chain({name: scale(f, f) for name, f in factors.items()})
+    graph = chain({name: scale(f) for name, f in factors.items()})
     net = nir_to_torch(graph)
     assert net(torch.ones(2))[0][0].item() == np.prod(list(factors.values()))
     assert net.some_name.scale[0] == 3
@@ -350,122 +238,8 @@ def test_names_of_children():
     assert sorted(children.values()) == sorted(factors.values())
     assert children["nir_node_if"] == 5
     assert children["0"] == 11
-    alone = nir_to_torch(chain({"some.name": scale(2, 2)}))
+    alone = nir_to_torch(chain({"some.name": scale(2)}))
     assert alone.some_name.scale[0] == 2
-
-
-# -- hidden state ----------------------------------------------------------------------------
-
-
-class InBuffer(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("v", torch.zeros(2))
-
-    def forward(self, x):
-        self.v = self.v + x
-        return self.v
-
-
-class InBufferInPlace(InBuffer):
-    def forward(self, x):
-        self.v.add_(x.sum(0))
-        return self.v + x
-
-
-class InAttribute(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.last = torch.zeros(2)
-
-    def forward(self, x):
-        self.last = self.last * 0.5 + x
-        return self.last
-
-
-class FromNone(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.last: Any = None
-
-    def forward(self, x):
-        self.last = x if self.last is None else self.last + x
-        return self.last
-
-
-class Within(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner = InBuffer()
-
-    def forward(self, x):
-        return self.inner(x)
-
-
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        (InBuffer, "v"),
-        (InBufferInPlace, "v"),
-        (InAttribute, "last"),
-        (FromNone, "last"),
-        (Within, "inner.v"),
-        (lambda: nn.BatchNorm1d(2), "running_mean"),
-        (lambda: nn.Sequential(nn.BatchNorm1d(2)), "0.running_var"),
-    ],
-)
-def test_hidden_state_is_refused_by_name(make, name):
-    net = nir_to_torch(chain({"s": scale(5, 5)}), {nir.Scale: lambda node: make()})
-    with pytest.raises(nirx.UnsupportedError, match=rf"'s'.*keeps state in itself.*'{name}'"):
-        net.run(torch.rand(3, 4, 2))
-
-
-class Cached(nn.Module):
-    """Computes a constant once; writes the same value anew in each call."""
-
-    def __init__(self):
-        super().__init__()
-        self.table: Any = None
-        self.same = torch.zeros(2)
-
-    def forward(self, x):
-        if self.table is None:
-            self.table = torch.arange(2.0)
-        self.same = torch.zeros(2)
-        return x + self.table + self.same
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        Cached,
-        Double,
-        lambda: nn.BatchNorm1d(2).eval(),
-        lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
-        lambda: nn.Dropout(0.5),
-    ],
-)
-def test_what_is_no_hidden_state_runs(make):
-    torch.manual_seed(0)
-    net = nir_to_torch(chain({"s": scale(5, 5)}), {nir.Scale: lambda node: make()})
-    for _ in range(5):
-        assert net(torch.rand(4, 2))[0].shape == (4, 2)
-
-
-class WithState(nn.Module):
-    def forward(self, x, state=None):
-        total = x if state is None else state[0] + x
-        return total, (total, [x])
-
-
-def test_a_users_state_stands_under_its_name():
-    net = nir_to_torch(chain({"s": scale(5, 5)}), {nir.Scale: lambda node: WithState()})
-    _, state = net(torch.ones(2))
-    y, state = net(torch.ones(2), state)
-    assert y.tolist() == [2.0, 2.0]
-    assert isinstance(state["s"], tuple)
-    assert torch.equal(state["s"][0], y)
-    assert torch.equal(state["s"][1][0], torch.ones(2))
 
 
 # -- shared modules ---------------------------------------------------------------------------
