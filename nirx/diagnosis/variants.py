@@ -12,7 +12,7 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path
-from nirx.diagnosis.candidates import GLOBAL, Limits
+from nirx.diagnosis.candidates import GLOBAL, Limits, dynamics_of
 from nirx.dynamics.discretization import CHOICES, Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import NirxWarning, UnsupportedError
@@ -120,13 +120,10 @@ def _variant(
 def _before(
     schedule: Schedule, parameters: Mapping[Path, Any], ops: NumpyOps, batch: Shape
 ) -> dict[tuple[Path, Path], np.ndarray]:
-    if not any(True for node in schedule.nodes for _ in node.late_sources):
+    """What each feedback edge carries in the first step, by (target, source)."""
+    if not schedule.feedback_edges:
         return {}
-    runners = [
-        NativeRunner(node.dynamics, parameters[node.path])
-        for node in schedule.nodes
-        if node.dynamics is not None
-    ]
+    runners = [NativeRunner(dynamics_of(n), parameters[n.path]) for n in schedule.nodes]
     with np.errstate(all="ignore"):
         tree = Executor(schedule, ops, runners).init_state(batch)
     states = unnest(schedule, tree, frozenset())
