@@ -15,17 +15,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import nirx
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import Outcome, Result
 from nirx_conformance.suite.report import write_report
+from support.reports import SubtractingReset
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
@@ -51,16 +50,6 @@ for place, pipe in zip((3, 4), pipes):
 os.execv(sys.argv[3], sys.argv[3:])
 """
 """The protocol goes in by descriptor 3 and comes out by 4; dash cannot name any above 9."""
-
-
-class SubtractingReset:
-    """A backend that is wrong wherever the reset should go to a value."""
-
-    name = "some_package.backend:SubtractingReset"
-
-    def prepare(self, graph: Any, discretization: nirx.Discretization, dtype: str) -> Any:
-        wrong = replace(discretization, reset="subtract")
-        return nirx.find_backend("numpy").prepare(graph, wrong, dtype)
 
 
 class Browser:
@@ -186,9 +175,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def page(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> str:
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
     results = [judge(case, SubtractingReset()) for case in ALL_CASES[:20]]
     results += [
