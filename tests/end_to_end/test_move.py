@@ -1,4 +1,4 @@
-"""`nirx.move` and `nirx move`, with a library made up for the purpose: torch modules of our own."""
+"""`nirx.move`, with a library that is made up for the purpose."""
 
 # nir's and torch's annotations are narrower than what both take and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
@@ -6,11 +6,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from functools import partial
-from importlib.metadata import EntryPoint
-from itertools import pairwise
 
 import nir
 import numpy as np
@@ -18,142 +14,8 @@ import pytest
 import torch
 
 import nirx
-from nirx.basics.type_map import TypeMap
-from nirx.bridging import bridge as bridges
-from nirx.bridging.bridge import Bridge, find_bridge, guess_bridge
-from nirx.bridging.limits import Limits
-from nirx.bridging.membrane import membrane_of, neuron_node
-from nirx.cli import main
-from nirx.graphs.rules import with_rule
-from nirx_torch.bridges.exporting import export_with
-from nirx_torch.bridges.neuron import LibraryNeuron
-from nirx_torch.bridges.running import run_steps
-from nirx_torch.module_map import MODULE_MAP
-
-EULER = nirx.Discretization(dt=1e-3)
-LIMITS = Limits("toy.Cell", ({"reset": ("value",), "reset_when": ("same",), "output": ("new",)},))
-
-
-class Cell(torch.nn.Module):
-    """v = keep*v + x, spikes above 1, then 0 (or `reset`)."""
-
-    def __init__(self, keep, reset=0.0):
-        super().__init__()
-        self.register_buffer("keep", torch.as_tensor(np.array(keep, np.float64)))
-        self.reset = reset
-
-    def forward(self, x, state=None):
-        v = self.keep * (torch.zeros_like(x) if state is None else state) + x
-        z = (v > 1).to(x.dtype)
-        return z, torch.where(z > 0, torch.full_like(v, self.reset), v)
-
-
-class ToyNeuron(LibraryNeuron):
-    def advance(self, x, state):
-        z, v = self.cell(x, state[0])
-        return z, (v,)
-
-
-def build(node, rule, reset=0.0):
-    LIMITS.require(rule)
-    shift = np.asarray(node.v_reset)
-    own = membrane_of(node, rule).shifted(shift)
-    own, scale = own.scaled(own.threshold), own.threshold
-    cell = Cell(own.keep, reset)
-    where = {"gain": own.gain, "offset": own.offset, "shift": shift, "scale": scale}
-    return ToyNeuron(cell, node, rule, start=[own.start], **where)
-
-
-def export(cell):
-    zero = np.zeros(cell.keep.shape)
-    own = membrane_of(nir.LIF(zero + 1, zero + 1, zero, zero + 1, zero), EULER)
-    own = replace(own, keep=cell.keep.numpy(), gain=zero + 1, offset=zero, start=zero)
-    return with_rule(neuron_node(own, EULER, True), EULER)
-
-
-def toy(reset=0.0, **options):
-    module_map = MODULE_MAP | {Cell: export}
-    return Bridge(
-        name="toy",
-        library="toy",
-        backend="torch",
-        node_map=TypeMap({nir.LIF: partial(build, reset=reset)}),
-        module_map=module_map,
-        export=partial(export_with, module_map),
-        run=run_steps,
-        **options,
-    )
-
-
-TOYS = {"toy": toy(), "off": replace(toy(reset=0.4), name="off")}
-
-
-@pytest.fixture(autouse=True)
-def _toys(monkeypatch):
-    real = bridges.entry_points
-
-    def entry_points(group):
-        own = [EntryPoint(n, f"{__name__}:TOYS", group) for n in TOYS]
-        return [*real(group=group), *(own if group == "nirx.bridges" else [])]
-
-    def load(self):
-        return TOYS[self.name] if self.name in TOYS else plain(self)
-
-    plain = EntryPoint.load
-    monkeypatch.setattr(bridges, "entry_points", entry_points)
-    monkeypatch.setattr(EntryPoint, "load", load)
-
-
-def layers(seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    first, second = torch.nn.Linear(5, 12), torch.nn.Linear(12, 4)
-    with torch.no_grad():
-        for layer in (first, second):
-            layer.weight.copy_(1.5 * torch.randn(layer.weight.shape, generator=generator) + 0.5)
-            layer.bias.copy_(0.1 * torch.randn(layer.bias.shape, generator=generator))
-    return first, second
-
-
-class Model(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc2 = layers()
-        self.cell1, self.cell2 = Cell(np.full(12, 0.8)), Cell(np.linspace(0.5, 0.9, 4))
-
-    def forward(self, x, state=None):
-        first, second = (None, None) if state is None else state
-        z, first = self.cell1(self.fc1(x), first)
-        z, second = self.cell2(self.fc2(z), second)
-        return z, (first, second)
-
-
-def lif(size, seed=0):
-    draw = np.random.default_rng(seed).uniform
-    return nir.LIF(
-        draw(2e-3, 2e-2, size),
-        draw(5, 9, size),
-        draw(-0.2, 0.3, size),
-        draw(0.5, 1.5, size),
-        draw(-0.3, 0.2, size),
-    )
-
-
-def graph():
-    first, second = layers()
-    nodes = {
-        "input": nir.Input(np.array([5])),
-        "fc1": MODULE_MAP[torch.nn.Linear](first),
-        "lif1": lif(12),
-        "fc2": MODULE_MAP[torch.nn.Linear](second),
-        "lif2": lif(4, 1),
-        "output": nir.Output(np.array([4])),
-    }
-    names = list(nodes)
-    return nir.NIRGraph(nodes, list(pairwise(names)), type_check=False)
-
-
-def fidelities(run):
-    return {node.key: node.fidelity for node in run.nodes}
+from nirx.bridging.bridge import find_bridge, guess_bridge
+from support.toy_library import EULER, TOY, Cell, Model, fidelities, graph, lif, sluggish, toys  # noqa: F401
 
 
 def test_a_model_moves_and_every_layer_is_judged():
@@ -254,18 +116,6 @@ def test_silence_is_named():
     assert ", as far as this input shows" in str(moved)
 
 
-def sluggish():
-    """Spikes of height 1 do not reach its thresholds."""
-    given = graph()
-    for name in ("lif1", "lif2"):
-        given.nodes[name].v_threshold[:] = 9
-        given.nodes[name].r[:] = 1
-    for name in ("fc1", "fc2"):
-        given.nodes[name].weight[:] = np.abs(given.nodes[name].weight)
-    given.nodes["fc2"].weight *= 40
-    return given
-
-
 def test_random_spikes_are_as_high_as_it_takes():
     moved = nirx.move(sluggish(), "toy", discretization=EULER)
     high = moved.inputs["input"].max()
@@ -274,15 +124,6 @@ def test_random_spikes_are_as_high_as_it_takes():
     assert f"run on input [100, 4, 5] from 0 to {high:g}" in str(moved)
     lower = nirx.move(sluggish(), "toy", discretization=EULER, xs=moved.inputs["input"] / 2)
     assert lower.silent
-
-
-def test_the_command_draws_as_high_as_it_takes(tmp_path, capsys):
-    path = tmp_path / "sluggish.nir"
-    nirx.write(path, sluggish(), EULER)
-    assert main(["move", str(path), "--to", "toy", "--steps", "60"]) == 0
-    text = capsys.readouterr().out
-    assert "run on input [60, 4, 5] from 0 to " in text
-    assert "never spiked" not in text
 
 
 def test_what_nothing_drives_stays_silent():
@@ -305,7 +146,7 @@ def test_inputs_can_be_given():
 
 
 def test_a_library_in_float32_alone_is_checked_in_float32(monkeypatch):
-    monkeypatch.setitem(TOYS, "toy", toy(dtypes=("float32",)))
+    monkeypatch.setattr("support.toy_library.TOY", replace(TOY, dtypes=("float32",)))
     moved = nirx.move(graph(), "toy", discretization=EULER)
     assert moved.comparison.recordings["numpy"]["fc1"].dtype == np.float32
 
@@ -331,85 +172,6 @@ def test_bad_calls(call, text):
 def test_the_library_of_a_model_is_guessed():
     assert guess_bridge(Model()) == "torch"
     assert find_bridge("torch").name == "torch"
-
-
-# -- command line --------------------------------------------------------------------------
-
-MODEL = f"{__name__}:Model"
-
-
-@pytest.fixture
-def model_file(tmp_path, monkeypatch):
-    (tmp_path / "toy_models.py").write_text(
-        "model, secret = None, 3\n\ndef make():\n    return model\n\n"
-        "def fails():\n    raise ValueError('no weights')\n\ndef wants(x):\n    return x\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import toy_models  # type: ignore[import-not-found]
-
-    toy_models.model = Model()
-    yield "toy_models"
-    import sys
-
-    del sys.modules["toy_models"]
-
-
-def test_the_command_writes_the_graph_with_its_discretization(model_file, tmp_path, capsys):
-    out = tmp_path / "out.nir"
-    arguments = [f"{model_file}:make", "--from", "toy", "--to", "torch", "--out", str(out)]
-    assert main(["move", *arguments]) == 0
-    text = capsys.readouterr().out
-    assert "toy -> torch, against the exact executor" in text
-    assert "fidelity:" in text
-    assert nirx.schedule(nirx.read(out)).discretization == EULER
-    assert main(["move", str(out), "--to", "toy", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["fidelity"] in ("exact", "rounding")
-    assert found["source"] is None
-    assert {n["key"] for n in found["backends"][0]["nodes"]} >= {"cell1", "cell2"}
-
-
-def test_the_command_says_1_where_something_differs(model_file, capsys):
-    assert main(["move", f"{model_file}:model", "--from", "toy", "--to", "off"]) == 1
-    assert "first diverges at" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (["toy_models:make", "--to", "nowhere"], "no bridge 'nowhere'"),
-        (["toy_models:gone", "--from", "toy", "--to", "toy"], "cannot be imported"),
-        (["toy_models:secret", "--to", "toy"], "the model is a int, which is of no library"),
-        (["toy_models:Model", "--to", "toy"], "has no attribute 'Model'"),
-        (
-            ["toy_models:fails", "--to", "toy"],
-            "raised ValueError: no weights; it must be a model",
-        ),
-        (["toy_models:wants", "--to", "toy"], "raised TypeError: "),
-        (["toy_models:make()", "--to", "toy"], "such as 'toy_models:make'"),
-        (["toy_models.py:make", "--to", "toy"], "such as 'toy_models:make'"),
-        (["no_such_file.nir", "--to", "toy"], "no such file"),
-        (["toy_models", "--to", "toy"], "module:object"),
-        (["toy_models:make", "--to", "norse"], "pip install norse"),
-        (
-            ["toy_models:make", "--from", "toy", "--to", "toy", "--input-shape", "a"],
-            "expected integers",
-        ),
-        (
-            ["toy_models:make", "--from", "toy", "--to", "toy", "--set", "reset=subtract"],
-            "'cell1': reset='subtract'",
-        ),
-    ],
-)
-def test_the_command_refuses_in_one_line(model_file, arguments, text, capsys):
-    assert main(["move", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert text in captured.err
-    assert captured.err.count("\n") == 1
-    assert "Traceback" not in captured.err
-
-
-# -- models of JAX -------------------------------------------------------------------------
 
 
 def test_a_network_of_jax_moves_to_torch_and_back():
@@ -448,12 +210,3 @@ def test_an_equinox_model_of_ones_own_moves():
     assert moved.fidelity in ("exact", "rounding")
     assert fidelities(moved.from_source)["output"] != "different"
     assert not moved.silent
-
-
-def test_the_model_file_is_not_overwritten(tmp_path, capsys):
-    path = tmp_path / "m.nir"
-    nirx.write(path, graph(), EULER)
-    before = path.read_bytes()
-    assert main(["move", str(path), "--to", "toy", "--out", str(path)]) == 2
-    assert "is also an input" in capsys.readouterr().err
-    assert path.read_bytes() == before
