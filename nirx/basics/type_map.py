@@ -59,14 +59,14 @@ class TypeMap(Mapping[type, "Handler | None"]):
 
         **Raises**: `InputError` if it has an entry.
         """
-        return self._decorate(kind, handler, self._require_new)
+        return self._decorate(kind, handler, known=False)
 
     def override(self, kind: type, handler: Any = ABSENT) -> Any:
         """Replace the entry of a type.
 
         **Raises**: `InputError` if it has none.
         """
-        return self._decorate(kind, handler, self._require_known)
+        return self._decorate(kind, handler, known=True)
 
     def register_handlers(
         self, handlers: Mapping[type, Handler | None] | Iterable[tuple[type, Handler | None]]
@@ -82,28 +82,27 @@ class TypeMap(Mapping[type, "Handler | None"]):
                 f"register_handlers: {handlers!r:.80}; expected {{type: f}}"
             ) from error
         for kind, handler in pairs:
-            self._require_new(kind)
+            self._require(kind, known=False)
             _require_entry(kind, handler)
         for kind, handler in pairs:
             self._put(kind, handler)
 
-    def _decorate(self, kind: type, handler: Any, require: Callable[[type], None]) -> Any:
-        require(kind)
+    def _decorate(self, kind: type, handler: Any, known: bool) -> Any:
+        self._require(kind, known)
 
         def put(handler: Handler) -> Handler:
-            require(kind)
+            self._require(kind, known)
             self._put(kind, handler)
             return handler
 
         return put if handler is ABSENT else put(handler)
 
-    def _require_new(self, kind: type) -> None:
-        if kind in self._handlers:
-            raise InputError(f"{_name(kind)} has an entry already; use override to replace it")
-
-    def _require_known(self, kind: type) -> None:
-        if kind not in self._handlers:
-            raise InputError(f"{_name(kind)} has no entry; use register to add one")
+    def _require(self, kind: type, known: bool) -> None:
+        if (kind in self._handlers) != known:
+            name = getattr(kind, "__name__", repr(kind))
+            if known:
+                raise InputError(f"{name} has no entry; use register to add one")
+            raise InputError(f"{name} has an entry already; use override to replace it")
 
     def _put(self, kind: type, handler: Handler | None) -> None:
         _require_entry(kind, handler)
@@ -127,18 +126,14 @@ def require_type_map(value: Any, name: str, form: str) -> None:
     """Raise `InputError` unless `value` is None or {type: function or None}."""
     if value is None or isinstance(value, TypeMap):
         return
-    good = isinstance(value, Mapping) and all(
-        isinstance(kind, type) and (handler is None or callable(handler))
-        for kind, handler in value.items()
-    )
-    if not good:
+    if not (isinstance(value, Mapping) and all(_is_entry(*item) for item in value.items())):
         raise InputError(f"{name} is {value!r:.80}; expected {{{form}}}")
 
 
+def _is_entry(kind: Any, handler: Any) -> bool:
+    return isinstance(kind, type) and (handler is None or callable(handler))
+
+
 def _require_entry(kind: Any, handler: Any) -> None:
-    if not isinstance(kind, type) or not (handler is None or callable(handler)):
+    if not _is_entry(kind, handler):
         raise InputError(f"{kind!r:.80}: {handler!r:.80}; expected a type and a function, or None")
-
-
-def _name(kind: Any) -> str:
-    return getattr(kind, "__name__", repr(kind))

@@ -75,14 +75,10 @@ def assumed_discretization() -> Discretization:
 
 
 def _matters(graph: nir.NIRGraph, custom: Callable[[type], Claim | None]) -> bool:
-    for _, current, _ in walk_graphs(graph, enter=custom(nir.NIRGraph) is None):
-        for node in current.nodes.values() if isinstance(current.nodes, dict) else ():
-            entry = find_type(type(node))
-            if entry is None or entry.dynamics is None or custom(type(node)) is not None:
-                continue
-            if entry.dynamics.uses_dt:
-                return True
-    return False
+    graphs = walk_graphs(graph, enter=custom(nir.NIRGraph) is None)
+    nodes = (n for _, g, _ in graphs if isinstance(g.nodes, dict) for n in g.nodes.values())
+    entries = (find_type(type(node)) for node in nodes if custom(type(node)) is None)
+    return any(e is not None and e.dynamics is not None and e.dynamics.uses_dt for e in entries)
 
 
 def given_or_stored(
