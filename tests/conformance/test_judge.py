@@ -1,4 +1,4 @@
-"""The judge: which outcome each behaviour of a backend has."""
+"""The judge: the outcome of each behaviour of a backend."""
 
 import dataclasses
 
@@ -9,12 +9,13 @@ import pytest
 import nirx
 from nirx.execution.numpy_backend import BACKEND
 from nirx.graphs.state import map_tree
-from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.cases.case import FixedCase, chain, neuron, spikes, uniform
+from nirx_conformance.mutants import MUTANTS
 from nirx_conformance.suite import judge as judge_module
 from nirx_conformance.suite.expected import expect
 from nirx_conformance.suite.judge import judge, judge_bits
-from nirx_conformance.suite.outcome import Outcome, Result, node_outcome
+from nirx_conformance.suite.outcome import Outcome
+from nirx_conformance.suite.random_graphs import case_named
 
 D = nirx.Discretization(dt=1e-3)
 CASE = FixedCase(
@@ -32,11 +33,12 @@ EXACT = FixedCase(
     D,
 )
 """NumPy gives the oracle's bits."""
-PORTS = next(c for c in ALL_CASES if c.name == "ports of a subgraph")
+PORTS = case_named("ports of a subgraph")
+AT_THRESHOLD = MUTANTS["spike at the threshold"]
 
 
 class Altered:
-    """The NumPy backend, with something done to what comes back."""
+    """The NumPy backend, with its results changed."""
 
     name = "altered"
 
@@ -66,16 +68,6 @@ class Raising:
         return run
 
 
-class AtThreshold:
-    """>= for >."""
-
-    name = "at threshold"
-
-    def prepare(self, graph, discretization, dtype):
-        at = dataclasses.replace(discretization, threshold="ge")
-        return BACKEND.prepare(graph, at, dtype)
-
-
 TIE = FixedCase(
     "tie",
     chain((1,), (1,), nir.IF(np.array([1000.0]), np.array([1.0]), np.array([0.0]))),
@@ -90,7 +82,7 @@ def with_recordings(change):
 
 @pytest.mark.parametrize("case", [CASE, FRESH], ids=lambda c: c.name)
 @pytest.mark.parametrize("dtype", [None, "float32", "float64"])
-def test_a_sound_backend_passes(case, dtype):
+def test_a_correct_backend_passes(case, dtype):
     found = judge(case, Altered(), dtype)
     assert (found.outcome, found.message) == (Outcome.PASS, "")
     assert (found.case, found.backend, found.types) == (case.name, "altered", ("LIF", "Linear"))
@@ -99,19 +91,19 @@ def test_a_sound_backend_passes(case, dtype):
     assert found.seconds > 0
 
 
-def test_the_expectation_may_be_given():
+def test_the_expectation_may_be_passed_in():
     other = expect(dataclasses.replace(FRESH, inputs=2.0 * FRESH.inputs))
     assert judge(FRESH, BACKEND, expected=expect(FRESH)).outcome is Outcome.PASS
     assert judge(FRESH, BACKEND, expected=other).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize("error", [nirx.UnsupportedError("no LIF"), NotImplementedError("no LIF")])
-def test_unsupported_is_what_prepare_says(error):
+def test_prepare_may_declare_a_case_unsupported(error):
     found = judge(CASE, Raising(error, "prepare"))
     assert (found.outcome, found.message) == (Outcome.UNSUPPORTED, "no LIF")
 
 
-def test_a_run_is_unsupported_only_by_nirxs_own_error():
+def test_a_run_may_declare_it_only_by_nirxs_own_error():
     found = judge(CASE, Raising(nirx.UnsupportedError("no LIF"), "run"))
     assert (found.outcome, found.message) == (Outcome.UNSUPPORTED, "no LIF")
     found = judge(CASE, Raising(NotImplementedError("no LIF"), "run"))
@@ -128,7 +120,7 @@ def test_any_other_exception_is_an_error(error, where):
     assert found.message.startswith(f"{type(error).__name__}: boom (")
 
 
-def test_a_run_that_gives_no_three_things_is_an_error():
+def test_a_run_that_does_not_return_three_things_is_an_error():
     assert judge(CASE, Altered(lambda outputs, *_: outputs)).outcome is Outcome.ERROR
     assert judge(CASE, with_recordings(lambda _: None)).outcome is Outcome.ERROR
 
@@ -168,7 +160,7 @@ def test_a_wrong_number_fails_and_is_explained_and_drawn():
     assert drawn["found"][7] == drawn["expected"][7] + 0.5
 
 
-def test_a_failure_is_not_explained_by_a_rounding_before_it():
+def test_a_failure_is_not_explained_by_an_earlier_rounding_difference():
     def change(recordings):
         recordings["n0"][0, 0, 0] = np.nextafter(recordings["n0"][0, 0, 0], np.inf)
         return _changed(recordings)
@@ -179,7 +171,7 @@ def test_a_failure_is_not_explained_by_a_rounding_before_it():
     assert "meaning" in found.message
 
 
-def test_the_output_has_to_be_what_its_node_gave():
+def test_an_output_has_to_equal_the_recording_of_its_node():
     assert judge(EXACT, Altered(lambda y, s, r: (y + 1.0, s, r))).outcome is Outcome.FAIL
 
 
@@ -187,7 +179,7 @@ def test_an_output_may_not_be_missing():
     assert judge(EXACT, Altered(lambda y, s, r: (None, s, r))).outcome is not Outcome.PASS
 
 
-def test_another_dtype_of_the_state_fails():
+def test_a_state_of_another_dtype_fails():
     def change(outputs, state, recordings):
         # as numbers they are the same, so only the dtype is wrong
         return outputs, map_tree(lambda a: a.astype("longdouble"), state), recordings
@@ -209,8 +201,8 @@ def test_the_graph_may_not_be_written_to():
     assert judge(own, Writing()).outcome is Outcome.FAIL
 
 
-def test_an_exact_case_excuses_no_tie():
-    assert judge(dataclasses.replace(TIE, tolerance=0.0), AtThreshold()).outcome is Outcome.FAIL
+def test_ties_are_not_excused_in_an_exact_case():
+    assert judge(dataclasses.replace(TIE, tolerance=0.0), AT_THRESHOLD).outcome is Outcome.FAIL
 
 
 def test_a_wrong_spike_fails():
@@ -232,7 +224,7 @@ def test_a_wrong_or_missing_state_fails():
     assert judge(CASE, Altered(lambda y, s, r: (y, {}, r))).outcome is Outcome.FAIL
 
 
-def test_the_tolerance_is_the_cases_own():
+def test_the_tolerance_is_that_of_the_case():
     def change(recordings):
         return {k: v if k == "n1" else v * (1 + 1e-9) for k, v in recordings.items()}
 
@@ -260,36 +252,16 @@ def test_another_dtype_fails(part):
     assert judge(CASE, Altered(change), "float32").outcome is Outcome.PASS
 
 
-def _writer(target):
-    class Writing:
-        name = "writing"
-
-        def prepare(self, graph, discretization, dtype):
-            run = BACKEND.prepare(graph, discretization, dtype)
-
-            def writing(inputs, state=None, record=()):
-                found = run(inputs, state, record)
-                if target == "input":
-                    inputs[-1] = 0
-                elif state is not None:
-                    state["n1"]["v"] += 1
-                return found
-
-            return writing
-
-    return Writing()
-
-
 @pytest.mark.parametrize("target", ["input", "state"])
 def test_input_and_state_may_not_be_written_to(target):
     kept = nirx.digest((CASE.inputs, CASE.warmup))
-    found = judge(CASE, _writer(target))
+    found = judge(CASE, MUTANTS[f"{target} written to"])
     assert found.outcome is Outcome.FAIL
     assert found.message.startswith("the backend changed the input")
     assert nirx.digest((CASE.inputs, CASE.warmup)) == kept
 
 
-def test_the_graph_that_a_case_holds_stays_as_it_is_in_float32():
+def test_judging_in_float32_does_not_change_the_graph_of_the_case():
     before = {k: v.copy() for k, v in vars(CASE.graph.nodes["n1"]).items() if hasattr(v, "copy")}
     judge(CASE, BACKEND, "float32")
     after = vars(CASE.graph.nodes["n1"])
@@ -297,17 +269,13 @@ def test_the_graph_that_a_case_holds_stays_as_it_is_in_float32():
     assert after["tau"].dtype == np.float64
 
 
-def test_several_outputs_have_to_be_what_their_nodes_gave():
-    def exchanged(outputs, state, recordings):
-        return {"p": outputs["q"], "q": outputs["p"]}, state, recordings
-
+def test_several_outputs_have_to_equal_the_recordings_of_their_nodes():
     assert judge(PORTS, Altered()).outcome is Outcome.PASS
-    found = judge(PORTS, Altered(exchanged))
-    assert found.outcome is Outcome.FAIL
+    assert judge(PORTS, MUTANTS["outputs exchanged"]).outcome is Outcome.FAIL
 
 
 def test_a_spike_that_rounding_decides_is_excused_and_counted():
-    found = judge(TIE, AtThreshold())
+    found = judge(TIE, AT_THRESHOLD)
     assert found.outcome is Outcome.PASS
     assert found.explanation is not None
     assert found.explanation.excused_at == 3
@@ -331,7 +299,7 @@ class OutputsOnly(Altered):
         return silent
 
 
-def test_a_backend_that_cannot_record_is_judged_by_its_outputs():
+def test_a_backend_that_cannot_record_is_judged_by_its_outputs_alone():
     assert judge(CASE, OutputsOnly()).outcome is Outcome.PASS
     assert judge(PORTS, OutputsOnly()).outcome is Outcome.PASS
 
@@ -377,7 +345,7 @@ def test_the_committed_bits_pass_and_one_changed_bit_fails(table, dtype):
     assert found.message.startswith("digest ")
 
 
-def test_bits_that_a_backend_does_not_offer_are_unsupported(table):
+def test_a_backend_without_reproducible_mode_is_unsupported(table):
     class Plain:
         name = "plain"
 
@@ -397,32 +365,3 @@ def test_an_exception_in_a_run_for_bits_is_an_error(table):
 @pytest.mark.parametrize("error", [TypeError("boom"), NotImplementedError("boom")])
 def test_a_type_error_in_a_run_for_bits_is_an_error(table, error):
     assert judge_bits(table, Raising(error, "run")).outcome is Outcome.ERROR
-
-
-# -- outcomes -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("found", "becomes"),
-    [
-        (Outcome.PASS, Outcome.XPASS),
-        (Outcome.FAIL, Outcome.XFAIL),
-        (Outcome.ERROR, Outcome.ERROR),
-        (Outcome.UNSUPPORTED, Outcome.UNSUPPORTED),
-    ],
-)
-def test_an_expected_failure(found, becomes):
-    result = Result("c", "b", found, message="as found")
-    assert result.expected_to_fail("issue 12").outcome is becomes
-    assert result.expected_to_fail(None) is result
-
-
-def test_a_node_passes_when_all_its_cases_do():
-    def of(*outcomes):
-        return node_outcome([Result("c", "b", o) for o in outcomes])
-
-    assert of(Outcome.PASS, Outcome.PASS) is Outcome.PASS
-    assert of(Outcome.PASS, Outcome.UNSUPPORTED) is Outcome.UNSUPPORTED
-    assert of(Outcome.PASS, Outcome.XFAIL, Outcome.FAIL) is Outcome.FAIL
-    assert of(Outcome.FAIL, Outcome.ERROR) is Outcome.ERROR
-    assert of() is Outcome.NOT_RUN
