@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,11 @@ def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
 
 
 def _load_hdf5(path: Path) -> dict[str, np.ndarray]:
-    file = OpenFile(Watched(path))
     try:
-        with file.reading():
+        with closing(OpenFile(Watched(path))) as file, file.reading():
             tree = read_tree(file.root, str(path), str)
     except FileError as error:  # `read_tree` expects a NIR file, whose nodes are below "/node"
         raise FileError(str(error).replace(f"{path}: /node/", f"{path}: /")) from error
-    finally:
-        file.close()
     arrays: dict[str, np.ndarray] = {}
     work: list[tuple[str, Mapping[str, Any]]] = [("", tree)]
     while work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ PLACE = re.compile(r"/?nodes/(?P<node>[^ :]*?)/observables/(?P<name>[^ :/]+)(/da
 def load_recording(
     path: Path, schedule: Schedule, lead: Shape, dts: Sequence[float]
 ) -> dict[Any, np.ndarray]:
-    """What was recorded of the graph's nodes, by record key, [time, *batch, *features].
+    """What was recorded of the graph's nodes, by record key, `[time, *batch, *features]`.
 
     Arguments:
         path, schedule, lead: as in `load_file`; here a file may also hold NIRData or be a
@@ -52,16 +53,12 @@ def _load_nirdata(
     path: Path, schedule: Schedule, lead: Shape, dts: Sequence[float]
 ) -> dict[Any, np.ndarray]:
     failures: list[NirxError] = []
+    every, dtype = observables(schedule, "all"), np.dtype("float64")
     for dt in dts:
-        layout = RunLayout(
-            schedule, observables(schedule, "all"), lead[0], lead[1:], np.dtype("float64"), dt
-        )
+        layout = RunLayout(schedule, every, lead[0], lead[1:], dtype, dt)
         try:
-            run = stream_file(layout, path)
-            try:
+            with closing(stream_file(layout, path)) as run:
                 return _arrays(path, layout, run.tracks)
-            finally:
-                run.close()
         except (FileError, InputError) as error:
             failures.append(error)
     raise type(failures[0])(_plain(str(failures[0]))) from failures[0]

@@ -16,7 +16,7 @@ class Track:
 
     Arguments:
         steps, samples: its length and its number of samples.
-        read: returns steps start..stop-1 as numbers, [time, samples, neurons].
+        read: returns steps start..stop-1 as numbers, `[time, samples, neurons]`.
     """
 
     steps: int

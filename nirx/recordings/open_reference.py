@@ -41,7 +41,7 @@ class OpenReference(RunLayout):
         return found
 
     def shape(self, observable: Observable, samples: int) -> Shape:
-        """[*batch, *features] of a step with this number of samples."""
+        """`[*batch, *features]` of a step with this number of samples."""
         batch = self.batch if samples == self.samples else (samples,)
         return (*batch, *observable.features)
 

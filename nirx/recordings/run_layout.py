@@ -44,7 +44,7 @@ class RunLayout:
 
     @property
     def lead(self) -> Shape:
-        """[time, *batch], the first axes of every recording."""
+        """`[time, *batch]`, the first axes of every recording."""
         return (self.steps, *self.batch)
 
     def find(self, path: Path, variable: str | None) -> Observable | None:

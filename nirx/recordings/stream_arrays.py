@@ -19,7 +19,7 @@ __all__ = ["array_track", "match_keys", "stream_arrays"]
 
 
 def stream_arrays(layout: RunLayout, arrays: Any, name: str) -> ObservedRun:
-    """Arrays [time, *batch, *features] by record key. **Raises** `InputError`."""
+    """Arrays `[time, *batch, *features]` by record key. **Raises** `InputError`."""
     if not isinstance(arrays, Mapping):
         raise InputError(
             f"observed is a {type(arrays).__name__}; expected a path, or {{record key: array}} as "
@@ -97,7 +97,7 @@ def array_track(layout: RunLayout, observable: Observable, array: Any, where: st
 
 
 def _samples(shape: Shape, batch: Shape, features: Shape) -> int | None:
-    """Number of samples in [time, *batch, *features]; None for any other shape."""
+    """Number of samples in `[time, *batch, *features]`; None for any other shape."""
     axes = len(shape) - len(features)
     if axes < 1 or shape[axes:] != features:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +25,7 @@ def stream_csv(layout: RunLayout, path: Path, arrays: Mapping[str, np.ndarray]) 
     """
     trains = _spike_trains(layout)
     if not arrays:  # a list of spikes without spikes names no node: no node has spiked
-        silent = {
-            o.key: Track(layout.steps, layout.samples, _zeros(layout.samples, o.neurons))
-            for o in trains
-        }
+        silent = {o.key: _silence(layout, o.neurons) for o in trains}
         note = f"{path} has no rows: compared as no spikes at all"
         return ObservedRun(str(path), silent, notes=(note,))
     run = stream_arrays(layout, arrays, str(path))
@@ -56,5 +53,6 @@ def _spike_trains(layout: RunLayout) -> list[Observable]:
     ]
 
 
-def _zeros(samples: int, neurons: int) -> Callable[[int, int], np.ndarray]:
-    return lambda start, stop: np.zeros((stop - start, samples, neurons))
+def _silence(layout: RunLayout, neurons: int) -> Track:
+    samples = layout.samples
+    return Track(layout.steps, samples, lambda a, b: np.zeros((b - a, samples, neurons)))

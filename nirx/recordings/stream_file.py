@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,8 @@ def is_nirdata(path: Path) -> bool:
     """Whether a file holds NIRGraphData, as `nir.write_data` and `nirx reference` write it."""
     if path.suffix.lower() not in HDF5 or not path.is_file():
         return False
-    file = OpenFile(Watched(path))
-    try:
+    with closing(OpenFile(Watched(path))) as file:
         return _is_reference(file) or file.kind(file.root) == GRAPH_DATA
-    finally:
-        file.close()
 
 
 def _is_reference(file: OpenFile) -> bool:

@@ -40,8 +40,11 @@ def stream_nirdata(layout: RunLayout, file: OpenFile) -> ObservedRun:
             continue
         where = f"{file.path}: {place}"
         if observable.key in tracks:
-            raise InputError(f"{where}: the output of this node is there twice")
-        tracks[observable.key] = _track(layout, file, observable, group, where)
+            raise InputError(f"{where}: the output of this node is recorded twice")
+        kind = file.kind(group)
+        if kind not in READERS:
+            raise FileError(f"{where} is of type {kind!r}; expected one of {', '.join(READERS)}")
+        tracks[observable.key] = READERS[kind](layout, file, observable, group, where)
     return ObservedRun(str(file.path), tracks, tuple(extra), close=file.close)
 
 
@@ -62,19 +65,6 @@ def _observables(file: OpenFile) -> Iterator[tuple[Path, str, Any]]:
         if "nodes" in names:
             nodes = file.group(group, "nodes")
             work += [((*path, rename(n)), file.group(nodes, n)) for n in file.names(nodes)]
-
-
-def _track(
-    layout: RunLayout, file: OpenFile, observable: Observable, group: Any, where: str
-) -> Track:
-    kind = file.kind(group)
-    if kind == "TimeGriddedData":
-        return _gridded(layout, file, observable, group, where)
-    if kind in ("EventData", "ValuedEventData"):
-        return _events(layout, file, observable, group, where)
-    raise FileError(
-        f"{where} is of type {kind!r}; expected TimeGriddedData, EventData or ValuedEventData"
-    )
 
 
 def _gridded(
@@ -125,3 +115,6 @@ def _require_neurons(where: str, count: float, observable: Observable) -> None:
             f"{where} has {count:g} neurons, the reference {observable.neurons}, "
             f"{list(observable.features)}"
         )
+
+
+READERS = {"TimeGriddedData": _gridded, "EventData": _events, "ValuedEventData": _events}

@@ -27,7 +27,7 @@ class Judge(ABC):
 
     Arguments:
         key: of the recording.
-        shape: [*batch, *features] of one step.
+        shape: `[*batch, *features]` of one step.
 
     `differs_from` is the first step in which any number differs, whether allowed or not.
     """
@@ -38,7 +38,7 @@ class Judge(ABC):
         self._elements = self._differing = 0
 
     def take(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
-        """The next steps of both, [time, column]; `start` is the first of them."""
+        """The next steps of both, `[time, column]`; `start` is the first of them."""
         differs = ~same_bits(reference, observed)
         self._elements += differs.size
         self._differing += int(np.count_nonzero(differs))
@@ -185,6 +185,6 @@ class ValueJudge(Judge):
 
 
 def first_marked(start: int, marked: np.ndarray, a: np.ndarray, b: np.ndarray) -> Unmatched:
-    """The earliest marked element of a chunk [time, column]."""
+    """The earliest marked element of a chunk `[time, column]`."""
     step, column = (int(i) for i in np.unravel_index(marked.argmax(), marked.shape))
     return Unmatched(start + step, column, float(a[step, column]), float(b[step, column]))

@@ -33,11 +33,11 @@ class Pair:
     samples: int
 
     def shape(self, observable: Observable) -> Shape:
-        """[*batch, *features] of one step."""
+        """`[*batch, *features]` of one step."""
         return self.reference.shape(observable, self.samples)
 
     def expected(self, observable: Observable, start: int, stop: int) -> np.ndarray:
-        """Steps of the reference, [time, *batch, *features]."""
+        """Steps of the reference, `[time, *batch, *features]`."""
         found = self.reference.file.read(observable, start, stop)
         flat = (stop - start, self.reference.samples, observable.neurons)
         return self._cut(observable, found.reshape(flat))

@@ -56,7 +56,7 @@ def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
 
 
 class _Slices:
-    """A recording [time, *batch, *features] of which only what is drawn is read."""
+    """A recording `[time, *batch, *features]` of which only what is drawn is read."""
 
     def __init__(
         self,

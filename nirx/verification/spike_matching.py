@@ -55,7 +55,7 @@ class Matching:
 
         Arguments:
             start: the first of them.
-            reference, observed: numbers of spikes [time, column].
+            reference, observed: numbers of spikes `[time, column]`.
         """
         if self.jitter == 0:
             self._compare(start, reference, observed)

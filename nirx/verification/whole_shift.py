@@ -26,7 +26,7 @@ class WholeShift:
         self._start = 0
 
     def take(self, reference: np.ndarray, observed: np.ndarray) -> None:
-        """The next steps of both, [time, column]."""
+        """The next steps of both, `[time, column]`."""
         steps = len(reference)
         if not self._left or not steps:
             return

@@ -16,7 +16,7 @@ __all__ = ["by_sample", "events", "gridded", "write_csv", "write_datasets", "wri
 
 
 def write_csv(path: Path, recorded: Mapping[str, np.ndarray]) -> None:
-    """[time, batch, neurons] by key: one row per spike, and per value of a state."""
+    """`[time, batch, neurons]` by key: one row per spike, and per value of a state."""
     rows = ["step,node,index,value,sample"]
     for key, array in recorded.items():
         for (step, sample, neuron), value in np.ndenumerate(array):
@@ -41,12 +41,12 @@ def write_nirdata(path: Path, **nodes: Mapping[str, Any]) -> None:
 
 
 def by_sample(array: np.ndarray) -> np.ndarray:
-    """[time, batch, neurons] as (samples, time, neurons)."""
+    """`[time, batch, neurons]` as (samples, time, neurons)."""
     return array.swapaxes(0, 1)
 
 
 def gridded(array: np.ndarray, dt: float = D.dt) -> nir.TimeGriddedData:
-    """[time, batch, neurons] as NIRData over time."""
+    """`[time, batch, neurons]` as NIRData over time."""
     return nir.TimeGriddedData(by_sample(array), dt)
 
 

@@ -242,7 +242,7 @@ def test_nirdata_has_to_match_the_reference(small, path):
         ({"spikes": gridded(spikes[..., :3])}, "has 3 neurons, the reference 4"),
         ({"spikes": outside}, r"neuron 9; expected 0\.\.3"),
         ({"spikes": events(spikes[:50])}, "has 50 steps"),
-        (twice, "there twice"),
+        (twice, "recorded twice"),
     ):
         write_nirdata(path, lif=observables)
         with pytest.raises(nirx.InputError, match=text):
