@@ -1,4 +1,4 @@
-"""`nirx reference`: the right answer, step by step, in a file for whoever has to match it."""
+"""`nirx reference`: write the correct outputs and states, step by step, to a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 from rich.table import Table
+from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.opening import open_graph
@@ -27,38 +27,34 @@ def reference_command(
     file: File,
     data: Annotated[
         str,
-        typer.Option(
+        Option(
             "--input",
             metavar="DATA",
             help="A file (npz, npy, csv, NIRData, HDF5 events) or a generator: poisson:rate=0.2, "
             "regular:period=7, ramp, pulses, corners, tonic:NMNIST.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="REF.h5", help="The file to write.")],
+    out: Annotated[Path, Option("--out", metavar="REF.h5", help="The file to write.")],
     record: Record = None,
     backend: Annotated[
-        str, typer.Option("--backend", help="Who computes; the numbers are the same.")
+        str, Option("--backend", help="What computes the numbers, which are the same on all.")
     ] = "numpy",
     dtype: Dtype = "float32",
     spikes: Annotated[
-        str, typer.Option("--spikes", metavar="dense|events", help="How spikes are stored.")
+        str, Option("--spikes", metavar="dense|events", help="How spikes are stored.")
     ] = "dense",
     compression: Annotated[
-        str, typer.Option("--compression", metavar="gzip|lzf|none", help="Of the data.")
+        str, Option("--compression", metavar="gzip|lzf|none", help="How data is compressed.")
     ] = "gzip",
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="With a generator, default 1000.")
+        int | None, Option("--steps", min=1, help="Length; 1000 by default for a generator.")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="With a generator, default 1.")
+        int | None, Option("--batch", min=1, help="Samples; 1 by default for a generator.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a generator.")] = 0,
-    licence: Annotated[
-        str, typer.Option("--licence", metavar="TEXT", help="Goes into the header.")
-    ] = "",
-    notes: Annotated[
-        str, typer.Option("--notes", metavar="TEXT", help="Goes into the header.")
-    ] = "",
+    seed: Annotated[int, Option("--seed", min=0, help="Seed of a generator.")] = 0,
+    licence: Annotated[str, Option("--licence", metavar="TEXT", help="For the header.")] = "",
+    notes: Annotated[str, Option("--notes", metavar="TEXT", help="For the header.")] = "",
     dt: Dt = None,
     preset: Preset = None,
     set_: Sets = None,
@@ -67,16 +63,16 @@ def reference_command(
 ) -> Report:
     """Run in reproducible mode and write inputs, outputs and states with their hashes.
 
-    Anyone can make the same file again: the digest does not depend on the machine or the
-    backend. A run that was killed goes on where it stopped. `--record all` (the default),
-    `outputs`, or keys such as lif1 and lif1.v.
+    Anyone can reproduce the file: the digest does not depend on the machine or the backend. A run
+    that was killed continues where it stopped. `--record all` (the default), `outputs`, or keys
+    such as lif1 and lif1.v.
     """
     check_reference_target(out, "--out", file, data)
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override)
-    wanted = "outputs" if record == ["outputs"] else record_of(record) or "all"
-    options = {"steps": steps, "batch": batch, "seed": seed, "graph": opened.graph}
-    source = source_for(opened.schedule, data, kind, **options)
+    source = source_for(
+        opened.schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
+    )
     start = time.perf_counter()
     with bars(source.steps) as shown:
         written = reference(
@@ -84,7 +80,7 @@ def reference_command(
             source,
             out,
             discretization=opened.discretization,
-            record=wanted,
+            record="outputs" if record == ["outputs"] else record_of(record) or "all",
             dtype=kind,
             backend=backend,
             spikes=spikes,
@@ -110,11 +106,12 @@ def reference_command(
         "file_bytes": size,
         "seconds": seconds,
     }
+    resumed = f", {written.resumed:,} of them from an interrupted run" if written.resumed else ""
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in (
         ("reference", out),
         ("digest", written.digest),
-        ("steps", f"{written.steps:,}" + _resumed(written.resumed)),
+        ("steps", f"{written.steps:,}{resumed}"),
         ("recordings", len(written.keys)),
         ("recorded", f"{bytes_text(written.recorded_bytes)}, {bytes_text(size)} in the file"),
         ("speed", f"{bytes_text(int(written.recorded_bytes / max(seconds, 1e-9)))}/s"),
@@ -123,17 +120,14 @@ def reference_command(
         table.add_row(name, cell(value))
     parts: list[Any] = [table]
     if written.silent:
-        parts.append(f"never spiked, so nothing is known of them: {_listed(written.silent)}")
+        parts.append(f"these never spiked and cannot be verified: {_listed(written.silent)}")
     return Report(0, payload, tuple(parts), json)
 
 
 def _step(d: Discretization) -> str:
     default = Discretization()
-    changed = [
-        f"{name}={getattr(d, name)}"
-        for name in CHOICES
-        if getattr(d, name) != getattr(default, name)
-    ]
+    changes = {name: getattr(d, name) for name in CHOICES}
+    changed = [f"{k}={value}" for k, value in changes.items() if value != getattr(default, k)]
     more = [f"{len(d.overrides)} overrides"] if d.overrides else []
     return ", ".join([f"dt={d.dt:g}", *(changed or ["NIR's forward Euler"]), *more])
 
@@ -142,7 +136,3 @@ def _listed(silent: Mapping[str, int]) -> str:
     rows = [f"{count} of {key}" for key, count in list(silent.items())[:8]]
     more = f" and {len(silent) - 8} more layers" if len(silent) > 8 else ""
     return ", ".join(map(str, map(cell, rows))) + more
-
-
-def _resumed(steps: int) -> str:
-    return f", of which {steps:,} were there from a run that was stopped" if steps else ""

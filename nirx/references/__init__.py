@@ -1,1 +1,1 @@
-"""Reference files: what the right answer is, step by step, in NIR's own data format."""
+"""Reference files: the correct outputs and states, step by step, in NIR's own data format."""

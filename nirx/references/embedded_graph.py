@@ -17,13 +17,13 @@ __all__ = ["read_embedded"]
 
 
 def read_embedded(data: bytes, path: str) -> nir.NIRGraph:
-    """The graph of a `.nir` file's bytes.
+    """The graph in the bytes of a `.nir` file.
 
     Arguments:
-        path: of the file that holds them, for messages.
+        path: of the reference, for messages.
 
-    **Raises**: `FileError` for what is no graph; another one if there is no room to unpack it,
-    which says nothing of the file.
+    **Raises**: `FileError` for bytes that are not a graph, and with another text if there is no
+    room for a temporary file, which is not the fault of the reference.
     """
     with _unpacked(data, path) as place, damage_as_file_error(path):
         return read(place)

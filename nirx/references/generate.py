@@ -39,10 +39,10 @@ class Plan:
 
     Arguments:
         graph: with its discretization resolved.
-        source: what drives it.
+        source: its input.
         observables: what is recorded.
-        backend: of nirx; in reproducible mode the numbers do not depend on it.
-        extra: what the user wants in the header (licence, notes, file_sha256).
+        backend: its name; in reproducible mode the numbers do not depend on it.
+        extra: further fields of the header (licence, notes, file_sha256).
     """
 
     graph: nir.NIRGraph
@@ -77,7 +77,7 @@ class Plan:
         return [(a, min(steps, a + self.chunk)) for a in range(0, steps, self.chunk)]
 
     def facts(self) -> dict[str, Any]:
-        """What the recorded numbers depend on."""
+        """Everything that the recorded numbers depend on."""
         return {
             "format": FORMAT,
             "graph_sha256": graph_digest(self.graph),

@@ -29,7 +29,7 @@ FORMAT = 1
 
 
 def software(backend: str) -> dict[str, str]:
-    """What the numbers were computed with; in reproducible mode they do not depend on it."""
+    """Versions that computed the numbers, which in reproducible mode do not depend on them."""
     packages = getattr(find_backend(backend), "packages", ())
     names = ("nirx", "numpy", "nir", "h5py", *packages)
     found = {"backend": backend, "python": platform.python_version()}

@@ -1,4 +1,4 @@
-"""What a reference file holds: one observable for each recording, and how it is stored."""
+"""The recordings in a reference file, and how each one is stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORMS = ("dense", "events")
 """How spikes are stored: as an array over time, or as a list of events."""
 
 INPUT, SPIKES, OUTPUT = "input", "spikes", "output"
-"""Names of observables; state variables keep their own (v, i)."""
+"""Names of observables; state variables have their own names (v, i)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def by_sample(piece: np.ndarray, samples: int, neurons: int) -> np.ndarray:
 
 
 def variable_of(name: str) -> str | None:
-    """The state variable that an observable's name stands for; None for a node's output."""
+    """The state variable of that name; None for a node's output."""
     return None if name in (INPUT, SPIKES, OUTPUT) else name
 
 
@@ -75,9 +75,9 @@ class Observable:
         path: of the node.
         name: `"input"` of the graph's own Inputs, `"spikes"`, `"output"` of other nodes, or
             a state variable.
-        features: shape of one sample in one step; stored flat, [samples, time, neurons].
+        features: shape of one sample in one step; stored flat, `[samples, time, neurons]`.
         form: `"bool"` (0 and 1), `"values"`, or `"events"`.
-        spiking: whether it holds spikes (or numbers of spikes), which are equal or not.
+        spiking: whether it holds spikes or spike counts, which must match exactly.
     """
 
     key: str
@@ -94,7 +94,7 @@ class Observable:
 
     @property
     def probe(self) -> tuple[str, ...]:
-        """A key of `net.run(record=...)` that is never ambiguous, whatever nodes are called."""
+        """A key of `net.run(record=...)` that is unambiguous for all names of nodes."""
         return self.path if self.variable is None else (*self.path, self.variable)
 
     @property
@@ -104,7 +104,7 @@ class Observable:
 
 
 def observables(schedule: Schedule, record: Any, spikes: str = "dense") -> list[Observable]:
-    """What is recorded, in the order of the schedule; the Inputs always are.
+    """The recordings, in the order of the schedule; the Inputs are always among them.
 
     Arguments:
         record: as in `net.run`, or `"outputs"` for the graph's Outputs alone.
@@ -129,7 +129,7 @@ def observables(schedule: Schedule, record: Any, spikes: str = "dense") -> list[
 
 def _observable(schedule: Schedule, position: int, variable: str | None, spikes: str) -> Observable:
     node = schedule.nodes[position]
-    assert node.dynamics is not None, "a reference is of nodes that nirx runs"
+    assert node.dynamics is not None, "only nodes that nirx runs are recorded"
     key = format_path(node.path)
     if variable is not None:
         features = node.dynamics.state_shapes()[variable]

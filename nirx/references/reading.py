@@ -55,7 +55,8 @@ class ReferenceFile:
         except OSError as error:
             raise FileError(f"{self.path}: not an HDF5 file, or damaged: {error}") from error
         try:
-            self._open()
+            with damage_as_file_error(self.path):
+                self._open()
         except BaseException:
             self.close()
             raise
@@ -72,8 +73,7 @@ class ReferenceFile:
         self.chunk: int = self.header["chunk_steps"]
         self.digest: str = self.header["digest"]
         self.observables = [observable_of(entry) for entry in self.header["recordings"]]
-        with damage_as_file_error(self.path):
-            self.discretization = Discretization.from_json(self.header["discretization"])
+        self.discretization = Discretization.from_json(self.header["discretization"])
         self.rename: Callable[[str], str] = (
             encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
         )
@@ -144,7 +144,7 @@ class ReferenceFile:
         where = "/".join([*nodes, "observables", observable.name])
         return [self._dataset(f"{where}/{n}", "a recording has no data") for n in names]
 
-    def _rows(self, observable: Observable) -> list[Any]:
+    def _rows(self, observable: Observable) -> tuple[Any, Any]:
         """Neurons and times of events, `[samples, events]`."""
         idx, time = self._columns(observable, "idx", "time")
         if idx.shape != time.shape or len(idx.shape) != 2 or len(idx) != self.samples:
@@ -152,7 +152,7 @@ class ReferenceFile:
                 f"{self.path}: {observable.key!r} has idx of shape {idx.shape} and time of shape "
                 f"{time.shape}; nirx writes both with {self.samples} rows of one length: {CHANGED}"
             )
-        return [idx, time]
+        return idx, time
 
     def _read_events(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         idx, time = self._rows(observable)
@@ -179,8 +179,8 @@ class ReferenceFile:
         with damage_as_file_error(self.path):
             for own in self.observables:
                 if own.form == "events":
-                    where, pieces = f"{self.path}: {own.key!r}", self.pieces(own)
-                    require_event_rows(where, *self._rows(own), pieces, own.neurons, self.run)
+                    where, (idx, time) = f"{self.path}: {own.key!r}", self._rows(own)
+                    require_event_rows(where, idx, time, self.pieces(own), own.neurons, self.run)
         self._require_graph()
 
     def _require_digests(self, advance: Callable[[int], object]) -> None:

@@ -1,4 +1,4 @@
-"""`nirx.reference`: a file with the right answer, step by step, that anyone can make again."""
+"""`nirx.reference`: a file with the correct outputs and states that anyone can reproduce."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Reference:
             backend and machine.
         steps: of the run.
         keys: of the recordings.
-        resumed: steps that an interrupted run had done already.
-        recorded_bytes: of all recordings before they are stored.
-        silent: by the key of a recording of spikes, how many neurons never spiked; keys of
-            which all spiked are absent.
+        resumed: steps that were already done by an interrupted run.
+        recorded_bytes: size of all recordings in memory.
+        silent: number of neurons that never spiked, by the key of their spikes; keys without any
+            are absent.
     """
 
     path: str
@@ -74,25 +74,25 @@ def reference(
     notes: str = "",
     advance: Callable[[int], object] = lambda steps: None,
 ) -> Reference:
-    """Run a graph in reproducible mode and write what it does to a file that `nir.read_data` reads.
+    """Run a graph in reproducible mode and write its recordings to a file for `nir.read_data`.
 
-    The run goes chunk by chunk through part files beside `out`: its memory does not grow with
-    the number of steps, and a killed run goes on where it stopped when it is called again.
+    The run writes part files, chunk by chunk, next to `out`. Its memory does not grow with the
+    number of steps, and a killed run continues where it stopped when it is called again.
 
     Arguments:
         graph: a `nir.NIRGraph`, or the path of a `.nir` file.
-        data: the input: arrays [time, *batch, *features], a path (npz, npy, csv, NIRData, HDF5
+        data: the input: arrays `[time, *batch, *features]`, a path (npz, npy, csv, NIRData, HDF5
             events), or a generator such as `"poisson:rate=0.2"`; see docs/inputs.md.
-        out: the file; it is there whole or not at all.
-        discretization: None takes the graph's own (metadata), else the default with a warning.
+        out: the file; either complete or not there.
+        discretization: None takes the graph's own (metadata), or the default with a warning.
         record: `"all"`, `"outputs"`, or keys as in `net.run`. Inputs are always in the file.
         dtype: `"float32"` or `"float64"`.
-        backend: `"numpy"`, `"torch"` or `"jax"`: who computes; the numbers are the same.
+        backend: `"numpy"`, `"torch"` or `"jax"`; the numbers are the same.
         spikes: `"dense"` (an array over time) or `"events"` (a list).
         compression: `"gzip"`, `"lzf"` or `"none"`.
         steps, batch, seed: for generators.
-        licence, notes: free texts for whoever gets the file.
-        advance: called with a number of steps as the run goes on.
+        licence, notes: texts for the header.
+        advance: called with numbers of steps during the run.
 
     Returns: a `Reference` with the digest.
 
@@ -109,7 +109,7 @@ def reference(
     kind = dtype_name(dtype)
     chosen = resolve_discretization(own, discretization)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NirxWarning)  # load and build said them already
+        warnings.simplefilter("ignore", NirxWarning)  # load has shown them already
         schedule, _ = build_schedule(own, chosen)
     source = source_for(schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own)
     if source.steps < 1:
@@ -133,11 +133,11 @@ def reference(
 
 
 def check_reference_target(path: Path, option: str, *sources: Any) -> None:
-    """Say before the work that the file cannot be written, or is not to be.
+    """Refuse, before the work, a file that cannot or must not be written.
 
     Arguments:
-        sources: graph and input; the file that an input such as `"csv:x.csv,unit=ms"` names is
-            not to be written either.
+        sources: graph and input. The file named in an input such as `"csv:x.csv,unit=ms"` must
+            not be overwritten either.
 
     **Raises**: `FileError`.
     """

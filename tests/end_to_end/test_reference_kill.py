@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -15,47 +16,34 @@ from nirx.references.reading import ReferenceFile
 
 SCRIPT = """
 import importlib, os, signal, sys
-import nirx
-from support.graphs import chain, neuron
-import nir, numpy as np
+from support.references import write_reference
 
-def kill_at(place, call):
-    '''Let the process kill itself when a function is called for the nth time.'''
-    module, *names, last = place.split(":")
-    owner = importlib.import_module(module)
+out, steps, *moment = sys.argv[1:]
+if moment:
+    module, *names, last = moment[0].split(":")
+    owner, calls = importlib.import_module(module), []
     for name in names:
         owner = getattr(owner, name)
-    real, calls = getattr(owner, last), []
+    real = getattr(owner, last)
 
     def killing(*arguments, **options):
         calls.append(1)
-        if len(calls) == call:
+        if len(calls) == int(moment[1]):
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*arguments, **options)
 
     setattr(owner, last, killing)
-
-out, steps, *moment = sys.argv[1:]
-if moment:
-    kill_at(moment[0], int(moment[1]))
-draw = np.random.default_rng(0).uniform
-ranges = {"tau": (2e-3, 2e-2), "r": (4, 9), "v_leak": (0, 0.1), "v_threshold": (0.5, 1)}
-lif = neuron(nir.LIF, 40, **{name: draw(*ends, 40) for name, ends in ranges.items()})
-w = nir.Linear(draw(-0.1, 0.1, (40, 40)))
-graph = chain({"lif": lif}, 40, extra=[("lif", "w"), ("w", "lif")])
-graph.nodes["w"] = w
-rule = nirx.Discretization(dt=1e-3)
-options = {"spikes": "events", "steps": int(steps), "discretization": rule}
-written = nirx.reference(graph, "poisson:rate=0.3", out, **options)
-print(written.digest, written.resumed)
+written = write_reference(out, "poisson:rate=0.3", spikes="events", steps=int(steps))
+print(written.resumed)
 """
+"""Writes a reference; kills itself when a function is called for the nth time."""
 
 MOMENTS = {
     "before the lock": ("nirx.references.parts:FileLock:acquire", 1),
     "before the manifest": ("nirx.references.parts:write_whole", 1),
     "before the first part": ("nirx.references.parts:save_arrays", 1),
     "before the second part": ("nirx.references.parts:save_arrays", 2),
-    "while the second part is written": ("numpy:lib:format:write_array", 12),
+    "while the second part is written": ("numpy:lib:format:write_array", 20),
     "before the second part is put in its place": ("os:replace", 3),
     "before the digests": ("nirx.references.generate:streamed_digests", 1),
     "while values are written": ("nirx.references.nirdata_writing:_write_values", 3),
@@ -72,47 +60,39 @@ STEPS = 2500
 """Three chunks."""
 
 
-@pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("script") / "make.py"
-    tests = str(Path(__file__).parents[1])
-    path.write_text(f"import sys\nsys.path.insert(0, {tests!r})\n{SCRIPT}")
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(script: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of a run that was not killed."""
-    out = tmp_path_factory.mktemp("whole") / "whole.h5"
-    assert run(script, out) is not None
-    return out.read_bytes()
-
-
-def run(
-    script: Path, out: Path, *moment: object, steps: int = STEPS, limit: float | None = None
-) -> int | None:
+def run(out: Path, *moment: object, steps: int = STEPS, limit: float | None = None) -> int | None:
     """The steps that were resumed; None for a run that was killed."""
-    command = [sys.executable, str(script), str(out), str(steps), *map(str, moment)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", SCRIPT, str(out), str(steps), *map(str, moment)]
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         text, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        text, _ = process.communicate()
     if process.returncode == -signal.SIGKILL:
         return None
     assert process.returncode == 0
-    return int(text.split()[1])
+    return int(text)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a run that was not killed."""
+    out = tmp_path_factory.mktemp("whole") / "whole.h5"
+    assert run(out) == 0
+    return out.read_bytes()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_run_killed_at_any_moment_is_continued(script, whole, tmp_path, moment):
+def test_a_run_killed_at_any_moment_is_continued(whole, tmp_path, moment):
     out = tmp_path / "r.h5"
-    assert run(script, out, *MOMENTS[moment]) is None
+    assert run(out, *MOMENTS[moment]) is None
     assert not out.exists() or out.read_bytes() == whole
     parts = sorted(p.name for p in tmp_path.glob("*.parts/part-*"))
-    resumed = run(script, out)
+    resumed = run(out)
     assert resumed == min(len(parts) * 1024, STEPS)
     assert out.read_bytes() == whole
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
@@ -121,25 +101,25 @@ def test_a_run_killed_at_any_moment_is_continued(script, whole, tmp_path, moment
 
 
 @pytest.mark.slow
-def test_a_run_killed_again_and_again_is_continued(script, whole, tmp_path):
+def test_a_run_killed_again_and_again_is_continued(whole, tmp_path):
     out = tmp_path / "r.h5"
     for place, call in MOMENTS.values():
-        assert run(script, out, place, call if "replace" not in place else 1) is None
-    run(script, out)
+        assert run(out, place, call if "replace" not in place else 1) is None
+    run(out)
     assert out.read_bytes() == whole
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
 
 
 @pytest.mark.exhaustive
-def test_a_run_killed_at_random_moments_is_continued(script, tmp_path):
+def test_a_run_killed_at_random_moments_is_continued(tmp_path):
     whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
     start = time.monotonic()
-    run(script, whole, steps=12_000)
+    run(whole, steps=12_000)
     seconds = time.monotonic() - start
     chance = random.Random(0)
     kills = continued = 0
     while kills < 20:  # some runs are done before their time comes
-        found = run(script, cut, steps=12_000, limit=chance.uniform(0.2, 0.9) * seconds)
+        found = run(cut, steps=12_000, limit=chance.uniform(0.2, 0.9) * seconds)
         if found is None:
             kills += 1
             continued += any(tmp_path.glob("cut.h5.parts/part-*.npz"))
@@ -148,6 +128,6 @@ def test_a_run_killed_at_random_moments_is_continued(script, tmp_path):
             assert cut.read_bytes() == whole.read_bytes()
             cut.unlink()
     assert continued
-    run(script, cut, steps=12_000)
+    run(cut, steps=12_000)
     assert cut.read_bytes() == whole.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.h5", "whole.h5"]

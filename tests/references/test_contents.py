@@ -110,7 +110,8 @@ def test_features_are_flattened_and_their_shape_is_kept(tmp_path):
     written = write_reference(path, xs, graph)
     nodes: Any = nir.read_data(str(path)).nodes
     assert nodes["conv"].observables["output"].data.shape == (6, 7, 8)
-    with h5py.File(path) as file:
+    with h5py.File(path) as hdf5:
+        file: Any = hdf5
         assert list(file["nodes/conv/observables/output"].attrs["shape"]) == [2, 2, 2]
     with ReferenceFile(path) as file:
         assert file.batch == (2, 3)
@@ -162,7 +163,8 @@ def test_every_hash_is_of_what_its_name_says(made, tmp_path):
     with ReferenceFile(path) as file:
         header = file.header
         rec = recorded(file.keys)
-        graph = bytes(file.file["nirx/graph"][()])
+        data: Any = file.file["nirx/graph"]
+        graph = bytes(data[()])
     assert header["input_digest"] == nirx.digest({"input": clip()})
     for entry in header["recordings"]:
         assert entry["digest"] == nirx.digest(rec[entry["key"]])

@@ -31,7 +31,7 @@ def clip(steps: int = 50, batch: int = 2, dtype: Any = np.float32) -> np.ndarray
     return (np.random.default_rng(0).random((steps, batch, 3)) < 0.5).astype(dtype)
 
 
-def write_reference(path: Path, data: Any = None, graph: Any = None, **options: Any) -> Any:
+def write_reference(path: Path | str, data: Any = None, graph: Any = None, **options: Any) -> Any:
     """A reference of `nested` driven by `clip`, unless others are passed."""
     graph = nested() if graph is None else graph
     data = clip() if data is None else data
