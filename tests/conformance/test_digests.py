@@ -1,4 +1,4 @@
-"""Every backend gives the committed digests, on this machine too."""
+"""Every backend reproduces the committed digests on this machine."""
 
 import dataclasses
 import re
@@ -19,20 +19,8 @@ def test_the_digests_are_as_committed(case, backend):
     assert found == committed()[case.name]
 
 
-def test_the_table_and_the_cases_are_the_same_set():
-    names = [case.name for case in ALL_CASES]
-    assert sorted(names) == sorted(committed())
-    assert len(set(names)) == len(names)
-
-
-@pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
-def test_the_cases_reach_every_node_type():
-    import nirx
-
-    kinds = set()
-    for case in ALL_CASES:
-        kinds |= {n.type_name for n in nirx.schedule(case.graph, case.discretization).nodes}
-    assert len(kinds) == 18  # all but NIRGraph, which is inlined
+def test_the_table_has_exactly_the_cases():
+    assert sorted(case.name for case in ALL_CASES) == sorted(committed())
 
 
 def test_no_two_cases_share_a_digest_and_one_input_bit_changes_it():

@@ -1,5 +1,6 @@
-"""The explanation: histogram, spikes, where two sides first depart, and why."""
+"""The explanation: histogram, spikes, where two sides first diverge, and why."""
 
+import copy
 import dataclasses
 
 import nir
@@ -40,7 +41,7 @@ def found(dtype="float64", **changed):
 
 
 def beside(value, ulp, dtype="float64"):
-    """The number so many representable numbers above."""
+    """The number that is `ulp` representable numbers away from zero."""
     kind = {"float32": np.int32, "float64": np.int64}[dtype]
     bits = np.asarray(abs(value), dtype).view(kind) + kind(ulp)
     return float(bits.view(dtype)) * (1.0 if value > 0 else -1.0)
@@ -48,6 +49,12 @@ def beside(value, ulp, dtype="float64"):
 
 def explained(recordings, dtype="float64", excused_at=None):
     return explain(RESULT, recordings, dtype, SCHEDULE, excused_at)
+
+
+def first_difference(recordings, result=RESULT, schedule=SCHEDULE):
+    first = explain(result, recordings, "float64", schedule).first
+    assert first is not None
+    return first
 
 
 def numbers():
@@ -62,7 +69,7 @@ def test_the_same_numbers_are_bitwise_the_same(dtype):
     assert (same.spike_mismatches, same.first, same.excused_at) == (0, None, None)
 
 
-def test_the_sign_of_zero_and_the_kind_of_nan_are_no_difference():
+def test_the_sign_of_zero_and_the_kind_of_nan_make_no_difference():
     result = dataclasses.replace(
         RESULT, recordings={**RESULT.recordings, "n0": np.full((20, 2, 2), np.nan)}
     )
@@ -102,7 +109,7 @@ def test_each_bin_begins_at_its_number(dtype, ulp, place):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_falls_into_the_last_bin(value):
+def test_nan_and_infinity_fall_into_the_last_bin(value):
     other = explained(found(n0=[((4, 1, 0), value)]))
     assert other.histogram[-1] == 1
     assert not other.bitwise
@@ -122,14 +129,13 @@ def test_spike_mismatches_are_counted():
 
 def test_the_first_step_counts_then_the_node_then_the_index():
     late, early = [((7, 0, 0), 9.0)], [((5, 1, 1), 9.0), ((5, 1, 0), 9.0), ((6, 0, 0), 9.0)]
-    first = explained(found(n0=late, n1_v=early)).first
-    assert first is not None
+    first = first_difference(found(n0=late, n1_v=early))
     assert (first.step, first.node, first.index) == (5, "n1.v", (1, 0))
     assert first.expected == RESULT.recordings["n1.v"][5, 1, 0]
     assert first.found == 9.0
 
 
-def test_of_one_step_the_node_upstream_departs_first():
+def test_within_a_step_the_upstream_node_diverges_first():
     # "output" comes before "z" by name and in the dict, after it in the order of a step
     net = graph(
         {"input": port_in(2), "z": nir.Scale(np.full(2, 2.0)), "output": port_out(2)},
@@ -137,32 +143,29 @@ def test_of_one_step_the_node_upstream_departs_first():
     )
     result = oracle.run(net, D, XS)
     theirs = {k: v + 1.0 if k != "input" else v for k, v in sorted(result.recordings.items())}
-    first = explain(result, theirs, "float64", nirx.schedule(net, D)).first
-    assert first is not None
+    first = first_difference(theirs, result, nirx.schedule(net, D))
     assert (first.node, first.step) == ("z", 0)
 
 
-def test_a_departure_on_the_same_input_is_the_nodes_own():
+def test_a_difference_on_the_same_input_is_caused_by_the_node():
     x = RESULT.recordings["n0"][6, 1, 0]
-    first = explained(found(n1_v=[((6, 1, 0), 9.0)])).first
-    assert first is not None
+    first = first_difference(found(n1_v=[((6, 1, 0), 9.0)]))
     assert first.same_input
     assert first.inputs == (x, x)
     assert str(first).endswith("a difference in meaning, on the same input")
     assert "step 6, n1.v[1, 0]: expected " in str(first)
 
 
-def test_another_input_is_told():
-    # A Delay in a cycle emits before its input of the step is known, so it departs first.
+def test_a_different_input_is_reported():
+    # A Delay in a cycle outputs before its input of the step is known, so it diverges first.
     net = graph(
         {**LOOP.nodes, "w": nir.Delay(np.full(2, 1e-3))}, "input -> lif -> w -> lif -> output"
     )
     result = oracle.run(net, D, XS)
-    theirs = {k: v.copy() for k, v in result.recordings.items()}
+    theirs = copy.deepcopy(result.recordings)
     theirs["w"][8, 0, 1] = 5.0
     theirs["lif"][8, 0, 1] = 1 - theirs["lif"][8, 0, 1]
-    first = explain(result, theirs, "float64", nirx.schedule(net, D)).first
-    assert first is not None
+    first = first_difference(theirs, result, nirx.schedule(net, D))
     assert first.node == "w"
     assert not first.same_input
     a = result.recordings["lif"][8, 0, 1]
@@ -170,14 +173,13 @@ def test_another_input_is_told():
     assert str(first).endswith(f"; its input was {float(1 - a)!r}, expected {float(a)!r}")
 
 
-def test_the_input_of_a_node_is_the_sum_of_its_sources_late_ones_a_step_before():
+def test_the_input_of_a_node_is_the_sum_of_its_sources_late_ones_from_the_step_before():
     schedule = nirx.schedule(LOOP, D)
     assert schedule.feedback_edges == (("w", "lif"),)
     result = oracle.run(LOOP, D, XS)
-    theirs = {k: v.copy() for k, v in result.recordings.items()}
+    theirs = copy.deepcopy(result.recordings)
     theirs["lif.v"][8, 0, 1] = 5.0
-    first = explain(result, theirs, "float64", schedule).first
-    assert first is not None
+    first = first_difference(theirs, result, schedule)
     assert first.same_input
     x = XS[8, 0, 1] + result.recordings["w"][7, 0, 1]
     assert first.inputs == (x, x)
@@ -185,54 +187,41 @@ def test_the_input_of_a_node_is_the_sum_of_its_sources_late_ones_a_step_before()
 
 def test_before_the_first_step_feedback_is_not_recorded():
     result = oracle.run(LOOP, D, XS)
-    theirs = {k: v.copy() for k, v in result.recordings.items()}
+    theirs = copy.deepcopy(result.recordings)
     theirs["lif.v"][0, 0, 1] = 5.0
-    first = explain(result, theirs, "float64", nirx.schedule(LOOP, D)).first
-    assert first is not None
+    first = first_difference(theirs, result, nirx.schedule(LOOP, D))
     assert first.step == 0
     assert first.inputs is None
-    assert first.same_input is None  # nobody knows
+    assert first.same_input is None  # unknown
     assert str(first).endswith("a difference in meaning")
 
 
-def test_an_input_of_another_shape_has_no_value_beside_the_output():
+def test_an_input_of_another_shape_has_no_value_for_the_output():
     net = chain((3,), (2,), nir.Linear(uniform(5, 2, 3)))
     xs = uniform(6, 5, 2, 3)
     result = oracle.run(net, D, xs)
-    theirs = {k: v.copy() for k, v in result.recordings.items()}
+    theirs = copy.deepcopy(result.recordings)
     theirs["n0"][2, 0, 0] += 1
-    first = explain(result, theirs, "float64", nirx.schedule(net, D)).first
-    assert first is not None
+    first = first_difference(theirs, result, nirx.schedule(net, D))
     assert first.inputs is None
     assert first.same_input
 
 
-@pytest.mark.parametrize(("ulp", "cause"), [(1, "rounding"), (NEAR // 2, "rounding")])
-def test_a_few_ulp_of_the_largest_number_are_rounding(ulp, cause):
+@pytest.mark.parametrize(
+    ("ulp", "cause"), [(1, "rounding"), (NEAR // 2, "rounding"), (2 * NEAR, "meaning")]
+)
+def test_only_a_few_ulp_of_the_largest_number_are_rounding(ulp, cause):
     ours = RESULT.recordings["n0"]
     index = (3, 0, 1)
-    step = np.spacing(np.abs(ours).max())
-    first = explained(found(n0=[(index, ours[index] + ulp * step)])).first
-    assert first is not None
-    assert first.cause == cause
+    value = ours[index] + ulp * np.spacing(np.abs(ours).max())
+    first = first_difference(found(n0=[(index, value)]))
+    assert (first.cause, first.margin) == (cause, None)
 
 
-def test_more_than_a_few_ulp_are_another_meaning():
-    ours = RESULT.recordings["n0"]
-    index = (3, 0, 1)
-    value = ours[index] + 2 * NEAR * np.spacing(np.abs(ours).max())
-    first = explained(found(n0=[(index, value)])).first
-    assert first is not None
-    assert first.cause == "meaning"
-    assert first.margin is None
-
-
-def test_a_spike_far_from_the_threshold_is_another_meaning_and_the_margin_is_told():
+def test_a_spike_far_from_the_threshold_is_a_difference_in_meaning_with_its_margin():
     margins = RESULT.margins["n1"]
-    index = np.unravel_index(int(np.argmax(margins)), margins.shape)
-    index = tuple(int(i) for i in index)
-    first = explained(found(n1=[(index, 1 - RESULT.recordings["n1"][index])])).first
-    assert first is not None
+    index = tuple(int(i) for i in np.argwhere(margins == margins.max())[0])
+    first = first_difference(found(n1=[(index, 1 - RESULT.recordings["n1"][index])]))
     assert first.margin == margins[index] > 0
     assert first.cause == "meaning"
     assert f"{margins[index]:.3g} from the threshold" in str(first)
@@ -242,10 +231,9 @@ def test_a_spike_at_the_threshold_is_rounding():
     net = chain((1,), (1,), nir.Threshold(np.array([0.5])))
     xs = np.array([0.25, 0.5, 0.75]).reshape(3, 1, 1)
     result = oracle.run(net, D, xs)
-    theirs = {k: v.copy() for k, v in result.recordings.items()}
+    theirs = copy.deepcopy(result.recordings)
     theirs["n0"][1] = 1.0
-    first = explain(result, theirs, "float64", nirx.schedule(net, D), 1).first
-    assert first is not None
+    first = first_difference(theirs, result, nirx.schedule(net, D))
     assert (first.step, first.node, first.margin, first.cause) == (1, "n0", 0.0, "rounding")
 
 
@@ -253,10 +241,9 @@ def test_a_reset_that_follows_a_spike_at_the_threshold_is_rounding_too():
     net = chain((1,), (1,), nir.IF(np.array([1000.0]), np.array([1.0]), np.array([0.0])))
     xs = 0.5 * np.ones((3, 1, 1))
     result = oracle.run(net, D, xs)
-    theirs = {k: v.copy() for k, v in result.recordings.items()}
+    theirs = copy.deepcopy(result.recordings)
     theirs["n0"][1], theirs["n0.v"][1] = 1.0, 0.0
-    first = explain(result, theirs, "float64", nirx.schedule(net, D), 1).first
-    assert first is not None
+    first = first_difference(theirs, result, nirx.schedule(net, D))
     assert first.cause == "rounding"
 
 
