@@ -15,14 +15,7 @@ from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import Fault, GraphError, warn_caller
 from nirx.graphs.feedback import adjacency, algebraic_loops
-from nirx.graphs.flatten import (
-    Claim,
-    FlatGraph,
-    FlatNode,
-    flatten,
-    nothing_custom,
-    walk_graphs,
-)
+from nirx.graphs.flatten import Claim, FlatGraph, FlatNode, flatten, nothing_custom, walk_graphs
 from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.shapes import Shapes, infer_shapes
 

@@ -26,14 +26,14 @@ PATHS = st.lists(NAMES | TRICKY, min_size=1, max_size=4).map(tuple)
         (("\0", "é"), "\0/é"),
     ],
 )
-def test_named_examples(path, text):
+def test_paths_and_texts_of_named_examples(path, text):
     assert format_path(path) == text
     assert parse_path(text) == path
 
 
 @given(PATHS)
 @settings(max_examples=300, deadline=None)
-def test_every_path_comes_back(path):
+def test_every_path_survives_as_text(path):
     assert parse_path(format_path(path)) == path
 
 

@@ -72,7 +72,7 @@ CASES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", CASES, ids=str)
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 2), (2, 4)])
 @pytest.mark.parametrize("batch", [(), (2,), (2, 2)])
-def test_conv2d_is_the_definition(options, kernel, batch):
+def test_conv2d_matches_its_definition(options, kernel, batch):
     rng = np.random.default_rng(0)
     options = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **options}
     w = rng.normal(size=(4, 4 // options["groups"], *kernel))
@@ -120,7 +120,7 @@ def test_a_bias_is_per_channel_one_for_all_or_absent(bias):
     assert ys[0, :, 0, 0].tolist() == ys[0, :, 1, 2].tolist() == expected.tolist()
 
 
-def test_it_is_correlation_and_not_convolution():
+def test_conv_is_correlation_and_not_convolution():
     w = np.array([[[1.0, 10.0, 100.0]]])
     node = nir.Conv1d(None, w, 1, 0, 1, 1, np.zeros(1))
     assert run(node, np.array([[[1.0, 2.0, 3.0]]]), (1, 3)).tolist() == [[[321.0]]]

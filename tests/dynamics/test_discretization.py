@@ -70,7 +70,7 @@ def test_a_dt_of_any_number_type_becomes_a_float(dt):
 
 
 @pytest.mark.parametrize("most", [0, -1, 1.5, True, "3"])
-def test_max_spikes_is_a_count(most):
+def test_max_spikes_must_be_a_count(most):
     with pytest.raises(nirx.InputError, match="max_spikes"):
         Discretization(spikes="multi", max_spikes=most)
 
@@ -145,7 +145,7 @@ def test_overrides_reach_the_nodes():
 
 
 @pytest.mark.parametrize("path", ["p", "s/x", "", "s/p/v", "input/", "S"])
-def test_an_override_of_nothing_is_a_fault(path):
+def test_an_override_without_a_node_is_a_fault(path):
     d = Discretization(overrides={path: {"threshold": "ge"}})
     for function in (nirx.check, nirx.schedule):
         with pytest.raises(nirx.GraphError, match="override"):
@@ -231,7 +231,7 @@ def test_the_graphs_own_is_used_unless_the_caller_passes_one():
 
 
 @pytest.mark.parametrize("name", nirx.PRESETS)
-def test_presets_run(name):
+def test_every_preset_runs(name):
     preset = nirx.PRESETS[name]
     graph = lifs()
     graph.nodes["s"].nodes["p"].tau = np.full(1, 10 * preset.dt)

@@ -57,7 +57,7 @@ def test_both_orders_agree_where_the_reset_subtracts_and_nothing_leaks(when):
     assert both == ([1, 0, 1, 1], [1.5, 1, 4, 3])
 
 
-def test_if_counts():
+def test_if_can_spike_several_times_in_a_step():
     assert run(if_(), [3.5], spikes="multi", reset="subtract") == ([3], [0.5])
 
 

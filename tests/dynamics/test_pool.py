@@ -44,7 +44,7 @@ GEOMETRIES = [
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 @pytest.mark.parametrize("batch", [(), (2,)])
-def test_pools_are_the_definition(geometry, batch):
+def test_pools_match_their_definition(geometry, batch):
     xs = np.random.default_rng(0).normal(size=(2, *batch, 3, 5, 6))
     summed = run(nir.SumPool2d(*geometry), xs)
     mean = run(nir.AvgPool2d(*geometry), xs)
@@ -60,7 +60,7 @@ def test_padding_counts_in_the_mean():
     assert run(nir.AvgPool2d(2, 2, 1), ones).tolist() == [[[[0.25, 0.25], [0.25, 0.25]]]]
 
 
-def test_rows_that_fill_no_window_are_left_out():
+def test_rows_that_do_not_fill_a_window_are_dropped():
     xs = np.arange(9.0).reshape(1, 1, 3, 3)
     assert run(nir.SumPool2d(2, 2, 0), xs).tolist() == [[[[0 + 1 + 3 + 4]]]]
 

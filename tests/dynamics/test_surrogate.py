@@ -26,7 +26,7 @@ def test_these_are_all_the_names():
 
 @pytest.mark.parametrize("name", BY_HAND)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_values(name, dtype):
+def test_named_surrogates_by_hand(name, dtype):
     found = resolve_surrogate(name)(U.astype(dtype))
     assert found.dtype == dtype
     np.testing.assert_allclose(found, BY_HAND[name], rtol=1e-6)

@@ -85,7 +85,7 @@ def test_legacy_files_without_v_reset_reset_to_zero(name, tmp_path):
     assert graph.nodes["n"].v_reset.dtype == np.float32
 
 
-def test_a_cuba_without_w_in_has_ones(tmp_path):
+def test_a_missing_w_in_is_one(tmp_path):
     node = {"type": "CubaLI", "tau_syn": ONE, "tau_mem": ONE, "r": ONE, "v_leak": 0 * ONE}
     assert nirx.read(write_file(tmp_path / "g", graph_tree(node))).nodes["n"].w_in.tolist() == [1.0]
 

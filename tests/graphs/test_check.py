@@ -120,7 +120,7 @@ CASES: dict[str, tuple[nir.NIRGraph, str, str]] = {
         "node",
         "fit together",
     ),
-    "edge that is no pair": (
+    "edge that is not a pair": (
         changed(between(lif()), edges=[*line("input", "node", "output"), ("a",)]),
         "graph",
         "a pair of node names",

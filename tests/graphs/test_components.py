@@ -52,7 +52,7 @@ def test_components_are_those_of_networkx(start):
 
 
 @pytest.mark.parametrize("start", range(0, 600, 100))
-def test_dominance_is_what_the_definition_says(start):
+def test_dominance_matches_its_definition(start):
     for seed in range(start, start + 100):
         successors = random_graph(seed)
         count = len(successors)
@@ -92,7 +92,7 @@ def test_duplicate_edges_and_roots_change_nothing():
         ]
 
 
-def test_an_empty_graph_has_none():
+def test_an_empty_graph_has_no_components_or_dominators():
     assert strongly_connected([]) == []
     assert not dominator_tree([[]], []).dominates(0, 0)
 

@@ -43,14 +43,14 @@ EXAMPLES = {
     "no Input reaches it": ("I>a p>q q>p q>a a>O", {"p>q", "q>p"}),
     "no Input reaches one neuron": ("I>a p>A A>p p>a a>O", {"p>A"}),
     "a figure eight": ("I>a a>b b>a a>c c>a a>O", {"b>a", "c>a"}),
-    "forward branch beside": ("I>a a>b a>c b>c c>a c>O", {"c>a"}),
+    "parallel forward branch": ("I>a a>b a>c b>c c>a c>O", {"c>a"}),
     "natural and not": ("I>h h>a h>b a>b b>a b>h b>O", {"a>b", "b>a", "b>h"}),
     "a duplicate is one": ("I>a a>a a>a a>O", {"a>a"}),
 }
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_named_examples(name):
+def test_feedback_edges_of_named_examples(name):
     text, expected = EXAMPLES[name]
     assert late(text, "IJ") == expected
 
@@ -67,7 +67,7 @@ DELAYED = {
 
 
 @pytest.mark.parametrize("name", DELAYED)
-def test_a_whole_step_delay(name):
+def test_a_whole_step_delay_breaks_its_cycles(name):
     text, expected = DELAYED[name]
     assert late(text, delays="d") == expected
 
@@ -135,7 +135,7 @@ def test_random_graphs_follow_the_rule(start):
 
 
 @pytest.mark.parametrize("mode", ["back-edges", "component"])
-def test_nothing_is_cyclic_afterwards_unless_it_is_an_algebraic_loop(mode):
+def test_late_edges_break_all_cycles_but_algebraic_loops(mode):
     for seed in range(400):
         count, edges, inputs, neuron, delay = random_case(seed)
         if algebraic_loops(count, edges, neuron, delay):
@@ -159,7 +159,7 @@ def test_algebraic_loops_are_the_cycles_without_neuron_and_delay():
 
 
 @pytest.mark.parametrize("mode", ["back-edges", "component"])
-def test_renumbering_only_renames(mode):
+def test_renumbering_nodes_changes_nothing_else(mode):
     for seed in range(300):
         count, edges, inputs, neuron, delay = random_case(seed)
         new = np.random.default_rng(seed).permutation(count).tolist()

@@ -85,7 +85,7 @@ def test_an_unknown_or_ambiguous_end_is_refused_with_a_suggested_fix(end, found,
     assert mend in caught.value.mend
 
 
-def test_a_source_names_outputs():
+def test_the_source_of_an_edge_names_an_output():
     assert resolve_end(NODES, "two.p", nir.Output) == ("two", "p")
     with pytest.raises(BadEnd, match="no node"):
         resolve_end(NODES, "two.i", nir.Output)

@@ -69,7 +69,7 @@ def test_recording_changes_nothing():
     assert n.run(XS, record="all")[0].tobytes() == n.run(XS)[0].tobytes()
 
 
-def test_a_whole_key_is_a_node_before_it_is_a_variable():
+def test_a_key_is_read_as_a_node_before_a_state_variable():
     rec = record(lifs("a", "a.v"), ["a.v", ("a", "v"), ("a.v",), "a.v.v"])
     assert set(rec) == {"a.v", ("a", "v"), ("a.v",), "a.v.v"}
     assert rec["a.v"].tolist() == rec[("a.v",)].tolist()
