@@ -1,4 +1,4 @@
-"""The fixed cases: complete, frozen, not vacuous, and passed by every backend."""
+"""The fixed cases: complete, not vacuous, and passed by every backend."""
 
 import collections
 
@@ -22,7 +22,7 @@ NO_CROSSING = {"silence from the start"}
 
 
 def values(case):
-    """Every (choice, value) that holds for some node of a case."""
+    """Every (choice, value) that applies to some node of a case."""
     d = case.discretization
     rules = [d, *(d.at(node.path) for node in nirx.schedule(case.graph, d).nodes)]
     return {(name, getattr(rule, name)) for rule in rules for name in (*CHOICES, "max_spikes")}
@@ -34,7 +34,7 @@ def delays(case):
 
 
 def failures(cases, backend, dtype):
-    """What does not pass, and exact cases (tolerance 0) that pass but not bit for bit."""
+    """Cases that do not pass, and exact cases (tolerance 0) that do not match bit for bit."""
     found = []
     for case in cases:
         result = judge(case, nirx.find_backend(backend), dtype)
@@ -44,7 +44,7 @@ def failures(cases, backend, dtype):
     return found
 
 
-def test_names_are_unique_and_begin_with_a_topic():
+def test_names_are_unique_and_begin_with_a_word():
     names = [case.name for case in ALL_CASES]
     assert len(set(names)) == len(names)
     assert 180 <= len(names) <= 400
@@ -77,7 +77,7 @@ def test_every_level_and_dtype_occurs():
     assert {case.dtype for case in ALL_CASES} == set(DTYPES)
 
 
-def test_every_neuron_type_is_seen_with_parameters_of_every_kind():
+def test_every_neuron_type_occurs_with_parameters_of_every_shape():
     found = collections.defaultdict(set)
     for case in ALL_CASES:
         for node in case.graph.nodes.values():
@@ -106,7 +106,7 @@ def test_sizes_and_numbers_reach_the_extremes():
     assert any(np.isneginf(x).any() for x in arrays)
 
 
-def test_a_tolerance_of_its_own_has_a_reason_of_its_own():
+def test_an_unusual_tolerance_has_a_reason():
     usual = ALL_CASES[0]
     for case in ALL_CASES:
         assert case.tolerance <= 1e-5, case.name
@@ -115,7 +115,7 @@ def test_a_tolerance_of_its_own_has_a_reason_of_its_own():
             assert case.tolerance <= usual.tolerance, case.name
 
 
-def test_neurons_spike_and_are_silent():
+def test_every_spiking_node_spikes_and_pauses():
     still = set()
     for case in ALL_CASES:
         found = expect(case).result
@@ -125,7 +125,7 @@ def test_neurons_spike_and_are_silent():
     assert still == NO_CROSSING
 
 
-def test_silence_goes_down_through_subnormals():
+def test_silence_decays_through_subnormals():
     tiny = np.finfo(np.float64).tiny
     for case in ALL_CASES:
         if case.name.startswith("silence through"):

@@ -62,7 +62,7 @@ def test_lif_interval_at_a_tie():
     assert lif_interval(1.0, 2.0, 1.0, 0.0, float(np.nextafter(1.5, 0)), 2.0) == 2
 
 
-def test_lif_interval_refuses_what_the_formula_does_not_cover():
+def test_lif_interval_refuses_parameters_outside_the_formula():
     with pytest.raises(ValueError, match="dt < tau"):
         lif_interval(1.0, 1.0, 1.0, 0.0, 1.0, 2.0)
 

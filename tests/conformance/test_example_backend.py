@@ -1,4 +1,4 @@
-"""A third-party backend (of docs/test-your-backend.md) plugs in both ways, nirx untouched."""
+"""The third-party backend of docs/test-your-backend.md plugs in both ways."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "test-your-backend.md"
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    """A folder with mine.py, on the path."""
+    """A folder with mine.py, on Python's path."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "mine.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -71,7 +71,7 @@ def test_the_command_line_takes_it(mine, capsys):
     assert "xpass" in capsys.readouterr().out
 
 
-def test_what_it_does_not_have_is_an_input_error(mine, capsys):
+def test_a_missing_backend_is_an_input_error(mine, capsys):
     for name in ("mine:NOTHING", "nothing:BACKEND", "mine:np"):
         assert main(["conformance", "--backend", name]) == 2
         assert "nirx: error: backend" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The library matrix itself: fake libraries get the verdicts they deserve, the page its layout."""
+"""The library matrix itself: the verdicts on fake libraries, and the layout of the page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_importer_gets_its_verdict(fake, row, outcome, detail):
 
 
 @pytest.mark.slow
-def test_a_worker_outlives_what_hangs_and_what_dies():
+def test_a_worker_survives_libraries_that_hang_or_die():
     with Worker(FAKES["hangs"], limit=3) as worker:
         for _ in range(2):
             verdict = worker.judge("importer", "LIF, plain")
@@ -64,7 +64,7 @@ def test_a_worker_outlives_what_hangs_and_what_dies():
 
 
 @pytest.mark.slow
-def test_what_cannot_be_imported_is_an_error_and_no_verdict():
+def test_a_library_that_cannot_be_imported_is_an_error():
     assert not installed(MISSING)
     with pytest.raises(RuntimeError, match="fake-missing cannot be imported: ModuleNotFound"):
         measure([MISSING])
@@ -73,7 +73,7 @@ def test_what_cannot_be_imported_is_an_error_and_no_verdict():
         measure([unknown], ("bridge",), ("LIF, plain",))
 
 
-def test_a_bridge_says_who_ran_and_by_which_steps():
+def test_a_verdict_on_a_bridge_says_who_ran_and_with_which_steps():
     row = BY_NAME["LIF, plain"]
     plain, own = (judge(FAKES["exact"], row) for judge in (judge_bridge, judge_own_steps))
     assert (plain.outcome, plain.by_nirx, plain.steps) == ("exact", True, ())
@@ -86,13 +86,13 @@ def test_a_bridge_says_who_ran_and_by_which_steps():
     assert (mixed.outcome, mixed.by_nirx) == ("exact", True)
 
 
-def test_what_has_no_steps_is_taken_or_refused():
+def test_an_event_based_library_accepts_or_refuses():
     row = BY_NAME["LIF, plain"]
     assert judge_taken(FAKES["exact"], row).outcome == "taken"
     assert judge_taken(FAKES["refuses"], row).detail == "ValueError: no such neuron"
 
 
-def test_texts_hold_neither_addresses_nor_folders():
+def test_messages_contain_no_addresses_or_folders():
     text = "<a.B at 0x7f00>\n  in /tmp/x-1/y_2/z.py or <class 'nir.ir.LIF'>, tau / dt, a/b"
     assert clean(text) == "<a.B at 0x...> in z.py or <class 'nir.ir.LIF'>, tau / dt, a/b"
     assert len(clean("x" * 1000)) == 240
@@ -100,7 +100,7 @@ def test_texts_hold_neither_addresses_nor_folders():
 
 @pytest.mark.parametrize("unit", [False, True])
 @pytest.mark.parametrize("dt", [1e-4, 1.0])
-def test_no_row_hangs_on_rounding_and_each_tells_something(dt, unit):
+def test_rows_do_not_depend_on_rounding_and_are_not_vacuous(dt, unit):
     for row in ROWS:
         trial = row.build(dt, unit)
         assert trial.xs.shape[:2] == (STEPS, BATCH)
@@ -118,7 +118,7 @@ def test_no_row_hangs_on_rounding_and_each_tells_something(dt, unit):
             assert np.abs(high).max() > 0.5, row.name
 
 
-def test_rows_are_drawn_alike_every_time():
+def test_rows_are_deterministic():
     assert len(BY_NAME) == len(ROWS)
     for row in ROWS:
         a, b = row.build(1e-4, True), row.build(1e-4, True)

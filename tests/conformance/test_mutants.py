@@ -1,4 +1,4 @@
-"""Every mutant is killed, by the case that is meant to; the unmutated backend passes it."""
+"""Every mutant is killed by the case meant to kill it; the unmutated backend passes that case."""
 
 import dataclasses
 import functools
@@ -45,7 +45,7 @@ def test_every_mutant_has_its_case():
 def test_the_mutant_is_killed(name):
     found = outcome(MUTANTS[name], KILLED_BY[name])
     assert found.outcome in KILLED
-    # An error must be the fault's own doing, not a slip of the mutant's code.
+    # Not an error: that could be a mistake in the mutant's own code.
     assert found.outcome is Outcome.FAIL, found.message
 
 
@@ -55,7 +55,7 @@ def test_the_unmutated_backend_passes(kill):
     assert (found.outcome, found.message) == (Outcome.PASS, "")
 
 
-def test_a_sound_backend_is_killed_by_nothing():
+def test_no_case_kills_a_correct_backend():
     backend = types.SimpleNamespace(
         name="numpy", sentence="nothing is wrong", prepare=BACKEND.prepare
     )
@@ -75,7 +75,7 @@ def test_a_case_that_kills_everything_is_refused():
         kill_table([case], [MUTANTS["reset to zero"]])
 
 
-def test_the_command_prints_and_tells_the_survivors(monkeypatch, capsys):
+def test_the_command_prints_the_table_and_the_survivors(monkeypatch, capsys):
     from nirx_conformance.mutants import __main__ as command
 
     monkeypatch.setattr(command, "ALL_CASES", (case_named("neuron LI"),))

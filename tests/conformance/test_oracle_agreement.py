@@ -1,4 +1,4 @@
-"""The comparator fails when it should, and excuses only what rounding may decide."""
+"""The comparison fails when it should, and excuses only what rounding may decide."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What a feedback edge carries: the step before, and before the first step the silent value."""
+"""A feedback edge carries the previous step's value, and at first the value in silence."""
 
 from typing import Any
 

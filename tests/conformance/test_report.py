@@ -23,7 +23,7 @@ def listed(results: list[Result]) -> list[Result]:
     return [r for r in results if r.outcome not in GOOD | {Outcome.NOT_RUN}]
 
 
-def test_the_head_says_what_was_run(page: Element):
+def test_the_header_names_level_versions_and_date(page: Element):
     (title,) = page.tags("title")
     assert title.text == "nirx conformance, level full"
     (header,) = page.tags("header")
@@ -32,7 +32,7 @@ def test_the_head_says_what_was_run(page: Element):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", header.tags("time")[0].text)
 
 
-def test_page_and_json_count_the_same(tmp_path: Path, mutated: list[Result]):
+def test_page_and_json_have_the_same_counts(tmp_path: Path, mutated: list[Result]):
     page, data, _ = written(tmp_path, mutated)
     rows = page.place("counts").all(lambda e: "data-backend" in e.attributes)
     assert [r.attributes["data-backend"] for r in rows] == list(data["backends"])
@@ -94,7 +94,7 @@ def test_a_cell_shows_the_worst_outcome_by_word_and_class(page: Element, mutated
     assert len(seen) >= 4, seen
 
 
-def test_every_failure_has_a_place_that_the_matrix_links_to(page: Element, mutated: list[Result]):
+def test_the_matrix_links_to_every_failure(page: Element, mutated: list[Result]):
     links = {a.attributes["href"] for a in page.place("nodes").tags("a")}
     places = {"#" + e.attributes["id"] for e in page.of_class("failure")}
     assert links == places
@@ -113,7 +113,7 @@ def test_every_link_in_the_page_leads_somewhere(page: Element):
             assert target in ids
 
 
-def test_a_plot_where_there_is_one_and_nowhere_else(page: Element, mutated: list[Result]):
+def test_failures_with_traces_have_a_plot(page: Element, mutated: list[Result]):
     drawn = {
         (e.tags("h4")[0].text.split(maxsplit=1)[1], bool(e.tags("svg")))
         for e in page.of_class("failure")
@@ -122,7 +122,7 @@ def test_a_plot_where_there_is_one_and_nowhere_else(page: Element, mutated: list
     assert {d for _, d in drawn} == {True, False}
 
 
-def test_a_failure_tells_its_departure(tmp_path: Path):
+def test_a_failure_shows_where_it_first_diverges(tmp_path: Path):
     first = Difference(7, "a/b.v", (0, 3), 0.25, math.nan, (1.5, -2.5), False, 1e-17, "rounding")
     explanation = Explanation(False, (1000, 4, 0, 0, 0, 0, 1), 3, 6, first)
     page, data, _ = written(tmp_path, [one(Outcome.FAIL, explanation=explanation)])
@@ -168,7 +168,7 @@ def test_a_failure_tells_its_departure(tmp_path: Path):
         (None, False, "already differs or was not recorded"),
     ],
 )
-def test_the_input_of_the_departing_node(tmp_path: Path, inputs: Any, same: bool, text: str):
+def test_a_failure_shows_the_input_of_its_node(tmp_path: Path, inputs: Any, same: bool, text: str):
     first = Difference(0, "n", (), 0.0, 1.0, inputs, same, None, "meaning")
     explanation = Explanation(False, (0, 0, 0, 0, 0, 0, 1), 0, None, first)
     page, *_ = written(tmp_path, [one(Outcome.FAIL, explanation=explanation)])
@@ -177,7 +177,9 @@ def test_the_input_of_the_departing_node(tmp_path: Path, inputs: Any, same: bool
     assert "a scalar" in values
 
 
-def test_reasons_stand_with_what_is_no_failure(page: Element, mutated: list[Result]):
+def test_expected_failures_and_cases_not_run_have_their_reasons(
+    page: Element, mutated: list[Result]
+):
     sections = {s.attributes["aria-labelledby"]: s.text for s in page.tags("section")}
     (known,) = (r for r in mutated if r.outcome is Outcome.XFAIL)
     assert known.case in sections["xfail"]
@@ -196,7 +198,7 @@ def test_the_slowest_cases_come_first(tmp_path: Path):
     assert names == [f"c{i}" for i in range(29, 29 - report_content.SLOWEST, -1)]
 
 
-def test_nothing_at_all_is_a_page_too(tmp_path: Path):
+def test_a_run_without_cases_has_a_page(tmp_path: Path):
     page, data, _ = written(tmp_path, [])
     assert data["results"] == []
     assert "No cases were run." in page.text
@@ -205,7 +207,7 @@ def test_nothing_at_all_is_a_page_too(tmp_path: Path):
 # What makes it accessible
 
 
-def test_headers_have_scope_and_tables_scroll_by_themselves(page: Element):
+def test_headers_have_a_scope_and_only_tables_scroll(page: Element):
     assert all(e.attributes.get("scope") in ("row", "col") for e in page.tags("th"))
     assert all(t.tags("caption") for t in page.tags("table"))
     scrolling = [t for e in page.of_class("scroll") for t in e.tags("table")]
@@ -234,7 +236,7 @@ def test_the_same_results_give_the_same_files(
     assert "2026-01-02 03:04 UTC" in texts[0]
 
 
-def test_cases_of_one_name_keep_places_of_their_own(tmp_path: Path):
+def test_cases_with_similar_names_have_different_ids(tmp_path: Path):
     names = ["Case 1", "case-1", "case 1", "case 1--2", "case 1 name", "", "日本", "日本語"]
     page, *_ = written(tmp_path, [one(Outcome.ERROR, case=n) for n in names])
     places = [e.attributes["id"] for e in page.of_class("failure")]

@@ -15,7 +15,7 @@ from nirx_conformance.suite.report import check_report, write_report
 from support.reports import one, written
 
 
-def test_without_jinja2_the_numbers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_jinja2_the_json_is_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(nirx.UnsupportedError, match=r'pip install "nirx\[report\]"'):
         check_report(tmp_path)
@@ -25,7 +25,7 @@ def test_without_jinja2_the_numbers_are_kept(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "nul\0"])
-def test_a_directory_that_cannot_be_made(tmp_path: Path, place: str):
+def test_a_directory_that_cannot_be_created_is_an_error(tmp_path: Path, place: str):
     (tmp_path / "file").write_text("mine")
     for attempt in (check_report, lambda path: write_report(path, [], "core")):
         with pytest.raises(nirx.FileError, match=re.escape(place.split("/")[0].strip("\0"))):
@@ -59,7 +59,7 @@ def test_a_failure_halfway_leaves_the_old_report(tmp_path: Path, monkeypatch: py
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
-def test_a_directory_is_made_with_its_parents_and_written_over(tmp_path: Path):
+def test_a_directory_is_created_with_its_parents_and_may_be_overwritten(tmp_path: Path):
     folder = tmp_path / "a" / "b"
     write_report(folder, [one(Outcome.FAIL)], "core")
     page, data, _ = written(folder, [one(Outcome.PASS)], "recurrent")

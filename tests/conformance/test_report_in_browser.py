@@ -1,7 +1,7 @@
-"""The report in a real headless Chromium: narrow, in the dark, without scripts.
+"""The report in a real headless Chromium: narrow, dark, without scripts.
 
-Chromium is spoken to through its DevTools pipe, which needs no package. Without one the tests
-are skipped; `make browser` installs Debian's.
+The tests use Chromium's DevTools pipe, which needs no package. Without Chromium they are skipped;
+`make browser` installs Debian's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ pytestmark = [
 ]
 
 SECONDS = 60
-"""That Chromium may take for an answer."""
+"""That Chromium has for an answer."""
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 
@@ -49,11 +49,11 @@ for place, pipe in zip((3, 4), pipes):
     os.dup2(pipe, place)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""The protocol goes in by descriptor 3 and comes out by 4; dash cannot name any above 9."""
+"""The protocol is read from descriptor 3 and written to 4; dash has no descriptors above 9."""
 
 
 class Browser:
-    """A page of a headless Chromium, spoken to in the DevTools protocol."""
+    """A page of a headless Chromium, controlled by the DevTools protocol."""
 
     def __init__(self, profile: Path):
         read, self._write = os.pipe()
@@ -103,7 +103,7 @@ class Browser:
         end = time.monotonic() + SECONDS
         while b"\0" not in self._left:
             ready, _, _ = select.select([self._read], [], [], max(0, end - time.monotonic()))
-            assert ready, "Chromium gives no answer"
+            assert ready, "Chromium does not answer"
             part = os.read(self._read, 2**20)
             assert part, "Chromium ended"
             self._left += part
@@ -111,7 +111,7 @@ class Browser:
         return json.loads(message)
 
     def open(self, url: str) -> None:
-        for address in ("about:blank", url):  # or a change of #place alone loads nothing
+        for address in ("about:blank", url):  # else a change of the #fragment alone loads nothing
             self.events.clear()
             self.call("Page.navigate", url=address)
             while not any(e["method"] == "Page.loadEventFired" for e in self.events):
@@ -140,7 +140,7 @@ class Browser:
         return image
 
     def complaints(self) -> list[str]:
-        """Errors and warnings on the console, exceptions, and all that the page asked for."""
+        """Errors and warnings on the console, exceptions, and everything the page requested."""
         found = []
         for event in self.events:
             params = event["params"]
@@ -188,7 +188,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "report.html").as_uri()
 
 
-def test_the_page_shows_all_and_asks_for_nothing(browser: Browser, page: str):
+def test_the_page_is_complete_and_requests_nothing(browser: Browser, page: str):
     browser.look(1200)
     browser.open(page)
     assert browser.complaints() == []
@@ -199,7 +199,7 @@ def test_the_page_shows_all_and_asks_for_nothing(browser: Browser, page: str):
     assert browser.ask("document.images.length") == 0
 
 
-def test_every_id_is_its_own(browser: Browser, page: str):
+def test_ids_are_unique(browser: Browser, page: str):
     browser.open(page)
     ids = browser.ask("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(set(ids)) == len(ids) > 20
@@ -220,7 +220,7 @@ def test_only_tables_scroll_sideways(browser: Browser, page: str, width: int):
     assert browser.ask(too_wide) == []
 
 
-def test_a_link_of_the_matrix_leads_to_its_failure(browser: Browser, page: str):
+def test_a_link_in_the_matrix_scrolls_to_its_failure(browser: Browser, page: str):
     browser.look(1200)
     browser.open(page)
     browser.ask("document.querySelectorAll('#nodes details').forEach(d => d.open = true)")
@@ -286,11 +286,11 @@ CONTRAST = r"""(() => {
     return (Math.max(...both) + .05) / (Math.min(...both) + .05) < 4.5;
   }).map(e => e.outerHTML.slice(0, 80));
 })()"""
-"""What has less contrast than WCAG's 4.5 : 1."""
+"""Elements with less contrast than WCAG's 4.5 : 1."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(browser: Browser, page: str, scheme: str, tmp_path: Path):
+def test_text_has_enough_contrast(browser: Browser, page: str, scheme: str, tmp_path: Path):
     browser.look(1200, scheme=scheme)
     browser.open(page)
     ground = browser.ask("getComputedStyle(document.body).backgroundColor")

@@ -25,11 +25,11 @@ from support.reports import plotted, written
         ([-0.0, 0.0, 0.0], [0.0, -0.0, 0.0]),
     ],
 )
-def test_any_numbers_can_be_drawn(expected: list[float], found: list[float]):
+def test_any_values_can_be_drawn(expected: list[float], found: list[float]):
     svg = report_plot.draw(plotted(expected, found).plot, "p")
     assert svg.startswith("<svg viewBox=")
     assert "first divergence" in svg
-    assert "#1f4e79" not in svg, "a colour that would not follow the page's scheme"
+    assert "#1f4e79" not in svg, "a colour that ignores the page's colour scheme"
 
 
 def test_one_step_can_be_drawn():
@@ -37,7 +37,7 @@ def test_one_step_can_be_drawn():
 
 
 def test_the_mark_is_at_the_divergence():
-    """It moves with the step, and stands between the axes' ends."""
+    """It moves with the step, within the axes."""
     places = []
     for step in (2, 5):
         values = [float(i != step) for i in range(10)]
@@ -47,7 +47,7 @@ def test_the_mark_is_at_the_divergence():
     assert 60 < places[0] < places[1] < 460
 
 
-def test_plots_are_the_same_each_time_and_ids_their_own():
+def test_plots_are_deterministic_and_their_ids_unique():
     plot = plotted([1.0, 2.0], [1.0, 3.0]).plot
     assert report_plot.draw(plot, "a") == report_plot.draw(plot, "a")
     a, b = (set(re.findall(r' id="([^"]+)"', report_plot.draw(plot, x))) for x in "ab")

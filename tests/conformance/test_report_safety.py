@@ -14,7 +14,7 @@ from support.reports import one, plotted, written
 EVIL = """<script>alert("1")</script>'"><img src=x onerror=alert(1)>{{ 7 * 7 }} &amp; $x^2$"""
 
 
-def test_names_and_messages_are_text(tmp_path: Path):
+def test_names_and_messages_are_escaped(tmp_path: Path):
     first = Difference(1, EVIL, (0,), 0.0, 1.0, None, True, None, "meaning")
     evil = replace(
         plotted([0.0, 1.0], [0.0, 2.0]),
@@ -38,7 +38,7 @@ def test_names_and_messages_are_text(tmp_path: Path):
     assert "<script>alert" not in text
 
 
-def test_control_codes_and_broken_text_are_spelled_out(tmp_path: Path):
+def test_control_characters_and_invalid_text_are_spelled_out(tmp_path: Path):
     odd = one(Outcome.ERROR, case="a\x00\x1b[31m\ud800\u202e", message="line\nline\x07")
     page, data, text = written(tmp_path, [odd])
     assert page.tags("h4")[0].text.endswith(r"a\x00\x1b[31m\ud800\u202e")
@@ -47,7 +47,7 @@ def test_control_codes_and_broken_text_are_spelled_out(tmp_path: Path):
     assert data["results"][0]["case"] == odd.case
 
 
-def test_nothing_comes_from_elsewhere(tmp_path: Path, mutated: list[Result]):
+def test_the_page_loads_nothing(tmp_path: Path, mutated: list[Result]):
     page, _, text = written(tmp_path, mutated)
     for word in ("http:", "https:", "src=", "@import", "xmlns", '<link rel="style', "<iframe"):
         assert word not in text, word
@@ -62,6 +62,6 @@ def test_nothing_comes_from_elsewhere(tmp_path: Path, mutated: list[Result]):
     assert policy.attributes["content"].startswith("default-src 'none';")
 
 
-def test_a_style_of_a_figure_does_not_leave_it(page: Element):
+def test_figures_contain_no_styles(page: Element):
     assert len(page.tags("style")) == 1
     assert all(not s.tags("style", "metadata", "script") for s in page.tags("svg"))

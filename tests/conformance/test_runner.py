@@ -1,4 +1,4 @@
-"""The runner, xfail files and what the tables say."""
+"""The runner, xfail files and tables."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_number_of_processes_changes_nothing():
     ]
 
 
-def test_a_random_graph_is_a_case():
+def test_a_random_graph_can_be_run_as_a_case():
     assert run_task(Task("random 3", "numpy")).outcome is Outcome.PASS
     assert case_named("random 3").name == "random 3"
     with pytest.raises(nirx.InputError, match="no case"):

@@ -44,7 +44,7 @@ def count(case):
 def test_a_failure_is_shrunk_and_can_be_reproduced(tmp_path):
     small = shrink(failing(), Wrong())
     assert judge(small, Wrong()).outcome is Outcome.FAIL
-    assert count(small) <= 5  # input, a leaky neuron, output, little else
+    assert count(small) <= 5  # input, a leaky neuron, output, not much more
     imports = "from dataclasses import replace\n\nimport nirx\n\n\n"
     (tmp_path / "wrong.py").write_text(imports + inspect.getsource(Wrong))
     folder = save_case(tmp_path, small, "wrong:Wrong")

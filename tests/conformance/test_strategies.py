@@ -1,4 +1,4 @@
-"""The strategies reach what they promise, and draw what is worth running."""
+"""The strategies cover what they promise, and their networks are worth running."""
 
 from collections import Counter
 from typing import Any
@@ -40,7 +40,7 @@ def everything(graph: nir.NIRGraph, depth: int = 0):
 
 
 def loops_of(case) -> set[str]:
-    """Which kinds of loop a case holds."""
+    """The kinds of loop in a case."""
     network = Network(case.graph, case.discretization)
     edges = set(network.edges)
     delays = {p for p, n in network.nodes.items() if n.breaks_cycles}
@@ -72,7 +72,7 @@ def natural(network: Network, cyclic) -> set:
     return back_edges(cyclic, set(network.edges), network.inputs)
 
 
-def test_a_seed_gives_the_same_case_again(drawn):
+def test_a_seed_always_gives_the_same_case(drawn):
     for seed in SEEDS[:20]:
         again = random_case(seed)
         assert repr(again) == repr(drawn[seed])
@@ -82,14 +82,14 @@ def test_a_seed_gives_the_same_case_again(drawn):
             np.testing.assert_array_equal(value, first.recordings[key])
 
 
-def test_every_node_type_comes_often(drawn):
+def test_every_node_type_is_frequent(drawn):
     counts = Counter(type(node) for case in drawn for _, node, _, _ in everything(case.graph))
     assert set(counts) == TYPES
     assert len(TYPES) == 19
     assert min(counts.values()) >= 20, counts
 
 
-def test_every_kind_of_loop_comes_often(drawn):
+def test_every_kind_of_loop_is_frequent(drawn):
     counts = Counter(kind for case in drawn for kind in loops_of(case))
     kinds = {
         *("self-loop", "ring", "through a subgraph", "delay", "no Input", "several entries"),
@@ -105,7 +105,7 @@ def test_nesting_goes_three_levels_deep(drawn):
     assert min(depths.values()) >= 20, depths
 
 
-def test_ports_and_edges_come_in_every_form(drawn):
+def test_ports_and_edges_occur_in_every_form(drawn):
     seen = Counter()
     for case in drawn:
         for _, node, depth, _ in everything(case.graph):
@@ -140,7 +140,7 @@ def oracle_batch_axes(case) -> int:
     return np.ndim(next(iter(arrays.values()))) - 1 - len(node.input_type["input"])
 
 
-def test_geometries_come_in_every_form(drawn):
+def test_geometries_occur_in_every_form(drawn):
     seen = Counter()
     for case in drawn:
         for _, node, _, _ in everything(case.graph):
@@ -170,7 +170,7 @@ def test_geometries_come_in_every_form(drawn):
     assert {("parameter axes", n) for n in range(4)} <= set(seen)
 
 
-def test_every_choice_comes(drawn):
+def test_every_choice_occurs(drawn):
     for name, options in CHOICES.items():
         assert {getattr(case.discretization, name) for case in drawn} == set(options)
     assert {case.discretization.max_spikes for case in drawn} == {None, 1, 2, 3}
@@ -196,7 +196,7 @@ def test_an_algebraic_loop_is_not_legal():
 
 
 def test_neurons_spike_but_not_always(drawn):
-    """Over all neurons with single spikes; a dead or a saturated network would prove little."""
+    """Over all neurons with single spikes: a silent or saturated network would prove little."""
     rates: dict[type, list[float]] = {}
     for case in drawn:
         result = oracle.run(case.graph, case.discretization, case.inputs)
