@@ -170,7 +170,10 @@ def _edges(
 
 
 def _leaf(tree: Any) -> Any:
-    """The node of a tree. **Raises** `NodeMismatch`."""
+    """The node of a tree.
+
+    **Raises**: `NodeMismatch`.
+    """
     kind = tree.get("type") if isinstance(tree, dict) else None
     if not isinstance(kind, str):
         raise NodeMismatch("a node without a type", "a group with a 'type'")
