@@ -7,8 +7,8 @@ To add an input source:
    some steps. `generators.py` has short ones, `npy.py` reads a file.
 2. One line in `choose.py`: in FILES for a kind of file (and perhaps in SUFFIXES), in GENERATORS of
    `generators.py` for a rule. `"kind:name=value"` then reaches it with its `Options`.
-3. One line in `KINDS` of tests/inputs/kinds.py, which holds every kind to the same promises, and a
-   row in docs/inputs.md.
+3. One line in `KINDS` of tests/inputs/test_kinds.py, whose tests apply to every kind, and a row in
+   docs/inputs.md.
 """
 
 from nirx.inputs.choose import source_for as source_for

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +18,6 @@ from nirx.inputs.protocol import SlicedSource, Wanted
 
 __all__ = [
     "ArraySource",
-    "InMemory",
     "Sliced",
     "array_source",
     "as_dtype",
@@ -30,7 +28,7 @@ __all__ = [
 
 
 class Sliced(Protocol):
-    """An array that can be read in slices of its first axis, time."""
+    """An array that is read in slices of its first axis, time; nothing is written into them."""
 
     @property
     def shape(self) -> Shape: ...
@@ -38,27 +36,7 @@ class Sliced(Protocol):
     @property
     def dtype(self) -> np.dtype: ...
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Steps start..stop-1; the caller does not write into it."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class InMemory:
-    """An array in memory, or mapped into it."""
-
-    array: np.ndarray
-
-    @property
-    def shape(self) -> Shape:
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.array.dtype
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        return self.array[start:stop]
+    def __getitem__(self, steps: slice, /) -> Any: ...
 
 
 class ArraySource(SlicedSource):
@@ -92,7 +70,7 @@ class ArraySource(SlicedSource):
 
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         size = math.prod(self._wanted.features[name])
-        return self._arrays[name].read(start, stop).reshape(stop - start, self._samples, size)
+        return self._arrays[name][start:stop].reshape(stop - start, self._samples, size)
 
 
 def array_source(wanted: Wanted, data: Any) -> ArraySource:
@@ -115,8 +93,7 @@ def array_source(wanted: Wanted, data: Any) -> ArraySource:
     arrays = {name: to_numpy(data[name]) for name in names}
     for name, array in arrays.items():
         require_numbers(array.dtype, f"the data: Input {name!r}")
-    sliced = {name: InMemory(array) for name, array in arrays.items()}
-    return ArraySource("the data", wanted, sliced, "arrays", {"digest": digest(arrays)})
+    return ArraySource("the data", wanted, arrays, "arrays", {"digest": digest(arrays)})
 
 
 # -- `nirx run --input`, which loads a file whole, follows these rules too ------------------

@@ -13,7 +13,7 @@ import numpy as np
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError
 from nirx.files.csv_numbers import is_number, read_value
-from nirx.inputs.arrays import ArraySource, InMemory
+from nirx.inputs.arrays import ArraySource
 from nirx.inputs.camera import EVENT_OPTIONS, only_input
 from nirx.inputs.csv_events import EventList, Row
 from nirx.inputs.options import Options
@@ -50,7 +50,7 @@ def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
             raise InputError(f"{path}: a table with a row per step; {option}= goes with events")
     table = _table(first, rows, features)
     own = {"sha256": watched.sha256}
-    return ArraySource(str(path), wanted, {name: InMemory(table)}, "csv", own)
+    return ArraySource(str(path), wanted, {name: table}, "csv", own)
 
 
 def _rows(path: Path) -> Iterator[Row]:

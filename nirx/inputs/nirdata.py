@@ -103,9 +103,8 @@ class _Gridded:
             raise InputError(_other_size(where, shape[2], name, features))
         self.shape, self.dtype = (shape[1], shape[0], *features), self._data.dtype
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        piece = self._data[:, start:stop].swapaxes(0, 1)
-        return piece.reshape(stop - start, *self.shape[1:])
+    def __getitem__(self, steps: slice, /) -> np.ndarray:
+        return self._data[:, steps].swapaxes(0, 1)
 
 
 def _event_source(file: OpenFile, wanted: Wanted, groups: dict[str, Any], own: Any) -> EventSource:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nirx.errors import FileError
 from nirx.files.archive import explain_damage
-from nirx.inputs.arrays import ArraySource, InMemory, match_members
+from nirx.inputs.arrays import ArraySource, match_members
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
 from nirx.inputs.watched import Watched
@@ -29,5 +29,5 @@ def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource:
         raise
     except Exception as error:  # NumPy raises anything for a damaged or hostile file
         raise FileError(f"{path}: {explain_damage(error)}") from error
-    arrays, own = {name: InMemory(array)}, {"sha256": watched.sha256}
-    return ArraySource(str(path), wanted, arrays, "npy", own, watched.check)
+    own = {"sha256": watched.sha256}
+    return ArraySource(str(path), wanted, {name: array}, "npy", own, watched.check)

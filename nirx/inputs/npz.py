@@ -17,7 +17,7 @@ import numpy as np
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxError
 from nirx.files.archive import explain_damage
-from nirx.inputs.arrays import ArraySource, InMemory, Sliced, match_members, require_numbers
+from nirx.inputs.arrays import ArraySource, Sliced, match_members, require_numbers
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
 from nirx.inputs.watched import Watched
@@ -76,17 +76,17 @@ def _open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, na
         if begin + size > info.file_size:
             raise FileError(f"{where} claims {size} bytes, but {info.file_size - begin} are there")
         if not size:
-            return InMemory(np.zeros(shape, dtype))
+            return np.zeros(shape, dtype)
         order = "F" if fortran else "C"
         if info.compress_type == zipfile.ZIP_STORED:
             offset = _data_offset(path, info) + begin
-            return InMemory(np.memmap(path, dtype, "r", offset, shape, order))
+            return np.memmap(path, dtype, "r", offset, shape, order)
         if not fortran:
             return _Streamed(path, archive, info, begin, shape, dtype)
         with tempfile.TemporaryFile() as spool:
             shutil.copyfileobj(stream, spool, BLOCK)
             spool.flush()
-            return InMemory(np.memmap(spool, dtype, "r", 0, shape, order))
+            return np.memmap(spool, dtype, "r", 0, shape, order)
 
 
 def _header(stream: IO[bytes]) -> tuple[Shape, bool, np.dtype]:
@@ -122,8 +122,9 @@ class _Streamed:
         self._stream: Any = None
         weakref.finalize(self, archive.close)
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        place, shape = self._begin + start * self._row, (stop - start, *self.shape[1:])
+    def __getitem__(self, steps: slice, /) -> np.ndarray:
+        place = self._begin + steps.start * self._row
+        size = (steps.stop - steps.start) * self._row
         try:
             if self._stream is None or self._stream.tell() > place:
                 if self._stream is not None:
@@ -132,13 +133,13 @@ class _Streamed:
             while self._stream.tell() < place:
                 self._next(min(BLOCK, place - self._stream.tell()))
             data = bytearray()
-            while len(data) < (stop - start) * self._row:
-                data += self._next(min(BLOCK, (stop - start) * self._row - len(data)))
+            while len(data) < size:
+                data += self._next(min(BLOCK, size - len(data)))
         except MemoryError:
             raise
         except Exception as error:  # zlib.error and lzma.LZMAError have no common base
             raise FileError(f"{self._path}: {explain_damage(error)}") from error
-        return np.frombuffer(data, self.dtype).reshape(shape)
+        return np.frombuffer(data, self.dtype).reshape(-1, *self.shape[1:])
 
     def _next(self, count: int) -> bytes:
         block = self._stream.read(count)

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +14,9 @@ import pytest
 from nirx.errors import FileError, InputError
 from nirx.graphs.schedule import schedule
 from nirx.inputs import source_for
-from support.inputs import STEP, input_schedule, read_all, two_inputs
+from support.inputs import STEP, THREE, read, two_inputs
 
-THREE, TWO = input_schedule(3), schedule(two_inputs((3,), (2, 2)), STEP)
-
-
-def read(data: Any, **options: Any) -> np.ndarray:
-    return read_all(data, THREE, **options)
+TWO = schedule(two_inputs((3,), (2, 2)), STEP)
 
 
 @pytest.mark.parametrize(
@@ -45,13 +40,13 @@ def read(data: Any, **options: Any) -> np.ndarray:
         (np.zeros((2, 3), object), InputError, "expected real numbers"),
     ],
 )
-def test_refused(data, error, message, tmp_path, monkeypatch):
+def test_bad_inputs_are_refused(data, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):
         read(data)
 
 
-def test_steps_and_batch_of_an_array():
+def test_steps_and_batch_must_fit_an_array():
     with pytest.raises(InputError, match="has 4 steps, but steps=5"):
         read(np.zeros((4, 3)), steps=5)
     with pytest.raises(InputError, match=r"has a batch of 2, but batch=\(3,\)"):

@@ -30,7 +30,7 @@ def test_corners_drive_every_neuron():
     assert source.steps < 4100
 
 
-def test_corners_hold_what_they_say():
+def test_corners_contain_all_patterns():
     source, _ = silent(GRAPH)
     xs = source.read(0, source.steps)["input"][:, 0]
     assert (xs == 0).all((1, 2, 3)).any()
@@ -45,7 +45,7 @@ def test_corners_hold_what_they_say():
     assert (xs == 1 - board).all((1, 2, 3)).any()
 
 
-def test_corners_grow_until_all_spike_and_say_what_never_does():
+def test_corners_grow_until_all_spike_and_name_silent_neurons():
     strong, found = silent(spiking_graph((4,), threshold=30.0))
     assert found["count"] == 0
     assert max(level for _, level, _ in strong.identity["segments"]) > 4
@@ -62,7 +62,7 @@ def test_corners_of_many_channels_are_bounded():
     assert source.steps <= 4096
 
 
-def test_corners_of_two_inputs_light_channels_of_each_alone():
+def test_corners_of_two_inputs_turn_on_channels_of_each_alone():
     source, _ = silent(two_inputs((2,), (2,)))
     xs = source.read(0, source.steps)
     for name, other in (("a", "b"), ("b", "a")):

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from nirx.errors import FileError, InputError, NirxWarning
-from nirx.graphs.schedule import Schedule
-from support.inputs import input_schedule, read_all
-
-THREE = input_schedule(3)
-
-
-def read(data: Any, on: Schedule = THREE, **options: Any) -> np.ndarray:
-    return read_all(data, on, **options)
+from support.inputs import input_schedule, read
 
 
 def text(tmp_path: Path, content: str | bytes, name: str = "x.csv") -> Path:
@@ -66,12 +58,12 @@ def test_a_table_without_header(tmp_path):
         ("t,x\n0,0.5\n", InputError, "line 2: x is 0.5; expected whole numbers"),
     ],
 )
-def test_csv_refused(tmp_path, content, error, message):
+def test_bad_tables_and_lists_are_refused(tmp_path, content, error, message):
     with pytest.raises(error, match=message):
         read(text(tmp_path, content))
 
 
-def test_csv_events(tmp_path):
+def test_a_list_of_events(tmp_path):
     path = text(tmp_path, "Step,Index,Value,Sample\n3,2,,1\n0,1,0.5,0\n0,1,0.25,0\n")
     found = read(path)
     assert found.shape == (4, 2, 3)
@@ -89,7 +81,7 @@ def test_csv_events(tmp_path):
         read(f"csv:{text(tmp_path, '1,2,3', 'y.csv')},unit=us")
 
 
-def test_csv_events_in_time_of_pixels(tmp_path):
+def test_a_list_of_events_of_pixels(tmp_path):
     path = text(tmp_path, "t,x,y,p\n1999,2,1,1\n2000,0,0,-1\n2001,0,0,0\n")
     found = read(path, input_schedule(2, 2, 3))
     assert found.shape == (3, 1, 2, 2, 3)

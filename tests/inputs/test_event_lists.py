@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import h5py
 import numpy as np
 import pytest
 
 from nirx.errors import FileError, InputError
-from nirx.graphs.schedule import Schedule, schedule
-from support.inputs import STEP, camera, input_schedule, read_all, two_inputs
-
-CAMERA = input_schedule(2, 4, 5)
-
-
-def read(data: Any, on: Schedule = CAMERA, **options: Any) -> np.ndarray:
-    return read_all(data, on, **options)
+from nirx.graphs.schedule import schedule
+from support.inputs import CAMERA, STEP, camera, input_schedule, read, two_inputs
 
 
 def test_one_recording_at_the_root(tmp_path):
@@ -35,20 +27,20 @@ def test_one_recording_at_the_root(tmp_path):
         ("start=first", (3, 1, 2, 4, 5), 3),
     ],
 )
-def test_options(tmp_path, options, shape, total):
+def test_options_of_event_lists(tmp_path, options, shape, total):
     found = read(f"events:{camera(tmp_path / 'x.h5')},{options}", CAMERA)
     assert found.shape == shape
     assert found.sum() == total
 
 
-def test_a_clock_that_began_long_ago(tmp_path):
+def test_a_clock_that_does_not_begin_at_0_needs_start_first(tmp_path):
     path = camera(tmp_path / "x.h5", t=np.array([0, 2500, 2600]) + 1_700_000_000_000_000)
     with pytest.raises(InputError, match="start=first"):
         read(path, CAMERA)
     assert read(f"events:{path},start=first", CAMERA).shape[0] == 3
 
 
-def test_flat_inputs(tmp_path):
+def test_flat_inputs_need_the_size_of_the_sensor(tmp_path):
     path = camera(tmp_path / "x.h5")
     with pytest.raises(InputError, match="options height= and width="):
         read(path, input_schedule(40))
@@ -74,7 +66,7 @@ def test_flat_inputs(tmp_path):
         ({"t": [0.0, np.nan, 4]}, "time nan"),
     ],
 )
-def test_events_off_the_sensor(tmp_path, columns, message):
+def test_events_outside_of_the_sensor_are_refused(tmp_path, columns, message):
     with pytest.raises(InputError, match=message):
         read(camera(tmp_path / "x.h5", **columns), CAMERA)
 
@@ -90,7 +82,7 @@ def test_events_off_the_sensor(tmp_path, columns, message):
         ({"x": None, "y": None, "p": None, "t": None}, "no event list"),
     ],
 )
-def test_no_event_list(tmp_path, columns, message):
+def test_incomplete_event_lists_are_refused(tmp_path, columns, message):
     with pytest.raises(FileError, match=message):
         read(camera(tmp_path / "x.h5", **columns), CAMERA)
 

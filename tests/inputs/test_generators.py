@@ -1,4 +1,4 @@
-"""Generators: what they give is their documented rule, at any cut, and nothing else."""
+"""Generators: they follow their documented rule in any read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def made(request):
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_any_cut(made, data):
+def test_steps_are_the_same_in_any_read(made, data):
     source, whole = made
     a, b = sorted(data.draw(st.tuples(*[st.integers(0, source.steps)] * 2)))
     found = source.read(a, b)["input"]
@@ -44,7 +44,7 @@ def test_any_cut(made, data):
     assert np.array_equal(found, whole[a:b])
 
 
-def test_form(made):
+def test_numbers_are_finite_and_have_the_right_shape(made):
     source, whole = made
     assert whole.shape == (source.steps, 3, 2, 3, 2)
     assert whole.flags.writeable
@@ -70,7 +70,7 @@ def test_poisson_is_the_same_on_every_machine():
     assert nirx.digest(source.read(0, 200)).startswith("9735c91255cef526")
 
 
-def test_seed_and_rate():
+def test_poisson_depends_on_seed_and_rate():
     def spikes(rate: str, seed: int) -> np.ndarray:
         return source_for(TWO, f"poisson:rate={rate}", "float32", seed=seed).read(0, 1000)["a"]
 
@@ -80,13 +80,13 @@ def test_seed_and_rate():
     assert spikes("1", 0).all()
 
 
-def test_regular():
+def test_regular_spikes_with_its_period():
     found = source_for(TWO, "regular:period=5", "float32", steps=12, batch=2).read(0, 12)["b"]
     for step, sample, neuron in np.ndindex(12, 2, 4):
         assert found[step, sample, neuron] == ((step - sample - neuron) % 5 == 0)
 
 
-def test_ramp():
+def test_ramp_goes_from_low_to_high():
     found = source_for(TWO, "ramp:low=-2,high=0.1", "float64", steps=11).read(0, 11)["a"]
     assert found.shape == (11, 1, 4)
     assert np.allclose(found, np.linspace(-2, 0.1, 11)[:, None, None])
@@ -109,7 +109,7 @@ def test_pulses_go_through_the_neurons_of_all_inputs():
         source_for(TWO, "pulses:every=3", "float32", steps=5)
 
 
-def test_defaults():
+def test_1000_steps_and_one_sample_are_the_default():
     for text in ("poisson", "regular", "ramp"):
         source = source_for(TWO, text, "float32")
         assert (source.steps, source.batch) == (1000, (1,))
@@ -144,6 +144,6 @@ def test_no_steps_and_no_features():
         ("tonic", {}, "expected tonic:NAME"),
     ],
 )
-def test_refused(text, options, message):
+def test_bad_texts_are_refused(text, options, message):
     with pytest.raises(InputError, match=message):
         source_for(TWO, text, "float32", **options)

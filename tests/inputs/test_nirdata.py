@@ -1,4 +1,4 @@
-"""NIRData as an input: nir's own files, references of nirx, and events that cannot be."""
+"""NIRData as an input: nir's own files, references of nirx, and impossible events."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ import numpy as np
 import pytest
 
 from nirx.errors import FileError, InputError, NirxWarning
-from nirx.graphs.schedule import Schedule
-from support.inputs import gridded, input_schedule, nirdata, read_all
-
-THREE = input_schedule(3)
-
-
-def read(data: Any, on: Schedule = THREE, **options: Any) -> np.ndarray:
-    return read_all(data, on, **options)
+from support.inputs import gridded, input_schedule, nirdata, read
 
 
 @pytest.mark.parametrize("dt", [1e-4, 1e-3, 0.1, 0.5])
-def test_what_nir_writes_at_k_dt_comes_back_whole(tmp_path, dt):
+def test_no_event_that_nir_writes_at_k_dt_is_lost(tmp_path, dt):
     spikes = np.random.default_rng(0).random((2, 200, 3)) < 0.3
     events = nir.TimeGriddedData(spikes, dt).to_event(int(spikes.sum()))
     path = nirdata(tmp_path / "x.h5", {"spikes": events})
@@ -34,7 +27,7 @@ def test_what_nir_writes_at_k_dt_comes_back_whole(tmp_path, dt):
     assert np.array_equal(found, spikes.swapaxes(0, 1))
 
 
-def test_observables(tmp_path):
+def test_an_observable_is_chosen_by_name(tmp_path):
     path = nirdata(tmp_path / "x.h5", {"input": gridded(), "other": gridded(neurons=7)})
     assert read(path).shape == (4, 2, 3)
     assert read(f"nirdata:{path},observable=input").shape == (4, 2, 3)
@@ -47,7 +40,7 @@ def test_observables(tmp_path):
         read(two)
 
 
-def test_node_and_dt(tmp_path):
+def test_another_node_or_dt_is_refused(tmp_path):
     path = nirdata(tmp_path / "x.h5", {"input": gridded()}, name="inn")
     with pytest.raises(InputError, match="no node 'in', the Input; did you mean 'inn'"):
         read(path)
@@ -69,7 +62,7 @@ def test_node_and_dt(tmp_path):
         ([[0, 1]], [[0, 0.5]], "event in step 500, but t_max ends after 10 steps"),
     ],
 )
-def test_events_that_cannot_be(tmp_path, idx, time, message):
+def test_impossible_events_are_refused(tmp_path, idx, time, message):
     events = nir.EventData(np.array(idx), np.array(time), 3, 0.01)
     with pytest.raises(InputError, match=message):
         read(nirdata(tmp_path / "x.h5", {"input": events}))
@@ -86,7 +79,7 @@ def test_a_reference_of_nirx_is_an_input(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["many", np.nan, [1.0, 2.0], np.inf])
-def test_attributes_that_are_no_numbers(tmp_path, value):
+def test_attributes_that_are_not_numbers_are_refused(tmp_path, value):
     path = nirdata(tmp_path / "x.h5", {"input": gridded()})
     with h5py.File(path, "a") as file:
         file["nodes/in/observables/input"].attrs["dt"] = value
@@ -94,7 +87,7 @@ def test_attributes_that_are_no_numbers(tmp_path, value):
         read(path)
 
 
-def test_no_samples_and_far_too_many(tmp_path):
+def test_no_samples_or_far_too_many_are_refused(tmp_path):
     empty = nir.TimeGriddedData(np.ones((0, 4, 3)), 1e-3)
     with pytest.raises(InputError, match="has no samples"):
         read(nirdata(tmp_path / "x.h5", {"input": empty}))

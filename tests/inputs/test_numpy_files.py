@@ -14,13 +14,7 @@ import pytest
 
 from nirx.errors import FileError, InputError
 from nirx.inputs import source_for
-from support.inputs import input_schedule, read_all
-
-THREE = input_schedule(3)
-
-
-def read(path: Path) -> np.ndarray:
-    return read_all(path, THREE)
+from support.inputs import THREE, read
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -36,7 +30,7 @@ def npy(array: np.ndarray, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\3\4 broken", b"\x93NUMPY\1\0v\0{'des"])
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
-def test_no_numpy_file(tmp_path, content, suffix):
+def test_files_of_other_formats_are_refused(tmp_path, content, suffix):
     with pytest.raises(FileError, match="NumPy file"):
         read(written(tmp_path / f"x.{suffix}", content))
 
@@ -51,7 +45,7 @@ def test_pickles_are_never_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-def test_an_array_that_is_cut_short(tmp_path, method):
+def test_a_truncated_array_is_refused(tmp_path, method):
     with zipfile.ZipFile(tmp_path / "x.npz", "w", method) as archive:
         archive.writestr("in.npy", npy(np.ones((100, 3)))[:-9])
     with pytest.raises(FileError, match="claims 2400 bytes, but 2391 are there"):
@@ -61,7 +55,7 @@ def test_an_array_that_is_cut_short(tmp_path, method):
         read(tmp_path / "x.npy")
 
 
-def test_a_huge_claim_is_refused_before_memory_is_asked_for(tmp_path):
+def test_a_huge_claim_is_refused_before_memory_is_allocated(tmp_path):
     claim = npy(np.ones((1, 3))).replace(b"(1, 3), }" + b" " * 14, b"(1" + b"0" * 14 + b", 3), }")
     assert len(claim) == len(npy(np.ones((1, 3))))
     written(tmp_path / "x.npy", claim)
@@ -72,7 +66,7 @@ def test_a_huge_claim_is_refused_before_memory_is_asked_for(tmp_path):
             read(tmp_path / name)
 
 
-def test_damaged_compressed_data(tmp_path):
+def test_damaged_compressed_data_is_refused(tmp_path):
     np.savez_compressed(tmp_path / "x.npz", np.random.default_rng(0).random((5000, 3)))
     data = bytearray((tmp_path / "x.npz").read_bytes())
     data[40_000:40_064] = bytes(64)
@@ -81,7 +75,7 @@ def test_damaged_compressed_data(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["npy", "stored", "compressed"])
-def test_flipped_bytes_never_break_out(tmp_path, form):
+def test_flipped_bytes_raise_only_errors_of_nirx(tmp_path, form):
     xs = np.random.default_rng(0).random((40, 3)).astype(np.float32)
     good = tmp_path / ("x.npy" if form == "npy" else "x.npz")
     if form == "npy":
@@ -99,7 +93,7 @@ def test_flipped_bytes_never_break_out(tmp_path, form):
             read(good)
 
 
-def test_names_in_an_npz(tmp_path):
+def test_a_wrong_name_in_an_npz_gets_a_suggestion(tmp_path):
     np.savez(tmp_path / "x.npz", inn=np.zeros((2, 3)), other=np.zeros((2, 3)))
     with pytest.raises(InputError, match=r"no array for Input 'in'.*did you mean 'inn'"):
         read(tmp_path / "x.npz")

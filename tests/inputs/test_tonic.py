@@ -1,4 +1,4 @@
-"""tonic's data sets, against a module of the shape of tonic's API."""
+"""tonic's data sets, with a module that has tonic's API."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_recordings_are_samples(tonic):
     assert np.array_equal(source.read(2, 3)["in"], found[2:3])
 
 
-def test_defaults_and_flat(tonic):
+def test_one_recording_of_the_test_set_is_the_default(tonic):
     source = source_for(input_schedule(40), "tonic:Camera,first=2", "float32")
     found = source.read(0, source.steps)["in"].reshape(3, 1, 2, 4, 5)
     assert found[2, 0, 1, 1, 2] == found.sum() == 1
@@ -100,17 +100,17 @@ def test_events_without_rows_and_a_set_without_splits(tonic):
         ("tonic:Frames", "expected events with the fields t, x, p"),
     ],
 )
-def test_refused(tonic, text, message):
+def test_bad_texts_are_refused(tonic, text, message):
     with pytest.raises(InputError, match=message):
         source_for(input_schedule(2, 4, 5), text, "float32")
 
 
-def test_a_sensor_that_does_not_fit(tonic):
+def test_a_sensor_that_does_not_fit_is_refused(tonic):
     with pytest.raises(InputError, match="width 4"):
         source_for(input_schedule(2, 4, 3), "tonic:Camera,first=3", "float32")
 
 
-def test_without_tonic(monkeypatch):
+def test_a_missing_tonic_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tonic", None)
     with pytest.raises(UnsupportedError, match="pip install tonic"):
         source_for(input_schedule(2, 4, 5), "tonic:NMNIST", "float32")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 import h5py
 import numpy as np
@@ -11,17 +10,10 @@ import pytest
 
 import nirx
 from nirx.errors import FileError, InputError
-from nirx.graphs.schedule import Schedule
-from support.inputs import STEP, camera, gridded, input_schedule, nirdata, read_all, two_inputs
-
-THREE, CAMERA = input_schedule(3), input_schedule(2, 4, 5)
+from support.inputs import CAMERA, STEP, camera, gridded, nirdata, read, two_inputs
 
 
-def read(data: Any, on: Schedule = THREE, **options: Any) -> np.ndarray:
-    return read_all(data, on, **options)
-
-
-def test_no_hdf5_file(tmp_path):
+def test_files_of_other_formats_are_refused(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"hello")
     (tmp_path / "y.h5").write_bytes(b"")
     for name in ("x.h5", "y.h5"):
@@ -29,14 +21,14 @@ def test_no_hdf5_file(tmp_path):
             read(tmp_path / name)
 
 
-def test_a_graph_is_no_data(tmp_path):
+def test_a_nir_graph_is_refused(tmp_path):
     nirx.write(tmp_path / "x.h5", two_inputs(), STEP)
     with pytest.raises(FileError, match="a NIR graph, not data"):
         read(tmp_path / "x.h5")
 
 
 @pytest.mark.parametrize("link", [h5py.SoftLink("/y"), h5py.ExternalLink("other.h5", "/x")])
-def test_links(tmp_path, link):
+def test_links_are_not_followed(tmp_path, link):
     camera(tmp_path / "other.h5")
     path = camera(tmp_path / "x.h5", x=None)
     with h5py.File(path, "a") as file:
@@ -51,7 +43,7 @@ def test_links(tmp_path, link):
         read(own)
 
 
-def test_data_elsewhere(tmp_path):
+def test_data_in_another_file_is_refused(tmp_path):
     camera(tmp_path / "other.h5")
     for kind in ("virtual", "external"):
         path = camera(tmp_path / f"{kind}.h5", x=None)
@@ -67,7 +59,7 @@ def test_data_elsewhere(tmp_path):
             read(path, CAMERA)
 
 
-def test_foreign_filters(tmp_path):
+def test_foreign_filters_are_not_loaded(tmp_path):
     path = camera(tmp_path / "x.h5", x=None)
     with h5py.File(path, "a") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -79,7 +71,7 @@ def test_foreign_filters(tmp_path):
         read(path, CAMERA)
 
 
-def test_claims_larger_than_the_file(tmp_path):
+def test_claims_larger_than_the_file_are_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         for name in "xypt":
             file.create_dataset(name, (2**33,), "i8", chunks=(1024,))
@@ -87,7 +79,7 @@ def test_claims_larger_than_the_file(tmp_path):
         read(tmp_path / "x.h5", CAMERA)
 
 
-def test_chunks_that_would_be_read_whole(tmp_path):
+def test_huge_chunks_are_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         for name in "xypt":
             file.create_dataset(name, (3,), "i8", chunks=(2**27,), maxshape=(None,))
@@ -95,7 +87,7 @@ def test_chunks_that_would_be_read_whole(tmp_path):
         read(tmp_path / "x.h5", CAMERA)
 
 
-def test_damaged_bytes_never_break_out(tmp_path):
+def test_damaged_bytes_raise_only_errors_of_nirx(tmp_path):
     path = nirdata(tmp_path / "x.h5", {"input": gridded()})
     data = path.read_bytes()
     generator = np.random.default_rng(0)

@@ -15,12 +15,14 @@ from nirx.inputs import source_for
 from support.graphs import make_graph, neuron
 
 __all__ = [
+    "CAMERA",
     "STEP",
+    "THREE",
     "camera",
     "gridded",
     "input_schedule",
     "nirdata",
-    "read_all",
+    "read",
     "spiking_graph",
     "two_inputs",
 ]
@@ -57,9 +59,12 @@ def spiking_graph(shape: tuple[int, ...], threshold: float = 1.0, weight: float 
     return make_graph(edges, shape, size, **nodes)
 
 
-def read_all(data: Any, on: Schedule, dtype: str = "float64", **options: Any) -> np.ndarray:
-    """All steps of the only Input, or of the first one."""
-    source = source_for(on, data, dtype, **options)
+THREE, CAMERA = input_schedule(3), input_schedule(2, 4, 5)
+
+
+def read(data: Any, on: Schedule = THREE, **options: Any) -> np.ndarray:
+    """All steps of the only Input, or of the first one, in float64."""
+    source = source_for(on, data, "float64", **options)
     return next(iter(source.read(0, source.steps).values()))
 
 
