@@ -1,5 +1,8 @@
 """A recurrent layer of a library as a NIR graph."""
 
+# nir's annotations are narrower than what it accepts.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
 import torch
 
 import nirx
+import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+from support.bridges import assert_same_spikes
 
 pytest.importorskip("norse", reason="norse is installed by `make libraries` only")
 norse = pytest.importorskip("norse.torch")
@@ -43,7 +47,7 @@ def test_a_cell_steps_as_its_preset_says(case):
     asked = nirx.PRESETS[preset]
     stored = nirx.schedule(graph).discretization
     same = {"dt": cell.dt, "reset": stored.reset}
-    assert stored == nirx.Discretization.from_json(_with(asked, same).to_json())
+    assert stored == nirx.Discretization.from_json(replace(asked, **same).to_json())
     xs = drive().astype(np.float32)
     outputs, v, i, state = [], [], [], None
     with torch.no_grad():
@@ -59,12 +63,6 @@ def test_a_cell_steps_as_its_preset_says(case):
     assert_same_steps(
         graph, xs, {"1": torch.stack(outputs)}, states, dtype="float32", atol=1e-6 * scale
     )
-
-
-def _with(rule, values):
-    from dataclasses import replace
-
-    return replace(rule, **values)
 
 
 RULES = [
@@ -111,8 +109,6 @@ def test_an_iaf_that_starts_at_its_reset_is_refused():
 
 
 def test_trained_parameters_come_back():
-    import nirx_torch
-
     d = nirx.Discretization(dt=1e-3)
     graph = around(neuron("CubaLIF"))
     net = nirx_torch.from_nir(graph, d, "float64", node_map=BRIDGE.node_map)
@@ -122,8 +118,4 @@ def test_trained_parameters_come_back():
     back = nirx_torch.to_nir(net).nodes["neuron"]
     np.testing.assert_allclose(back.v_threshold, 1.5 * graph.nodes["neuron"].v_threshold)
     np.testing.assert_allclose(back.tau_syn, 2 * graph.nodes["neuron"].tau_syn)
-    xs = drive(300)
-    ours, _ = nirx.from_nir(nirx_torch.to_nir(net), "numpy", d, "float64").run(xs)
-    with torch.no_grad():
-        theirs, _ = net.run(torch.from_numpy(xs))
-    assert int((theirs.numpy() != ours).sum()) == 0
+    assert_same_spikes(net, drive(300), nirx_torch.to_nir(net), d)

@@ -16,6 +16,7 @@ import nirx
 import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import alone, around, drive, neuron
+from support.bridges import assert_same_spikes, changed, on_a_grid
 
 pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries` only")
 pytest.importorskip("rockpool.nn.modules.torch")
@@ -121,12 +122,9 @@ def test_nir_runs_on_rockpool_and_comes_back(kind, rule):
 @pytest.mark.parametrize("threshold", ["gt", "ge"])
 def test_an_if_and_its_ties_are_as_the_rule_says(threshold, spikes):
     """On sums that are exact: an IF never forgets what float32 rounds off."""
-    size = 8
-    graph = around(nir.IF(np.full(size, 1024.0), np.full(size, 1.0), np.zeros(size)))
-    graph.nodes["fc"].weight = np.round(4 * graph.nodes["fc"].weight) / 8
-    graph.nodes["fc"].bias = np.round(4 * graph.nodes["fc"].bias) / 8
+    graph, xs = on_a_grid()
     d = nirx.Discretization(dt=2**-10, threshold=threshold, reset="subtract", spikes=spikes)
-    assert_bridged(BRIDGE, graph, d, np.round(drive(300)), "float32")
+    assert_bridged(BRIDGE, graph, d, xs, "float32")
 
 
 SUBTRACT = {"reset": "subtract"}
@@ -143,9 +141,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("kind", "values", "rule", "dtype", "text"), REFUSED)
 def test_what_rockpool_cannot_do_is_refused_with_the_nearest(kind, values, rule, dtype, text):
-    node = neuron(kind)
-    for name, value in values.items():
-        setattr(node, name, np.full_like(node.r, value))
+    node = changed(neuron(kind), **values)
     d = nirx.Discretization(dt=1e-3, **rule)
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), d, drive(10), dtype)
@@ -195,10 +191,7 @@ def test_trained_parameters_come_back():
     np.testing.assert_allclose(
         back.nodes["neuron"].v_threshold, 1.2 * graph.nodes["neuron"].v_threshold, rtol=1e-6
     )
-    ours, _ = nirx.from_nir(back, "numpy", d).run(xs.numpy())
-    with torch.no_grad():
-        theirs, _ = net.run(xs)
-    assert int((theirs.numpy() != ours).sum()) == 0
+    assert_same_spikes(net, xs.numpy(), back, d, "float32")
 
 
 def test_a_layer_without_neurons():
@@ -334,7 +327,7 @@ class Dropped(Own):
         return y
 
 
-# Its own functions for NIR. When one of these fails, Rockpool has mended it: change the notes.
+# Its own functions for NIR. When one of these fails, Rockpool has fixed it: change the notes.
 
 
 def test_its_exporter_drops_recurrent_weights():

@@ -11,6 +11,7 @@ import pytest
 import nirx
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, alone, around, drive, neuron
+from support.bridges import changed
 
 pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries` only")
 
@@ -76,12 +77,6 @@ def test_nir_runs_on_rockpool_and_comes_back(kind, rule):
     assert_bridged(BRIDGE, around(neuron(kind, 1)), d, xs, "float32", atol=1e-3)
 
 
-def _changed(node, **values):
-    for name, value in values.items():
-        setattr(node, name, np.full_like(node.r, value))
-    return node
-
-
 SUBTRACT = {"reset": "subtract"}
 REFUSED = [
     (neuron("LIF"), {}, "reset='value'; rockpool.LIFJax.*reset='subtract'"),
@@ -92,9 +87,13 @@ REFUSED = [
         "synapse='voltage-first'.*synapse='current-first'",
     ),
     (neuron("LI"), {"output": "old", "reset": "none"}, "output='old'.*output='new'"),
-    (_changed(neuron("LIF"), tau=1e-3), SUBTRACT, r"tau\[0\]=0.001; .*tau > dt"),
-    (_changed(neuron("LIF"), v_threshold=-0.5), SUBTRACT, r"v_threshold\[0\]=-0.5; .*v_threshold > 0"),
-    (_changed(neuron("LIF"), v_threshold=1e-7), SUBTRACT, r"\[0\]=1e-07; .*>= 1e-05"),
+    (changed(neuron("LIF"), tau=1e-3), SUBTRACT, r"tau\[0\]=0.001; .*tau > dt"),
+    (
+        changed(neuron("LIF"), v_threshold=-0.5),
+        SUBTRACT,
+        r"v_threshold\[0\]=-0.5; .*v_threshold > 0",
+    ),
+    (changed(neuron("LIF"), v_threshold=1e-7), SUBTRACT, r"\[0\]=1e-07; .*>= 1e-05"),
 ]
 
 
@@ -165,7 +164,7 @@ def test_a_model_runs_layer_by_layer_as_its_graph():
 
 
 def test_a_linear_with_bias_loses_it_under_jit():
-    """Which is why the bridge runs evolve without; it fails when Rockpool mends it."""
+    """Which is why the bridge runs evolve without; it fails when Rockpool fixes it."""
     layer = LinearJax((2, 2), weight=np.eye(2), bias=np.ones(2))
     x = jnp.ones((1, 3, 2))
     y = jax.jit(lambda m, x: m.evolve(x)[0])(layer, x)

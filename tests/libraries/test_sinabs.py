@@ -14,6 +14,7 @@ import nirx
 import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+from support.bridges import assert_layers_agree, assert_same_spikes, changed, on_a_grid
 
 pytest.importorskip("sinabs", reason="sinabs is installed by `make libraries` only")
 sl = pytest.importorskip("sinabs.layers")
@@ -129,16 +130,6 @@ def test_ties_are_as_the_rule_says(threshold, reset):
         assert_bridged(BRIDGE, graph, d, xs, dtype)
 
 
-def on_a_grid():
-    """A graph and input whose every sum is exact, so that v often meets its threshold."""
-    size = 8
-    node = nir.IF(np.full(size, 1024.0), np.full(size, 1.0), np.zeros(size))
-    graph = around(node)
-    graph.nodes["fc"].weight = np.round(4 * graph.nodes["fc"].weight) / 8
-    graph.nodes["fc"].bias = np.round(4 * graph.nodes["fc"].bias) / 8
-    return graph, np.round(drive(300))
-
-
 REFUSED = [
     ("LIF", {}, {"reset": "subtract", "reset_when": "next"}, "'next'.*LIF.*reset_when='same'"),
     ("IF", {}, {"output": "old", "reset": "none"}, "sinabs.layers.IAF.*output='new'"),
@@ -151,9 +142,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("kind", "values", "rule", "text"), REFUSED)
 def test_what_sinabs_cannot_do_is_refused_with_the_nearest(kind, values, rule, text):
-    node = neuron(kind)
-    for name, value in values.items():
-        setattr(node, name, np.full_like(node.r, value))
+    node = changed(neuron(kind), **values)
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3, **rule), drive(10))
 
@@ -195,10 +184,7 @@ def test_trained_parameters_come_back():
     back = nirx_torch.to_nir(net)
     keep = 1 - 1e-3 / graph.nodes["neuron"].tau_syn
     np.testing.assert_allclose(1 - 1e-3 / back.nodes["neuron"].tau_syn, 0.8 * keep)
-    ours, _ = nirx.from_nir(back, "numpy", d, "float64").run(xs.numpy())
-    with torch.no_grad():
-        theirs, _ = net.run(xs)
-    assert int((theirs.numpy() != ours).sum()) == 0
+    assert_same_spikes(net, xs.numpy(), back, d)
 
 
 def test_a_threshold_that_is_no_longer_what_is_subtracted_is_refused():
@@ -239,18 +225,10 @@ def test_a_model_runs_in_nirx_as_in_sinabs(squeezed):
     for part in model.modules():
         if isinstance(part, torch.nn.Conv2d | torch.nn.Linear):
             torch.nn.init.normal_(part.weight, 0.2, 0.3)
-    graph = BRIDGE.export(model, (1, 8, 8))
-    theirs = BRIDGE.run(model, xs, "float64")
-    keys = [str(k) for k in range(len(model))]
-    assert {*keys, "output"} <= theirs.keys()
-    ys, _, ours = nirx.from_nir(graph, "numpy", dtype="float64").run(xs, record=keys)
-    for key in keys:
-        assert theirs[key].any()
-        np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-6, err_msg=key)
-    np.testing.assert_allclose(theirs["output"], ys, rtol=0, atol=1e-6)
+    assert_layers_agree(BRIDGE, model, xs, map(str, range(len(model))), atol=1e-6)
 
 
-# Its own functions for NIR. When one of these fails, sinabs has mended it: change the notes.
+# Its own functions for NIR. When one of these fails, sinabs has fixed it: change the notes.
 
 
 def test_its_importer_drops_r_and_v_reset_of_a_lif():

@@ -13,6 +13,7 @@ import nirx
 import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
+from support.bridges import assert_layers_agree, assert_same_spikes, changed
 
 pytest.importorskip("snntorch", reason="snntorch is installed by `make libraries` only")
 snn = pytest.importorskip("snntorch")
@@ -190,10 +191,7 @@ def test_trained_parameters_come_back():
     back = nirx_torch.to_nir(net)
     keep = 1 - 1e-3 / graph.nodes["neuron"].tau_syn
     np.testing.assert_allclose(1 - 1e-3 / back.nodes["neuron"].tau_syn, 0.8 * keep)
-    ours, _ = nirx.from_nir(back, "numpy", d, "float64").run(xs)
-    with torch.no_grad():
-        theirs, _ = net.run(torch.from_numpy(xs))
-    assert int((theirs.numpy() != ours).sum()) == 0
+    assert_same_spikes(net, xs, back, d)
 
 
 def test_a_model_runs_in_nirx_as_in_snntorch():
@@ -211,17 +209,10 @@ def test_a_model_runs_in_nirx_as_in_snntorch():
     for part in (model[0], model[3], model[6]):
         torch.nn.init.normal_(part.weight, 0.2, 0.3)
     xs = 3 * np.random.default_rng(0).random((40, 3, 1, 8, 8))
-    graph, theirs = BRIDGE.export(model, (1, 8, 8)), BRIDGE.run(model, xs, "float64")
-    keys = [str(k) for k in range(len(model))]
-    assert {*keys, "output"} <= theirs.keys()
-    ys, _, ours = nirx.from_nir(graph, "numpy", dtype="float64").run(xs, record=keys)
-    for key in keys:
-        assert theirs[key].any()
-        np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-6, err_msg=key)
-    np.testing.assert_array_equal(theirs["output"], ys)
+    assert_layers_agree(BRIDGE, model, xs, map(str, range(len(model))))
 
 
-# Its own functions for NIR. When one of these fails, snnTorch has mended it: change the notes.
+# Its own functions for NIR. When one of these fails, snnTorch has fixed it: change the notes.
 
 ONE = np.ones(3)
 DT = 1e-4
@@ -257,10 +248,7 @@ def test_its_exporter_writes_subtract_as_v_reset_0():
 
 
 def _with(kind, **values):
-    node = neuron(kind, rest=0.0)
-    for name, value in values.items():
-        setattr(node, name, np.full_like(node.r, value))
-    return node
+    return changed(neuron(kind, rest=0.0), **values)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import nirx
 import nirx_torch
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import alone, around, drive, neuron
+from support.bridges import assert_layers_agree, assert_same_spikes, changed, on_a_grid
 
 logging.getLogger("torch").setLevel(logging.ERROR)
 pytest.importorskip("spikingjelly", reason="spikingjelly is installed by `make libraries` only")
@@ -159,15 +160,6 @@ def test_ties_are_as_the_rule_says(threshold, reset):
         assert_bridged(BRIDGE, graph, d, xs, dtype)
 
 
-def on_a_grid():
-    """A graph and input whose every sum is exact, so that v often meets its threshold."""
-    size = 8
-    graph = around(nir.IF(np.full(size, 1024.0), np.full(size, 1.0), np.zeros(size)))
-    graph.nodes["fc"].weight = np.round(4 * graph.nodes["fc"].weight) / 8
-    graph.nodes["fc"].bias = np.round(4 * graph.nodes["fc"].bias) / 8
-    return graph, np.round(drive(300))
-
-
 REFUSED = [
     ("LIF", {"reset": "none"}, "LIFNode cannot do that.*reset='value'"),
     ("IF", {"spikes": "multi"}, "IFNode cannot do that.*spikes='single'"),
@@ -193,9 +185,7 @@ NODES_REFUSED = [
 
 @pytest.mark.parametrize(("kind", "values", "text"), NODES_REFUSED)
 def test_parameters_that_it_lacks_are_refused_with_the_nearest(kind, values, text):
-    node = neuron(kind)
-    for name, value in values.items():
-        setattr(node, name, np.full_like(node.r, value))
+    node = changed(neuron(kind), **values)
     with pytest.raises(nirx.UnsupportedError, match=f"'neuron': .*{text}"):
         assert_bridged(BRIDGE, around(node), nirx.Discretization(dt=1e-3), drive(10))
 
@@ -246,10 +236,7 @@ def test_changed_parameters_come_back(kind):
         cell.v_decay *= 0.9
     back, xs = nirx_torch.to_nir(net), drive(300)
     assert not nirx.same_graph(back, around(one_tau(kind)))
-    ours, _ = nirx.from_nir(back, "numpy", d, "float64").run(xs)
-    with torch.no_grad():
-        theirs, _ = net.run(torch.from_numpy(xs))
-    assert int((theirs.numpy() != ours).sum()) == 0
+    assert_same_spikes(net, xs, back, d)
 
 
 def test_gradients_flow_through_its_surrogate():
@@ -280,17 +267,10 @@ def test_a_model_runs_in_nirx_as_in_spikingjelly(mode):
     functional.set_step_mode(model, mode)
     model.eval()
     xs = 3 * np.random.default_rng(0).random((40, 3, 1, 8, 8))
-    graph, theirs = BRIDGE.export(model, (1, 8, 8)), BRIDGE.run(model, xs, "float64")
-    keys = [str(k) for k in range(len(model)) if k != 6]
-    assert {*keys, "output"} <= theirs.keys()
-    ys, _, ours = nirx.from_nir(graph, "numpy", dtype="float64").run(xs, record=keys)
-    for key in keys:
-        assert theirs[key].any()
-        np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-6, err_msg=key)
-    np.testing.assert_array_equal(theirs["output"], ys)
+    assert_layers_agree(BRIDGE, model, xs, "01234578")
 
 
-# Its own functions for NIR. When one of these fails, SpikingJelly has mended it: change the notes.
+# Its own functions for NIR. When one of these fails, SpikingJelly has fixed it: change the notes.
 
 
 def chain(node):

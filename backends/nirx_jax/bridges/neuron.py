@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -63,8 +63,8 @@ class LibraryNeuron(BridgedNeuron, eqx.Module):
     rule: Discretization = eqx.field(static=True)
     built: Built = eqx.field(static=True)
 
-    shift: ClassVar[float] = 0.0
-    scale: ClassVar[float] = 1.0
+    shift = 0.0
+    scale = 1.0
 
     def __init__(
         self,

@@ -66,9 +66,9 @@ class LibraryNeuron(BridgedNeuron, torch.nn.Module):
             state = tuple(s.expand(x.shape).clone() for s in start)
         current = x * self.gain if self.scales_input else x
         current = current + self.offset if self.shifts_input else current
-        y, state = self.advance(current, state)
+        y, new = self.advance(current, state)
         y = y.to(x.dtype)
-        return y * self.scale + self.shift if self.moves_output else y, state
+        return y * self.scale + self.shift if self.moves_output else y, new
 
     def is_unchanged(self) -> bool:
         pairs = zip(self.built, self._held(), strict=True)
