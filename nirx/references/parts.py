@@ -40,8 +40,7 @@ class Parts:
         self.folder = target.with_name(target.name + ".parts")
         self.count = count
         text = json.dumps(manifest, sort_keys=True, indent=1)
-        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
-            raise FileError(f"{self.folder}: is in the way; part files need a folder of that name")
+        self._require_own()
         self._lock = _lock(self.folder)
         try:
             self._require_same(text)
@@ -61,15 +60,22 @@ class Parts:
         with suppress(OSError):  # Windows cannot remove the lock, and so the folder, before that
             self.folder.rmdir()
 
+    def _require_own(self) -> None:
+        """Refuse anything else of that name, before a lock is put into it."""
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            raise FileError(f"{self.folder}: is in the way; part files need a folder of that name")
+        if (self.folder / MANIFEST).is_file():
+            return
+        foreign = [p.name for p in sorted(self.folder.glob("*")) if not _is_early(p)]
+        if foreign:
+            raise FileError(
+                f"{self.folder} was not made by nirx (it holds {foreign[0]!r}), but part files "
+                "need a folder of that name; move it, or write the reference elsewhere"
+            )
+
     def _require_same(self, text: str) -> None:
         path = self.folder / MANIFEST
         if not path.is_file():
-            foreign = [p.name for p in sorted(self.folder.iterdir()) if not _is_unfinished(p)]
-            if foreign:
-                raise FileError(
-                    f"{self.folder} was not made by nirx (it holds {foreign[0]!r}), but part files "
-                    "need a folder of that name; move it, or write the reference elsewhere"
-                )
             write_whole(path, lambda stream: stream.write(text.encode()))
             return
         found = path.read_bytes().decode("utf-8", "replace")
@@ -164,9 +170,10 @@ def _lock(folder: Path) -> FileLock:
         # Another run removed the folder just now: make it again.
 
 
-def _is_unfinished(path: Path) -> bool:
-    """Whether a run that was killed without a manifest left this file."""
-    return path.name == LOCK or (path.name.startswith(PREFIX) and path.name.endswith(SUFFIX))
+def _is_early(path: Path) -> bool:
+    """Whether a run makes this file before its first part."""
+    half_written = path.name.startswith(PREFIX) and path.name.endswith(SUFFIX)
+    return half_written or path.name in (MANIFEST, LOCK)
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[Any, Any]]:
