@@ -167,7 +167,7 @@ class Comparison:
         return comparison_table(self)
 
 
-def earliest(parts: Sequence[NodeComparison] | Sequence[BackendComparison]) -> Divergence | None:
-    """The first divergence of several; of one step, that of the part that comes first."""
+def earliest(parts: Sequence[Any]) -> Divergence | None:
+    """The first `first_divergence` of several; of one step, that of the part that comes first."""
     found = [part.first_divergence for part in parts if part.first_divergence]
     return min(found, key=lambda divergence: divergence.step, default=None)

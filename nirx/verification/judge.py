@@ -11,7 +11,7 @@ from nirx.comparison.divergence import Divergence
 from nirx.comparison.ulp import same_bits
 from nirx.dynamics.ops import Shape
 from nirx.verification.result import NodeVerdict
-from nirx.verification.spike_matching import OpenMatching, Unmatched
+from nirx.verification.spike_matching import OpenMatching, Unmatched, first_marked
 from nirx.verification.tolerance import Tolerance
 from nirx.verification.whole_shift import WholeShift
 from nirx.verification.words import NO_SPIKES, WHOLE_NUMBERS, counts_text, shift_text
@@ -182,9 +182,3 @@ class ValueJudge(Judge):
         if unscaled and found.verdict == "fails" and not found.off_by_rounding:
             return replace(found, kind=WHOLE_NUMBERS)
         return found
-
-
-def first_marked(start: int, marked: np.ndarray, a: np.ndarray, b: np.ndarray) -> Unmatched:
-    """The earliest marked element of a chunk `[time, column]`."""
-    step, column = (int(i) for i in np.unravel_index(marked.argmax(), marked.shape))
-    return Unmatched(start + step, column, float(a[step, column]), float(b[step, column]))

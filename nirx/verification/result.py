@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nirx.comparison.divergence import Divergence
+from nirx.comparison.result import earliest
 from nirx.errors import InputError, did_you_mean
 from nirx.verification.tolerance import Tolerance
 
@@ -76,9 +77,13 @@ class NodeVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain data, for JSON."""
-        first = _divergence(self.first_divergence)
+        first = self.first_divergence
         head = {"key": self.key, "spikes": self.spikes, "verdict": self.verdict}
-        return {**head, **asdict(self), "first_divergence": first}
+        return {
+            **head,
+            **asdict(self),
+            "first_divergence": first and first.to_dict(other="observed"),
+        }
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,7 @@ class Verification:
 
         Of several recordings in the same step, the one that is executed first.
         """
-        found = [node.first_divergence for node in self.nodes if node.first_divergence is not None]
-        return min(found, key=lambda d: d.step, default=None)
+        return earliest(self.nodes)
 
     def __getitem__(self, key: str) -> NodeVerdict:
         """The verdict on a recording by its key. **Raises** `InputError` for any other."""
@@ -145,6 +149,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, for JSON."""
+        first = self.first_divergence
         return {
             "reference": self.reference,
             "observed": self.observed,
@@ -155,13 +160,9 @@ class Verification:
             "partial": self.partial,
             "digest": self.digest,
             "tolerance": self.tolerance.to_dict(),
-            "first_divergence": _divergence(self.first_divergence),
+            "first_divergence": first and first.to_dict(other="observed"),
             "nodes": [node.to_dict() for node in self.nodes],
             "not_observed": list(self.not_observed),
             "why": list(self.why),
             "notes": list(self.notes),
         }
-
-
-def _divergence(found: Divergence | None) -> dict[str, Any] | None:
-    return None if found is None else found.to_dict(other="observed")

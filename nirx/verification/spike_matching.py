@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Matching", "OpenMatching", "Unmatched"]
+__all__ = ["Matching", "OpenMatching", "Unmatched", "first_marked"]
+
+Waiting = deque[tuple[int, int, int, int]]
+"""Spikes of one column that still wait for a partner, all of the same side: their step, how many
+wait there (negative: of the recording), and both values there."""
 
 
 @dataclass(frozen=True, order=True)
@@ -18,17 +22,6 @@ class Unmatched:
     column: int
     reference: float
     observed: float
-
-
-@dataclass
-class _Train:
-    """Spikes of one column that still wait for a partner, all of the same side.
-
-    `waiting` holds their steps, how many wait there, and both values there.
-    """
-
-    waiting: deque[tuple[int, int, int, int]] = field(default_factory=deque)
-    of_reference: bool = True
 
 
 class Matching:
@@ -48,7 +41,7 @@ class Matching:
         self.missing = self.extra = self.widest = self.inner_unmatched = 0
         self.first_missing: Unmatched | None = None
         self.first_extra: Unmatched | None = None
-        self._trains: dict[int, _Train] = {}
+        self._waiting: dict[int, Waiting] = {}
 
     def take(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
         """The next steps of both.
@@ -62,18 +55,18 @@ class Matching:
             return
         # Equal trains are each other's partners, unless an earlier spike still waits.
         unequal = np.flatnonzero((reference != observed).any(axis=0)).tolist()
-        for column in sorted({*unequal, *self._trains}):
+        for column in sorted({*unequal, *self._waiting}):
             a, b = reference[:, column], observed[:, column]
-            train = self._trains.setdefault(column, _Train())
+            waiting = self._waiting.setdefault(column, deque())
             steps = np.flatnonzero((a != 0) | (b != 0))
             for step, x, y in zip(
                 steps.tolist(), a[steps].tolist(), b[steps].tolist(), strict=True
             ):
-                if x != y or train.waiting:
-                    self._step(train, column, start + step, int(x), int(y))
-            self._expire(train, column, start + len(a) - self.jitter)
-            if not train.waiting:
-                del self._trains[column]
+                if x != y or waiting:
+                    self._step(waiting, column, start + step, int(x), int(y))
+            self._expire(waiting, column, start + len(a) - self.jitter)
+            if not waiting:
+                del self._waiting[column]
 
     @property
     def first(self) -> Unmatched | None:
@@ -82,9 +75,9 @@ class Matching:
 
     def finish(self) -> None:
         """After all steps: spikes that still wait have no partner."""
-        for column, train in self._trains.items():
-            self._expire(train, column, None)
-        self._trains = {}
+        for column, waiting in self._waiting.items():
+            self._expire(waiting, column, None)
+        self._waiting = {}
 
     def _compare(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
         differs = reference != observed
@@ -93,39 +86,37 @@ class Matching:
         self.missing += int(np.maximum(reference - observed, 0).sum())
         self.extra += int(np.maximum(observed - reference, 0).sum())
         if self.first is None:
-            step, column = (int(i) for i in np.unravel_index(differs.argmax(), differs.shape))
-            a, b = float(reference[step, column]), float(observed[step, column])
-            place = Unmatched(start + step, column, a, b)
-            if a > b:
+            place = first_marked(start, differs, reference, observed)
+            if place.reference > place.observed:
                 self.first_missing = place
             else:
                 self.first_extra = place
 
-    def _step(self, train: _Train, column: int, step: int, a: int, b: int) -> None:
-        self._expire(train, column, step - self.jitter)
-        for count, of_reference in ((a, True), (b, False)):
-            while count and train.waiting and train.of_reference != of_reference:
-                since, there, *both = train.waiting.popleft()
+    def _step(self, waiting: Waiting, column: int, step: int, a: int, b: int) -> None:
+        self._expire(waiting, column, step - self.jitter)
+        for count in (a, -b):
+            while waiting and count * waiting[0][1] < 0:
+                since, there, x, y = waiting.popleft()
                 self.widest = max(self.widest, step - since)
-                if there > count:
-                    train.waiting.appendleft((since, there - count, both[0], both[1]))
-                count = max(0, count - there)
+                count += there
+                if count * there > 0:  # not all of those that waited have found a partner
+                    waiting.appendleft((since, count, x, y))
+                    count = 0
             if count:
-                train.of_reference = of_reference
-                train.waiting.append((step, count, a, b))
+                waiting.append((step, count, a, b))
 
-    def _expire(self, train: _Train, column: int, before: int | None) -> None:
+    def _expire(self, waiting: Waiting, column: int, before: int | None) -> None:
         """Stop waiting for partners of spikes before this step; None: of all."""
-        while train.waiting and (before is None or train.waiting[0][0] < before):
-            step, count, a, b = train.waiting.popleft()
+        while waiting and (before is None or waiting[0][0] < before):
+            step, count, a, b = waiting.popleft()
             place = Unmatched(step, column, float(a), float(b))
             if self._inner[0] <= step < self._inner[1]:
-                self.inner_unmatched += count
-            if train.of_reference:
+                self.inner_unmatched += abs(count)
+            if count > 0:
                 self.missing += count
                 self.first_missing = earlier(self.first_missing, place)
             else:
-                self.extra += count
+                self.extra -= count
                 self.first_extra = earlier(self.first_extra, place)
 
 
@@ -223,3 +214,9 @@ class OpenMatching:
 def earlier(one: Unmatched | None, two: Unmatched | None) -> Unmatched | None:
     """The earlier of the two, or the only one."""
     return min((place for place in (one, two) if place is not None), default=None)
+
+
+def first_marked(start: int, marked: np.ndarray, a: np.ndarray, b: np.ndarray) -> Unmatched:
+    """The earliest marked element of a chunk `[time, column]`."""
+    step, column = (int(i) for i in np.unravel_index(marked.argmax(), marked.shape))
+    return Unmatched(start + step, column, float(a[step, column]), float(b[step, column]))

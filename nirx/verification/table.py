@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from nirx.basics.name_list import name_list
+from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.printable import printable
 from nirx.basics.tables import MOST_ROWS, cell, render
-from nirx.verification.rounding import rounding_sentence
 from nirx.verification.words import percent, place_text
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def remarks(found: Verification) -> list[str]:
         if node.at_ends
     ]
     lines += [*kinds[:MOST_ROWS], *at_ends[:MOST_ROWS]]
-    sentence = rounding_sentence(found.nodes, found.tolerance)
-    lines += [sentence] if sentence else []
+    lines += _rounding(found)
     lines += found.why
     if found.not_observed:
         lines.append(f"not observed: {name_list(found.not_observed)}")
@@ -77,6 +76,27 @@ def _says_why(node: NodeVerdict, found: Verification) -> bool:
     if not node.spikes or node.follows is None or node.follows.startswith(f"{node.key}."):
         return True
     return found[node.follows].off_by_rounding
+
+
+def _rounding(found: Verification) -> list[str]:
+    """A sentence on what is only off by the rounding of float32, with options that allow it."""
+    off = [node for node in found.nodes if node.off_by_rounding]
+    if not off:
+        return []
+    worst = max(off, key=lambda node: node.error / node.largest)
+    verb, most = ("is", "") if len(off) == 1 else ("are", " at most")
+    error = max(node.error for node in off) / (found.tolerance.membrane or 1)
+    size = f"1e{math.ceil(math.log10(error))}"
+    flags, python = f"--lsb {size} --membrane 1", f"lsb={size}, membrane=1"
+    if found.tolerance.membrane:  # one size for all would also replace the sizes that were given
+        keys = [node.key for node in off[:MOST_NAMES]]
+        flags = " ".join(f"--lsb {key}={size}" for key in keys)
+        python = f"lsb={{{', '.join(f'{key!r}: {size}' for key in keys)}}}"
+    return [
+        f"{name_list(node.key for node in off)} {verb} off by rounding only "
+        f"({worst.error:.2g} of {worst.largest:.2g}{most}); "
+        f"allow it with {flags} (Python: {python})"
+    ]
 
 
 def _what(node: NodeVerdict) -> str:

@@ -23,10 +23,9 @@ from nirx.references.damage import damage_as_file_error
 from nirx.references.reading import ReferenceFile
 from nirx.verification.explain import explain
 from nirx.verification.judge import Judge, SpikeJudge, ValueJudge
-from nirx.verification.origins import verdicts_with_origins
 from nirx.verification.pair import Pair, make_pair
 from nirx.verification.picture import draw
-from nirx.verification.result import Verification
+from nirx.verification.result import NodeVerdict, Verification
 from nirx.verification.tolerance import make_tolerance
 
 __all__ = ["open_reference", "verify"]
@@ -112,7 +111,7 @@ def verify(
         ]
         _compare(pair, judges, advance)
         found = Verification(
-            verdicts_with_origins(pair, judges),
+            _verdicts(pair, judges),
             pair.steps,
             pair.samples,
             pair.partial,
@@ -164,3 +163,34 @@ def _compare(pair: Pair, judges: list[Judge], advance: Advance) -> None:
             sides = (read(observable, start, stop) for read in (pair.expected, pair.recorded))
             judge.take(start, *(side.reshape(stop - start, -1) for side in sides))
         advance("comparing", stop - start)
+
+
+def _verdicts(pair: Pair, judges: list[Judge]) -> tuple[NodeVerdict, ...]:
+    """All verdicts; failures that an earlier one can have caused say so in `follows`.
+
+    A fault reaches other nodes only through its node's output. A node whose observed output is
+    equal up to that step has caused nothing elsewhere, whatever its states do.
+    """
+    nodes = [judge.verdict() for judge in judges]
+    outputs = {
+        o.path: judge.differs_from
+        for o, judge in zip(pair.shared, judges, strict=True)
+        if o.variable is None
+    }
+    failed = [
+        (node.first_divergence.step, place)
+        for place, node in enumerate(nodes)
+        if node.first_divergence is not None
+    ]
+    origins: list[int] = []
+    for step, place in sorted(failed):
+        silent = {p for p, first in outputs.items() if first is None or first > step}
+        for cause in origins:
+            if pair.shared[place].path in pair.reference.downstream(
+                pair.shared[cause].path, silent
+            ):
+                nodes[place] = replace(nodes[place], follows=nodes[cause].key)
+                break
+        else:
+            origins.append(place)
+    return tuple(nodes)
