@@ -30,6 +30,7 @@ __all__ = [
     "neuron",
     "port_in",
     "port_out",
+    "recurrent",
     "spikes",
     "uniform",
 ]
@@ -135,6 +136,12 @@ def chain(takes: tuple[int, ...], gives: tuple[int, ...], *nodes: Any) -> nir.NI
     named = {f"n{i}": node for i, node in enumerate(nodes)}
     way = " -> ".join(["input", *named, "output"])
     return graph({"input": port_in(*takes), **named, "output": port_out(*gives)}, way)
+
+
+def recurrent(size: int, lif: Any, w: Any) -> nir.NIRGraph:
+    """input -> lif -> output, and w from lif back to lif."""
+    nodes = {"input": port_in(size), "lif": lif, "w": w, "output": port_out(size)}
+    return graph(nodes, "input -> lif -> w -> lif -> output")
 
 
 RANGES = {

@@ -5,12 +5,11 @@ from __future__ import annotations
 import nir
 
 import nirx
-from nirx_conformance.cases.case import FixedCase, chain, neuron, spikes, uniform
+from nirx_conformance.cases.case import NEURONS, FixedCase, chain, neuron, spikes, uniform
 
 __all__ = ["CASES"]
 
 D = nirx.Discretization(dt=1e-3)
-TYPES = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
 CHOICES = {
     "exponential": {"integrator": "exponential"},
     "ge": {"threshold": "ge"},
@@ -27,19 +26,15 @@ CHOICES = {
 }
 
 
-def _gain(kind: type) -> float:
-    return 100.0 if kind in (nir.I, nir.IF) else 6.0
-
-
 CASES = (
     *(
         FixedCase(
             f"neuron {kind.__name__}",
-            chain((5,), (5,), neuron(kind, 1, 5, r=_gain(kind))),
+            chain((5,), (5,), neuron(kind, 1, 5, r=100.0 if kind in (nir.I, nir.IF) else 6.0)),
             uniform(2, 60, 3, 5),
             D,
         )
-        for kind in TYPES
+        for kind in NEURONS
     ),
     *(
         FixedCase(

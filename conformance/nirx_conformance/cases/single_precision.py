@@ -11,10 +11,8 @@ from nirx_conformance.cases.case import (
     FixedCase,
     chain,
     drive,
-    graph,
     neuron,
-    port_in,
-    port_out,
+    recurrent,
     spikes,
     uniform,
 )
@@ -39,14 +37,8 @@ def _single(name: str, network: nir.NIRGraph, inputs: np.ndarray, level: str = "
     )
 
 
-LOOP = graph(
-    {
-        "input": port_in(3),
-        "lif": neuron(nir.CubaLIF, 9900, 3, r=12.0),
-        "w": nir.Affine(uniform(9901, 3, 3), uniform(9902, 3)),
-        "output": port_out(3),
-    },
-    "input -> lif -> w -> lif -> output",
+LOOP = recurrent(
+    3, neuron(nir.CubaLIF, 9900, 3, r=12.0), nir.Affine(uniform(9901, 3, 3), uniform(9902, 3))
 )
 
 CASES = (

@@ -9,30 +9,12 @@ import nir
 import numpy as np
 
 import nirx
-from nirx_conformance.cases.case import (
-    FixedCase,
-    chain,
-    drive,
-    graph,
-    neuron,
-    port_in,
-    port_out,
-    spikes,
-    uniform,
-)
+from nirx_conformance.cases.case import FixedCase, chain, drive, neuron, recurrent, spikes, uniform
 
 __all__ = ["CASES"]
 
 D = nirx.Discretization(dt=1e-3)
-LOOP = graph(
-    {
-        "input": port_in(2),
-        "lif": neuron(nir.LIF, 9600, 2),
-        "w": nir.Linear(uniform(9601, 2, 2)),
-        "output": port_out(2),
-    },
-    "input -> lif -> w -> lif -> output",
-)
+LOOP = recurrent(2, neuron(nir.LIF, 9600, 2), nir.Linear(uniform(9601, 2, 2)))
 
 CASES = (
     *(
@@ -70,15 +52,7 @@ CASES = (
     ),
     FixedCase(
         "size 100 recurrent",
-        graph(
-            {
-                "input": port_in(100),
-                "lif": neuron(nir.LIF, 9634, 100),
-                "w": nir.Linear(0.2 * uniform(9635, 100, 100)),
-                "output": port_out(100),
-            },
-            "input -> lif -> w -> lif -> output",
-        ),
+        recurrent(100, neuron(nir.LIF, 9634, 100), nir.Linear(0.2 * uniform(9635, 100, 100))),
         spikes(9636, 12, 1, 100),
         D,
         level="full",
