@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nirx.dynamics.base import Arrays, Dynamics, NodeMismatch, Stateless, parameter
+from nirx.dynamics.base import Arrays, Dynamics, Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer, integers, windows
 from nirx.dynamics.ops import Array, ConvGeometry, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch, parameter
 
 __all__ = ["Conv1d", "Conv2d", "conv_geometry"]
 

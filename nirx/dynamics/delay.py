@@ -7,16 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import (
-    Arrays,
-    Dynamics,
-    Elementwise,
-    NodeMismatch,
-    check_finite,
-    parameter,
-)
+from nirx.dynamics.base import Arrays, Dynamics, Elementwise
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch, check_finite, parameter
 
 __all__ = ["Delay"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.parameters import NodeMismatch
 
 __all__ = ["integer", "integers", "windows"]
 

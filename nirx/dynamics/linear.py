@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nirx.dynamics.base import Arrays, NodeMismatch, Stateless, broadcasts_to, parameter
+from nirx.dynamics.base import Arrays, Stateless
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch, broadcasts_to, parameter
 
 __all__ = ["Affine", "Linear"]
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import Arrays, Dynamics, Elementwise, NodeMismatch, parameter
+from nirx.dynamics.base import Arrays, Dynamics, Elementwise
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch, parameter
 from nirx.dynamics.spike import spiking_coefficients, spiking_step
 
 __all__ = ["Neuron"]

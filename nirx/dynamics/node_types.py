@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.base import Dynamics, NodeMismatch
+from nirx.dynamics.base import Dynamics
 from nirx.dynamics.conv import Conv1d, Conv2d
 from nirx.dynamics.cuba import CurrentBasedIntegrateAndFire, CurrentBasedIntegrator
 from nirx.dynamics.delay import Delay
@@ -18,6 +18,7 @@ from nirx.dynamics.integrator import IntegrateAndFire, Integrator
 from nirx.dynamics.leaky import LeakyIntegrateAndFire, LeakyIntegrator
 from nirx.dynamics.linear import Affine, Linear
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.pool import AvgPool2d, SumPool2d
 from nirx.dynamics.reshape import Flatten, Port
 from nirx.errors import InputError

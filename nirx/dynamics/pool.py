@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nirx.dynamics.base import Arrays, Dynamics, NodeMismatch, Stateless
+from nirx.dynamics.base import Arrays, Dynamics, Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integers, windows
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch
 
 __all__ = ["AvgPool2d", "SumPool2d"]
 

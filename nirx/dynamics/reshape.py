@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.base import Arrays, NodeMismatch, Stateless
+from nirx.dynamics.base import Arrays, Stateless
 from nirx.dynamics.geometry import integers
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch
 
 __all__ = ["Flatten", "Port", "declared_port_shape"]
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nirx.basics.type_map import ABSENT, find_handler, require_type_map
-from nirx.dynamics.base import Dynamics, NodeMismatch, Stateless
+from nirx.dynamics.base import Dynamics, Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import GraphError, InputError, UnsupportedError
 from nirx.execution.assemble import NODE_FORM, call_builder, no_entry
 from nirx.execution.runners import NativeRunner

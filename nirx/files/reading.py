@@ -16,8 +16,8 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path, format_path
-from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.node_types import NodeType, known_names, type_named
+from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree

@@ -10,9 +10,10 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path, format_path, parse_path
-from nirx.dynamics.base import Dynamics, NodeMismatch, check_finite, check_positive, parameter
+from nirx.dynamics.base import Dynamics
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
 from nirx.graphs.feedback import adjacency, algebraic_loops
 from nirx.graphs.flatten import Claim, FlatGraph, FlatNode, flatten, nothing_custom, walk_graphs

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import nir
 
 from nirx.basics.paths import format_path
-from nirx.dynamics.base import NodeMismatch
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import Fault
 from nirx.graphs.feedback import adjacency
 from nirx.graphs.flatten import FlatGraph

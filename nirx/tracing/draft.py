@@ -9,9 +9,9 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.base import broadcasts_to
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.parameters import broadcasts_to
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.graphs.metadata import MODULE_KEY, require_discretization
 from nirx.graphs.rules import gather_rules, take_rules

@@ -7,7 +7,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.base import NodeMismatch
+from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 
