@@ -97,7 +97,7 @@ def test_two_delays_of_two_thousand_that_differ_in_one_place(rule):
     assert second.sum() == second[1000] == 1
 
 
-def test_a_record_given_as_list_or_tuple_is_one(make):
+def test_a_record_as_list_or_tuple_is_the_same(make):
     net, xs = make(), jnp.ones((4, 2))
     net.run(xs, record=["delay"])
     assert traces(lambda: net.run(xs, record=("delay",))) == 0

@@ -135,7 +135,7 @@ SHAPES = {"transpose": (2, 3), "reshape": (3, 4), "conv_general_dilated": (2, 5)
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_nir_cannot_say_is_refused_with_its_line(name):
+def test_operations_without_a_node_are_refused_with_their_line(name):
     with pytest.raises(nirx.UnsupportedError) as caught:
         graph_of(REFUSED[name], SHAPES.get(name, (4,)))
     text = str(caught.value)
@@ -184,6 +184,6 @@ def test_control_flow_on_data_is_refused(function):
         graph_of(function)
 
 
-def test_an_added_axis_is_refused_where_it_matters():
+def test_an_added_axis_at_an_output_is_refused():
     with pytest.raises(nirx.UnsupportedError, match=r"output 'output': axes of size 1"):
         graph_of(lambda x: x[None])

@@ -99,7 +99,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_nir_cannot_say_is_refused_at_its_place(name):
+def test_options_that_nir_cannot_express_are_refused_with_the_place(name):
     module, shape, text = REFUSED[name]
     with pytest.raises(nirx.UnsupportedError, match=rf"^module: .*{text}"):
         jax_to_nir(Holds(module), jnp.ones(shape))
@@ -110,7 +110,7 @@ def test_what_nir_cannot_say_is_refused_at_its_place(name):
     [eqx.nn.Identity(), eqx.nn.Dropout(0.5, inference=True), eqx.nn.Dropout(0.0)],
     ids=["Identity", "Dropout in inference", "Dropout of nothing"],
 )
-def test_what_is_nothing_in_inference_is_bypassed(module):
+def test_modules_that_do_nothing_in_inference_are_bypassed(module):
     graph = jax_to_nir(eqx.nn.Sequential([module, linear(3, 4), module]), jnp.ones(3))
     assert graph.edges == [("input", "layers.1"), ("layers.1", "output")]
     with pytest.raises(nirx.UnsupportedError, match="bypassed, so there is nothing to export"):
@@ -152,7 +152,7 @@ def test_sequential_and_lambda_are_traced_through():
 
 
 @pytest.mark.parametrize("pool", [(2, 2), (3, 2, 1), ((2, 1), 1)], ids=str)
-def test_the_maximum_of_spikes(pool):
+def test_max_pooling_of_spikes(pool):
     layer = eqx.nn.MaxPool2d(*pool)
     model, x = Block((Spikes(), layer)), data(2, 6, 7)
     graph = jax_to_nir(model, x, {Spikes: lambda m: nir.Threshold(np.array(0.9))})
@@ -169,7 +169,7 @@ class Spikes(eqx.Module):
         return (x > 0.9).astype(x.dtype)
 
 
-def test_keys_are_no_data():
+def test_random_keys_are_not_inputs():
     class Keyed(eqx.Module):
         fc: eqx.nn.Linear
         dropout: eqx.nn.Dropout
@@ -205,7 +205,7 @@ def test_networks_and_nodes_of_nirx(loop):
     assert np.array_equal(found, step_by_step(model, xs, state))
 
 
-def test_the_map_takes_new_types_and_refuses_known_ones():
+def test_register_adds_new_types_and_refuses_known_ones():
     own = MODULE_MAP.copy()
     own.register(eqx.nn.LayerNorm, None)
     with pytest.raises(nirx.InputError, match="Linear has an entry already"):
@@ -229,6 +229,6 @@ def test_a_constant_state_is_refused():
         jax_to_nir(Holds(Leaky(), lambda m, x: m(x, jnp.full(2, 0.5))[0]), jnp.ones(2), exporters)
 
 
-def test_parameters_of_what_is_no_network_are_refused():
+def test_parameters_of_anything_but_a_network_are_refused():
     with pytest.raises(nirx.InputError, match="a Leaky did not come from NIR"):
         nirx_jax.parameters_to_numpy(Leaky())  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ def test_recordings_are_keyed_as_asked(net, xs):
 
 
 @pytest.mark.parametrize("keys", [[("li",), ("lif", "v")], ["lif.v", ("li",)], "lif.v"])
-def test_texts_and_tuples_may_be_asked_for_together(keys, net, xs):
+def test_strings_and_tuples_may_be_recorded_together(keys, net, xs):
     _, _, rec = net.run(xs, record=keys)
     assert list(rec) == ([keys] if isinstance(keys, str) else keys)
 

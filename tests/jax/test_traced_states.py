@@ -59,7 +59,7 @@ class Cell(eqx.Module):
         return self.readout(spikes), {"v": v, "spikes": spikes}
 
 
-def test_a_users_cell_goes_there_and_back_with_identical_spikes():
+def test_a_users_cell_round_trips_with_identical_spikes():
     model = Cell()
     graph = jax_to_nir(model, jnp.ones(3), MAP, discretization=RULE)
     nirx.check(graph)

@@ -13,7 +13,7 @@ import nirx_jax
 from support.graphs import chain
 
 
-def test_float64_with_x64_off_is_refused_with_the_mend(loop, rule):
+def test_float64_with_x64_off_is_refused_with_a_suggested_fix(loop, rule):
     with pytest.raises(nirx.UnsupportedError, match=r'update\("jax_enable_x64", True\)'):
         nirx_jax.from_nir(loop, rule, dtype="float64")
 

@@ -58,7 +58,7 @@ def test_the_digest_of_a_fixed_tree_never_changes():
     assert nirx.digest(small()) == FROZEN
 
 
-def test_an_empty_tree_is_the_header_alone():
+def test_an_empty_tree_is_only_the_header():
     expected = hashlib.sha256(b"nirx digest 1\n").hexdigest()
     for tree in ({}, None, [], (), {"a": {}}, {"a": None, "b": []}):
         assert nirx.digest(tree) == expected
@@ -127,7 +127,7 @@ DIFFERENT = {
 }
 
 
-def test_everything_else_matters():
+def test_any_other_difference_changes_the_digest():
     digests = [nirx.digest(tree) for tree in DIFFERENT.values()]
     digests.append(nirx.digest({"a": np.array([1.0, 2.0])}))
     assert len(set(digests)) == len(DIFFERENT) + 1
@@ -165,7 +165,7 @@ def test_what_is_no_number_is_refused(tree):
         nirx.digest(tree)
 
 
-def test_two_leaves_of_one_path_are_told_from_one():
+def test_two_leaves_of_one_path_are_distinguished_from_one():
     x, y = np.ones(1), np.zeros(1)
     both = {("a", "b"): x, "a": {"b": y}}
     turned = {"a": {"b": y}, ("a", "b"): x}

@@ -52,7 +52,7 @@ def test_ill_conditioned_weights(length, dtype):
 
 @pytest.mark.parametrize("length", [1, 64])
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
-def test_what_is_not_finite_gives_nan_in_its_row_alone(length, bad, dtype):
+def test_a_value_that_is_not_finite_gives_nan_in_its_row_only(length, bad, dtype):
     rng = np.random.default_rng(length)
     graph = chain({"fc": nir.Linear(rng.normal(size=(4, length)))}, length, 4)
     xs = rng.normal(size=(5, 3, length))

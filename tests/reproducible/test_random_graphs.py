@@ -12,11 +12,13 @@ from support.running import BACKENDS, Reproducible
 
 DTYPES = ("float32", "float64")
 SEEDS = [*range(20), *range(5000, 5080)]
-"""100 graphs, float32 and float64 in turn; all but the first twelve are slow."""
+"""100 graphs, float32 and float64 in turn."""
+QUICK = (0, 3, 4, 6, 7, 8, 11)
+"""These compile in less than two seconds; all others are slow."""
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::nirx.NirxWarning"),
-    # Random graphs amplify without end, and parameters overflow when they become float32.
+    # Random graphs amplify without bound, and parameters overflow when they become float32.
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
 
@@ -24,7 +26,7 @@ pytestmark = [
 def every_case():
     for seed in SEEDS:
         dtype = DTYPES[seed % 2]
-        marks = [] if seed < 12 else [pytest.mark.slow]
+        marks = [] if seed in QUICK else [pytest.mark.slow]
         yield pytest.param(seed, dtype, id=f"seed{seed}-{dtype}", marks=marks)
 
 
@@ -68,7 +70,7 @@ def everything(graph):
             yield from everything(node)
 
 
-def test_the_seeds_hold_every_kind_of_node_and_change_with_the_seed():
+def test_the_graphs_contain_every_kind_of_node():
     seen = {type(n) for seed in range(20) for n in everything(random_case(seed).graph)}
     assert {nir.Conv1d, nir.Conv2d, nir.Delay, nir.NIRGraph, nir.Linear, nir.Affine} <= seen
     assert {nir.LIF, nir.CubaLIF, nir.IF, nir.LI, nir.I, nir.CubaLI} <= seen
@@ -91,8 +93,8 @@ def test_some_of_the_graphs_spike_feed_back_and_stay_finite():
 
 
 def test_fast_mode_differs_somewhere():
-    """Else equal bits would say nothing about the reproducible mode."""
-    parted = 0
+    """Otherwise equal bits would say nothing about the reproducible mode."""
+    different = 0
     for seed in (3, 5):
         case = random_case(seed)
         a, b = (
@@ -100,5 +102,5 @@ def test_fast_mode_differs_somewhere():
             for n in ("numpy", "jax")
         )
         for path, value in leaves(b).items():
-            parted += int(differing(leaves(a)[path], value).sum())
-    assert parted > 0
+            different += int(differing(leaves(a)[path], value).sum())
+    assert different > 0

@@ -48,7 +48,7 @@ def test_fast_mode_still_runs_in_bfloat16(graph):
     assert net.run(torch.ones((3, 1, 2), dtype=torch.bfloat16))[0].dtype == torch.bfloat16
 
 
-def test_a_network_may_be_turned_back(net):
+def test_a_network_may_be_cast_to_bfloat16_and_back(net):
     x = torch.ones((3, 1, 2))
     expected = net.run(x)[0]
     net.bfloat16()

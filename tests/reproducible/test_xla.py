@@ -81,7 +81,7 @@ def jax_ops(dtype):
     return ReproducibleJaxOps(dtype, SURROGATE, False)
 
 
-def test_numpy_keeps_its_promise(problem):
+def test_numpy_gives_no_subnormal_and_no_negative_zero(problem):
     """No subnormal, no value below B, no -0; and it is not all zeros."""
     dtype, arrays = problem
     for result in by_numpy(dtype, arrays):

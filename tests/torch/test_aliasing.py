@@ -52,7 +52,7 @@ def test_two_networks_of_one_graph_share_nothing(loop, rule):
     assert all(p.abs().sum() > 0 for p in b.parameters())
 
 
-def test_one_node_twice_in_a_graph_gives_parameters_of_their_own(rule):
+def test_one_node_twice_in_a_graph_gives_two_sets_of_parameters(rule):
     scale = nir.Scale(np.full(1, 2.0, np.float32))
     net = nirx_torch.from_nir(chain({"a": scale, "b": scale}, 1, 1), rule)
     with torch.no_grad():

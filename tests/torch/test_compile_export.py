@@ -1,4 +1,4 @@
-"""torch.compile and torch.export give what eager mode gives."""
+"""torch.compile and torch.export give the same results as eager mode."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalMemberAccess=false
@@ -41,7 +41,9 @@ def assert_same(a, b):
     assert np.array_equal(one["lif"]["feedback"]["w"], other["lif"]["feedback"]["w"])
 
 
-@pytest.mark.parametrize("integrator", ["euler", "exponential"])
+@pytest.mark.parametrize(
+    "integrator", ["euler", pytest.param("exponential", marks=pytest.mark.slow)]
+)
 def test_a_compiled_step_is_one_graph_and_equals_eager(integrator, loop, xs):
     torch.compiler.reset()
     net = nirx_torch.from_nir(loop, nirx.Discretization(dt=1e-3, integrator=integrator))

@@ -39,7 +39,7 @@ def test_double_and_float_move_the_whole_network(loop, rule):
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
-def test_half_precision_runs_in_fast_mode_alone(kind, loop, rule):
+def test_half_precision_runs_in_fast_mode_only(kind, loop, rule):
     net = nirx_torch.from_nir(loop, rule, dtype=kind)
     ys, state = net.run(torch.ones((5, 2, 3), dtype=kind))
     assert ys.dtype is kind

@@ -105,7 +105,7 @@ def in_place_residual(m, x):
 
 
 @pytest.mark.parametrize("step", [in_place_sum, in_place_residual])
-def test_an_in_place_operator_on_a_value_of_its_own(step):
+def test_an_in_place_operator_on_a_value_that_nothing_else_reads(step):
     assert_same_numbers(build(step))
 
 
@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[Forward, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_NIR_cannot_say_is_refused_by_name(name):
+def test_operations_without_a_node_are_refused_by_name(name):
     step, message = REFUSED[name]
     with pytest.raises(nirx.NirxError, match=message):
         torch_to_nir(build(step))
@@ -238,7 +238,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_modules_that_NIR_cannot_say_are_refused_by_name(name):
+def test_options_that_nir_cannot_express_are_refused_by_name(name):
     make, message = MODULES[name]
     net = Net(lambda m, x: m.a(x), a=make()).train()
     with pytest.raises(nirx.UnsupportedError, match=message):
@@ -257,7 +257,7 @@ def test_modules_that_NIR_cannot_say_are_refused_by_name(name):
         (lambda m, x: functional.max_pool2d(x, 2), "max_pool2d"),
     ],
 )
-def test_functional_layers_that_NIR_cannot_say(step, message):
+def test_functional_options_that_nir_cannot_express_are_refused(step, message):
     with pytest.raises(nirx.UnsupportedError, match=message):
         torch_to_nir(Net(step, a=nn.Conv2d(1, 1, 1)), input_shape=(1, 6, 6))
 
@@ -335,7 +335,7 @@ def test_layers_of_signals(layer):
     assert_same_numbers(again.double(), (2, 9), input_shape=(2, 9))
 
 
-def test_modules_that_are_nothing_in_NIR_are_bypassed():
+def test_identity_and_dropout_in_eval_are_bypassed():
     layers = [nn.Identity(), nn.Linear(3, 2), nn.Dropout(0.5), nn.Dropout1d(), nn.Linear(2, 2)]
     net = nn.Sequential(*layers).double().eval()
     graph = assert_same_numbers(net)

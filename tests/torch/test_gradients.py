@@ -87,8 +87,17 @@ def test_every_parameter_and_the_input_get_a_gradient(kind, rule):
 SMOOTH = [k for k in TRAINABLE if k not in ("Threshold", "IF", "LIF", "CubaLIF")]
 
 
-@pytest.mark.parametrize("integrator", ["euler", "exponential"])
-@pytest.mark.parametrize("kind", SMOOTH)
+STATELESS = ("Affine", "Linear", "Scale", "Conv1d", "Conv2d")
+"""Nodes that no integrator steps, so one integrator is enough for the quick tests."""
+
+
+def smooth_cases():
+    for kind in SMOOTH:
+        yield kind, "euler"
+        yield pytest.param(kind, "exponential", marks=[pytest.mark.slow] * (kind in STATELESS))
+
+
+@pytest.mark.parametrize(("kind", "integrator"), [*smooth_cases()])
 def test_gradients_of_smooth_nodes_are_the_true_ones(kind, integrator):
     node, takes, gives = make(kind, numbers)
     rule = nirx.Discretization(dt=1e-3, integrator=integrator)
@@ -132,7 +141,7 @@ def test_gradients_flow_through_delay_pool_and_flatten(rule):
     assert xs.grad[4, 0, 0, 1] == xs.grad[4, 0, 1, 0] == 0, "still in the delay at the end"
 
 
-def test_gradients_go_round_a_feedback_loop(loop, rule):
+def test_gradients_flow_around_a_feedback_loop(loop, rule):
     net = nirx_torch.from_nir(loop, rule, dtype="float64", surrogate="arctan")
     xs = torch.rand((10, 3), dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     ys, _, rec = net.run(xs, record=["lif"])
@@ -142,7 +151,7 @@ def test_gradients_go_round_a_feedback_loop(loop, rule):
     assert torch.equal(net.w.weight.grad != 0, spiked.expand(4, 4))
 
 
-def test_gradients_flow_through_a_state_handed_over(loop, rule):
+def test_gradients_flow_through_the_state(loop, rule):
     net = nirx_torch.from_nir(loop, rule, dtype="float64", surrogate="arctan")
     xs = torch.rand((10, 3), dtype=torch.float64, generator=torch.Generator().manual_seed(6))
     net.run(xs)[0][-1].sum().backward()

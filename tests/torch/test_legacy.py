@@ -61,7 +61,7 @@ def test_load_without_state_and_from_a_file(tmp_path):
     assert torch.equal(net(torch.ones(2)), torch.full((2,), 1.5))
 
 
-def test_load_bears_maps_that_raise_for_what_they_do_not_know():
+def test_load_accepts_maps_that_raise_for_unknown_types():
     def picky(node):
         if isinstance(node, nir.LIF):
             return Sum()
@@ -72,7 +72,7 @@ def test_load_bears_maps_that_raise_for_what_they_do_not_know():
     assert torch.equal(net(torch.ones(2))[0], torch.full((2,), 1.5))
 
 
-def test_load_gives_whole_subgraphs_to_a_map_that_wants_them():
+def test_load_offers_whole_subgraphs_to_the_map():
     size = np.array([2])
     inner = graph()
     nodes = {"i": nir.Input(size), "sub": inner, "o": nir.Output(size)}
@@ -86,7 +86,7 @@ def test_load_gives_whole_subgraphs_to_a_map_that_wants_them():
     assert torch.equal(net(torch.ones(2))[0], torch.ones(2))
 
 
-def test_load_refuses_what_is_no_graph():
+def test_load_refuses_anything_but_a_graph():
     with pytest.deprecated_call(), pytest.raises(nirx.InputError, match="got a Linear"):
         nirx_torch.load(nir.Linear(np.eye(2)), model_map)
 

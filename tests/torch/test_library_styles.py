@@ -162,7 +162,7 @@ CHAIN = [("input", "fc1"), ("fc1", "lif1"), ("lif1", "fc2"), ("fc2", "lif2"), ("
     ("step", "kind"), [(with_initial_membranes, Net), (with_membranes, Membranes)]
 )
 @pytest.mark.parametrize("stateful", [None, [Leaky]])
-def test_membranes_passed_as_snnTorch_does(step, kind, stateful):
+def test_membranes_passed_as_in_snntorch(step, kind, stateful):
     net = snn(step, kind)
     graph = torch_to_nir(net, {Leaky: export_leaky}, stateful_modules=stateful)
     assert graph.edges == CHAIN
@@ -266,7 +266,7 @@ class IAFSqueeze(nn.Module):
         return (self.v_mem > 1).float()
 
 
-def test_a_convolutional_network_as_sinabs_has_it():
+def test_a_convolutional_network_as_in_sinabs():
     shape = (4, 8, 8)
     net = nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1, bias=False),

@@ -97,7 +97,7 @@ def test_a_module_that_no_map_knows_is_named():
         torch_to_nir(torch.nn.Sequential(torch.nn.Linear(2, 2), Squash()))
 
 
-def test_a_loop_over_time_is_told_to_stand_outside():
+def test_the_error_for_a_loop_over_time_says_to_move_it_outside():
     class Loop(Base):
         def forward(self, x):
             return [self.fc(row) for row in x][-1]
@@ -107,6 +107,6 @@ def test_a_loop_over_time_is_told_to_stand_outside():
     assert "concrete_args" not in str(caught.value)
 
 
-def test_a_number_is_no_discretization():
+def test_a_number_is_not_a_discretization():
     with pytest.raises(nirx.InputError, match="discretization is a float"):
         torch_to_nir(torch.nn.Sequential(torch.nn.Linear(2, 2)), discretization=1e-3)  # type: ignore[arg-type]

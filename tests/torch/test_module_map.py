@@ -95,7 +95,7 @@ def test_register_is_a_decorator():
         ({nn.Linear: 3}, "module_map is"),
     ],
 )
-def test_a_map_that_is_none_is_refused(given, message):
+def test_anything_but_a_map_is_refused(given, message):
     with pytest.raises(nirx.InputError, match=message):
         torch_to_nir(sequential(nn.Linear(3, 3)), given)
 

@@ -114,7 +114,7 @@ def test_a_leaf_alone_steps_as_in_a_network(name):
         ("Flatten", nn.Flatten),
     ],
 )
-def test_layers_are_torchs_own_classes(name, kind):
+def test_layers_are_instances_of_torchs_classes(name, kind):
     node, takes, gives = LEAVES[name]
     for module in (nir_to_torch(node), nir_to_torch(chain({"n": node}, takes, gives)).n):
         assert isinstance(module, kind)
@@ -122,7 +122,7 @@ def test_layers_are_torchs_own_classes(name, kind):
         assert name in repr(module)
 
 
-def test_layers_tell_their_sizes():
+def test_layers_know_their_sizes():
     conv = nir_to_torch(LEAVES["Conv2d"][0])
     sizes = conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding
     assert sizes == (2, 4, (3, 3), (1, 1), (0, 0))
@@ -156,7 +156,7 @@ def test_a_leaf_refuses_what_does_not_fit():
         lif(torch.ones(4, dtype=torch.float64), {"w": torch.ones(4)})
 
 
-def test_a_leaf_that_needs_dt_warns_and_one_that_does_not_is_quiet():
+def test_only_a_leaf_that_needs_dt_warns():
     with pytest.warns(nirx.NirxWarning, match="no discretization given"):
         nir_to_torch(LEAVES["LIF"][0])
     assert nir_to_torch(LEAVES["Scale"][0]) is not None
@@ -191,7 +191,7 @@ def test_dtypes(kind):
         assert y.dtype is state["n"]["v"].dtype is kind
 
 
-def test_a_dtype_that_is_none_is_refused():
+def test_anything_but_a_float_dtype_is_refused():
     for node in (scale(), chain({"s": scale()})):
         with pytest.raises(nirx.UnsupportedError, match="int32"):
             nir_to_torch(node, dtype=torch.int32)
@@ -284,7 +284,7 @@ def test_nodes_of_other_modules_are_separate(metadata):
     assert net.a is not net.b
 
 
-def test_neurons_of_one_module_keep_states_of_their_own():
+def test_neurons_of_one_module_keep_separate_states():
     node = LEAVES["LI"][0]
     one = nir.LI(node.tau, node.r, node.v_leak, metadata={MODULE_KEY: "n"})
     graph = chain({"a": one, "b": copy.deepcopy(one)}, 4, 4)

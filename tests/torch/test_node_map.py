@@ -149,7 +149,7 @@ def test_a_wrong_module_is_refused(make, message, rule):
         build(scale(), rule, make)(torch.ones(4, 2))
 
 
-def test_a_stateful_module_has_to_give_its_state(rule):
+def test_a_stateful_module_must_return_its_state(rule):
     class Forgetful(torch.nn.Module):
         def forward(self, x, state):
             return x
@@ -159,6 +159,6 @@ def test_a_stateful_module_has_to_give_its_state(rule):
         net(torch.ones(2))
 
 
-def test_a_node_map_that_is_no_mapping_is_refused(rule):
+def test_a_node_map_that_is_not_a_mapping_is_refused(rule):
     with pytest.raises(nirx.InputError, match=r"node_map is \["):
         nirx_torch.from_nir(scale(), rule, node_map=[nir.Scale])  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def expected(x):
 
 
 @pytest.mark.parametrize("subgraphs", [False, True])
-def test_the_originals_state_dict_finds_its_places(subgraphs):
+def test_the_state_dict_of_the_exported_model_loads(subgraphs):
     net = nirx_torch.nir_to_torch(nirx_torch.torch_to_nir(original(), subgraphs=subgraphs))
     assert nirx_torch.load_parameters(net, other()) == []
     x = torch.rand(5, 3)
@@ -49,7 +49,7 @@ def test_the_originals_state_dict_finds_its_places(subgraphs):
 
 
 @pytest.mark.parametrize("subgraphs", [False, True])
-def test_strict_loading_where_names_survive(subgraphs):
+def test_strict_loading_if_the_names_are_the_same(subgraphs):
     net = nirx_torch.nir_to_torch(nirx_torch.torch_to_nir(original(), subgraphs=subgraphs))
     if subgraphs:
         net.load_state_dict(other(), strict=True)
@@ -71,7 +71,7 @@ def test_a_convolution_without_bias_loads_strictly():
         net.load_state_dict(model.state_dict(), strict=True)
 
 
-def test_what_has_no_place_is_named_and_nothing_changes():
+def test_unknown_parameters_are_named_and_nothing_changes():
     net = nirx_torch.nir_to_torch(nirx_torch.torch_to_nir(original()))
     before = nirx_torch.parameters_to_numpy(net)
     values = {**other(), "0.fx.weight": torch.zeros(1)}

@@ -88,7 +88,7 @@ def test_batch_norm_of_features(affine):
     assert isinstance(graph.nodes["before"], nir.Affine)
 
 
-def test_batch_norm_is_as_exact_as_float64_has_it():
+def test_batch_norm_is_computed_in_float64():
     """Its gain is worked out in float64 though the model is float32: eps is not lost."""
     norm = trained(nn.BatchNorm1d(3)).float()
     norm.running_var.fill_(1e-9)
@@ -107,7 +107,7 @@ def test_batch_norm_is_as_exact_as_float64_has_it():
         (nn.BatchNorm3d(2).eval(), "BatchNorm3d at 0 has no NIR node"),
     ],
 )
-def test_batch_norm_that_nir_cannot_say(norm, text):
+def test_batch_norm_that_nir_cannot_express_is_refused(norm, text):
     with pytest.raises(nirx.NirxError, match=text):
         torch_to_nir(nn.Sequential(norm), input_shape=(2, 5, 2))
 
@@ -129,7 +129,7 @@ POOLS = {
 @pytest.mark.parametrize(
     "name", ["plain", *(pytest.param(n, marks=pytest.mark.slow) for n in list(POOLS)[1:])]
 )
-def test_the_maximum_of_spikes(name):
+def test_max_pooling_of_spikes(name):
     graph = agree(Step(nn.Identity(), POOLS[name]), (2, 6, 7), (2, 6, 7))
     assert not any("nirx_of_spikes" in (n.metadata or {}) for n in leaves(graph))
 
@@ -139,7 +139,7 @@ def leaves(graph):
         yield from leaves(node) if isinstance(node, nir.NIRGraph) else [node]
 
 
-def test_the_maximum_of_spikes_at_the_threshold_too():
+def test_max_pooling_of_no_spikes_gives_none_at_threshold_ge():
     """A sum of 0 does not spike where threshold="ge" either."""
     model = Step(nn.Identity(), nn.MaxPool2d(2))
     rule = nirx.Discretization(dt=1e-3, threshold="ge")
@@ -158,12 +158,12 @@ def test_the_maximum_of_spikes_at_the_threshold_too():
     ],
     ids=["input", "currents", "averages", "several spikes"],
 )
-def test_the_maximum_of_what_is_no_spikes_is_refused(model, rule):
+def test_max_pooling_of_anything_but_spikes_is_refused(model, rule):
     with pytest.raises(nirx.UnsupportedError, match="the maximum over a window has no NIR node"):
         torch_to_nir(model, {LIF: lif}, input_shape=(2, 8, 8), discretization=rule)
 
 
-def test_the_maximum_of_a_sum_of_spikes_is_refused():
+def test_max_pooling_of_a_sum_of_spikes_is_refused():
     class Both(nn.Module):
         def __init__(self):
             super().__init__()
@@ -179,7 +179,7 @@ def test_the_maximum_of_a_sum_of_spikes_is_refused():
         torch_to_nir(Both(), {LIF: lif}, input_shape=(2, 8, 8), discretization=D)
 
 
-def test_the_maximum_alone_is_refused():
+def test_max_pooling_alone_is_refused():
     """Nothing is known of the input of a module that is exported by itself."""
     with pytest.raises(nirx.UnsupportedError, match="the maximum over a window has no NIR node"):
         torch_to_nir(nn.MaxPool2d(2), input_shape=(2, 8, 8))
@@ -193,6 +193,6 @@ def test_the_maximum_alone_is_refused():
         (nn.MaxPool2d(2, return_indices=True), "return_indices=True"),
     ],
 )
-def test_maxima_that_nir_cannot_say(pool, text):
+def test_options_of_max_pooling_that_nir_cannot_express_are_refused(pool, text):
     with pytest.raises(nirx.UnsupportedError, match=f"after: MaxPool2d with {text}"):
         torch_to_nir(Step(nn.Identity(), pool), {LIF: lif}, input_shape=(2, 8, 8))

@@ -75,7 +75,7 @@ def test_tracing_leaves_the_module_as_it_was(fail):
     assert (nn.Module.__setattr__, torch.zeros, nn.Module.__call__) == (setter, zeros, call)
 
 
-def test_random_numbers_go_on_where_they_were():
+def test_the_random_state_is_restored():
     net = build(lambda m, x: m.a(x) + torch.rand(3))
     torch.manual_seed(5)
     expected = torch.rand(2)

@@ -90,7 +90,7 @@ class Options(nn.Module):
         return y if extra is None else y + extra
 
 
-def test_options_with_defaults_are_no_inputs():
+def test_options_with_defaults_are_not_inputs():
     graph = assert_same_numbers(Options(), concrete_args={"extra": None})
     assert list(graph.inputs) == ["input"]
 
@@ -223,7 +223,7 @@ def test_type_check_refuses_shapes_that_do_not_fit():
     assert graph.edges == [("input", "0"), ("0", "1"), ("1", "output")]
 
 
-def test_the_discretization_stands_in_the_metadata():
+def test_the_discretization_is_in_the_metadata():
     net = sequential(nn.Linear(3, 3))
     rule = nirx.Discretization(dt=2e-3)
     assert DISCRETIZATION_KEY not in torch_to_nir(net).metadata

@@ -202,7 +202,7 @@ DELAYS = {
 
 
 @pytest.mark.parametrize("step", DELAYS, ids=lambda step: step.__name__)
-def test_a_loop_that_needs_it_gets_a_delay(step):
+def test_loops_that_feedback_edges_cannot_express_become_delays(step):
     net = cell(step)
     graph = torch_to_nir(net, discretization=RULE, input_shape=3)
     assert delays(graph) >= 1
@@ -358,12 +358,12 @@ def assigned(m, x, state):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_state_that_NIR_cannot_say_is_refused(step, message):
+def test_states_that_nir_cannot_express_are_refused(step, message):
     with pytest.raises(nirx.UnsupportedError, match=message):
         torch_to_nir(cell(step), discretization=RULE, input_shape=3)
 
 
-def test_state_that_is_handed_back_unread_is_nothing():
+def test_state_that_is_returned_unread_is_ignored():
     def unchanged(m, x, state):
         return m.a(x), state
 

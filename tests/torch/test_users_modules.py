@@ -69,7 +69,7 @@ def test_a_type_that_no_map_has_is_refused(nothing):
         assert isinstance(caught.value, nirx.GraphError)
 
 
-def test_a_default_map_of_ones_own():
+def test_a_default_map_of_the_users():
     own = NODE_MAP.copy()
     own.override(nir.Scale, lambda node: Double())
     for default_map in (own, {nir.Scale: lambda node: Double()}):
