@@ -10,7 +10,7 @@ import numpy as np
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.inputs.binning import Clock
-from nirx.inputs.event_source import MERGES, Merge
+from nirx.inputs.event_source import BLOCK, MERGES, Merge
 from nirx.inputs.options import Options
 from nirx.inputs.pixels import POLARITIES, Pixels, pixels_for
 from nirx.inputs.protocol import Wanted
@@ -26,6 +26,7 @@ class EventOptions:
 
     Arguments:
         wanted: of the run.
+        features: of the Input.
         where: what to call the data in messages.
 
     **Units**: t is in microseconds (dt in seconds) unless `unit` says otherwise.
@@ -33,8 +34,8 @@ class EventOptions:
     **Raises**: `InputError`.
     """
 
-    def __init__(self, wanted: Wanted, where: str, options: Options):
-        self._dt, self._where = wanted.dt, where
+    def __init__(self, wanted: Wanted, features: Shape, where: str, options: Options):
+        self._dt, self._features, self._where = wanted.dt, features, where
         self.unit = options.unit(MICROSECONDS)
         self.start = options.text("start", "0")
         self._start = 0.0 if self.start == "first" else options.number("start", 0.0)
@@ -42,13 +43,17 @@ class EventOptions:
         self.polarity = options.text("polarity", "channel", POLARITIES)
         self.sensor = (options.whole("height", None, 1), options.whole("width", None, 1))
 
-    def clock(self, first: Callable[[], float]) -> Clock:
-        """The clock of a recording whose first event has the time `first()`."""
-        return Clock(self.unit, self._dt, first() if self.start == "first" else self._start)
+    def clock(self, times: Any) -> Clock:
+        """The clock of a recording with these times, which are read in slices if at all."""
+        if self.start != "first":
+            return Clock(self.unit, self._dt, self._start)
+        parts = (times[a : a + BLOCK] for a in range(0, times.shape[0], BLOCK))
+        first = min((part.min().item() for part in parts), default=0)
+        return Clock(self.unit, self._dt, first)
 
-    def pixels(self, features: Shape, has_y: bool, sensor: Any = None) -> Pixels:
-        """The grid of an Input; `sensor` is (height, width) where the data itself knows it."""
-        return pixels_for(self._where, features, has_y, self.polarity, sensor or self.sensor)
+    def pixels(self, has_y: bool, sensor: Any = None) -> Pixels:
+        """The grid of the Input; `sensor` is (height, width) if the data itself has it."""
+        return pixels_for(self._where, self._features, has_y, self.polarity, sensor or self.sensor)
 
 
 class CameraEvents:
@@ -57,24 +62,26 @@ class CameraEvents:
     Arguments:
         where: what to call them in messages.
         columns: returns x, t and perhaps y and p, which are read in slices.
-        count: number of events.
+        sensor: (height, width) if the data itself has it.
     """
 
     def __init__(
         self,
         where: str,
         columns: Callable[[], Mapping[str, Any]],
-        count: int,
-        pixels: Pixels,
-        clock: Clock,
+        options: EventOptions,
+        sensor: Any = None,
     ):
-        self.count = count
-        self._where, self._columns, self._pixels, self._clock = where, columns, pixels, clock
+        own = columns()
+        self.count: int = own["t"].shape[0]
+        self.clock = options.clock(own["t"])
+        self._pixels = options.pixels("y" in own, sensor)
+        self._where, self._columns = where, columns
 
     def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, None]:
         """Step and place of events start..stop-1. **Raises** `InputError`."""
         found = {name: column[start:stop] for name, column in self._columns().items()}
-        steps = self._clock.steps(found["t"], self._where)
+        steps = self.clock.steps(found["t"], self._where)
         x, y, p = found["x"], found.get("y"), found.get("p")
         return steps, self._pixels.places(self._where, x, y, p), None
 

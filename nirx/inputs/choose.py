@@ -66,7 +66,7 @@ def source_for(
         graph: the `nir.NIRGraph`; only `"corners"` needs it.
 
     **Units**: dt of the schedule is in the unit of the graph's time constants; event times are
-    microseconds unless the option `unit` says otherwise, dt then being seconds.
+    microseconds unless the option `unit` says otherwise; dt is then in seconds.
 
     **Raises**: `InputError`, `FileError`, `UnsupportedError`.
     """

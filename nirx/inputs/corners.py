@@ -26,7 +26,7 @@ MOST_HOLD = 24
 TRIES = 8
 MOST_STEPS = 4096
 MOST_CHANNELS = 24
-"""Of one Input; more are lit in as many groups of neighbours."""
+"""Of one Input; more channels are turned on in as many groups of neighbours."""
 STRONG = 4.0
 RUN = 64
 """Steps that are run together."""
@@ -39,9 +39,9 @@ Segment = tuple[str, float, int]
 class CornerSource(SlicedSource):
     """The corner set of a graph.
 
-    It is plain data: which segments there are was found with the NumPy backend in reproducible
-    mode, so that it is the same on every machine. `identity["silent"]` tells how many spiking
-    neurons it does not reach, of how many, and the first of them.
+    Its segments are found with the NumPy backend in reproducible mode, so that they are the same
+    on every machine. `identity["silent"]` has the number of spiking neurons, the number of those
+    that it does not make spike, and the first of them.
 
     Arguments:
         graph: a `nir.NIRGraph`.
@@ -126,7 +126,7 @@ def _length(segments: list[Segment]) -> int:
 def _filled(
     segments: list[Segment], number: int, features: Shape, start: int, stop: int
 ) -> np.ndarray:
-    """Steps start..stop-1, [stop-start, *features]."""
+    """Steps start..stop-1, `[stop-start, *features]`."""
     array = np.zeros((stop - start, *features))
     begin = 0
     for pattern, level, length in segments:
@@ -138,21 +138,21 @@ def _filled(
 
 
 def _mask(pattern: str, number: int, features: Shape) -> np.ndarray:
-    """Which features of Input `number` a pattern lights."""
+    """Which features of Input `number` a pattern turns on."""
     size = math.prod(features)
     if pattern.startswith("channel"):
         owner, group = map(int, pattern.split()[1:])
         channels = features[0] if features else 1
         groups = min(channels, MOST_CHANNELS)
         own = np.arange(channels) * groups // channels == group
-        lit = np.repeat(own, size // channels) & (owner == number)
+        on = np.repeat(own, size // channels) & (owner == number)
     elif pattern.endswith("half"):
-        lit = (np.arange(size) * 2 < size) == (pattern == "first half")
+        on = (np.arange(size) * 2 < size) == (pattern == "first half")
     elif pattern in ("even", "odd"):
-        lit = np.indices(features).sum(0).reshape(-1) % 2 == (pattern == "odd")
+        on = np.indices(features).sum(0).reshape(-1) % 2 == (pattern == "odd")
     else:
-        lit = np.ones(size, bool)
-    return lit.reshape(features)
+        on = np.ones(size, bool)
+    return on.reshape(features)
 
 
 def _count(seen: dict[Any, np.ndarray]) -> int:

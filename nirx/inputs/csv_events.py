@@ -51,7 +51,7 @@ class EventList:
         options: Options,
     ):
         self.wanted, self.features, self.path, self.options = wanted, features, str(path), options
-        self.chosen = EventOptions(wanted, str(path), options)
+        self.chosen = EventOptions(wanted, features, str(path), options)
         for number, name in enumerate(header):
             if name not in COLUMNS:
                 raise FileError(f"{where}: unknown column {name!r}; {did_you_mean(name, COLUMNS)}")
@@ -109,7 +109,7 @@ class EventList:
         """The step of each event, and the length of a tick of t."""
         if "t" in self.columns:
             times = _numbers(self.columns["t"])
-            clock = self.chosen.clock(lambda: times.min().item() if times.size else 0)
+            clock = self.chosen.clock(times)
             found = self._located(lambda n: clock.steps(times[n], self.path))
             clock.warn(self.path)
             return found, self.chosen.unit
@@ -127,7 +127,7 @@ class EventList:
         """The flat index of each event."""
         if "index" in self.columns:
             return np.array(self.columns["index"], np.int64)
-        pixels = self.chosen.pixels(self.features, "y" in self.columns)
+        pixels = self.chosen.pixels("y" in self.columns)
         columns = {k: _numbers(self.columns[k]) for k in "xyp" if k in self.columns}
 
         def places(n: slice) -> np.ndarray:

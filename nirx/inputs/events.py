@@ -10,7 +10,7 @@ import h5py
 
 from nirx.errors import FileError, did_you_mean
 from nirx.inputs.camera import CameraEvents, EventOptions, only_input
-from nirx.inputs.event_source import BLOCK, EventSource
+from nirx.inputs.event_source import EventSource
 from nirx.inputs.hdf5 import Column, OpenFile
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
@@ -32,16 +32,10 @@ def events_source(wanted: Wanted, path: Path, options: Options) -> EventSource:
 
     **Raises**: `FileError`, `InputError`.
     """
-    name, features = only_input(str(path), wanted, "an event list")
-    file, chosen = OpenFile(Watched(path)), EventOptions(wanted, str(path), options)
-    clocks, lists = [], []
-    for columns in _samples(file):
-        pixels = chosen.pixels(features, "y" in columns)
-        clocks.append(chosen.clock(lambda c=columns: _first(c["t"])))
-        times = columns["t"]
-        lists.append(
-            CameraEvents(times.where, lambda c=columns: c, times.shape[0], pixels, clocks[-1])
-        )
+    where = str(path)
+    name, features = only_input(where, wanted, "an event list")
+    file, chosen = OpenFile(Watched(path)), EventOptions(wanted, features, where, options)
+    samples = [CameraEvents(c["t"].where, lambda c=c: c, chosen) for c in _samples(file)]
     own = {
         "sha256": file.watched.sha256,
         "unit": chosen.unit,
@@ -49,10 +43,10 @@ def events_source(wanted: Wanted, path: Path, options: Options) -> EventSource:
         "polarity": chosen.polarity,
         "sensor": list(chosen.sensor),
     }
-    check, events = file.watched.check, {name: lists}
-    source = EventSource(str(path), wanted, events, "events", own, merge=chosen.merge, check=check)
-    for clock in clocks:
-        clock.warn(str(path))
+    check, events = file.watched.check, {name: samples}
+    source = EventSource(where, wanted, events, "events", own, merge=chosen.merge, check=check)
+    for sample in samples:
+        sample.clock.warn(where)
     return source
 
 
@@ -109,9 +103,3 @@ def _checked(
                 "axis, the events"
             )
     return columns
-
-
-def _first(times: Column) -> float:
-    """The earliest time."""
-    parts = (times[a : a + BLOCK] for a in range(0, times.shape[0], BLOCK))
-    return min((part.min().item() for part in parts), default=0)

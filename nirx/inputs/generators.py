@@ -1,10 +1,10 @@
-"""Generators: inputs that are computed from a rule, any step of them at any time.
+"""Generators: inputs that are computed from a rule, each step independently of the others.
 
-No generator has a state. The random ones draw from Philox4x64-10, a counter-based generator: its
-key is the first 16 bytes of SHA-256 of the JSON text of [kind, seed, name of the Input], and the
-number for step s, sample b, feature f is the raw 64-bit word at place
-(s * samples + b) * features + f of its stream; the upper 53 bits of a word, times 2^-53, are the
-uniform number in [0, 1). NumPy keeps raw streams the same between versions.
+Random numbers come from Philox4x64-10, a counter-based generator without state. Its key is the
+first 16 bytes of SHA-256 of the JSON text of [kind, seed, name of the Input]. The number for step
+s, sample b, feature f is the raw 64-bit word at place (s * samples + b) * features + f of its
+stream; the upper 53 bits of a word, times 2^-53, are the uniform number in [0, 1). NumPy keeps
+raw streams the same between versions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["GENERATORS", "Generator", "PoissonSource", "PulseSource", "RampSourc
 
 STEPS = 1000
 BLOCK = 2**18
-"""Random words that are in memory at once."""
+"""Random words in memory at once."""
 WORDS_PER_COUNTER = 4
 
 
@@ -46,10 +46,10 @@ class Generator(SlicedSource):
 
 
 class PoissonSource(Generator):
-    """In each step each neuron spikes with its probability (Bernoulli), independently.
+    """Each neuron spikes in each step with its probability (Bernoulli), independently.
 
-    Options: `rate` per step (default 0.1), or `low` and `high`, spread evenly over the neurons
-    from the first to the last; `height` of a spike (default 1).
+    Options: `rate` per step (default 0.1), or `low` and `high`, interpolated over the neurons from
+    the first to the last; `height` of a spike (default 1).
     """
 
     options = ("rate", "low", "high", "height")
@@ -71,7 +71,7 @@ class PoissonSource(Generator):
         spikes = np.empty((stop - start, self._samples, size), bool)
         if not spikes.size:
             return spikes
-        # w * 2^-53 < rate, asked of whole numbers
+        # w * 2^-53 < rate, compared as whole numbers
         wished = np.ceil(_spread(self._low, self._high, size) * 2.0**53).astype(np.uint64)
         key, row = _key("poisson", self._seed, name), self._samples * size
         rows = max(1, BLOCK // row)
@@ -119,9 +119,9 @@ class RampSource(Generator):
 class PulseSource(Generator):
     """One pulse of one step per input neuron, one neuron after the other.
 
-    The neurons of all Inputs, in order of the Inputs' names, are counted through; number k has
-    its pulse in step k * every. Options: `every` (default 20), `height` (default 1). Without
-    `steps` the run is as long as it takes.
+    The neurons of all Inputs are numbered, in order of the Inputs' names; neuron k has its pulse
+    in step k * every. Options: `every` (default 20), `height` (default 1). By default the run is
+    as long as it takes.
     """
 
     options = ("every", "height")
@@ -166,7 +166,7 @@ def _spread(low: float, high: float, size: int) -> np.ndarray:
 
 
 def _between(low: float, high: float, place: np.ndarray) -> np.ndarray:
-    # Both ends exact, and nothing that a CPU may do in its own way.
+    # Both ends are exact, and every CPU rounds these operations alike.
     return np.where(place == 1, high, low + (high - low) * place)
 
 

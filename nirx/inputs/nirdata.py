@@ -75,13 +75,14 @@ def _observable(file: OpenFile, wanted: Wanted, name: str, options: Options) -> 
         raise FileError(f"{file.path}: {node.name} is {file.kind(node)!r}; expected NIRNodeData")
     observed = file.group(node, "observables")
     there = file.names(observed)
-    wish = options.text("observable", "input" if "input" in there or len(there) != 1 else there[0])
-    if wish not in there:
+    default = "input" if "input" in there or len(there) != 1 else there[0]
+    own = options.text("observable", default)
+    if own not in there:
         raise InputError(
-            f"{file.path}: node {name!r} has no observable {wish!r}; {did_you_mean(wish, there)}; "
+            f"{file.path}: node {name!r} has no observable {own!r}; {did_you_mean(own, there)}; "
             "choose one with nirdata:FILE,observable=NAME"
         )
-    return file.group(observed, wish)
+    return file.group(observed, own)
 
 
 class _Gridded:

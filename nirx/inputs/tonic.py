@@ -1,4 +1,4 @@
-"""Data sets of tonic, through its API, where it is installed."""
+"""Data sets of tonic, through its API, if it is installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.inputs.binning import Clock
 from nirx.inputs.camera import CameraEvents, EventOptions, only_input
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
@@ -42,7 +41,7 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
     """
     where = f"tonic:{name}"
     wished, features = only_input(where, wanted, "a data set")
-    chosen = EventOptions(wanted, where, options)
+    chosen = EventOptions(wanted, features, where, options)
     dataset, version = _dataset(name, options)
     first, count = options.whole("first", 0) or 0, options.whole("count", 1, 1) or 1
     if first + count > len(dataset):
@@ -56,20 +55,13 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
 
     width, height, *_ = getattr(dataset, "sensor_size", None) or (None, None)
     hasher = hashlib.sha256()
-    lists: list[CameraEvents] = []
-    clocks: list[Clock] = []
+    samples: list[CameraEvents] = []
     for number in range(first, first + count):
-        own = recording(number)
-        for field, values in own.items():
+        for field, values in recording(number).items():
             hasher.update(f"{field}{len(values)}:".encode())
             hasher.update(values.astype("<f8").tobytes())
-        pixels = chosen.pixels(features, "y" in own, (height, width))
-        clocks.append(chosen.clock(lambda t=own["t"]: t.min().item() if t.size else 0))
-        lists.append(
-            CameraEvents(
-                f"{where}[{number}]", partial(recording, number), len(own["t"]), pixels, clocks[-1]
-            )
-        )
+        own = partial(recording, number)
+        samples.append(CameraEvents(f"{where}[{number}]", own, chosen, (height, width)))
     identity = {
         "dataset": name,
         "split": options.text("split", "test"),
@@ -81,9 +73,9 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
         "start": chosen.start,
         "polarity": chosen.polarity,
     }
-    source = EventSource(where, wanted, {wished: lists}, "tonic", identity, merge=chosen.merge)
-    for clock in clocks:
-        clock.warn(where)
+    source = EventSource(where, wanted, {wished: samples}, "tonic", identity, merge=chosen.merge)
+    for sample in samples:
+        sample.clock.warn(where)
     return source
 
 
