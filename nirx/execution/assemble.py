@@ -15,8 +15,8 @@ import numpy as np
 from nirx.basics.paths import format_path
 from nirx.basics.type_map import ABSENT, find_handler, require_type_map
 from nirx.dynamics.base import Dynamics
-from nirx.dynamics.parameters import parameter
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.parameters import parameter
 from nirx.errors import Fault, GraphError, InputError, UnsupportedError, warn_caller
 from nirx.execution.refusal import NotRepresentable
 from nirx.files.reading import read

@@ -7,9 +7,9 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.parameters import NodeMismatch
 
 __all__ = ["declared_input", "output_shape", "set_input_shape"]
 
