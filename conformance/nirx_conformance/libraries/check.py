@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
+from importlib import import_module
 from typing import Any
 
 import nir
@@ -40,7 +42,9 @@ def assert_same_steps(
         if places[key].endswith("IF"):
             mismatches = int((theirs != ours[key]).sum())
             assert mismatches == 0, f"{key}: {mismatches} of {theirs.size} spikes differ"
-            assert not busy or 0.005 < (theirs > 0).mean() < 0.95, f"{key} tells nothing"
+            assert not busy or 0.005 < (theirs > 0).mean() < 0.95, (
+                f"{key}: spikes almost never or almost always"
+            )
         else:
             np.testing.assert_allclose(theirs, ours[key], rtol=0, atol=atol)
     for key, theirs in (states or {}).items():
@@ -61,13 +65,13 @@ def assert_bridged(
     """
     options = {"dtype": dtype, "node_map": bridge.node_map}
     xs = xs.astype(dtype)
-    given = graph.nodes["neuron"]
+    given: Any = import_module("torch").from_numpy(xs) if bridge.backend == "torch" else xs
     with _x64(bridge, dtype):
         net = nirx.from_nir(graph, bridge.backend, discretization, **options)
-        theirs = np.asarray(nirx.state_to_numpy(net.run(_native(bridge, xs))[0]))
-        back = _back(bridge, net)
+        theirs = np.asarray(nirx.state_to_numpy(net.run(given)[0]))
+        back = import_module(f"nirx_{bridge.backend}").to_nir(net)
     ours, _ = nirx.from_nir(graph, "numpy", discretization, dtype).run(xs)
-    if hasattr(given, "v_threshold"):
+    if hasattr(graph.nodes["neuron"], "v_threshold"):
         mismatches = int((theirs != ours).sum())
         assert mismatches == 0, f"{mismatches} of {ours.size} spikes differ"
         assert ours.any(), "no spikes: the input is too weak to test anything"
@@ -76,29 +80,7 @@ def assert_bridged(
     assert nirx.same_graph(back, graph), "NIR -> library -> NIR changed the graph"
 
 
-def _native(bridge: Bridge, xs: np.ndarray) -> Any:
-    if bridge.backend == "torch":
-        import torch
-
-        return torch.from_numpy(xs)
-    return xs
-
-
-def _back(bridge: Bridge, net: Any) -> nir.NIRGraph:
-    if bridge.backend == "torch":
-        import nirx_torch
-
-        return nirx_torch.to_nir(net)
-    import nirx_jax
-
-    return nirx_jax.to_nir(net)
-
-
 def _x64(bridge: Bridge, dtype: str) -> Any:
-    import contextlib
-
     if bridge.backend != "jax" or dtype != "float64":
-        return contextlib.nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
+        return nullcontext()
+    return import_module("jax").enable_x64(True)
