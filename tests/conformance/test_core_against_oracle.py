@@ -1,4 +1,4 @@
-"""nirx's NumPy backend in float64 says what the oracle says, on random graphs."""
+"""nirx's NumPy backend in float64 agrees with the oracle on random graphs."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -44,7 +44,7 @@ def test_a_wrong_spike_is_found_whatever_the_tolerance(result):
     assert "node[0, 0]" in fault
 
 
-def test_a_spike_on_the_edge_is_excused_with_all_that_follows(result):
+def test_a_spike_at_the_threshold_is_excused_with_everything_after_it(result):
     recordings, state = copies(result)
     recordings["node"][1, 0] = recordings["out"][1, 0] = 1.0
     recordings["node.v"][1:] = 77.0

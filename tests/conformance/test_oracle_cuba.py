@@ -37,12 +37,12 @@ def test_cuba_li(run_node, choices, i, v):
     assert result.outputs["out"].ravel().tolist() == v
 
 
-def test_cuba_li_puts_out_the_old_v(run_node):
+def test_cuba_li_may_output_the_old_v(run_node):
     result = run_node(cuba_li(), PULSE, output="old", reset="none")
     assert result.outputs["out"].ravel().tolist() == [0.0, 0.375]
 
 
-def test_jump_and_scaled_differ_in_what_is_left_of_the_old_current(run_node):
+def test_jump_and_scaled_keep_different_parts_of_the_old_current(run_node):
     # second pulse: scaled 0.75 + (3 - 0.75)/4; jump (3 - 0.75) + 3; then-decay (2.25 + 3) * 3/4
     pulses = [[1], [1]]
     expected = {"scaled": 1.3125, "jump": 5.25, "jump-then-decay": 3.9375}

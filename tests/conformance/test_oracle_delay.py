@@ -44,5 +44,5 @@ def test_delays_round_to_steps(run_node, delay, dt, steps):
     assert result.outputs["out"].ravel().tolist() == [0] * steps + [1, 2, 3, 4, 5][: 5 - steps]
 
 
-def test_no_step_at_all_keeps_no_state(run_node):
+def test_a_delay_of_zero_steps_has_no_state(run_node):
     assert run_node(nir.Delay(np.zeros(3)), XS).state == {}

@@ -30,7 +30,7 @@ RECURRENT = [("in", "i"), ("i", "w"), ("w", "i"), ("i", "out")]
 
 
 @pytest.mark.parametrize(("initial", "first"), [("silent", 1 + 5), ("zero", 1)])
-def test_a_recurrent_affine_gives_its_bias_at_first(initial, first):
+def test_a_recurrent_affine_outputs_its_bias_in_silence(initial, first):
     nodes = {"i": nir.I(np.ones(1)), "w": nir.Affine(np.array([[2.0]]), np.array([5.0]))}
     result = run(nodes, RECURRENT, [1, 0], feedback_initial=initial)
     # second step: v + 2 v + 5
@@ -47,7 +47,7 @@ def test_component_makes_the_edge_out_of_the_neuron_late():
     assert result.state["w"]["feedback"] == {"i": [23.0]}
 
 
-def test_the_silent_value_passes_through_stateless_nodes_but_not_through_neurons():
+def test_the_value_in_silence_passes_through_stateless_nodes_but_not_through_neurons():
     # neuron m (at its leak of 4 from the start) counts as 0; the threshold sees 0 > -1
     li = nir.LI(*(np.full(1, v) for v in (2.0, 1.0, 4.0)))
     nodes = {
@@ -61,7 +61,7 @@ def test_the_silent_value_passes_through_stateless_nodes_but_not_through_neurons
     assert result.outputs["out"].item() == 9
 
 
-def test_a_doubled_feedback_edge_counts_twice():
+def test_a_duplicated_feedback_edge_counts_twice():
     edges = [("in", "i"), ("i", "i"), ("i", "i"), ("i", "out")]
     result = run({"i": nir.I(np.ones(1))}, edges, [1, 0])
     assert result.outputs["out"].ravel().tolist() == [1, 3]

@@ -60,7 +60,7 @@ def test_multi_of_a_huge_v_ends(run_node):
     assert result.outputs["out"].item() == 2e300
 
 
-def test_ge_does_not_matter_to_multi(run_node):
+def test_multi_ignores_the_choice_of_threshold(run_node):
     for threshold in ("gt", "ge"):
         result = run_node(
             integrate_and_fire(), [[0.5]], dt=0.5, spikes="multi", threshold=threshold

@@ -37,7 +37,7 @@ def late(edges, every_neuron=False):
         ("in nd dn", [], []),
         ("in nd dn nn", ["nn"], ["nn"]),  # one loop of two is broken by the Delay
         ("ia an nb bc ca bn", ["bn", "ca"], ["nb"]),  # loop in a loop
-        ("ia an an na na", ["na"], ["na"]),  # doubled edges are one edge
+        ("ia an an na na", ["na"], ["na"]),  # duplicated edges are one edge
         # Two entries (b and n) into b n; around it the natural loop with its entry at a.
         ("ia ab an bn nb nc ca", ["ca", "nb"], ["nb", "nc"]),
     ],

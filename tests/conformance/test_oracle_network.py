@@ -1,4 +1,4 @@
-"""Whole graphs under the oracle: fan-in, nesting, ports, overrides, shapes of results."""
+"""Whole graphs run by the oracle: fan-in, nesting, ports, overrides, shapes of results."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ def scale(factor):
     return nir.Scale(np.array([float(factor)]))
 
 
-def test_fan_in_adds_and_a_doubled_edge_counts_twice():
+def test_fan_in_sums_and_a_duplicated_edge_counts_twice():
     nodes = {"in": port_in(), "a": scale(10), "b": scale(100), "out": nir.Output(ANY)}
     edges = [("in", "a"), ("in", "b"), ("b", "out"), ("a", "out"), ("a", "out")]
     assert oracle.run(graph_of(nodes, edges), D, [[1.0]]).outputs["out"].tolist() == [[120]]
 
 
 def test_fan_in_adds_in_order_of_source_path():
-    # (1e16 + 1) - 1e16 = 0, but (1e16 - 1e16) + 1 = 1; the edges stand in another order
+    # (1e16 + 1) - 1e16 = 0, but (1e16 - 1e16) + 1 = 1; the edges are listed in another order
     def total(big, one, minus):
         nodes = {"in": port_in(), "out": nir.Output(ANY)}
         nodes |= {big: scale(1e16), one: scale(1), minus: scale(-1e16)}
@@ -77,7 +77,7 @@ def test_several_ports():
     }
 
 
-def test_a_node_that_bears_the_name_of_a_port_goes_first():
+def test_a_node_named_like_a_port_takes_precedence():
     graph = nested()
     graph.nodes["sub.o1"] = scale(7)
     graph.edges.append(("x", "sub.o1"))
@@ -85,7 +85,7 @@ def test_a_node_that_bears_the_name_of_a_port_goes_first():
     assert result.outputs["p"].item() == 14
 
 
-def test_a_subgraph_with_one_port_goes_by_its_own_name():
+def test_an_edge_need_not_name_the_only_port_of_a_subgraph():
     inner = graph_of({"i": port_in(), "o": nir.Output(ANY)}, [("i", "o")])
     for name in ("sub", "sub.i"):
         nodes = {"in": port_in(), "sub": inner, "out": nir.Output(ANY)}
@@ -101,7 +101,7 @@ def test_names_are_escaped_in_texts():
     assert "a/b~" in result.state
 
 
-def test_overrides_hold_for_a_node_and_below_a_subgraph():
+def test_overrides_apply_to_a_node_and_inside_a_subgraph():
     overrides = {"sub": {"initial_v": "leak", "output": "old"}}
     d = Discretization(dt=1.0, reset="none", overrides=overrides)
     result = oracle.run(nested(), d, {"x": [[2.0]], "y": [[5.0]]})
@@ -118,7 +118,7 @@ def test_any_number_of_batch_axes(batch):
     assert result.state["sub"]["li"]["v"].shape == (*batch, 1)
 
 
-def test_no_steps_at_all():
+def test_a_run_of_zero_steps():
     result = oracle.run(nested(), D, {"x": np.zeros((0, 2, 1)), "y": np.zeros((0, 2, 1))})
     assert result.outputs["q"].shape == (0, 2, 1)
     assert result.state["sub"]["li"]["v"].tolist() == [[0], [0]]

@@ -21,7 +21,7 @@ def conv2d(weight, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=
 @pytest.mark.parametrize(
     ("geometry", "expected"),
     [
-        ({}, [321, 432, 543]),  # not turned round: 1*1 + 10*2 + 100*3
+        ({}, [321, 432, 543]),  # not flipped: 1*1 + 10*2 + 100*3
         ({"dilation": 2}, [531]),
         ({"stride": 2, "padding": 1}, [210, 432, 54]),
         ({"padding": "same"}, [210, 321, 432, 543, 54]),
@@ -34,7 +34,7 @@ def test_conv1d(run_node, geometry, expected):
     assert result.outputs["out"].tolist() == [[expected]]
 
 
-def test_conv1d_same_puts_the_odd_zero_behind(run_node):
+def test_conv1d_same_puts_the_extra_zero_after(run_node):
     result = run_node(conv1d([[[1, 10]]], padding="same"), [[[1, 2, 3]]])
     assert result.outputs["out"].tolist() == [[[21, 32, 3]]]
 
@@ -46,7 +46,7 @@ def test_conv1d_groups_and_bias(run_node):
     assert result.outputs["out"].tolist() == [[[1.5, 2.5], [10, 20], [300, 400], [3000, 4000]]]
 
 
-def test_conv1d_adds_its_channels(run_node):
+def test_conv1d_sums_over_channels(run_node):
     result = run_node(conv1d([[[1, 10], [100, 1000]]]), [[[1, 2, 3], [4, 5, 6]]])
     assert result.outputs["out"].tolist() == [[[21 + 5400, 32 + 6500]]]
 
@@ -97,7 +97,7 @@ def test_pools(run_node, kernel, stride, padding, sums):
     np.testing.assert_allclose(mean, [[np.array(sums) / np.prod(kernel)]], rtol=1e-15)
 
 
-def test_pool_keeps_channels_apart(run_node):
+def test_pools_do_not_mix_channels(run_node):
     x = np.concatenate([NINE, 10 * NINE])
     node = nir.SumPool2d(np.array([3, 3]), np.array([1, 1]), np.array([0, 0]))
     assert run_node(node, x[None]).outputs["out"].tolist() == [[[[45]], [[450]]]]

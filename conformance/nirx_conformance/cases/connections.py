@@ -1,6 +1,6 @@
 """Every stateless node: dot products, convolutions, pools, elementwise, reshaping."""
 
-# nir annotates ints where it takes pairs, and no None.
+# nir annotates ints where it accepts pairs, and omits None.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Conv1d and Conv2d: stride, dilation, groups, depthwise, every padding, with and without bias."""
 
-# nir annotates ints where it takes pairs, and no None.
+# nir annotates ints where it accepts pairs, and omits None.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """SumPool2d, AvgPool2d and Flatten: overlapping windows, remainders, padding; any axes."""
 
-# nir annotates no None.
+# nir's annotations omit None.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rows of the matrix: what every library has to run."""
+"""The rows of the matrix, which every library has to run."""
 
 from __future__ import annotations
 
