@@ -1,0 +1,1 @@
+"""How a schedule runs: backends, the executor and its runners, NumPy, and reproducible mode."""
