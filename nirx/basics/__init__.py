@@ -1,1 +1,1 @@
-"""Leaves that import nothing else of nirx but its errors: paths, printable text, tables, type maps."""
+"""Leaves that import nothing of nirx but its errors: paths, printable text, tables, type maps."""

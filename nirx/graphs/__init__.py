@@ -1,1 +1,1 @@
-"""What a graph is: flattening, shapes, checks, feedback edges, order, state tree and record keys."""
+"""What a graph is: flattening, shapes, checks, feedback edges, order, state and record keys."""
