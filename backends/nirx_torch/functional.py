@@ -93,9 +93,8 @@ def _div(call: Call) -> Any:
 
 @lowers(torch.flatten, "flatten", keywords="input start_dim end_dim")
 def _flatten(call: Call) -> Any:
-    start = call.number("start_dim", 1, 0)
-    end = call.number("end_dim", 2, -1)
-    return _flattened(call, *flatten_dims(start, end))
+    start, end = call.argument("start_dim", 1, 0), call.argument("end_dim", 2, -1)
+    return _flattened(call, *flatten_dims(int(start), int(end)))
 
 
 @lowers("view", "reshape", torch.reshape, keywords="")

@@ -25,18 +25,15 @@ from nirx_torch.mutation import place_of
 from nirx_torch.nests import flat, is_nothing, is_record, plain, record
 from nirx_torch.trace import Trace, hidden_state
 
-__all__ = ["interpret"]
+__all__ = ["TorchInterpreter"]
 
 
-def interpret(module: torch.nn.Module, trace: Trace, exporters: Exporters, shapes: Any) -> Draft:
-    """The draft of a traced module; `shapes` of the inputs: one, {argument: shape} or None.
+class TorchInterpreter(Ends):
+    """Makes a draft of a traced module; `shapes` of the inputs: one, {argument: shape} or None.
 
     **Raises**: `UnsupportedError`, `InputError`.
     """
-    return _Interpreter(module, trace, exporters, shapes).run()
 
-
-class _Interpreter(Ends):
     def __init__(self, module: torch.nn.Module, trace: Trace, exporters: Exporters, shapes: Any):
         super().__init__(module, trace)
         self.exporters = exporters
@@ -46,6 +43,7 @@ class _Interpreter(Ends):
         self.shapes = self._shapes(shapes)
 
     def run(self) -> Draft:
+        """The draft."""
         live = self._live()
         for node in self.trace.graph.nodes:
             if node in live and node.op != "output":
@@ -121,7 +119,7 @@ class _Interpreter(Ends):
             raise UnsupportedError(f"{place}: {error}") from error
 
     def _mend(self, node: fx.Node) -> str:
-        """Where an operation stands in a module of its own, that one is what no map knows."""
+        """The suggested fix: map the module that contains the operation."""
         path = next(reversed(node.meta.get("nn_module_stack") or {}), "")
         kind = type(self.module.get_submodule(path)).__name__ if path else ""
         if not path:

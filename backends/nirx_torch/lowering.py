@@ -70,9 +70,6 @@ class LeafState:
     path: tuple[Any, ...] = ()
 
 
-_MISSING = object()
-
-
 def _unwrapped(tree: Any) -> Any:
     """Constants as what they hold, in tuples too; anything else as it is."""
     if isinstance(tree, Constant):
@@ -96,10 +93,6 @@ class Call(TracedOperation):
     def argument(self, name: str, position: int, default: Any = None) -> Any:
         """An argument as a Python object."""
         return _unwrapped(self._given(name, position, default))
-
-    def number(self, name: str, position: int, default: int) -> int:
-        """An argument as an integer."""
-        return int(self.argument(name, position, default))
 
     def rest(self, start: int) -> tuple[Any, ...]:
         """The positional arguments from `start` on."""

@@ -11,7 +11,7 @@ from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
 from nirx_torch.exporters import Exporters, Stateful
-from nirx_torch.interpret import interpret
+from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.trace import trace
 
@@ -70,5 +70,5 @@ def torch_to_nir(
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
     traced = trace(module, exporters.is_mapped, concrete_args)
-    draft = interpret(module, traced, exporters, input_shape)
+    draft = TorchInterpreter(module, traced, exporters, input_shape).run()
     return draft.build(discretization, type_check, subgraphs)

@@ -160,7 +160,7 @@ class Draft:
         resolve_loop_shapes(self)
         forced = force_delays(self, rule)
         insert_delays(self, forced, rule.dt)
-        edges = self.resolved_edges()
+        edges = [pair for source, target in self.edges for pair in _expanded(source, target)]
         counts = Counter(self.modules.values())
         for name, module in self.modules.items():
             node = self.nodes[name]
@@ -179,10 +179,6 @@ class Draft:
         if not nested:
             return graph
         return nest_graph(graph, {name: tuple(name.split(".")) for name in self.modules})
-
-    def resolved_edges(self) -> list[tuple[str, str]]:
-        """The edges, with every loop replaced by the nodes that close it."""
-        return [pair for source, target in self.edges for pair in _expanded(source, target)]
 
     # -- for the steps of `build` --------------------------------------------------------
 
@@ -255,6 +251,7 @@ def _without_batch(number: np.ndarray, shape: Shape) -> np.ndarray:
 
 
 def _expanded(source: Source, target: str) -> list[tuple[str, str]]:
+    """An edge, with a loop replaced by the nodes that close it."""
     if isinstance(source, str):
         return [(source, target)]
     if source.value is None:

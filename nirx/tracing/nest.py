@@ -69,7 +69,7 @@ def _end(path: Path) -> str:
 def _gathered(
     nodes: dict[Path, Any], edges: list[Edge], inside: Path
 ) -> tuple[dict[Path, Any], list[Edge]]:
-    """Make one graph of all nodes below a path; it stands in their place."""
+    """Replace all nodes below a path by one graph of them."""
     level = len(inside)
 
     def is_inside(end: Path) -> bool:

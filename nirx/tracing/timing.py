@@ -92,7 +92,7 @@ def _reads_back(draft: Draft, rule: Discretization) -> bool:
         return False
     may_run_ahead = rule.feedback_initial == "silent"
     free = [may_run_ahead and _memoryless(flat, i) for i in range(count)]
-    lateness = {e: int(e in found) - int(wanted.get(e, e in found)) for e in set(flat.edges)}
+    lateness = {e: int(e in found) - int(wanted.get(e, e in found)) for e in flat.edges}
     return _fits(count, lateness, free)
 
 

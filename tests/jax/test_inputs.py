@@ -1,4 +1,4 @@
-"""What a network takes, and how it refuses the rest."""
+"""The inputs that a network accepts, and how it refuses all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MODULE_MAP: what each module of Equinox becomes, and that it computes the same."""
+"""MODULE_MAP: the node of each Equinox module computes the same as the module."""
 
 # equinox's and nir's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false

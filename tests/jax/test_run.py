@@ -36,7 +36,7 @@ def test_steps_equal_a_run(net, xs):
     close((jnp.stack(rows), own), net.run(xs))
 
 
-# Every cut and every chunk length compiles programs of its own.
+# Every cut and every chunk length compiles further programs.
 @pytest.mark.parametrize("cut", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 10))])
 def test_a_run_cut_in_two_equals_one_run(cut, net, xs):
     first, state = net.run(xs[:cut])

@@ -1,4 +1,4 @@
-"""`nirx.digest`: what it depends on, what it does not, and one digest worked out from its form."""
+"""`nirx.digest`: what changes it, what does not, and one digest computed from its definition."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LENGTHS = [pytest.param(n, marks=[] if n in DEFAULT else [pytest.mark.slow]) for
 
 
 def ill(rng, shape, axis=-1):
-    """1e8 beside 1e-8; neighbours nearly cancel; a few rows of zeros, a few numbers of -0."""
+    """Magnitudes from 1e-8 to 1e8; halves nearly cancel; a row of zeros, some -0."""
     w = rng.normal(size=shape) * 10.0 ** rng.integers(-8, 9, shape)
     n = shape[axis] // 2
     even = np.moveaxis(w, axis, 0)

@@ -1,4 +1,4 @@
-"""Where the reproducible mode cannot keep its promise it says so."""
+"""Dtypes and devices on which the reproducible mode cannot give the same bits are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What XLA really computes of chains that it likes to rewrite: NumPy's bits."""
+"""Chains of operations that XLA would like to rewrite still give NumPy's bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain code under XLA does differ from NumPy: the tests beside this one are not vacuous."""
+"""Plain code under XLA does differ from NumPy, so the other tests of XLA are not vacuous."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.agreement import differing
 N = 4096
 
 
-def parted(found, expected):
+def differing_bits(found, expected):
     return int(differing(np.asarray(found), expected).sum())
 
 
@@ -29,7 +29,7 @@ def test_plain_code_differs_in_at_least_one_chain():
         "x/C": (lambda: x / d, lambda: jax.jit(lambda a: a / d)(x)),
         "subnormal": (lambda: tiny * c, lambda: jax.jit(lambda a: a * c)(tiny)),
     }
-    counts = {name: parted(found(), own()) for name, (own, found) in chains.items()}
+    counts = {name: differing_bits(found(), own()) for name, (own, found) in chains.items()}
     assert sum(counts.values()) > 0, counts
     assert counts["subnormal"] > 0, counts
     assert sum(counts[name] for name in counts if name != "subnormal") > 0, counts
@@ -38,7 +38,7 @@ def test_plain_code_differs_in_at_least_one_chain():
 def test_a_bit_or_the_sign_of_zero_is_seen():
     one = np.ones(3, np.float32)
     other = one.copy()
-    assert parted(one, other) == 0
+    assert differing_bits(one, other) == 0
     other[1] = np.nextafter(other[1], np.float32(2))
-    assert parted(one, other) == 1
-    assert parted(np.array([0.0, np.nan]), np.array([-0.0, np.nan])) == 1
+    assert differing_bits(one, other) == 1
+    assert differing_bits(np.array([0.0, np.nan]), np.array([-0.0, np.nan])) == 1

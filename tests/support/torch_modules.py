@@ -1,7 +1,7 @@
 """Torch modules of tests, and what is done with them: traced, run step by step, compared."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
 

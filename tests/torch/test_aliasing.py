@@ -1,4 +1,4 @@
-"""Nothing the caller holds is changed: graph, input, state; and two networks share nothing."""
+"""Graph, input and state of the caller are never changed; two networks share no memory."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false

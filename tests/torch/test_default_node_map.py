@@ -1,4 +1,4 @@
-"""nirx_torch.NODE_MAP: the default for everybody, and how it is changed."""
+"""nirx_torch.NODE_MAP: the default entries, and how they are changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network runs where and in what its parameters live."""
+"""The network runs on the device and in the dtype of its parameters."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportAttributeAccessIssue=false

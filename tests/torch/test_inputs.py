@@ -1,4 +1,4 @@
-"""What a network takes, and how it refuses the rest."""
+"""The inputs that a network accepts, and how it refuses all others."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false

@@ -1,4 +1,4 @@
-"""load and extract_nir_graph: nirtorch's older calls."""
+"""load and extract_nir_graph: the older API of nirtorch."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false

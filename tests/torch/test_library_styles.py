@@ -1,4 +1,4 @@
-"""torch_to_nir on modules within modules, and on models written as the libraries teach it."""
+"""torch_to_nir on nested modules, and on models in the style of the SNN libraries."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false

@@ -1,4 +1,4 @@
-"""States that forward does not carry on: warned of or refused, never exported as if it did."""
+"""States that forward does not carry over to the next step: a warning or a refusal."""
 
 from __future__ import annotations
 

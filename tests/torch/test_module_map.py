@@ -1,4 +1,4 @@
-"""torch_to_nir with maps: entries of the user, defaults, exporters and what they may give."""
+"""torch_to_nir with maps: the user's entries, defaults, and what exporters may return."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false

@@ -1,6 +1,6 @@
 """The faults of NIRTorch that nirx must not have. Those with tests elsewhere:
 
-- names: quote, newline, `a.b` beside `a_b`: test_names.py, tests/end_to_end/test_odd_names.py
+- names: quote, newline, `a.b` next to `a_b`: test_names.py, tests/end_to_end/test_odd_names.py
 - no default for Scale, Threshold, ...: test_default_node_map.py, test_nir_to_torch.py
 - incomplete state, several Inputs: test_inputs.py; the graph's arrays: test_aliasing.py
 - device, dtype: test_nir_to_torch.py, test_device_dtype.py

@@ -1,4 +1,4 @@
-"""Parameters by name: of a rebuilt module, of an original's state_dict, across backends."""
+"""Parameters by name: in a rebuilt module, from the exported model, across backends."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false

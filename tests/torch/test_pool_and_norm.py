@@ -1,4 +1,4 @@
-"""Batch normalization in eval mode, and the maximum over a window of spikes, into NIR."""
+"""Batch normalization in eval mode and max pooling of spikes, into NIR."""
 
 # torch's annotations are narrower than what it gives.
 # pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
@@ -54,16 +54,16 @@ def agree(model, shape, hidden):
         for x in xs:
             y, state = model(x, state)
             own.append(y)
-    wanted = torch.stack(own).numpy()
-    assert 0 < wanted.mean() < 1
+    expected = torch.stack(own).numpy()
+    assert 0 < expected.mean() < 1
     found, _ = nirx.from_nir(graph, backend="numpy", dtype="float64").run(xs.numpy())
-    assert np.array_equal(found, wanted)
+    assert np.array_equal(found, expected)
     assert nirx.compare(graph, xs.numpy(), dtype="float64").agree
     return graph
 
 
 def trained(norm, *shape):
-    """With running statistics and parameters of its own."""
+    """With nontrivial running statistics and parameters."""
     norm = norm.double()
     generator = torch.Generator().manual_seed(2)
     for values in (*norm.parameters(), norm.running_mean, norm.running_var):

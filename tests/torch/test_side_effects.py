@@ -1,4 +1,4 @@
-"""torch_to_nir leaves the module as it was; what its forward leaves there is state, or refused."""
+"""torch_to_nir leaves the module as it was; attributes that forward changes are its state."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false

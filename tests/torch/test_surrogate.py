@@ -1,4 +1,4 @@
-"""The gradient of one LIF step is the one that the equations and the surrogate give by hand."""
+"""The gradient of a LIF step is that of its equations and the surrogate, derived by hand."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportAttributeAccessIssue=false

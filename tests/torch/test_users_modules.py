@@ -1,4 +1,4 @@
-"""nir_to_torch with maps: users' modules in the place of nodes, and hidden state in them."""
+"""nir_to_torch with maps: users' modules instead of nodes, and hidden state in them."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
@@ -188,7 +188,7 @@ def test_hidden_state_is_refused_by_name(make, name):
 
 
 class Cached(nn.Module):
-    """Computes a constant once; writes the same value anew in each call."""
+    """Computes a constant once; assigns the same value again in each call."""
 
     def __init__(self):
         super().__init__()
