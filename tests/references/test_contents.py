@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -16,6 +18,8 @@ import nirx
 from nirx.references.reading import ReferenceFile
 from support.graphs import chain
 from support.references import STEP, clip, nested, recorded, write_reference
+
+WRITTEN = Path(__file__).with_name("written")
 
 
 def test_it_holds_the_recordings_of_the_network(made):
@@ -186,6 +190,22 @@ def test_the_hash_of_a_graph_does_not_depend_on_order_or_file(tmp_path):
     assert len({header["graph_sha256"] for header in headers}) == 1
     assert ["file_sha256" in header for header in headers] == [False, False, True]
     assert json.dumps(headers[0]["recordings"]) == json.dumps(headers[1]["recordings"])
+
+
+@pytest.mark.parametrize("spikes", ["dense", "events"])
+def test_old_references_verify_and_are_written_the_same_today(tmp_path, spikes):
+    """The files in `written` were made before the code that writes and checks them was changed."""
+    old, new = tmp_path / "old.h5", tmp_path / "new.h5"
+    old.write_bytes(lzma.decompress((WRITTEN / f"{spikes}.h5.xz").read_bytes()))
+    write_reference(new, clip(30), spikes=spikes)
+    headers = []
+    for path in (old, new):
+        with ReferenceFile(path) as file:
+            file.verify_content()
+            headers.append(file.header)
+    for versions in ("software", "graph_file_sha256", "seal"):
+        assert all(header.pop(versions) for header in headers)
+    assert headers[0] == headers[1]
 
 
 # -- reading -------------------------------------------------------------------------------
