@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-import typer
 from rich.table import Table
+from typer import Option
 
 from nirx.cli.options import Dtype, Json, backend_names
 from nirx.cli.progress import bars
@@ -19,16 +19,14 @@ __all__ = ["bench_command"]
 
 def bench_command(
     backends: Annotated[
-        str, typer.Option("--backends", metavar="A,B,...", help="Backends to measure.")
+        str, Option("--backends", metavar="A,B,...", help="Backends to measure.")
     ] = "numpy,torch,jax",
     batch: Annotated[
         list[int] | None,
-        typer.Option("--batch", min=1, help="Batch size; repeatable. Default: 1 and 128."),
+        Option("--batch", min=1, help="Batch size; repeatable. Default: 1 and 128."),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps per run.")] = 200,
-    repeats: Annotated[
-        int, typer.Option("--repeats", min=1, help="Runs to take the median of.")
-    ] = 5,
+    steps: Annotated[int, Option("--steps", min=1, help="Steps per run.")] = 200,
+    repeats: Annotated[int, Option("--repeats", min=1, help="Runs to take the median of.")] = 5,
     dtype: Dtype = "float32",
     json: Json = False,
 ) -> Report:
@@ -39,8 +37,8 @@ def bench_command(
     names = backend_names(backends)
     kind = dtype_name(dtype)
     batches = batch or [1, 128]
-    with bars(2 * len(names) * len(batches)) as shown:
-        advance = shown.add("measured")
+    with bars(2 * len(names) * len(batches)) as add_bar:
+        advance = add_bar("measured")
         timings = []
         for timing in bench(names, batches, steps, repeats, kind):
             timings.append(timing)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
+from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
@@ -45,7 +45,7 @@ def compare_command(
     file: File,
     backends: Annotated[
         str,
-        typer.Option(
+        Option(
             "--backends", metavar="A,B,...", help="Backends to compare; the first is the reference."
         ),
     ] = "numpy,torch,jax",
@@ -62,7 +62,7 @@ def compare_command(
     dtype: Dtype = "float32",
     tolerance: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--tolerance",
             help="For values, relative to a node's largest magnitude; spikes must be equal. "
             "Default 1e-4 in float32, 1e-9 in float64, 0 with --reproducible.",
@@ -71,7 +71,7 @@ def compare_command(
     reproducible: Reproducible = False,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
+        Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
     ] = None,
     json: Json = False,
 ) -> Report:
@@ -97,13 +97,13 @@ def compare_command(
 
         def run(_: Any) -> tuple[Any, Any, Any]:
             return run_in_pieces(
-                backend, opened, inputs, shown, dtype=kind, reproducible=reproducible, record=keys
+                backend, opened, inputs, add_bar, dtype=kind, reproducible=reproducible, record=keys
             )
 
         run.__name__ = backend.name
         return run
 
-    with bars(inputs.steps) as shown:
+    with bars(inputs.steps) as add_bar:
         comparison = compare(
             opened.graph,
             inputs.arrays,

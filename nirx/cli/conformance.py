@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from nirx.cli.options import Json
 from nirx.cli.progress import bars
@@ -21,7 +21,7 @@ FAILED = 1
 def conformance_command(
     backends: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--backend",
             metavar="NAME",
             help="An installed backend, or package.module:object; repeatable. "
@@ -29,33 +29,30 @@ def conformance_command(
         ),
     ] = None,
     level: Annotated[
-        str, typer.Option("--level", help="core, recurrent, full or reproducible.")
+        str, Option("--level", help="core, recurrent, full or reproducible.")
     ] = "full",
     cases: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--case", metavar="NAME", help="Only cases whose names start with NAME; repeatable."
         ),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32 or float64, instead of each case's own.")
+        str | None, Option("--dtype", help="float32 or float64, instead of each case's own.")
     ] = None,
     xfail: Annotated[
         Path | None,
-        typer.Option("--xfail", metavar="FILE", help="Cases known to fail, with reasons, in TOML."),
+        Option("--xfail", metavar="FILE", help="Cases known to fail, with reasons, in TOML."),
     ] = None,
-    random: Annotated[
-        int, typer.Option("--random", metavar="N", help="Also run N random graphs.")
-    ] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the first random graph.")] = 0,
-    jobs: Annotated[int, typer.Option("--jobs", help="Number of processes.")] = 1,
+    random: Annotated[int, Option("--random", metavar="N", help="Also run N random graphs.")] = 0,
+    seed: Annotated[int, Option("--seed", help="Seed of the first random graph.")] = 0,
+    jobs: Annotated[int, Option("--jobs", help="Number of processes.")] = 1,
     report: Annotated[
-        Path | None,
-        typer.Option("--report", metavar="DIR", help="Write results.json and report.html."),
+        Path | None, Option("--report", metavar="DIR", help="Write results.json and report.html.")
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option("--page", metavar="FILE.md", help="Update the matrix in a Markdown page."),
+        Option("--page", metavar="FILE.md", help="Update the matrix in a Markdown page."),
     ] = None,
     json: Json = False,
 ) -> Report:
@@ -90,8 +87,8 @@ def conformance_command(
         for name in names
         for i in range(random)
     ]
-    with bars(len(tasks), "cases") as shown:
-        advance = shown.add("conformance")
+    with bars(len(tasks), "cases") as add_bar:
+        advance = add_bar("conformance")
         results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
     saved = []
     if report is not None:

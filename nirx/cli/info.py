@@ -10,13 +10,13 @@ import numpy as np
 import rich.box
 from rich.table import Table
 
+from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
 from nirx.cli.info_tree import node_tree
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets
-from nirx.cli.parameters import parameter_bytes, parameters_of, settings_of
 from nirx.cli.report import Report, bytes_text
-from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 
 __all__ = ["describe", "info_command"]
@@ -24,6 +24,8 @@ __all__ = ["describe", "info_command"]
 STATE_ITEM = 4
 """Bytes of a float32."""
 
+DECLARED = ("shape", "input_type", "input_shape")
+"""Stored too, but shown as the node's shape."""
 PLAIN = (str, int, float, bool, list)
 MOST_LISTED = 50
 
@@ -41,9 +43,8 @@ def info_command(
     payload = {"file": str(file), **describe(opened)}
     if json:
         return Report(0, payload, as_json=True)
-    sizes = [node["parameter_bytes"] for node in payload["nodes"]]
     parts = (
-        node_tree(str(file), opened, sizes),
+        node_tree(str(file), payload["nodes"]),
         "",
         str(opened.schedule).rstrip(),
         _components(opened),
@@ -64,6 +65,7 @@ def describe(opened: Opened) -> dict[str, Any]:
     nodes = []
     for place, node in zip(schedule.nodes, opened.nodes, strict=True):
         state = schedule.node_state_shapes(place)
+        parameters = _parameters(node)
         nodes.append(
             {
                 "path": place.name,
@@ -73,11 +75,9 @@ def describe(opened: Opened) -> dict[str, Any]:
                 "sources": [
                     {"path": schedule.nodes[s.position].name, "late": s.late} for s in place.sources
                 ],
-                "parameters": [_parameter(*item) for item in parameters_of(node)],
-                "settings": {
-                    n: v if isinstance(v, PLAIN) else repr(v) for n, v in settings_of(node)
-                },
-                "parameter_bytes": parameter_bytes(node),
+                "parameters": [_parameter(*item) for item in parameters.items()],
+                "settings": _settings(node),
+                "parameter_bytes": sum(array.nbytes for array in parameters.values()),
                 "state": state,
                 "state_bytes": _state_bytes(state),
             }
@@ -93,6 +93,22 @@ def describe(opened: Opened) -> dict[str, Any]:
         "parameter_bytes": sum(n["parameter_bytes"] for n in nodes),
         "state_bytes_per_sample": _state_bytes(schedule.state_spec),
     }
+
+
+def _parameters(node: Any) -> dict[str, np.ndarray]:
+    """The trainable parameters, as stored."""
+    entry = find_type(type(node))
+    names = entry.dynamics.parameters if entry is not None and entry.dynamics else ()
+    return {n: np.asarray(getattr(node, n)) for n in names if getattr(node, n, None) is not None}
+
+
+def _settings(node: Any) -> dict[str, Any]:
+    """Everything else that a file holds of the node, such as stride; arrays as lists."""
+    entry = find_type(type(node))
+    names = [n for n in (entry.stored if entry is not None else ()) if n not in DECLARED]
+    found = {n: getattr(node, n, None) for n in names if n not in _parameters(node)}
+    found = {n: v.tolist() if hasattr(v, "tolist") else v for n, v in found.items()}
+    return {n: v if isinstance(v, PLAIN) else repr(v) for n, v in found.items() if v is not None}
 
 
 def _parameter(name: str, array: np.ndarray) -> dict[str, Any]:
@@ -118,9 +134,7 @@ def _components(opened: Opened) -> str:
     if not parts:
         return "cyclic components: none"
     lines = [f"cyclic components (run step by step): {len(parts)}"]
-    for part in parts[:MOST_LISTED]:
-        more = f" and {len(part) - MOST_LISTED} more" if len(part) > MOST_LISTED else ""
-        lines.append(f"  - {cell(', '.join(part[:MOST_LISTED]))}{more}")
+    lines += [f"  - {cell(name_list(part))}" for part in parts[:MOST_LISTED]]
     if len(parts) > MOST_LISTED:
         lines.append(f"  ... and {len(parts) - MOST_LISTED} more")
     return "\n".join(lines)
@@ -131,10 +145,7 @@ def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column()
     chosen = payload["discretization"]
-    default = json.loads(Discretization().to_json())
-    other = [
-        f"{k}={v}" for k, v in chosen.items() if v != default[k] and k not in ("dt", "overrides")
-    ]
+    other = [f"{name}={value}" for name, value in opened.discretization.changes().items()]
     other += [
         f"{path}: {name}={value}"
         for path, own in chosen["overrides"].items()

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from nirx.basics.paths import Path
+from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
-from nirx.cli.opening import Opened
-from nirx.cli.parameters import parameters_of, settings_of
 from nirx.cli.report import bytes_text
-from nirx.graphs.schedule import ScheduledNode
 
 __all__ = ["node_tree"]
 
 
-def node_tree(title: str, opened: Opened, sizes: list[int]) -> Tree:
-    """One branch per subgraph and node, in order of execution.
+def node_tree(title: str, nodes: list[dict[str, Any]]) -> Tree:
+    """One branch per subgraph and node.
 
     Arguments:
-        sizes: bytes of the parameters of each node.
+        nodes: as `describe` returns them, in order of execution.
     """
     tree = Tree(_named(title, "bold"), guide_style="dim")
     branches: dict[Path, Tree] = {(): tree}
-    places = opened.schedule.nodes
-    for place, node, size in list(zip(places, opened.nodes, sizes, strict=True))[:MOST_ROWS]:
-        for depth in range(1, len(place.path)):
-            path = place.path[:depth]
+    for node in nodes[:MOST_ROWS]:
+        *graphs, name = parse_path(node["path"])
+        for depth, graph in enumerate(graphs):
+            outer, path = tuple(graphs[:depth]), tuple(graphs[: depth + 1])
             if path not in branches:
-                label = Text.assemble(_named(path[-1], "bold cyan"), ("  NIRGraph", "magenta"))
-                branches[path] = branches[path[:-1]].add(label)
-        branches[place.path[:-1]].add(_label(place, node, size))
-    if len(places) > MOST_ROWS:
-        tree.add(f"... and {len(places) - MOST_ROWS} more nodes")
+                label = Text.assemble(_named(graph, "bold cyan"), ("  NIRGraph", "magenta"))
+                branches[path] = branches[outer].add(label)
+        branches[tuple(graphs)].add(_label(name, node))
+    if len(nodes) > MOST_ROWS:
+        tree.add(f"... and {len(nodes) - MOST_ROWS} more nodes")
     return tree
 
 
@@ -47,29 +43,21 @@ def _named(name: str, style: str) -> Text:
     return text
 
 
-def _label(place: ScheduledNode, node: Any, size: int) -> Any:
-    takes, gives = shape_text(place.input_shape), shape_text(place.output_shape)
+def _label(name: str, node: dict[str, Any]) -> Any:
+    takes, gives = shape_text(node["input_shape"]), shape_text(node["output_shape"])
     heading = Text.assemble(
-        _named(place.path[-1], "bold cyan"),
-        (f"  {place.type_name}", "magenta"),
+        _named(name, "bold cyan"),
+        (f"  {node['type']}", "magenta"),
         f"  {takes}" + (f" -> {gives}" if takes != gives else ""),
-        (f"  {bytes_text(size)}" if size else "", "dim"),
+        (f"  {bytes_text(node['parameter_bytes'])}" if node["parameter_bytes"] else "", "dim"),
     )
-    parameters, settings = parameters_of(node), settings_of(node)
-    if not parameters and not settings:
-        return heading
     grid = Table.grid(padding=(0, 2))
-    for name, array in parameters:
-        shape = "scalar" if array.ndim == 0 else shape_text(array.shape)
-        grid.add_row(f"  {name}", shape, str(array.dtype), _values(array))
-    for name, value in settings:
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        grid.add_row(f"  {name}", "", "", cell(text), style="dim")
-    return Group(heading, grid)
-
-
-def _values(array: np.ndarray) -> str:
-    if not array.size:
-        return "empty"
-    low, high = array.min().item(), array.max().item()
-    return f"{low:.6g}" if low == high else f"{low:.6g} .. {high:.6g}"
+    for own in node["parameters"]:
+        shape = shape_text(own["shape"]) if own["shape"] else "scalar"
+        low, high = own["min"], own["max"]
+        values = "empty" if low is None else f"{low:.6g}" + f" .. {high:.6g}" * (low != high)
+        grid.add_row(f"  {own['name']}", shape, own["dtype"], values)
+    for setting, value in node["settings"].items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        grid.add_row(f"  {setting}", "", "", cell(text), style="dim")
+    return Group(heading, grid) if grid.rows else heading

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import typer
+from typer import Option
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
@@ -19,7 +19,7 @@ from nirx.inputs.random_spikes import random_spikes
 
 __all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "make_inputs"]
 
-_option = partial(typer.Option, rich_help_panel="Input (one of --input and --random)")
+_option = partial(Option, rich_help_panel="Input (one of --input and --random)")
 InputFile = Annotated[
     Path | None,
     _option(

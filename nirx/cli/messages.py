@@ -11,7 +11,7 @@ from typing import Any
 from nirx.basics.printable import printable
 from nirx.errors import NirxWarning
 
-__all__ = ["print_error", "printable_lines", "warn", "warnings_as_lines"]
+__all__ = ["print_error", "printable_lines", "warnings_as_lines"]
 
 
 def print_error(text: str) -> None:
@@ -22,11 +22,6 @@ def print_error(text: str) -> None:
 def printable_lines(text: str) -> str:
     """Text that keeps its line breaks, but no other control codes that names may bring."""
     return "\n".join(map(printable, text.split("\n")))
-
-
-def warn(text: str) -> None:
-    """A `NirxWarning` from the command line itself."""
-    warnings.warn(text, NirxWarning, stacklevel=2)
 
 
 @contextmanager

@@ -9,10 +9,9 @@ from typing import Any
 
 import nir
 
-from nirx.cli.messages import warn
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
-from nirx.errors import InputError, NirxWarning, did_you_mean
+from nirx.errors import InputError, NirxWarning, did_you_mean, warn_caller
 from nirx.files.reading import read
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
@@ -72,7 +71,7 @@ def schedule_graph(
         base, origins = Discretization(), ["default"]
         if "dt" not in changes:
             assumed = "is" if changes else "and forward Euler are"
-            warn(
+            warn_caller(
                 "no --dt or --preset given and no discretization in the file: "
                 f"dt={base.dt:g} {assumed} assumed"
             )

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from nirx.errors import InputError
 from nirx.execution.backend import find_backend
@@ -25,10 +25,9 @@ __all__ = [
     "record_of",
 ]
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The .nir file.")]
+File = Annotated[Path, Argument(metavar="FILE", help="The .nir file.")]
 _option = partial(
-    typer.Option,
-    rich_help_panel="Discretization (default: the file's own, else dt=1e-4, forward Euler)",
+    Option, rich_help_panel="Discretization (default: the file's own, else dt=1e-4, forward Euler)"
 )
 Dt = Annotated[
     float | None, _option("--dt", help="Time step, in the unit of the file's time constants.")
@@ -58,19 +57,17 @@ Overrides = Annotated[
         help="One choice for one node or subgraph; repeatable.",
     ),
 ]
-Dtype = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
+Dtype = Annotated[str, Option("--dtype", help="float32 or float64.")]
 Record = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--record",
         metavar="KEY|all",
         help="A node (lif1/lif) or a state variable (lif1/lif.v); repeatable.",
     ),
 ]
-Reproducible = Annotated[
-    bool, typer.Option("--reproducible", help="The same bits on every backend.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Reproducible = Annotated[bool, Option("--reproducible", help="The same bits on every backend.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON object instead of tables.")]
 
 
 def record_of(record: list[str] | None) -> Any:

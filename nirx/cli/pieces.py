@@ -9,7 +9,7 @@ import numpy as np
 
 from nirx.cli.inputs import Inputs
 from nirx.cli.opening import Opened
-from nirx.cli.progress import Bars
+from nirx.cli.progress import AddBar
 from nirx.execution.backend import Backend
 
 __all__ = ["piece_length", "run_in_pieces"]
@@ -35,7 +35,7 @@ def run_in_pieces(
     backend: Backend,
     opened: Opened,
     inputs: Inputs,
-    shown: Bars,
+    add_bar: AddBar,
     *,
     dtype: str,
     reproducible: bool,
@@ -52,7 +52,7 @@ def run_in_pieces(
 
     Returns: outputs [time, *batch, *features], the final state, and recordings.
     """
-    advance = shown.add(backend.name)
+    advance = add_bar(backend.name)
     options = {"reproducible": True} if reproducible else {}
     run = backend.prepare(opened.graph, opened.discretization, dtype, **options)
     length = length or piece_length(inputs.steps)

@@ -20,23 +20,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["BarAdvance", "Bars", "bars"]
+__all__ = ["AddBar", "bars"]
 
 DELAY = 1.0
 
-BarAdvance = Callable[[int], None]
-"""Moves a bar on by a number of steps."""
-
-
-class Bars:
-    """One bar per backend or per part of the work."""
-
-    def __init__(self, progress: Progress, steps: int):
-        self._progress, self._steps = progress, steps
-
-    def add(self, name: str) -> BarAdvance:
-        """A new bar, full after all steps."""
-        return partial(self._progress.advance, self._progress.add_task(name, total=self._steps))
+AddBar = Callable[[str], Callable[[int], None]]
+"""Adds a bar of that name; the function that it returns moves the bar on by some steps."""
 
 
 class Rate(ProgressColumn):
@@ -48,7 +37,7 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
+def bars(steps: int, unit: str = "steps") -> Iterator[AddBar]:
     """Bars that appear after a second if stderr is a terminal, and vanish at the end.
 
     Arguments:
@@ -80,7 +69,7 @@ def bars(steps: int, unit: str = "steps") -> Iterator[Bars]:
     timer.daemon = True
     timer.start()
     try:
-        yield Bars(progress, steps)
+        yield lambda name: partial(progress.advance, progress.add_task(name, total=steps))
     finally:
         timer.cancel()
         with lock:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from rich.table import Table
 from typer import Option
 
+from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
 from nirx.cli.opening import open_graph
 from nirx.cli.options import Dt, Dtype, File, Json, Overrides, Preset, Record, Sets, record_of
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
-from nirx.dynamics.discretization import CHOICES, Discretization
+from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import dtype_name
 from nirx.inputs.choose import source_for
 from nirx.references.reference import check_reference_target, reference
@@ -74,7 +74,7 @@ def reference_command(
         opened.schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
     )
     start = time.perf_counter()
-    with bars(source.steps) as shown:
+    with bars(source.steps) as add_bar:
         written = reference(
             file,
             source,
@@ -87,7 +87,7 @@ def reference_command(
             compression=compression,
             licence=licence,
             notes=notes,
-            advance=shown.add(backend),
+            advance=add_bar(backend),
         )
     seconds = time.perf_counter() - start
     size = out.stat().st_size
@@ -120,19 +120,12 @@ def reference_command(
         table.add_row(name, cell(value))
     parts: list[Any] = [table]
     if written.silent:
-        parts.append(f"these never spiked and cannot be verified: {_listed(written.silent)}")
+        silent = name_list(cell(f"{count} of {key}") for key, count in written.silent.items())
+        parts.append(f"these never spiked and cannot be verified: {silent}")
     return Report(0, payload, tuple(parts), json)
 
 
 def _step(d: Discretization) -> str:
-    default = Discretization()
-    changes = {name: getattr(d, name) for name in CHOICES}
-    changed = [f"{k}={value}" for k, value in changes.items() if value != getattr(default, k)]
+    changed = [f"{name}={value}" for name, value in d.changes().items()]
     more = [f"{len(d.overrides)} overrides"] if d.overrides else []
     return ", ".join([f"dt={d.dt:g}", *(changed or ["NIR's forward Euler"]), *more])
-
-
-def _listed(silent: Mapping[str, int]) -> str:
-    rows = [f"{count} of {key}" for key, count in list(silent.items())[:8]]
-    more = f" and {len(silent) - 8} more layers" if len(silent) > 8 else ""
-    return ", ".join(map(str, map(cell, rows))) + more

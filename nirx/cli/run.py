@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import rich.box
-import typer
 from rich.table import Table
+from typer import Option
 
 from nirx.basics.tables import cell, shape_text
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
@@ -29,7 +29,6 @@ from nirx.cli.options import (
 from nirx.cli.pieces import run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
-from nirx.cli.spiking import carries_spikes
 from nirx.cli.state_file import load_state, save_state
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
@@ -40,10 +39,13 @@ from nirx.graphs.schedule import Schedule
 
 __all__ = ["run_command"]
 
+PASSING = ("Input", "Output", "Flatten", "Delay")
+"""Types that pass spikes on unchanged."""
+
 
 def run_command(
     file: File,
-    backend: Annotated[str, typer.Option("--backend", help="numpy, torch or jax.")] = "numpy",
+    backend: Annotated[str, Option("--backend", help="numpy, torch or jax.")] = "numpy",
     input_: InputFile = None,
     random: Seed = None,
     steps: Steps = None,
@@ -54,14 +56,13 @@ def run_command(
     set_: Sets = None,
     override: Overrides = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="Y.npz", help="Write outputs and recordings here."),
+        Path | None, Option("--out", metavar="Y.npz", help="Write outputs and recordings here.")
     ] = None,
     record: Record = None,
     dtype: Dtype = "float32",
     chunk: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--chunk",
             min=1,
             metavar="STEPS",
@@ -70,13 +71,10 @@ def run_command(
     ] = None,
     state_in: Annotated[
         Path | None,
-        typer.Option(
-            "--state-in", metavar="S.npz", help="Start from a state that --state-out wrote."
-        ),
+        Option("--state-in", metavar="S.npz", help="Start from a state that --state-out wrote."),
     ] = None,
     state_out: Annotated[
-        Path | None,
-        typer.Option("--state-out", metavar="S.npz", help="Write the final state here."),
+        Path | None, Option("--state-out", metavar="S.npz", help="Write the final state here.")
     ] = None,
     reproducible: Reproducible = False,
     json: Json = False,
@@ -91,9 +89,9 @@ def run_command(
     inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate)
     state = None if state_in is None else load_state(state_in, schedule, kind)
     start = time.perf_counter()
-    with bars(inputs.steps) as shown:
+    with bars(inputs.steps) as add_bar:
         outputs, state, recordings = run_in_pieces(
-            chosen, opened, inputs, shown,
+            chosen, opened, inputs, add_bar,
             dtype=kind, reproducible=reproducible, record=keys, state=state, length=chunk,
         )  # fmt: skip
     seconds = time.perf_counter() - start
@@ -140,7 +138,7 @@ def _outputs_of(opened: Opened, outputs: dict[str, np.ndarray]) -> dict[str, Any
     ends = {}
     for name, position in opened.schedule.outputs:
         array = outputs[name]
-        spiking = carries_spikes(opened.schedule, position)
+        spiking = _carries_spikes(opened.schedule, position)
         ends[name] = {
             "shape": list(array.shape),
             "spikes": int(array.sum(dtype=np.float64)) if spiking else None,
@@ -148,6 +146,21 @@ def _outputs_of(opened: Opened, outputs: dict[str, np.ndarray]) -> dict[str, Any
             "max": float(array.max()) if array.size else None,
         }
     return ends
+
+
+def _carries_spikes(schedule: Schedule, position: int) -> bool:
+    """Whether every value at a position is a sum of spikes of neurons."""
+    seen, work = {position}, [position]
+    while work:
+        node = schedule.nodes[work.pop()]
+        if node.dynamics is not None and node.dynamics.spiking:
+            continue
+        if node.type_name not in PASSING or not node.sources:
+            return False
+        new = {source.position for source in node.sources} - seen
+        seen |= new
+        work += new
+    return True
 
 
 def _summary(payload: dict[str, Any]) -> Table:

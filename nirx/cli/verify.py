@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from nirx.cli.options import Json
 from nirx.cli.progress import bars
@@ -21,12 +21,10 @@ FAILS = 1
 
 
 def verify_command(
-    reference: Annotated[
-        Path, typer.Argument(metavar="REF.h5", help="A file of `nirx reference`.")
-    ],
+    reference: Annotated[Path, Argument(metavar="REF.h5", help="A file of `nirx reference`.")],
     observed: Annotated[
         Path | None,
-        typer.Argument(
+        Argument(
             metavar="OBSERVED",
             help="The recording: .h5 (a reference, NIRData, or datasets named by record key), "
             ".npz or .csv.",
@@ -34,17 +32,14 @@ def verify_command(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option(
-            "--backend", help="Instead of OBSERVED: run the reference's graph and input here."
-        ),
+        Option("--backend", help="Instead of OBSERVED: run the reference's graph and input here."),
     ] = None,
     jitter: Annotated[
-        int,
-        typer.Option("--jitter", metavar="N", help="Steps that a spike may be early or late."),
+        int, Option("--jitter", metavar="N", help="Steps that a spike may be early or late.")
     ] = 0,
     rate: Annotated[
         float,
-        typer.Option(
+        Option(
             "--rate",
             metavar="X",
             help="Relative error of a neuron's spike count with which a node passes even if "
@@ -53,25 +48,23 @@ def verify_command(
     ] = 0.0,
     lsb: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--lsb",
             metavar="[KEY=]X",
             help="Size of one LSB of values, for all recordings or for one; repeatable.",
         ),
     ] = None,
     membrane: Annotated[
-        float, typer.Option("--membrane", metavar="N", help="LSB that a value may be off.")
+        float, Option("--membrane", metavar="N", help="LSB that a value may be off.")
     ] = 0.0,
     partial: Annotated[
-        bool,
-        typer.Option("--partial", help="Compare only the first steps and samples that both have."),
+        bool, Option("--partial", help="Compare only the first steps and samples that both have.")
     ] = False,
     why: Annotated[
-        bool, typer.Option("--why", help="If it fails, search for the rule that explains it.")
+        bool, Option("--why", help="If it fails, search for the rule that explains it.")
     ] = False,
     plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="OUT.png", help="Draw the first divergence."),
+        Path | None, Option("--plot", metavar="OUT.png", help="Draw the first divergence.")
     ] = None,
     json: Json = False,
 ) -> Report:
@@ -81,8 +74,8 @@ def verify_command(
     file whose content does not match its digests is bad input.
     """
     sizes = _sizes(lsb)
-    with open_reference(reference) as file, bars(file.steps) as shown:
-        bar = cache(shown.add)  # one for each stage of the work, from its first step on
+    with open_reference(reference) as file, bars(file.steps) as add_bar:
+        bar = cache(add_bar)  # one for each stage of the work, from its first step on
         found = verify(
             file,
             observed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,27 +91,22 @@ def choose(comparison: Comparison, schedule: Schedule) -> Choice:
     """The node and neuron that diverge first, then the busiest ones."""
     recorded = comparison.recordings[comparison.reference]
     features = _feature_shapes(schedule, list(recorded))
-    first = comparison.first_divergence
+    first, start = comparison.first_divergence, 0
     length = next((len(a) for a in recorded.values()), 0)
-    start = 0
-    if first is not None and length > MOST_STEPS:
-        start = min(max(first.step - MOST_STEPS // 2, 0), length - MOST_STEPS)
-    stop = min(start + MOST_STEPS, length)
+    if first is not None:
+        start = max(0, min(first.step - MOST_STEPS // 2, length - MOST_STEPS))
     batch = _batch_element(recorded, features, first)
+    choice = Choice(start, min(start + MOST_STEPS, length), length, batch or ())
     if batch is None or length == 0:
-        return Choice(start, stop, length, batch or ())
+        return choice
     spot = None
     if first is not None:
         node = first.node if first.node in comparison.spiking else first.node.rpartition(".")[0]
-        spot = Spot(first.node, node, _flat(first.index[len(batch) :], features[first.node]))
-    whole = Choice(start, stop, length, batch, spot)
-    activity = {k: np.abs(whole.view(recorded[k])).sum(axis=0) for k in comparison.spiking}
-    rasters = _rasters(activity, spot)
-    return Choice(start, stop, length, batch, spot, rasters, _traces(features, activity, spot))
-
-
-def _flat(index: tuple[int, ...], shape: Shape) -> int:
-    return int(np.ravel_multi_index(index, shape)) if shape else 0
+        index, shape = first.index[len(batch) :], features[first.node]
+        spot = Spot(first.node, node, int(np.ravel_multi_index(index, shape)) if shape else 0)
+    activity = {k: np.abs(choice.view(recorded[k])).sum(axis=0) for k in comparison.spiking}
+    rasters, traces = _rasters(activity, spot), _traces(features, activity, spot)
+    return replace(choice, spot=spot, rasters=rasters, traces=traces)
 
 
 def _feature_shapes(schedule: Schedule, keys: list[str]) -> dict[str, Shape]:
@@ -167,6 +162,6 @@ def _traces(
         wanted.append((key, int(busy.argmax()) if busy.size else 0))
     chosen = [(k, n) for k, n in dict.fromkeys(wanted) if math.prod(features.get(k, (0,)))]
     return tuple(
-        Trace(k, n, tuple(int(i) for i in np.unravel_index(n, features[k])) if features[k] else ())
+        Trace(k, n, tuple(int(i) for i in np.unravel_index(n, features[k])))
         for k, n in chosen[:MOST_TRACES]
     )

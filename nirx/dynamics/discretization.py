@@ -110,6 +110,12 @@ class Discretization:
         by_path = self._overrides_by_path
         return by_path[()] if len(by_path) == 1 else _nearest(by_path, path, by_path[()])
 
+    def changes(self) -> dict[str, Any]:
+        """The choices that differ from the default, without dt and the overrides."""
+        choices = (f for f in fields(self) if f.name not in ("dt", "overrides"))
+        own = {f.name: (getattr(self, f.name), f.default) for f in choices}
+        return {name: value for name, (value, default) in own.items() if value != default}
+
     def to_json(self) -> str:
         """Canonical JSON: equal choices have equal texts."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -19,7 +19,15 @@ from nirx.inputs.options import Options
 from nirx.inputs.protocol import Source, Wanted
 from nirx.inputs.watched import Watched
 
-__all__ = ["GRAPH_DATA", "NIRDATA_OPTIONS", "SAME_DT", "SampleEvents", "nirdata_source"]
+__all__ = [
+    "GRAPH_DATA",
+    "NIRDATA_OPTIONS",
+    "SAME_DT",
+    "SampleEvents",
+    "event_columns",
+    "grid_column",
+    "nirdata_source",
+]
 
 GRAPH_DATA = "NIRGraphData"
 NIRDATA_OPTIONS = ("observable",)
@@ -85,12 +93,33 @@ def _observable(file: OpenFile, wanted: Wanted, name: str, options: Options) -> 
     return file.group(observed, own)
 
 
+def grid_column(file: OpenFile, group: Any, where: str) -> Column:
+    """The data of TimeGriddedData, `[samples, time, neurons]`. **Raises** `FileError`."""
+    data = file.column(file.child(group, "data") if file.has(group, "data") else group)
+    if len(data.shape) != 3:
+        raise FileError(f"{where} has shape {data.shape}; expected (samples, time, neurons)")
+    return data
+
+
+def event_columns(file: OpenFile, group: Any, where: str) -> dict[str, Column]:
+    """The columns of EventData or ValuedEventData, `[samples, events]`. **Raises** `FileError`."""
+    names = ["idx", "time"] + ["value"] * (file.kind(group) == "ValuedEventData")
+    columns = {k: file.column(file.child(group, k)) for k in names if file.has(group, k)}
+    shapes = {column.shape for column in columns.values()}
+    if list(columns) != names or len(shapes) != 1 or len(columns["idx"].shape) != 2:
+        raise FileError(
+            f"{where} needs {', '.join(names)} of the same shape (samples, events); it has "
+            f"{ {k: c.shape for k, c in columns.items()} }"
+        )
+    return columns
+
+
 class _Gridded:
     """TimeGriddedData `[samples, time, neurons]` as `[time, samples, *features]`."""
 
     def __init__(self, file: OpenFile, group: Any, wanted: Wanted, name: str):
         features, where = wanted.features[name], f"{file.path}: {group.name}"
-        self._data = file.column(file.child(group, "data") if file.has(group, "data") else group)
+        self._data = grid_column(file, group, where)
         dt = file.number(group, "dt")
         if not abs(dt - wanted.dt) <= SAME_DT * wanted.dt:
             raise InputError(
@@ -98,8 +127,6 @@ class _Gridded:
                 "that dt, or write the data again"
             )
         shape = self._data.shape
-        if len(shape) != 3:
-            raise FileError(f"{where} has shape {shape}; expected (samples, time, neurons)")
         if shape[2] != math.prod(features):
             raise InputError(_other_size(where, shape[2], name, features))
         self.shape, self.dtype = (shape[1], shape[0], *features), self._data.dtype
@@ -114,14 +141,7 @@ def _event_source(file: OpenFile, wanted: Wanted, groups: dict[str, Any], own: A
     lengths: dict[str, int] = {}
     for name, group in groups.items():
         where, features = f"{file.path}: {group.name}", wanted.features[name]
-        names = ["idx", "time"] + ["value"] * (file.kind(group) == "ValuedEventData")
-        columns = {k: file.column(file.child(group, k)) for k in names if file.has(group, k)}
-        shapes = {column.shape for column in columns.values()}
-        if list(columns) != names or len(shapes) != 1 or len(columns["idx"].shape) != 2:
-            raise FileError(
-                f"{where} needs {', '.join(names)} of the same shape (samples, events); it has "
-                f"{ {k: c.shape for k, c in columns.items()} }"
-            )
+        columns = event_columns(file, group, where)
         size, neurons = math.prod(features), file.number(group, "n_neurons")
         if neurons != size:
             raise InputError(_other_size(where, f"{neurons:g}", name, features))

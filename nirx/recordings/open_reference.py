@@ -12,6 +12,7 @@ import numpy as np
 from nirx.basics.paths import Path
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
+from nirx.graphs.feedback import adjacency
 from nirx.graphs.schedule import build_schedule
 from nirx.recordings.run_layout import RunLayout
 from nirx.references.layout import Observable
@@ -57,18 +58,16 @@ class OpenReference(RunLayout):
             position = work.pop()
             if self.schedule.nodes[position].path in silent:
                 continue
-            fresh = [p for p in self._targets.get(position, ()) if p not in seen]
+            fresh = [p for p in self._targets[position] if p not in seen]
             seen.update(fresh)
             work += fresh
         return {self.schedule.nodes[p].path for p in seen}
 
     @cached_property
-    def _targets(self) -> dict[int, list[int]]:
-        targets: dict[int, list[int]] = {}
-        for position, node in enumerate(self.schedule.nodes):
-            for source in node.sources:
-                targets.setdefault(source.position, []).append(position)
-        return targets
+    def _targets(self) -> list[list[int]]:
+        nodes = self.schedule.nodes
+        edges = [(s.position, target) for target, node in enumerate(nodes) for s in node.sources]
+        return adjacency(len(nodes), edges)
 
 
 def check_reference(file: ReferenceFile, advance: Callable[[int], object]) -> OpenReference:

@@ -19,7 +19,7 @@ from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.inputs.binning import Clock
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.hdf5 import OpenFile
-from nirx.inputs.nirdata import SAME_DT, SampleEvents
+from nirx.inputs.nirdata import SAME_DT, SampleEvents, event_columns, grid_column
 from nirx.inputs.protocol import Wanted
 from nirx.recordings.observed_run import ObservedRun, Track
 from nirx.recordings.run_layout import RunLayout
@@ -70,9 +70,7 @@ def _observables(file: OpenFile) -> Iterator[tuple[Path, str, Any]]:
 def _gridded(
     layout: RunLayout, file: OpenFile, observable: Observable, group: Any, where: str
 ) -> Track:
-    data = file.column(file.child(group, "data") if "data" in file.names(group) else group)
-    if len(data.shape) != 3:
-        raise FileError(f"{where} has shape {data.shape}; expected (samples, time, neurons)")
+    data = grid_column(file, group, where)
     require_dt(where, file.number(group, "dt"), layout.dt)
     _require_neurons(where, data.shape[2], observable)
     samples, steps, _ = data.shape
@@ -82,18 +80,12 @@ def _gridded(
 def _events(
     layout: RunLayout, file: OpenFile, observable: Observable, group: Any, where: str
 ) -> Track:
-    names = ["idx", "time"] + ["value"] * (file.kind(group) == "ValuedEventData")
-    missing = [name for name in names if name not in file.names(group)]
-    if missing:
-        raise FileError(f"{where} has no {missing[0]!r}")
-    columns = {name: file.column(file.child(group, name)) for name in names}
-    shape = columns["idx"].shape
-    if len(shape) != 2 or any(column.shape != shape for column in columns.values()):
-        raise FileError(f"{where}: {', '.join(names)} need the same shape, (samples, events)")
+    columns = event_columns(file, group, where)
     _require_neurons(where, file.number(group, "n_neurons"), observable)
     key, neurons, clock = observable.key, observable.neurons, Clock(1.0, layout.dt)
     steps = Clock(1.0, layout.dt).length(file.number(group, "t_max"), f"{where}: t_max")
-    rows = [SampleEvents(columns, k, neurons, clock, None, where) for k in range(shape[0])]
+    samples = range(columns["idx"].shape[0])
+    rows = [SampleEvents(columns, k, neurons, clock, None, where) for k in samples]
     if not rows:
         raise InputError(f"{where} has no samples")
     wanted = Wanted({key: (neurons,)}, layout.dt, layout.dtype, steps, None)

@@ -77,13 +77,9 @@ class NodeVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain data, for JSON."""
-        first = self.first_divergence
+        first = self.first_divergence and self.first_divergence.to_dict(other="observed")
         head = {"key": self.key, "spikes": self.spikes, "verdict": self.verdict}
-        return {
-            **head,
-            **asdict(self),
-            "first_divergence": first and first.to_dict(other="observed"),
-        }
+        return {**head, **asdict(self), "first_divergence": first}
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, for JSON."""
-        first = self.first_divergence
+        first = self.first_divergence and self.first_divergence.to_dict(other="observed")
         return {
             "reference": self.reference,
             "observed": self.observed,
@@ -160,7 +156,7 @@ class Verification:
             "partial": self.partial,
             "digest": self.digest,
             "tolerance": self.tolerance.to_dict(),
-            "first_divergence": first and first.to_dict(other="observed"),
+            "first_divergence": first,
             "nodes": [node.to_dict() for node in self.nodes],
             "not_observed": list(self.not_observed),
             "why": list(self.why),

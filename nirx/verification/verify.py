@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nirx.basics.paths import Path as NodePath
 from nirx.comparison import plotting
 from nirx.errors import FileError, InputError
 from nirx.files.archive import check_target, write_whole
@@ -182,15 +183,14 @@ def _verdicts(pair: Pair, judges: list[Judge]) -> tuple[NodeVerdict, ...]:
         for place, node in enumerate(nodes)
         if node.first_divergence is not None
     ]
-    origins: list[int] = []
+    origins: list[tuple[str, NodePath]] = []
     for step, place in sorted(failed):
         silent = {p for p, first in outputs.items() if first is None or first > step}
-        for cause in origins:
-            if pair.shared[place].path in pair.reference.downstream(
-                pair.shared[cause].path, silent
-            ):
-                nodes[place] = replace(nodes[place], follows=nodes[cause].key)
-                break
+        path = pair.shared[place].path
+        causes = (k for k, origin in origins if path in pair.reference.downstream(origin, silent))
+        cause = next(causes, None)
+        if cause is None:
+            origins.append((nodes[place].key, path))
         else:
-            origins.append(place)
+            nodes[place] = replace(nodes[place], follows=cause)
     return tuple(nodes)
