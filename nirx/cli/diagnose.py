@@ -13,7 +13,7 @@ from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Sets
 from nirx.cli.report import Report
 from nirx.diagnosis.diagnose import diagnose
-from nirx.diagnosis.table import diagnosis_table
+from nirx.diagnosis.words import diagnosis_table
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.inputs.choose import source_for

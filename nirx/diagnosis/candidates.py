@@ -18,8 +18,6 @@ from nirx.errors import InputError, did_you_mean
 from nirx.graphs.schedule import ScheduledNode
 
 __all__ = [
-    "GLOBAL",
-    "LANES",
     "ORDER",
     "Choices",
     "Limits",
@@ -27,6 +25,7 @@ __all__ = [
     "accept_choices",
     "dynamics_of",
     "is_searched",
+    "make_space",
     "values_of",
     "with_choices",
 ]
@@ -35,10 +34,7 @@ Choices = Mapping[str, Any]
 Limits = Mapping[str, tuple[Any, ...]]
 
 ORDER = (*CHOICES, "max_spikes")
-SPIKING = ("threshold", "reset", "reset_when", "spikes", "max_spikes", "output")
-GLOBAL = ("feedback", "feedback_initial")
-LANES = ("integrator", "initial_v")
-"""Choices that change numbers but no operation: they run in parallel along a batch axis."""
+SPIKING = ("threshold", "reset", "reset_when", "spikes")
 
 
 def is_searched(dynamics: Dynamics | None) -> bool:
@@ -99,7 +95,7 @@ def values_of(
     if dynamics.positive:
         found["integrator"] = CHOICES["integrator"]
     if dynamics.spiking:
-        found |= {name: CHOICES[name] for name in SPIKING if name != "max_spikes"}
+        found |= {name: CHOICES[name] for name in SPIKING}
         found["max_spikes"] = tuple(dict.fromkeys((None, rule.max_spikes, most or None)))
         if not (parameters["v_threshold"] > 0).all():  # a count divides by it
             found |= {"spikes": ("single",), "max_spikes": (None,)}
@@ -135,23 +131,6 @@ class Space:
     start: Choices
     comparing: bool
 
-    @staticmethod
-    def of(
-        parts: Sequence[tuple[Dynamics, Mapping[str, tuple[Any, ...]]]],
-        rule: Discretization,
-        limits: Limits,
-    ) -> Space:
-        """The space of several nodes that share their choices, starting from `rule`."""
-        values: dict[str, tuple[Any, ...]] = {}
-        for name in ORDER:
-            several = [own[name] for _, own in parts if name in own]
-            if several:
-                values[name] = _joined(name, several, limits)
-        if values.get("spikes") == ("single",):
-            values["max_spikes"] = (None,)
-        start = {name: getattr(rule, name) for name in values}
-        return Space(values, start, any(isinstance(d, Threshold) for d, _ in parts))
-
     def candidates(self) -> list[dict[str, Any]]:
         """Every legal combination once, those with the fewest changes first.
 
@@ -171,15 +150,17 @@ class Space:
 
     def canonical(self, choices: Choices) -> dict[str, Any]:
         """The choices that matter here; two that mean the same become equal."""
-        own = {name: choices[name] for name in self.values}
-        if "max_spikes" in own and own["max_spikes"] not in self.values["max_spikes"]:
+        values, own = self.values, {name: choices[name] for name in self.values}
+        if "max_spikes" in own and own["max_spikes"] not in values["max_spikes"]:
             own["max_spikes"] = None  # above every recorded count: no bound
         if own.get("spikes") == "multi" and not self.comparing:
-            tried = "single" in self.values["spikes"] and "ge" in self.values["threshold"]
-            if own["max_spikes"] == 1 and tried:
+            thresholds = values["threshold"]
+            if own["max_spikes"] == 1 and "single" in values["spikes"] and "ge" in thresholds:
                 own["spikes"], own["threshold"] = "single", "ge"  # the same thing
+            elif self.start["threshold"] in thresholds:  # a count includes ties anyway
+                own["threshold"] = self.start["threshold"]
             else:
-                own["threshold"] = self._nearest_threshold()  # a count includes ties anyway
+                own["threshold"] = thresholds[0]
         if own.get("spikes") == "single":
             own["max_spikes"] = None
         if own.get("reset") == "none":
@@ -194,25 +175,31 @@ class Space:
         """Names of the choices that differ from those asked for."""
         return tuple(n for n in self.start if n in choices and choices[n] != self.start[n])
 
-    def _nearest_threshold(self) -> Any:
-        values = self.values["threshold"]
-        return self.start["threshold"] if self.start["threshold"] in values else values[0]
 
-
-def _joined(name: str, several: Sequence[tuple[Any, ...]], limits: Limits) -> tuple[Any, ...]:
-    """The values that all nodes can take and the caller allows."""
-    every = tuple(dict.fromkeys(itertools.chain(*several)))
-    if name == "max_spikes":
-        return limits.get(name, every)
-    able = tuple(value for value in every if all(value in own for own in several))
-    return tuple(value for value in limits.get(name, able) if value in able) or able
+def make_space(
+    several: Sequence[Mapping[str, tuple[Any, ...]]],
+    rule: Discretization,
+    limits: Limits,
+    comparing: bool,
+) -> Space:
+    """The space of several nodes that share their choices, given the `values_of` each."""
+    values: dict[str, tuple[Any, ...]] = {}
+    for name in ORDER:
+        each = [own[name] for own in several if name in own]
+        free = name == "max_spikes"  # any bound is possible for every node
+        every = dict.fromkeys(itertools.chain(*each))
+        able = tuple(v for v in every if free or all(v in own for own in each))
+        if able:
+            values[name] = tuple(v for v in limits.get(name, able) if free or v in able) or able
+    if values.get("spikes") == ("single",):
+        values["max_spikes"] = (None,)
+    return Space(values, {name: getattr(rule, name) for name in values}, comparing)
 
 
 def _legal(own: Choices) -> bool:
-    if "reset" not in own:
-        return True
-    try:
-        Discretization(**own)
-    except InputError:
-        return False
+    if "reset" in own:
+        try:
+            Discretization(**own)
+        except InputError:
+            return False
     return True

@@ -44,10 +44,9 @@ def confirm(
         for trace in own:
             simulated = {trace.key: recorded[trace.record_key(path)]}
             differing, first = first_failure([trace], simulated, shift, fit)
-            steps = max(len(trace.values) - abs(shift), 0)
-            size = steps * int(np.prod(trace.values.shape[1:], dtype=np.int64))
+            whole, compared = trace.values.size, trace.values[abs(shift) :].size
             results.append(
-                Confirmed(trace.key, trace.spikes, size, differing, trace.values.size, shift, first)
+                Confirmed(trace.key, trace.spikes, compared, differing, whole, shift, first)
             )
     return tuple(results)
 

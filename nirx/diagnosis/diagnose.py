@@ -9,13 +9,11 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.basics.foreign_arrays import to_numpy
 from nirx.diagnosis.candidates import accept_choices
 from nirx.diagnosis.judge import judge
-from nirx.diagnosis.observed import accept_observed, check_values
-from nirx.diagnosis.problem import Problem
+from nirx.diagnosis.observed import accept_array, accept_observed, check_values
+from nirx.diagnosis.problem import Problem, make_variants
 from nirx.diagnosis.result import Diagnosis
-from nirx.diagnosis.variants import make_variants
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
 from nirx.execution.accept import accept_inputs
@@ -112,9 +110,6 @@ def _widened(xs: Any, dtype: np.dtype) -> Any:
     """Inputs cast to the run's dtype if that is lossless; others are refused later."""
     if isinstance(xs, Mapping):
         return {name: _widened(x, dtype) for name, x in xs.items()}
-    try:
-        array = to_numpy(xs)
-    except Exception as error:  # whatever a foreign array type raises
-        raise InputError(f"xs is a {type(xs).__name__}; expected an array") from error
+    array = accept_array("xs", xs)
     narrower = array.dtype.kind == "f" and array.dtype.itemsize < dtype.itemsize
     return array.astype(dtype) if narrower else array

@@ -101,27 +101,22 @@ def finished(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fi
     wrong = float(sum(t.wrong[at] for t in spikes))
     both = float(sum(t.simulated[at] + t.observed[at] for t in spikes))
     outside = float(sum(t.wrong[at] for t in traces))
-    error = max((float(t.error[at]) for t in traces), default=0.0)
     relative = [float(t.error[at]) / max(t.trace.largest, t.trace.unit) for t in traces]
-    fit = {
-        t.trace.key: (float(t.fit.scale[at]), float(t.fit.offset[at]))
-        for t in traces
-        if t.fit is not None
-    }
+    fits = [(t.trace.key, t.fit) for t in traces if t.fit is not None]
     shift = trial.tallies[0].shifts[row]
     return Finished(
         lane=trial.lanes[index],
         shift=shift,
         mismatches=wrong,
         outside=outside,
-        error=_rounded(error) if outside else 0.0,
+        error=_rounded(max(float(t.error[at]) for t in traces)) if outside else 0.0,
         needed=_rounded(max(relative)) if outside else 0.0,
         spike_score=float(sum(t.score[at] for t in spikes)),
         trace_score=_rounded(float(sum(t.score[at] for t in traces))),
         matched=(both - wrong) / 2,
         either=(both + wrong) / 2,
         samples=float(sum(t.samples[at] for t in traces)),
-        fit=fit,
+        fit={key: (float(fit.scale[at]), float(fit.offset[at])) for key, fit in fits},
         changes=changes,
         lost=sum(_lost(t.trace.values, shift) for t in spikes),
         by_spikes=trial.by_spikes,

@@ -1,24 +1,27 @@
-"""What drives a recorded node: other recordings, and what can be computed from them."""
+"""What drives a recorded node, and the node with its drivers as a schedule of its own."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
 from nirx.basics.paths import Path
 from nirx.diagnosis.candidates import dynamics_of, is_searched
-from nirx.diagnosis.problem import Problem
-from nirx.diagnosis.variants import Variant
+from nirx.diagnosis.problem import Problem, Variant
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array
+from nirx.dynamics.reshape import Port
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.runners import NativeRunner
-from nirx.graphs.schedule import Schedule, ScheduledNode, Source
+from nirx.graphs.schedule import Schedule, ScheduledNode, Segment, Source
 
-__all__ = ["Group", "Known", "carried", "fan_in", "find_groups", "known_values", "upstream"]
+__all__ = ["Cut", "Group", "Known", "cut_group", "find_groups", "known_values", "upstream"]
 
+PORT = "\0"
+"""First name in the path of every port; no node of a graph has it."""
 Known = Mapping[Path, np.ndarray]
 """Outputs of nodes that need no search, [time, *batch, *features]."""
 
@@ -63,11 +66,8 @@ def find_groups(schedule: Schedule, known: Known, targets: Iterable[Path]) -> li
     for target in targets:
         before = upstream(schedule, [target], lambda node: node.path not in known)
         members = frozenset([target, *(n.path for n in before if n.path not in known)])
-        shared = tuple(
-            node.path
-            for node in schedule.nodes
-            if node.path in members and node.path != target and is_searched(node.dynamics)
-        )
+        searched = (n.path for n in schedule.nodes if is_searched(n.dynamics))
+        shared = tuple(p for p in searched if p in members and p != target)
         found.append(Group(target, members, shared))
     return found
 
@@ -75,54 +75,38 @@ def find_groups(schedule: Schedule, known: Known, targets: Iterable[Path]) -> li
 def known_values(problem: Problem, variant: Variant) -> Known:
     """Inputs, recorded outputs, and what stateless nodes and Delays compute from them."""
     schedule = variant.schedule
-    nodes = schedule.nodes
     inputs = {(name,): x for name, x in problem.inputs.items()}
     known: dict[Path, np.ndarray] = {**problem.outputs, **inputs}
-    needed = _needed(schedule, known, problem.traces)
-    waits = {p: len({s.position for s in nodes[p].sources}) for p in needed}
-    readers: dict[int, list[int]] = {}
-    for p in needed:
-        for s in dict.fromkeys(s.position for s in nodes[p].sources):
-            readers.setdefault(s, []).append(p)
-    ready = deque(schedule.positions[path] for path in known)
-    while ready:
-        for p in readers.get(ready.popleft(), ()):
-            waits[p] -= 1
-            if not waits[p]:
-                known[nodes[p].path] = _computed(variant, nodes[p], known, problem.ops)
-                ready.append(p)
+
+    def unknown(node: ScheduledNode) -> bool:
+        return node.path not in known and not is_searched(node.dynamics)
+
+    def ready(node: ScheduledNode) -> bool:
+        sources = (schedule.nodes[source.position] for source in node.sources)
+        return unknown(node) and all(source.path in known for source in sources)
+
+    before = upstream(schedule, problem.traces, unknown)
+    ordered = sorted(before, key=lambda node: schedule.positions[node.path])
+    while any(map(ready, ordered)):  # again for feedback edges, which lead against the order
+        for node in filter(ready, ordered):
+            known[node.path] = _computed(variant, node, known, problem.ops)
     return known
 
 
-def _needed(schedule: Schedule, known: Known, targets: Iterable[Path]) -> list[int]:
-    """Positions before the targets that can be computed once their inputs are known."""
-
-    def computable(node: ScheduledNode) -> bool:
-        return node.path not in known and not is_searched(node.dynamics)
-
-    before = upstream(schedule, targets, computable)
-    return sorted(schedule.positions[node.path] for node in before if computable(node))
-
-
 def _computed(variant: Variant, node: ScheduledNode, known: Known, ops: NumpyOps) -> np.ndarray:
-    x = fan_in(variant, node, known, ops)
+    x = _fan_in(variant, node, known, ops)
     runner = NativeRunner(dynamics_of(node), variant.parameters[node.path])
-    batch = x.shape[1 : x.ndim - len(node.input_shape)]
-    start = runner.initial_state(ops, batch)
+    start = runner.initial_state(ops, x.shape[1 : x.ndim - len(node.input_shape)])
     y, _, _ = runner.chunk(ops, runner.coefficients(ops), x, start, ())
     return np.asarray(y)
 
 
-def fan_in(variant: Variant, node: ScheduledNode, known: Known, ops: NumpyOps) -> Array:
+def _fan_in(variant: Variant, node: ScheduledNode, known: Known, ops: NumpyOps) -> Array:
     """The sum that flows into a node whose sources are all known: [time, *batch, *features]."""
-    total = None
-    for source in node.sources:
-        value = carried(variant, node, source, known)
-        total = value if total is None else ops.add(total, value)
-    return total
+    return reduce(ops.add, (_carried(variant, node, source, known) for source in node.sources))
 
 
-def carried(variant: Variant, node: ScheduledNode, source: Source, known: Known) -> np.ndarray:
+def _carried(variant: Variant, node: ScheduledNode, source: Source, known: Known) -> np.ndarray:
     """What an edge carries: the source's output, one step late on a feedback edge."""
     path = variant.schedule.nodes[source.position].path
     value = known[path]
@@ -130,3 +114,111 @@ def carried(variant: Variant, node: ScheduledNode, source: Source, known: Known)
         return value
     first = variant.before[node.path, path]
     return np.concatenate([np.broadcast_to(first, value.shape[1:])[None], value[:-1]])
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """The nodes of a group in one variant.
+
+    Arguments:
+        variant: where the edges and feedback come from.
+        nodes: the ports, then the members in the order of execution.
+        segments: the parts that run together.
+        feeds: the signal of each port, [time, *batch, *features].
+    """
+
+    variant: Variant
+    nodes: tuple[ScheduledNode, ...]
+    segments: tuple[Segment, ...]
+    feeds: tuple[np.ndarray, ...]
+
+    @property
+    def ports(self) -> tuple[ScheduledNode, ...]:
+        """The nodes that feed the members."""
+        return self.nodes[: len(self.feeds)]
+
+    @property
+    def members(self) -> tuple[ScheduledNode, ...]:
+        """The nodes without the ports."""
+        return self.nodes[len(self.feeds) :]
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is a single node driven by a single port, as in every variant."""
+        return [node.sources for node in self.members] == [(Source(0, False),)]
+
+    def schedule(self, members: Sequence[ScheduledNode]) -> Schedule:
+        """A schedule of the ports and of the members with other dynamics."""
+        inputs = tuple((str(i), i) for i in range(len(self.feeds)))
+        nodes = (*self.ports, *members)
+        return Schedule(nodes, self.segments, inputs, (), self.variant.discretization)
+
+
+def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cut:
+    """A group with its ports; a single one, for the sum, if only the target itself is unknown."""
+    schedule = variant.schedule
+    if len(group.members) == 1:
+        node = schedule.nodes[schedule.positions[group.target]]
+        if all(schedule.nodes[s.position].path in known for s in node.sources):
+            port = _port(0, node.input_shape)
+            alone = replace(node, sources=(Source(0, False),), deferred=False)
+            segments = (Segment(0, 1, False), Segment(1, 2, False))
+            return Cut(variant, (port, alone), segments, (_fan_in(variant, node, known, ops),))
+    inside = [n for n in schedule.nodes if n.path in group.members]
+
+    def origin(node: ScheduledNode, source: Source) -> tuple[Path, Path]:
+        # A late value may start differently in each node that reads it.
+        path = schedule.nodes[source.position].path
+        return path, node.path if source.late and path in known else ()
+
+    ports: dict[tuple[Path, Path], ScheduledNode] = {}
+    feeds = []
+    for node in inside:
+        for source in node.sources:
+            key = origin(node, source)
+            if key[0] in known and key not in ports:
+                ports[key] = _port(len(ports), schedule.nodes[source.position].output_shape)
+                feeds.append(_carried(variant, node, source, known))
+    if not ports:  # nothing known reaches the group, but a run needs the axes of time and batch
+        ports[(), ()] = _port(0, ())
+        feeds.append(_clock(schedule, known))
+    # A port replaces the target where its recorded output is read.
+    place: dict[tuple[Path, Path], int] = {
+        **{(node.path, ()): i for i, node in enumerate(inside, start=len(ports))},
+        **{key: i for i, key in enumerate(ports)},
+    }
+
+    def moved(node: ScheduledNode, source: Source) -> Source:
+        key = origin(node, source)
+        return Source(place[key], source.late and key not in ports)
+
+    members = [replace(n, sources=tuple(moved(n, s) for s in n.sources)) for n in inside]
+    nodes = (*ports.values(), *members)
+    return Cut(variant, nodes, _segments(schedule, len(ports), members), tuple(feeds))
+
+
+def _segments(schedule: Schedule, ports: int, members: list[ScheduledNode]) -> tuple[Segment, ...]:
+    owner = {p: i for i, s in enumerate(schedule.segments) for p in range(s.start, s.stop)}
+    parts: dict[int, list[int]] = {}
+    for place, node in enumerate(members, start=ports):
+        parts.setdefault(owner[schedule.positions[node.path]], []).append(place)
+    segments = [Segment(i, i + 1, False) for i in range(ports)]
+    for places in parts.values():
+        own = [members[place - ports] for place in places]
+        if any(n.deferred or any(s.late for s in n.sources) for n in own):
+            segments.append(Segment(places[0], places[-1] + 1, True))
+        else:
+            segments += [Segment(place, place + 1, False) for place in places]
+    return tuple(segments)
+
+
+def _clock(schedule: Schedule, known: Known) -> np.ndarray:
+    """Zeros [time, *batch]."""
+    place = schedule.nodes[schedule.inputs[0][1]]
+    signal = known[place.path]
+    return np.zeros(signal.shape[: signal.ndim - len(place.input_shape)], signal.dtype)
+
+
+def _port(index: int, shape: tuple[int, ...]) -> ScheduledNode:
+    dynamics = Port(Discretization(), shape, shape)
+    return ScheduledNode((PORT, str(index)), "Input", dynamics, False, (), False, shape, shape)

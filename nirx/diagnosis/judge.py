@@ -1,32 +1,35 @@
-"""From the searches of all nodes to the diagnosis of the graph."""
+"""From the searches of all nodes to the diagnosis of the graph, and what is reported of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
-from nirx.diagnosis.confirm import confirm
+import numpy as np
+
+from nirx.basics.paths import format_path
+from nirx.comparison.divergence import Divergence
+from nirx.diagnosis.candidates import Choices
+from nirx.diagnosis.confirm import confirm, first_failure
 from nirx.diagnosis.finished import Finished
 from nirx.diagnosis.groups import find_groups, known_values
+from nirx.diagnosis.node_diagnosis import Candidate, NodeDiagnosis
 from nirx.diagnosis.problem import Problem
-from nirx.diagnosis.ranking import Ranking
+from nirx.diagnosis.ranking import Ranking, shared_base, shared_discretization
 from nirx.diagnosis.result import Confirmed, Diagnosis
 from nirx.diagnosis.search_group import search_group
-from nirx.diagnosis.shared import shared_base, shared_discretization
-from nirx.diagnosis.summary import summarize
+from nirx.diagnosis.tally import Tally
+from nirx.diagnosis.trial import Trial
 from nirx.dynamics.discretization import Discretization
 
 __all__ = ["judge"]
 
+SHOWN = 10
 
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """A variant with the best candidate of each node, and the free run with these.
 
-    Arguments:
-        variant: its number.
-        best: in the order of the rankings.
-    """
+class _Answer(NamedTuple):
+    """The number of a variant, the best candidate of each node, and the free run with these."""
 
     variant: int
     best: Sequence[Finished]
@@ -50,12 +53,10 @@ def judge(problem: Problem) -> Diagnosis:
         # In a loop, or where paths join, a late recording and a late neuron are not the same.
         first = min(tied, key=lambda v: sum(abs(r.on_time(v).shift) for r in rankings))
         on_time = _answer(problem, rankings, first, [r.on_time(first) for r in rankings])
-        answer = min(answer, on_time, key=lambda own: own.differing)
+        answer = min(answer, on_time, key=attrgetter("differing"))
     tied = [answer.variant, *(v for v in tied if v != answer.variant)]
-    nodes = tuple(
-        summarize(problem, ranking, tied, best)
-        for ranking, best in zip(rankings, answer.best, strict=True)
-    )
+    each = zip(rankings, answer.best, strict=True)
+    nodes = tuple(_of_node(problem, ranking, tied, best) for ranking, best in each)
     return Diagnosis(answer.discretization, problem.start, nodes, answer.confirmed, problem.given)
 
 
@@ -71,7 +72,7 @@ def _tied(problem: Problem, rankings: Sequence[Ranking]) -> list[int]:
         away = problem.variants[variant].changes + sum(f.steps_away for f in firsts)
         return sum(f.trace_score for f in firsts), away, sum(abs(f.shift) for f in firsts)
 
-    scores = [score(variant) for variant in range(len(problem.variants))]
+    scores = list(map(score, range(len(problem.variants))))
     tied = [variant for variant, own in enumerate(scores) if own == min(scores)]
     return sorted(tied, key=changes)
 
@@ -86,8 +87,82 @@ def _like_most(problem: Problem, rankings: Sequence[Ranking], variant: int) -> l
 def _answer(
     problem: Problem, rankings: Sequence[Ranking], variant: int, best: Sequence[Finished]
 ) -> _Answer:
-    each = list(zip(rankings, best, strict=True))
-    verdicts = [ranking.verdict(variant, own) for ranking, own in each]
+    verdicts = [r.verdict(variant, own) for r, own in zip(rankings, best, strict=True)]
     discretization = shared_discretization(problem.variants[variant], verdicts)
-    confirmed = confirm(problem, discretization, {r.target: own for r, own in each})
-    return _Answer(variant, best, discretization, confirmed)
+    best_of = {verdict.path: own for verdict, own in zip(verdicts, best, strict=True)}
+    return _Answer(variant, best, discretization, confirm(problem, discretization, best_of))
+
+
+def _of_node(
+    problem: Problem, ranking: Ranking, tied: Sequence[int], best: Finished
+) -> NodeDiagnosis:
+    """The diagnosis of one node.
+
+    Arguments:
+        tied: variants that explain the recordings equally well, the chosen one first.
+        best: the node's best candidate.
+    """
+    search, chosen = ranking.search, problem.variants[tied[0]]
+    target, schedule = search.group.target, chosen.schedule
+    ranked = [best, *(f for f in ranking.by_variant[tied[0]] if f.lane is not best.lane)]
+    equal = sorted(
+        (f for variant in tied for f in ranking.equal(variant)),
+        key=lambda f: (f.lane is not best.lane, best.shift not in f.shifts),
+    )
+    each = [(f, common) for f in equal for common in f.lane.cut.variant.covers]
+    spikes = [t for t in search.traces if t.spikes]
+    for_graph = {name: getattr(problem.start, name) for name in chosen.choices}
+    asked = {**for_graph, **search.space.start}
+    first = _first_divergence(ranking, best)
+    shown = [_candidate(f, asked, first if f is best else None) for f in ranked[:SHOWN]]
+    return NodeDiagnosis(
+        node=format_path(target),
+        type_name=schedule.nodes[schedule.positions[target]].type_name,
+        recorded=tuple(t.key for t in search.traces),
+        searched_with=tuple(map(format_path, search.group.shared)),
+        candidates=tuple(shown),
+        indistinguishable=tuple({**common, **f.lane.choices} for f, common in each),
+        shifts=tuple(f.shifts for f, _ in each),
+        recorded_spikes=_whole(sum(float(t.values.sum()) for t in spikes)),
+        silent=bool(spikes) and best.either == 0,
+        by_spikes=best.by_spikes,
+        max_shift=max(search.shifts),
+        asked=asked,
+        space=search.space,
+    )
+
+
+def _candidate(own: Finished, asked: Choices, first_divergence: Divergence | None) -> Candidate:
+    choices = {**own.lane.cut.variant.choices, **own.lane.choices}
+    scale, offset = next(iter(own.fit.values()), (1.0, 0.0))
+    return Candidate(
+        choices=choices,
+        changes=tuple(name for name in choices if choices[name] != asked[name]),
+        shift=own.shift,
+        scale=scale,
+        offset=offset,
+        mismatches=_whole(own.mismatches),
+        spikes_matched=_whole(own.matched),
+        spikes=_whole(own.either),
+        samples_within=_whole(own.samples - own.outside),
+        samples=_whole(own.samples),
+        error=own.error,
+        tolerance_needed=own.needed,
+        first_divergence=first_divergence,
+    )
+
+
+def _whole(count: float) -> int:
+    """A count as int; an infinite one becomes very large."""
+    return int(min(max(count, 0.0), 2.0**62)) if not np.isnan(count) else 0
+
+
+def _first_divergence(ranking: Ranking, best: Finished) -> Divergence | None:
+    """Where the best candidate first fails; it is run once more, keeping all values."""
+    if best.mismatches == 0 and best.outside == 0:
+        return None
+    search = ranking.search
+    tallies = [Tally(trace, (0,), 1) for trace in search.traces]
+    trial = Trial(search.group.target, [best.lane], tallies, search.ops)
+    simulated = {key: own[:, 0] for key, own in trial.advance(trial.length).items()}
+    return first_failure(search.traces, simulated, best.shift, best.fit)[1]

@@ -15,9 +15,9 @@ from nirx.diagnosis.candidates import is_searched
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.graphs.recording import recorded_node, resolve_record
-from nirx.graphs.schedule import Schedule, ScheduledNode
+from nirx.graphs.schedule import Schedule
 
-__all__ = ["Trace", "Traces", "accept_observed", "check_values"]
+__all__ = ["Trace", "Traces", "accept_array", "accept_observed", "check_values"]
 
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
 """Relative to a trace's largest magnitude, by the narrower dtype of recording and run."""
@@ -102,7 +102,10 @@ def accept_observed(
             raise InputError(
                 f"{where} is not a spike train, a membrane potential or a synaptic current"
             )
-        values = _numbers(where, observed[probe.key], dtype)
+        array = accept_array(where, observed[probe.key])
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{where} has dtype {array.dtype}; expected real numbers")
+        values = array.astype(dtype)
         expected = (*lead, *node.output_shape)
         if values.shape != expected:
             raise InputError(
@@ -112,7 +115,9 @@ def accept_observed(
         spikes = probe.variable is None and bool(node.dynamics and node.dynamics.spiking)
         check_values(where, values, spikes)
         if probe.variable is None:
-            _refuse_contradiction(where, node, outputs.get(node.path), values)
+            if not np.array_equal(outputs.get(node.path, values), values):
+                same = f"{where} is the output of {node.name!r} too"
+                raise InputError(f"{same}, but has other values")
             outputs[node.path] = outputs[schedule.nodes[probe.position].path] = values
         if is_searched(node.dynamics):
             allowed = 0.0 if spikes else _tolerance(observed[probe.key], values, tolerance)
@@ -128,14 +133,15 @@ def accept_observed(
     return outputs, {path: tuple(traces[path].values()) for path in ordered}
 
 
-def _numbers(where: str, value: Any, dtype: np.dtype) -> np.ndarray:
+def accept_array(where: str, value: Any) -> np.ndarray:
+    """An array of any library as a NumPy array.
+
+    **Raises**: `InputError`.
+    """
     try:
-        array = to_numpy(value)
+        return to_numpy(value)
     except Exception as error:  # whatever a foreign array type raises
         raise InputError(f"{where} is a {type(value).__name__}; expected an array") from error
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{where} has dtype {array.dtype}; expected real numbers")
-    return array.astype(dtype)
 
 
 def check_values(where: str, values: np.ndarray, spikes: bool = False) -> None:
@@ -153,13 +159,6 @@ def check_values(where: str, values: np.ndarray, spikes: bool = False) -> None:
         raise InputError(
             f"{where} is {float(values[place])!r} at {list(place)}; expected {expected}"
         )
-
-
-def _refuse_contradiction(
-    where: str, node: ScheduledNode, before: np.ndarray | None, values: np.ndarray
-) -> None:
-    if before is not None and not np.array_equal(before, values):
-        raise InputError(f"{where} is the output of {node.name!r} too, but has other values")
 
 
 def _tolerance(given: Any, values: np.ndarray, tolerance: float | None) -> float:

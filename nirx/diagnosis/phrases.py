@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["PHRASES", "RESETS", "choices_text", "phrase", "time_text"]
+__all__ = ["PHRASES", "choices_text", "phrase", "time_text"]
 
 PHRASES: Mapping[tuple[str, Any], str] = {
     ("integrator", "euler"): "integrates with forward Euler",
     ("integrator", "exponential"): "integrates exponentially",
     ("threshold", "gt"): "spikes only above the threshold",
     ("threshold", "ge"): "spikes at the threshold too",
+    ("reset", "value"): "is reset to v_reset",
+    ("reset", "subtract"): "subtracts the threshold",
+    ("reset", "none"): "is never reset",
+    ("reset_when", "same"): "in the step of the spike",
+    ("reset_when", "next"): "one step late",
+    ("reset_when", "next-leaked"): "one step late, before the leak",
     ("spikes", "single"): "spikes at most once per step",
     ("spikes", "multi"): "may spike several times per step",
     ("output", "new"): "computes its output from the new membrane potential",
@@ -28,27 +34,14 @@ PHRASES: Mapping[tuple[str, Any], str] = {
     ("feedback_initial", "silent"): "receives a silent network's feedback in the first step",
     ("feedback_initial", "zero"): "receives no feedback in the first step",
 }
-RESETS: Mapping[tuple[str | None, str | None], str] = {
-    ("value", "same"): "is reset to v_reset in the step of the spike",
-    ("value", "next"): "is reset to v_reset one step late",
-    ("value", "next-leaked"): "is reset to v_reset one step late, before the leak",
-    ("subtract", "same"): "subtracts the threshold in the step of the spike",
-    ("subtract", "next"): "subtracts the threshold one step late",
-    ("subtract", "next-leaked"): "subtracts the threshold one step late, before the leak",
-    ("none", "same"): "is never reset",
-    ("value", None): "is reset to v_reset",
-    ("subtract", None): "subtracts the threshold",
-    ("none", None): "is never reset",
-    (None, "same"): "is reset in the step of the spike",
-    (None, "next"): "is reset one step late",
-    (None, "next-leaked"): "is reset one step late, before the leak",
-}
 
 
 def phrase(choices: Mapping[str, Any]) -> str:
     """Choices that belong together: `"subtracts the threshold one step late"`."""
     if "reset" in choices or "reset_when" in choices:
-        return RESETS[choices.get("reset"), choices.get("reset_when")]
+        how = PHRASES.get(("reset", choices.get("reset")), "is reset")
+        when = PHRASES.get(("reset_when", choices.get("reset_when")))
+        return how if choices.get("reset") == "none" or not when else f"{how} {when}"
     if "max_spikes" in choices:
         most = choices["max_spikes"]
         limit = "any number of times" if most is None else f"at most {most} times"

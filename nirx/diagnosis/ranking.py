@@ -1,17 +1,44 @@
-"""The ranked candidates of one recorded node, and which of them explain equally much."""
+"""The ranked candidates of each recorded node, and one discretization that fits all nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from nirx.basics.paths import Path
+from nirx.basics.paths import Path, format_path
+from nirx.diagnosis.candidates import ORDER, Choices, Space, with_choices
 from nirx.diagnosis.finished import Finished
+from nirx.diagnosis.problem import Variant
 from nirx.diagnosis.search import Search
-from nirx.diagnosis.shared import Verdict
-from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.discretization import GLOBAL_ONLY, Discretization
+from nirx.errors import InputError
 
-__all__ = ["Ranking"]
+__all__ = ["Ranking", "Verdict", "shared_base", "shared_discretization"]
+
+OWN = tuple(name for name in ORDER if name not in GLOBAL_ONLY)
+"""Choices that can be overridden for a node."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What explains one recorded node.
+
+    Arguments:
+        path: the node's path.
+        shared: unrecorded nodes that take the same choices.
+        space: the choices that were searched.
+        possible: those that explain it, the best first.
+    """
+
+    path: Path
+    shared: tuple[Path, ...]
+    space: Space
+    possible: tuple[Choices, ...]
+
+    def allows(self, rule: Discretization) -> bool:
+        """Whether a rule is one of those that explain the node."""
+        return self.space.choices_of(rule) in self.possible
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +52,6 @@ class Ranking:
 
     search: Search
     by_variant: Sequence[Sequence[Finished]]
-
-    @property
-    def target(self) -> Path:
-        """The recorded node."""
-        return self.search.group.target
 
     def first(self, variant: int) -> Finished:
         """The best candidate, before other nodes and the free run are taken into account."""
@@ -54,12 +76,11 @@ class Ranking:
         recording is late, then the recording is late.
         """
         first = self.first(variant)
-        verdict = self.verdict(variant, first)
-        if verdict.allows(base) or not first.changes or first.by_spikes:
+        if self.verdict(variant, first).allows(base) or not first.changes or first.by_spikes:
             return first
-        near = [f for f in self.equal(variant) if not f.beyond]
-        shared = verdict.space.choices_of(base)
-        like = [own for f in near for own in f.at_each_shift if own.lane.choices == shared]
+        shared = self.search.space.choices_of(base)
+        near = [f for f in self.equal(variant) if not f.beyond and f.lane.choices == shared]
+        like = [own for f in near for own in f.at_each_shift]
         return min(like, key=lambda f: f.rank, default=first)
 
     def verdict(self, variant: int, best: Finished) -> Verdict:
@@ -68,6 +89,61 @@ class Ranking:
         wanted = best.shift, best.trace_score
         like = [f for f in every if (f.shift, f.trace_score) == wanted]
         like.sort(key=lambda f: f.lane is not best.lane)
-        possible = tuple(f.lane.choices for f in like)
         group = self.search.group
+        possible = tuple(f.lane.choices for f in like)
         return Verdict(group.target, group.shared, self.search.space, possible)
+
+
+def shared_discretization(variant: Variant, verdicts: Sequence[Verdict]) -> Discretization:
+    """The rule that most nodes can share, with overrides for the others.
+
+    What no recording depends on stays as in the start.
+    """
+    base = shared_base(variant, verdicts)
+    verdict_on = {path: v for v in reversed(verdicts) for path in v.shared if not v.allows(base)}
+    verdict_on |= {v.path: v for v in verdicts}
+    overrides: dict[str, dict[str, Any]] = {}
+    for node in variant.schedule.nodes:
+        verdict = verdict_on.get(node.path)
+        own = _nearest(base, verdict) if verdict else _kept(base, variant, node.path)
+        if different := _different(own, base):
+            overrides[format_path(node.path)] = different
+    return replace(base, overrides=overrides)
+
+
+def shared_base(variant: Variant, verdicts: Sequence[Verdict]) -> Discretization:
+    """The rule that most nodes can share; of several, the closest to the start."""
+    bare = replace(variant.discretization, overrides={})
+    start = {name: getattr(bare, name) for name in OWN}
+    possible = [start, *(own for verdict in verdicts for own in verdict.possible)]
+    values = {n: tuple(dict.fromkeys(own[n] for own in possible if n in own)) for n in OWN}
+    # With `comparing`, every legal combination has a meaning of its own.
+    nearest_first = Space(values, start, comparing=True).candidates()
+    rules = (replace(bare, **own) for own in nearest_first)
+    return max(rules, key=lambda rule: sum(v.allows(rule) for v in verdicts))
+
+
+def _nearest(base: Discretization, verdict: Verdict) -> Discretization:
+    """The rule closest to the base that explains a node."""
+    if verdict.allows(base):
+        return base
+
+    def distance(choices: Choices) -> int:
+        return sum(getattr(base, name) != value for name, value in choices.items())
+
+    return with_choices(base, min(verdict.possible, key=distance))
+
+
+def _kept(base: Discretization, variant: Variant, path: Path) -> Discretization:
+    """The base, with the overrides that the start had for a node."""
+    start = variant.discretization
+    own = start.at(path)
+    try:
+        return replace(base, **_different(own, start))
+    except InputError:  # the two do not go together: the node keeps the whole rule of the start
+        return replace(base, **{name: getattr(own, name) for name in OWN})
+
+
+def _different(a: Discretization, b: Discretization) -> dict[str, Any]:
+    """The choices of `a` that `b` does not make."""
+    return {name: getattr(a, name) for name in OWN if getattr(a, name) != getattr(b, name)}

@@ -7,8 +7,7 @@ from typing import Any
 
 from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.node_diagnosis import NodeDiagnosis, divergence_dict
-from nirx.diagnosis.table import diagnosis_table
-from nirx.diagnosis.words import explanation
+from nirx.diagnosis.words import diagnosis_table, explanation
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, did_you_mean
 

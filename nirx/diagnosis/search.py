@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from nirx.diagnosis.candidates import LANES, Limits, Space, dynamics_of, is_searched, values_of
-from nirx.diagnosis.cut import Cut, cut_group
+from nirx.diagnosis.candidates import Space, dynamics_of, make_space, values_of
 from nirx.diagnosis.finished import Finished, finished
-from nirx.diagnosis.groups import Group, Known
+from nirx.diagnosis.groups import Cut, Group, Known, cut_group
 from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.problem import Problem
 from nirx.diagnosis.tally import STRETCH, Fit, Tally, shifts_up_to
 from nirx.diagnosis.trial import Bound, Lane, Trial
+from nirx.dynamics.elementwise import Threshold
 from nirx.execution.numpy_ops import NumpyOps
 
 __all__ = ["Batches", "ByCut", "Search", "best_of", "every", "prepare"]
@@ -23,6 +23,8 @@ Batches = Sequence[Sequence[Lane]]
 """Candidates that can run together."""
 ByCut = dict[Cut, list[Finished]]
 
+LANES = ("integrator", "initial_v")
+"""Choices that change numbers but no operation: they run in parallel along a batch axis."""
 RUNNERS_UP = 3
 STATES = 6
 """Arrays that a trial keeps: v, i, and the last steps of its output."""
@@ -36,20 +38,14 @@ def prepare(problem: Problem, group: Group, known: Sequence[Known]) -> Search:
     traces = problem.traces[group.target]
     each = zip(problem.variants, known, strict=True)
     cuts = [cut_group(variant, group, own, problem.ops) for variant, own in each]
-    space = _space(cuts[0], group, traces, problem.limits)
+    most = max((int(t.values.max(initial=0)) for t in traces if t.spikes), default=0)
+    variant, members = cuts[0].variant, cuts[0].members
+    rule = variant.discretization.at(group.target)
+    several = [values_of(dynamics_of(n), variant.parameters[n.path], rule, most) for n in members]
+    comparing = any(isinstance(n.dynamics, Threshold) for n in members)
+    space = make_space(several, rule, problem.limits, comparing)
     shifts = shifts_up_to(problem.max_shift, len(traces[0].values))
     return Search(group, cuts, space, _batches(cuts, space), traces, shifts, problem.ops)
-
-
-def _space(cut: Cut, group: Group, traces: Sequence[Trace], limits: Limits) -> Space:
-    most = max((int(t.values.max(initial=0)) for t in traces if t.spikes), default=0)
-    rule = cut.variant.discretization.at(group.target)
-    parts = []
-    for node in cut.members:
-        if is_searched(node.dynamics):
-            dynamics, parameters = dynamics_of(node), cut.variant.parameters[node.path]
-            parts.append((dynamics, values_of(dynamics, parameters, rule, most)))
-    return Space.of(parts, rule, limits)
 
 
 def _batches(cuts: Sequence[Cut], space: Space) -> Batches:
@@ -96,7 +92,7 @@ class Search:
         win; the others continue, the best first.
         """
         found: ByCut = {cut: [] for cut in self.cuts}
-        waiting = [self.trial(lanes) for lanes in batches]
+        waiting = [self.trial(lanes) for lanes in batches if lanes]
         while waiting:
             # Every trial keeps its state, so a huge layer is searched a few trials at a time.
             count = max(1, MOST_STATE // (STATES * max(max(t.size for t in waiting), 1)))
@@ -150,8 +146,8 @@ def best_of(candidates: Iterable[Finished]) -> Finished:
 
 def _limit(found: Sequence[Finished]) -> Bound:
     """The worst score that is still worth running: the best one's, and a few runners-up's."""
-    scores = sorted(f.bound for f in found)
-    behind = [s for s in scores if s > scores[0]] if scores else []
+    least = min((f.bound for f in found), default=NEVER)
+    behind = sorted(f.bound for f in found if f.bound > least)
     return behind[RUNNERS_UP - 1] if len(behind) >= RUNNERS_UP else NEVER
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ def farther_than(ends: Sequence[int], reach: int, length: int) -> tuple[int, ...
     return tuple(shift for shift in found if abs(shift) < length)
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(NamedTuple):
     """observed = scale * simulated + offset, each [shift, lane]."""
 
     scale: np.ndarray
@@ -69,7 +68,7 @@ class Tally:
         self.fit = fit if trace.membrane else None
         counts = np.zeros((6, len(shifts), lanes))
         self.wrong, self.error, self.judged, self.simulated, self.observed, self.samples = counts
-        self.moments = np.zeros_like(counts) if moments and trace.membrane else None
+        self.moments, self.gathers = np.zeros_like(counts), moments and trace.membrane
         self._window = len(trace.values) - max(map(abs, shifts))
         late = np.maximum(shifts, 0)
         if trace.spikes:
@@ -114,8 +113,11 @@ class Tally:
                 self.simulated[row] += simulated.sum(axis=(0, 2))
                 self.observed[row] += observed.sum()
                 return
-            if self.moments is not None:
-                self._gather(row, observed, simulated)
+            if self.gathers:
+                s, o = simulated, observed + 0 * simulated
+                products = (np.ones_like(s), s, o, s * s, s * o, o * o)
+                for moment, values in zip(self.moments, products, strict=True):
+                    moment[row] += values.sum(axis=(0, 2))
             if self.fit is not None:
                 simulated = simulated * self.fit.scale[row][:, None]
                 simulated = simulated + self.fit.offset[row][:, None]
@@ -138,16 +140,8 @@ class Tally:
             np.log2(off / self.trace.unit, where=outside, out=found)
         return np.clip(found, 0.0, MOST_DOUBLINGS)
 
-    def _gather(self, row: int, observed: np.ndarray, simulated: np.ndarray) -> None:
-        assert self.moments is not None
-        s, o = simulated, observed + 0 * simulated
-        products = (np.ones_like(s), s, o, s * s, s * o, o * o)
-        for moment, values in zip(self.moments, products, strict=True):
-            moment[row] += values.sum(axis=(0, 2))
-
     def fitted(self) -> Fit:
         """The least-squares scale and offset; 1 and 0 where there is no solution."""
-        assert self.moments is not None, "Tally(moments=True)"
         with np.errstate(all="ignore"):
             n, s, o, ss, so, oo = self.moments
             spread = n * ss - s * s
@@ -161,9 +155,7 @@ class Tally:
 
     def may_fit(self) -> bool:
         """Whether the fit of some shift and lane may be within the tolerance everywhere."""
-        assert self.moments is not None, "Tally(moments=True)"
-        fit = self.fitted()
-        a, b = fit.scale, fit.offset
+        a, b = self.fitted()
         with np.errstate(all="ignore"):
             n, s, o, ss, so, oo = self.moments
             squares = oo - 2 * (a * so + b * o) + a * a * ss + 2 * a * b * s + n * b * b

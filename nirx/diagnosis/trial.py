@@ -1,33 +1,28 @@
-"""A trial: candidates that differ in numbers only, simulated in parallel."""
+"""A trial: candidates that differ in numbers only, simulated in parallel along a batch axis."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import numpy as np
 
 from nirx.basics.paths import Path
-from nirx.diagnosis.candidates import (
-    Choices,
-    dynamics_of,
-    is_searched,
-    values_of,
-    with_choices,
-)
-from nirx.diagnosis.cut import Cut
-from nirx.diagnosis.lanes import LaneRunner
+from nirx.diagnosis.candidates import Choices, dynamics_of, values_of, with_choices
+from nirx.diagnosis.groups import Cut
 from nirx.diagnosis.tally import Tally
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.conv import Convolution
-from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.neuron import Neuron
+from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.execute import Executor
 from nirx.execution.numpy_ops import NumpyOps
-from nirx.execution.runners import NativeRunner, Runner
+from nirx.execution.runners import NativeRunner
 from nirx.graphs.schedule import ScheduledNode
 from nirx.graphs.state import FEEDBACK
 
@@ -54,14 +49,47 @@ class Lane:
     choices: Choices
     order: int
 
+    def dynamics(self, node: ScheduledNode) -> Dynamics:
+        """The dynamics of a member under this candidate, which changes only what matters there."""
+        variant, dynamics = self.cut.variant, dynamics_of(node)
+        rule = variant.discretization.at(node.path)
+        names = values_of(dynamics, variant.parameters[node.path], rule, 0)
+        own = {name: self.choices[name] for name in names if name in self.choices}
+        if isinstance(dynamics, Linear | Convolution):
+            dynamics = replace(dynamics, binary=False)  # a recording may hold anything
+        return replace(dynamics, rule=with_choices(rule, own))
 
-def _rule(node: ScheduledNode, cut: Cut, choices: Choices) -> Discretization:
-    """The rule of one member under a candidate, which changes only what matters for the node."""
-    rule = cut.variant.discretization.at(node.path)
-    if not is_searched(node.dynamics):
-        return rule
-    own = values_of(dynamics_of(node), cut.variant.parameters[node.path], rule, 0)
-    return with_choices(rule, {name: choices[name] for name in own if name in choices})
+
+class LaneRunner(NativeRunner):
+    """A neuron whose coefficients and initial state differ from lane to lane.
+
+    Arguments:
+        lanes: the dynamics of each lane; their rules differ only in dt, integrator and
+            initial_v, which change numbers but no operation.
+        parameters: the node's arrays.
+        batch: the batch axes of the data, without the leading axis of lanes.
+    """
+
+    def __init__(
+        self, lanes: Sequence[Dynamics], parameters: Mapping[str, np.ndarray], batch: Shape
+    ):
+        super().__init__(lanes[0], parameters)
+        self.lanes, self.batch = lanes, batch
+
+    def coefficients(self, ops: Ops) -> Any:
+        each = [lane.coefficients(ops, self._used(ops)) for lane in self.lanes]
+        return {name: self._stacked([own[name] for own in each]) for name in each[0]}
+
+    def initial_state(self, ops: Ops, batch: Shape) -> Any:
+        each = [lane.initial_state(ops, self._used(ops), self.batch) for lane in self.lanes]
+        return {name: np.stack([own[name] for own in each]) for name in each[0]}
+
+    def _stacked(self, arrays: list[Array]) -> Array:
+        first = arrays[0]
+        if all(np.array_equal(first, other) for other in arrays[1:]):
+            return first
+        axes = len(self.batch) + len(self.dynamics.output_shape)
+        return np.stack([np.reshape(a, (1,) * (axes - np.ndim(a)) + np.shape(a)) for a in arrays])
 
 
 class Trial:
@@ -82,26 +110,29 @@ class Trial:
         ops: NumpyOps,
         by_spikes: bool = False,
     ):
-        self.lanes, self.tallies = tuple(lanes), tuple(tallies)
-        self.ops, self.by_spikes = ops, by_spikes
+        self.lanes, self.tallies, self.by_spikes = lanes, tallies, by_spikes
         self.time = 0
         recorded = tallies[0].trace.values
         self.length = len(recorded)
-        cut = self.lanes[0].cut
+        cut = lanes[0].cut
         features = next(n for n in cut.members if n.path == target).output_shape
         self._batch = recorded.shape[1 : recorded.ndim - len(features)]
-        dynamics = {node.path: self._dynamics(node) for node in cut.members}
-        runners: list[Runner] = [NativeRunner(dynamics_of(port), {}) for port in cut.ports]
+        runners = [NativeRunner(dynamics_of(port), {}) for port in cut.ports]
+        members = []
         for node in cut.members:
             parameters = cut.variant.parameters[node.path]
+            each = [lane.dynamics(node) for lane in lanes]
+            members.append(replace(node, dynamics=each[0]))
             if isinstance(node.dynamics, Neuron):
-                runners.append(LaneRunner(dynamics[node.path], parameters, self._batch))
+                runners.append(LaneRunner(each, parameters, self._batch))
             else:
-                runners.append(NativeRunner(dynamics[node.path][0], parameters))
-        schedule = cut.schedule(lambda node: dynamics[node.path][0])
-        self._executor = Executor(schedule, ops, runners)
+                runners.append(NativeRunner(each[0], parameters))
+        self._executor = Executor(cut.schedule(members), ops, runners)
         self._keys = [tally.trace.record_key(target) for tally in tallies]
         self._state: Any = None
+        width = sum(math.prod(node.output_shape) for node in members)
+        self.size = len(lanes) * math.prod(self._batch) * width * ops.dtype.itemsize
+        """Bytes that all lanes and members put out in a step."""
         self.bounds: list[Bound] = self._bounds()
         """Per lane the score so far, which can only grow."""
 
@@ -116,12 +147,6 @@ class Trial:
         states = [] if self.by_spikes else [t.score for t in self.tallies if not t.trace.spikes]
         lanes = zip(spikes.T, sum(states, zeros).T, strict=True)
         return [min(zip(*shifts, strict=True)) for shifts in lanes]
-
-    @property
-    def size(self) -> int:
-        """Bytes that all lanes and members put out in a step."""
-        members = sum(math.prod(n.output_shape) for n in self.lanes[0].cut.members)
-        return len(self.lanes) * math.prod(self._batch) * members * self.ops.dtype.itemsize
 
     def finish(self) -> None:
         """Run to the end, in pieces that fit into memory."""
@@ -164,16 +189,7 @@ class Trial:
         for node in schedule.nodes:
             for source in node.late_sources:
                 origin = schedule.nodes[source]
-                branch = tree
-                for name in node.path:
-                    branch = branch[name]
-                late = branch[FEEDBACK]
+                late = reduce(getitem, node.path, tree)[FEEDBACK]
                 first = before[node.path, origin.path]
                 late[origin.name] = np.array(np.broadcast_to(first, late[origin.name].shape))
         return tree
-
-    def _dynamics(self, node: ScheduledNode) -> list[Dynamics]:
-        dynamics = dynamics_of(node)
-        if isinstance(dynamics, Linear | Convolution):
-            dynamics = replace(dynamics, binary=False)  # a recording may hold anything
-        return [replace(dynamics, rule=_rule(node, n.cut, n.choices)) for n in self.lanes]

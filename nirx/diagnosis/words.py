@@ -1,4 +1,4 @@
-"""A diagnosis in sentences: "lif1 subtracts the threshold one step late"."""
+"""A diagnosis as text: tables of the candidates, then sentences that say what a node does."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.table import Table
 
 from nirx.basics.printable import printable
+from nirx.basics.tables import MOST_ROWS, cell, render
 from nirx.diagnosis.node_diagnosis import Candidate, NodeDiagnosis
 from nirx.diagnosis.phrases import choices_text, phrase, time_text
 
 if TYPE_CHECKING:
     from nirx.diagnosis.result import Confirmed, Diagnosis
 
-__all__ = ["explanation"]
+__all__ = ["diagnosis_table", "explanation"]
 
+TOP = 5
 ENOUGH = 0.9
 """Fraction of the spikes that has to be explained before a mechanism is named."""
 COARSE = 0.1
@@ -23,6 +26,40 @@ COARSE = 0.1
 RESET = ("reset", "reset_when")
 TOGETHER = {"reset": RESET, "reset_when": RESET, "max_spikes": ("spikes", "max_spikes")}
 """Choices that share a phrase."""
+
+
+def diagnosis_table(diagnosis: Diagnosis, top: int = TOP) -> str:
+    """One table per node with at most `top` candidates, then the explanation."""
+    parts = [render(_node_table(node, top)) for node in diagnosis.nodes[:MOST_ROWS]]
+    if len(diagnosis.nodes) > MOST_ROWS:
+        parts.append(f"... and {len(diagnosis.nodes) - MOST_ROWS} more nodes")
+    return "\n".join([*parts, *explanation(diagnosis)])
+
+
+def _node_table(node: NodeDiagnosis, top: int) -> Table:
+    title = f"{node.node} ({node.type_name}), by {', '.join(node.recorded)}"
+    if (equal := len(node.indistinguishable)) > 1:
+        title += f": {equal} candidates explain it equally well"
+    table = Table(title=cell(title), title_justify="left")
+    for header in ("#", "changes", "spikes", "trace", "shift"):
+        table.add_column(header, justify="left" if header == "changes" else "right")
+    fitted = any((c.scale, c.offset) != (1.0, 0.0) for c in node.candidates[:top])
+    if fitted:
+        table.add_column("v recorded as")
+    for number, own in enumerate(node.candidates[:top], start=1):
+        changes = choices_text({n: own.choices[n] for n in own.changes}) or "as asked for"
+        trace = f"{own.samples_within / own.samples:.2%}" if own.samples else "-"
+        row = [str(number), cell(changes), _spikes(own), trace, f"{own.shift:+d}"]
+        if fitted:
+            row.append(f"{own.scale:.6g}*v + {own.offset:.6g}")
+        table.add_row(*row)
+    return table
+
+
+def _spikes(own: Candidate) -> str:
+    if not own.spikes:
+        return "none" if not own.samples else "-"
+    return f"{own.spikes_matched:,}/{own.spikes:,}"
 
 
 def explanation(diagnosis: Diagnosis) -> Iterator[str]:
@@ -108,11 +145,11 @@ def _first(best: Candidate) -> str:
 
 def _by_free_run(node: NodeDiagnosis, confirmed: Sequence[Confirmed]) -> str:
     """For a node that only the free run reproduces."""
-    shifts = {c.shift: None for c in confirmed}
-    if list(shifts) == [0]:
+    shifts = list(dict.fromkeys(c.shift for c in confirmed))
+    if shifts == [0]:
         why = "exactly"
     elif len(shifts) == 1:
-        why = f"on time (every recording is {time_text(next(iter(shifts)))})"
+        why = f"on time (every recording is {time_text(shifts[0])})"
     else:
         each = "; ".join(f"{printable(c.key)} is {time_text(c.shift)}" for c in confirmed)
         why = f"on time ({each})"
