@@ -8,6 +8,7 @@ import pytest
 import nirx
 from nirx.references.reading import ReferenceFile
 from nirx_conformance.demo.train import NETWORK
+from support.running import BACKENDS
 
 PAPER = {
     "braille_noDelay_bias_zero": 1e-4,
@@ -19,27 +20,21 @@ PAPER = {
 
 def check(path, discretization, tmp_path):
     """One digest from three backends; nir opens the file; each backend verifies as exact."""
-    files = {}
-    for backend in ("numpy", "torch", "jax"):
-        out = tmp_path / f"{backend}.h5"
-        files[backend] = nirx.reference(
-            path,
-            "poisson:rate=0.3",
-            out,
-            discretization=discretization,
-            backend=backend,
-            steps=1000,
-        )
-    assert len({written.digest for written in files.values()}) == 1
-    for backend in files:
-        found = nir.read_data(files[backend].path)
-        assert set(found.nodes) >= {"input", "output"}
-    with ReferenceFile(files["numpy"].path) as file:
+    options = {"discretization": discretization, "steps": 1000}
+    files = {b: tmp_path / f"{b}.h5" for b in BACKENDS}
+    digests = {
+        nirx.reference(path, "poisson:rate=0.3", file, backend=backend, **options).digest
+        for backend, file in files.items()
+    }
+    assert len(digests) == 1
+    for file in files.values():
+        assert set(nir.read_data(str(file)).nodes) >= {"input", "output"}
+    with ReferenceFile(files["numpy"]) as file:
         file.verify_content()
         spiking = [o for o in file.observables if o.spiking]
         assert any(piece.any() for o in spiking for piece in file.pieces(o))
     for backend in ("torch", "jax"):
-        assert nirx.verify(files["numpy"].path, backend=backend).verdict == "exact"
+        assert nirx.verify(files["numpy"], backend=backend).verdict == "exact"
 
 
 def test_the_demo_network(tmp_path):

@@ -67,10 +67,8 @@ def test_a_list_of_events(tmp_path):
     path = text(tmp_path, "Step,Index,Value,Sample\n3,2,,1\n0,1,0.5,0\n0,1,0.25,0\n")
     found = read(path)
     assert found.shape == (4, 2, 3)
-    assert {tuple(p): found[tuple(p)] for p in np.argwhere(found)} == {
-        (3, 1, 2): 1,
-        (0, 0, 1): 0.75,
-    }
+    places = [tuple(p) for p in np.argwhere(found)]
+    assert {p: found[p] for p in places} == {(3, 1, 2): 1, (0, 0, 1): 0.75}
     assert read(f"csv:{path},merge=any").max() == 1
     assert read(path, steps=9).shape == (9, 2, 3)
     with pytest.warns(NirxWarning, match="events after step 1 are left out"):
@@ -85,9 +83,7 @@ def test_a_list_of_events_of_pixels(tmp_path):
     path = text(tmp_path, "t,x,y,p\n1999,2,1,1\n2000,0,0,-1\n2001,0,0,0\n")
     found = read(path, input_schedule(2, 2, 3))
     assert found.shape == (3, 1, 2, 2, 3)
-    assert found[1, 0, 1, 1, 2] == 1
-    assert found[2, 0, 0, 0, 0] == 2
-    assert found.sum() == 3
+    assert (found[1, 0, 1, 1, 2], found[2, 0, 0, 0, 0], found.sum()) == (1, 2, 3)
     assert read(f"csv:{path},unit=ms,start=1999", input_schedule(2, 2, 3)).shape[0] == 3
 
 
