@@ -166,11 +166,9 @@ class TorchInterpreter(Ends):
         value = self._value(first)
         if not isinstance(value, Value):
             raise UnsupportedError(f"{path} is applied to a constant, which has no NIR node")
-        state_in = [part for part in flat(others) if not is_nothing(part)]
         for part in flat(others):
-            self._require_plain_start(path, part)
-        for part in state_in:
             self._require_own_state(path, part)
+        state_in = [part for part in flat(others) if not is_nothing(part)]
         if exported is not None:
             self._require_one_state(path, module, exported, bool(others))
             value = self.draft.node(path, exported, value, path)
@@ -190,25 +188,23 @@ class TorchInterpreter(Ends):
                 "for both calls, which has no NIR node; use two modules, or pass the state"
             )
 
-    def _require_plain_start(self, path: str, part: Any) -> None:
-        start = part.content if isinstance(part, Constant) else None
-        if isinstance(start, torch.Tensor) and start.is_floating_point() and bool(start.any()):
-            raise UnsupportedError(
-                f"{path} starts every step from a nonzero state, which has no NIR node"
-            )
-
     def _require_own_state(self, path: str, part: Any) -> None:
-        if isinstance(part, StateIn | Constant):
-            return
-        if isinstance(part, LeafState):
-            other = part.result.module
-            if other == path:
+        if isinstance(part, Constant):
+            start = part.content
+            if isinstance(start, torch.Tensor) and start.is_floating_point() and bool(start.any()):
                 raise UnsupportedError(
-                    f"{path} takes two steps in one; forward must be one time step: loop over time "
-                    "outside it (docs/export-torch.md has an example)"
+                    f"{path} starts every step from a nonzero state, which has no NIR node"
                 )
-            raise UnsupportedError(f"{path} takes the state of {other}, which has no NIR node")
-        raise UnsupportedError(f"{path} takes several values; add them up first")
+        elif isinstance(part, LeafState):
+            other = part.result.module
+            if other != path:
+                raise UnsupportedError(f"{path} takes the state of {other}, which has no NIR node")
+            raise UnsupportedError(
+                f"{path} takes two steps in one; forward must be one time step: loop over time "
+                "outside it (docs/export-torch.md has an example)"
+            )
+        elif not isinstance(part, StateIn) and not is_nothing(part):
+            raise UnsupportedError(f"{path} takes several values; add them up first")
 
     # -- values -----------------------------------------------------------------------
 

@@ -137,14 +137,13 @@ def require_no_lost_writes(
     left: list[fx.Node] = []
     map_arg(tuple(hidden.values()), left.append)
     for node in nodes:
-        source = node.args[0] if node.args else None
-        same = isinstance(source, fx.Node) and (node.target in IN_PLACE or _shares(node, root))
-        owner[node] = owner[source] if same and isinstance(source, fx.Node) else node
+        source = _shared(node, root)
+        owner[node] = node if source is None else owner[source]
     for node in nodes:
         if _writes(node, root):
             raise UnsupportedError(
-                f"{getattr(node.target, '__name__', node.target)} {place_of(node, root)} writes "
-                "into a tensor, which has no NIR node; use the form that returns a new one"
+                f"{_name(node)} {place_of(node, root)} writes into a tensor, which has no NIR "
+                "node; use the form that returns a new one"
             )
         if node.target not in IN_PLACE or not isinstance(node.args[0], fx.Node):
             continue
@@ -155,8 +154,8 @@ def require_no_lost_writes(
             late = any(position[user] > position[node] for user in other.users)
             if late or other in left:
                 raise UnsupportedError(
-                    f"{getattr(node.target, '__name__', '')} {place_of(node, root)} writes into a "
-                    "tensor that is read again later; use y = y + x instead of y += x"
+                    f"{_name(node)} {place_of(node, root)} writes into a tensor that is read again "
+                    "later; use y = y + x instead of y += x"
                 )
 
 
@@ -164,23 +163,28 @@ def _descendants(node: fx.Node, nodes: list[fx.Node], root: torch.nn.Module) -> 
     """The fx nodes that refer to the tensor after the write."""
     mine = {node}
     for other in nodes:
-        source = other.args[0] if other.args else None
-        if source in mine and (other.target in IN_PLACE or _shares(other, root)):
+        if _shared(other, root) in mine:
             mine.add(other)
     return mine
 
 
-SHARING = ("view", "reshape", "flatten", "detach", "contiguous", "squeeze", "unsqueeze")
+SHARING = ("view", "reshape", "flatten", "detach", "contiguous", "squeeze", "unsqueeze", "dropout")
 
 
-def _shares(node: fx.Node, root: torch.nn.Module) -> bool:
-    """Whether the result may share the memory of the first argument."""
+def _shared(node: fx.Node, root: torch.nn.Module) -> fx.Node | None:
+    """The first argument, if the result may share its memory."""
     if node.op == "call_module":
-        module = root.get_submodule(str(node.target))
         own = torch.nn.Identity, torch.nn.Flatten, torch.nn.modules.dropout._DropoutNd
-        return isinstance(module, own)
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    return node.op in ("call_method", "call_function") and name in (*SHARING, "dropout")
+        shares = isinstance(root.get_submodule(str(node.target)), own)
+    else:
+        is_call = node.op in ("call_method", "call_function")
+        shares = node.target in IN_PLACE or (is_call and _name(node) in SHARING)
+    source = node.args[0] if node.args else None
+    return source if shares and isinstance(source, fx.Node) else None
+
+
+def _name(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
 
 
 def _writes(node: fx.Node, root: torch.nn.Module) -> bool:
@@ -190,9 +194,8 @@ def _writes(node: fx.Node, root: torch.nn.Module) -> bool:
         return bool(getattr(module, "inplace", False)) and not dropout and not node.users
     if node.op not in ("call_method", "call_function") or node.target in IN_PLACE:
         return False
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    if name in ("__setitem__", "setitem") or node.kwargs.get("out") is not None:
-        return True
-    if name in ("__iadd__", "__isub__", "__imul__", "__itruediv__"):
+    name = _name(node)
+    written = ("__setitem__", "setitem", "__iadd__", "__isub__", "__imul__", "__itruediv__")
+    if name in written or node.kwargs.get("out") is not None:
         return True
     return name.endswith("_") and not name.endswith("__")

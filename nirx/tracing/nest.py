@@ -98,16 +98,13 @@ def _gathered(
 
 def _groups(crossing: list[Edge], enters: bool) -> list[tuple[list[Path], list[Path]]]:
     """Edges across a border, as groups (outer ends, inner ends) in which all pairs are edges."""
-    far, near = (0, 1) if enters else (1, 0)
-    source = far if enters else near
     readers: dict[Path, list[Path]] = defaultdict(list)
-    for edge in crossing:
-        readers[edge[source]].append(edge[1 - source])
+    for source, target in crossing:
+        readers[source].append(target)
     merged: dict[tuple[Path, ...], list[Path]] = defaultdict(list)
-    for own, others in readers.items():
-        merged[tuple(sorted(others))].append(own)
-    pairs = [(sources, list(targets)) for targets, sources in merged.items()]
-    return [(s, t) if enters else (t, s) for s, t in pairs]
+    for source, targets in readers.items():
+        merged[tuple(sorted(targets))].append(source)
+    return [(s, [*t]) if enters else ([*t], s) for t, s in merged.items()]
 
 
 def _shape(nodes: dict[Path, Any], ends: list[Path]) -> Any:
