@@ -117,7 +117,7 @@ class Walk:
                 f"{place} has no NIR node; move it into a module and add that to module_map"
             )
         result = eqn.outvars[0].aval
-        operation = Operation(
+        return Operation(
             self.draft,
             name,
             place,
@@ -126,13 +126,7 @@ class Walk:
             result.shape,
             [eqn.invars[0].aval.dtype, result.dtype],
             eqn.params,
-        )
-        try:
-            return lowering(operation)
-        except UnsupportedError as error:
-            if place in str(error):
-                raise
-            raise UnsupportedError(f"{place}: {error}") from error
+        ).lower(lowering)
 
 
 def _literal(variable: Any) -> Constant:

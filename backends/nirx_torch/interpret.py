@@ -111,12 +111,7 @@ class TorchInterpreter(Ends):
         if unknown:
             raise UnsupportedError(f"{place} has {unknown[0]}=, which has no NIR node")
         call = Call(self.draft, self._name(node), place, arguments, keywords, self._value)
-        try:
-            return lowering(call)
-        except UnsupportedError as error:
-            if place in str(error):
-                raise
-            raise UnsupportedError(f"{place}: {error}") from error
+        return call.lower(lowering)
 
     def _mend(self, node: fx.Node) -> str:
         """The suggested fix: map the module that contains the operation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,15 @@ class TracedOperation:
     draft: Draft
     name: str
     place: str
+
+    def lower(self, lowering: Callable[[Any], Any]) -> Any:
+        """The result of a lowering, whose errors then name the place."""
+        try:
+            return lowering(self)
+        except UnsupportedError as error:
+            if self.place in str(error):
+                raise
+            raise UnsupportedError(f"{self.place}: {error}") from error
 
     def refuse(self, found: str, mend: str = "") -> UnsupportedError:
         """The error for what NIR cannot express."""
