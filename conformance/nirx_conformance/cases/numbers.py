@@ -1,5 +1,7 @@
-"""Difficult numbers: long silence, huge and tiny values, NaN, infinity, exact ties; and a real
-network."""
+"""The first cases of difficult numbers: silence, huge and tiny values, NaN, ties; a real network.
+
+New cases go into `extremes` and `ties`.
+"""
 
 from __future__ import annotations
 

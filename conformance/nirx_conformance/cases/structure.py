@@ -1,4 +1,7 @@
-"""Delays, fan-in, feedback, nesting, several Inputs and Outputs."""
+"""The first cases of structure: delays, fan-in, feedback, nesting, several ports.
+
+New cases go into `delays`, `fan_in`, `feedback` and `nesting`.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def one_spike_at_most(rule: Rule) -> Rule:
 
 
 @on_rule
-def no_most_spikes(rule: Rule) -> Rule:
+def max_spikes_ignored(rule: Rule) -> Rule:
     """max_spikes is ignored."""
     return replace(rule, max_spikes=None)
 

@@ -58,7 +58,7 @@ class SpikesShownAsV(Neuron):
 
 
 @on_dynamics
-class SpikesOfOneThreshold(Neuron):
+class OneSpikePerStep(Neuron):
     """A step in which v reaches n thresholds outputs 1 spike, but resets for n."""
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> Step:
@@ -174,7 +174,7 @@ class PoolBackwards(SumPool2d):
 
 
 @on_dynamics
-class FlattenOfFortran(Flatten):
+class FlattenColumnMajor(Flatten):
     """Flatten varies the first axis fastest."""
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:

@@ -18,7 +18,7 @@ KILLED_BY: dict[str, Kill] = {
     "spike at the threshold": Kill("ties at the threshold", BITS),
     "no spike at the threshold": Kill("ties of IF: ge", BITS),
     "one spike at most": Kill("choice multi"),
-    "no most spikes": Kill("choice multi-3"),
+    "max spikes ignored": Kill("choice multi-3"),
     "synapse order swapped": Kill("choice voltage-first"),
     "synapse input unscaled": Kill("neuron CubaLIF"),
     "synapse jump before the decay": Kill("choice jump"),
@@ -54,7 +54,7 @@ KILLED_BY: dict[str, Kill] = {
     # equations
     "spikes of the old v": Kill("neuron IF"),
     "spikes shown as v": Kill("neuron LIF"),
-    "spikes of one threshold": Kill("choice multi"),
+    "one spike per step": Kill("choice multi"),
     "reset by arithmetic": Kill("not a number and infinity"),
     "membrane fused": Kill("neuron LIF", BITS),
     "membrane rearranged": Kill("neuron LI", BITS),
@@ -64,7 +64,7 @@ KILLED_BY: dict[str, Kill] = {
     "padding not counted": Kill("avg-pool padded"),
     "sum pool as average": Kill("sum-pool plain"),
     "pool backwards": Kill("sum-pool overlapping", BITS),
-    "flatten of fortran": Kill("flatten all"),
+    "flatten column major": Kill("flatten all"),
     "delay filled with its first input": Kill("delay per element"),
     # arithmetic
     "float32 for float64": Kill("neuron LI"),
@@ -91,7 +91,7 @@ KILLED_BY: dict[str, Kill] = {
     "output of zeros": Kill("linear", BITS),
     # runs
     "time reversed": Kill("neuron I"),
-    "batch turned": Kill("linear"),
+    "batch rolled": Kill("linear"),
     "state ignored": Kill("state of CubaLIF"),
     "state written to": Kill("state of CubaLIF"),
     "input written to": Kill("linear"),

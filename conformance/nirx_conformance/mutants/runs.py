@@ -23,7 +23,7 @@ def time_reversed(run: Any, inputs: Any, state: Any, record: Any) -> Any:
 
 
 @on_run
-def batch_turned(run: Any, inputs: Any, state: Any, record: Any) -> Any:
+def batch_rolled(run: Any, inputs: Any, state: Any, record: Any) -> Any:
     """Each sample of a batch gets its neighbour's input."""
     turned = map_tree(lambda x: np.roll(x, 1, axis=1) if x.ndim > 2 else x, inputs)
     return run(turned, state, record)

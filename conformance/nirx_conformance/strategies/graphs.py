@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nirx_conformance.strategies.arrays import feature_shape
 from nirx_conformance.strategies.draw import Draw, HypothesisDraw
-from nirx_conformance.strategies.levels import End, Level
+from nirx_conformance.strategies.graph_builder import End, Level
 from nirx_conformance.strategies.loops import add_island, add_loops
 from nirx_conformance.strategies.nodes import node
 

@@ -11,7 +11,7 @@ from nirx_conformance.oracle.inlining import inline
 from nirx_conformance.oracle.late_edges import edges_on_cycles
 from nirx_conformance.strategies.arrays import Shape
 from nirx_conformance.strategies.draw import Draw
-from nirx_conformance.strategies.levels import Level
+from nirx_conformance.strategies.graph_builder import Level
 from nirx_conformance.strategies.neurons import NEURONS, SPIKING, delay_node, neuron
 from nirx_conformance.strategies.nodes import linear
 
