@@ -94,15 +94,12 @@ def _sooner_delays(
 ) -> dict[Path, nir.Delay]:
     """The readers of a node, one step shorter; empty unless all are Delays of a step or more."""
     own = schedule.positions[place.path]
-    readers = [n for n in schedule.nodes if any(s.position == own for s in n.sources)]
-    for reader in readers:
-        late = reader.type_name == "Delay" and reader.dynamics.whole_step_delay  # type: ignore[union-attr]
-        if not late or len(reader.sources) > 1:
-            return {}
-    return {reader.path: _sooner(node_at(graph, reader.path), dt) for reader in readers}
-
-
-def _sooner(node: nir.Delay, dt: float) -> nir.Delay:
-    new = copy.deepcopy(node)
-    new.delay = np.maximum(np.asarray(node.delay, np.float64) - dt, 0.0)
-    return new
+    found = {}
+    for reader in schedule.nodes:
+        if any(source.position == own for source in reader.sources):
+            late = reader.type_name == "Delay" and reader.dynamics.whole_step_delay  # type: ignore[union-attr]
+            if not late or len(reader.sources) > 1:
+                return {}
+            found[reader.path] = new = copy.deepcopy(node_at(graph, reader.path))
+            new.delay = np.maximum(np.asarray(new.delay, np.float64) - dt, 0.0)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,21 +46,20 @@ class Limits:
 
     def require(self, rule: Discretization) -> None:
         """Check that a form fits. **Raises** `NotRepresentable` with the nearest rule."""
-        if any(_fits(rule, form) for form in self.forms):
-            return
+        for form in self.forms:
+            if all(getattr(rule, name) in values for name, values in form.items()):
+                return
         nearest = self.nearest(rule)
-        changed = [name for name in _names(self.forms) if _differ(rule, nearest, name)]
+        changed = _changes(rule, nearest, dict.fromkeys(itertools.chain(*self.forms)))
         found = ", ".join(f"{name}={getattr(rule, name)!r}" for name in changed)
         near = ", ".join(f"{name}={getattr(nearest, name)!r}" for name in changed)
-        raise NotRepresentable(
-            found, f"{self.neuron} cannot do that; the nearest it supports is {near}", rule=nearest
-        )
+        text = f"{self.neuron} cannot do that; the nearest it supports is {near}"
+        raise NotRepresentable(found, text, rule=nearest)
 
     def nearest(self, rule: Discretization) -> Discretization:
         """The legal rule that differs least: one with the same kind of reset before any other,
         then the one with the fewest changes; of several, that of the first form."""
-        best: Discretization | None = None
-        least = (0, 0)
+        legal = []
         for form in self.forms:
             for values in itertools.product(*form.values()):
                 own = dict(zip(form, values, strict=True))
@@ -70,12 +69,9 @@ class Limits:
                     other = replace(rule, **own)
                 except InputError:
                     continue
-                count = sum(_differ(rule, other, name) for name in form)
-                changes = int(_differ(rule, other, "reset")), count
-                if best is None or changes < least:
-                    best, least = other, changes
-        assert best is not None, "every form of a bridge has a legal rule"
-        return best
+                changes = _changes(rule, other, form)
+                legal.append((("reset" in changes, len(changes)), other))
+        return min(legal, key=lambda pair: pair[0])[1]
 
 
 def require_uniform(neuron: str, node: Any, name: str) -> float:
@@ -163,13 +159,5 @@ def require_quiet_start(neuron: str, node: Any, rule: Discretization) -> None:
     require_values(neuron, node, "v_threshold", good, np.nextafter(own.start, np.inf), text)
 
 
-def _fits(rule: Discretization, form: Form) -> bool:
-    return all(getattr(rule, name) in values for name, values in form.items())
-
-
-def _differ(a: Discretization, b: Discretization, name: str) -> bool:
-    return getattr(a, name) != getattr(b, name)
-
-
-def _names(forms: tuple[Form, ...]) -> list[str]:
-    return list(dict.fromkeys(name for form in forms for name in form))
+def _changes(a: Discretization, b: Discretization, names: Iterable[str]) -> list[str]:
+    return [name for name in names if getattr(a, name) != getattr(b, name)]

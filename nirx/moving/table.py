@@ -24,7 +24,8 @@ WORDS = {
 
 def fidelity_table(moved: Move) -> Table:
     """One row per layer: how source and target compare with the exact executor."""
-    table = Table(title=f"{_name(moved)}, against the exact executor", title_justify="left")
+    title = f"{moved.source or 'graph'} -> {moved.target}, against the exact executor"
+    table = Table(title=title, title_justify="left")
     runs = moved.comparison.others
     headings = ["layer", "type", "spikes", *(run.backend for run in runs)]
     for heading in headings:
@@ -89,7 +90,3 @@ def _of(name: str, x: np.ndarray) -> str:
     """The array of an Input in words: `"input [100, 4, 20] from 0 to 8"`."""
     ends = f" from {x.min():g} to {x.max():g}" if x.size else ""
     return f"{cell(name)} {list(x.shape)}{ends}"
-
-
-def _name(moved: Move) -> str:
-    return f"{moved.source or 'graph'} -> {moved.target}"

@@ -1,8 +1,7 @@
 """`adapt_graph`: the nearest graph that a library can represent."""
 
 # nir's annotations are narrower than what it takes and gives.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 

@@ -11,40 +11,37 @@ from nirx.bridging.bridge import bridge_names, find_bridge, guess_bridge
 
 PLUGIN = """
 from nirx.bridging.bridge import BridgeEntry
-
-ENTRY = BridgeEntry(
-    "plugin.bridge", packages=("made_up.neurons",), fallback=("made_up",), install="made-up-snn"
-)
+ENTRY = BridgeEntry("plugin.bridge", ("made_up.neurons",), ("made_up",), install="made-up-snn")
 """
 BRIDGE = """
 import made_up.neurons
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
-
 BRIDGE = Bridge("made-up", "made_up", "torch", TypeMap(), TypeMap(), None, None)
 """
-MODULES = {"plugin": PLUGIN, "plugin.bridge": BRIDGE, "made_up": "", "made_up.neurons": ""}
+FILES = {
+    "plugin/__init__.py": PLUGIN,
+    "plugin/bridge.py": BRIDGE,
+    "made_up/__init__.py": "",
+    "made_up/neurons.py": "",
+    "plugin-1.0.dist-info/METADATA": "Name: plugin\nVersion: 1.0\n",
+    "plugin-1.0.dist-info/entry_points.txt": "[nirx.bridges]\nmade-up = TARGET\n",
+}
 
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Puts a distribution with the plug-in on the path, with or without its library."""
+    """Installs the plug-in, with or without its library."""
 
-    def build(target="plugin:ENTRY", leave_out=""):
-        for name, text in MODULES.items():
-            if name.partition(".")[0] != leave_out:
-                path = tmp_path.joinpath(*name.split("."))
-                path = path / "__init__.py" if "." not in name else path.with_suffix(".py")
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text)
-        info = tmp_path / "made_up_plugin-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Name: made-up-plugin\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[nirx.bridges]\nmade-up = {target}\n")
+    def build(target="plugin:ENTRY", library=True):
+        for name, text in FILES.items():
+            if library or not name.startswith("made_up"):
+                (tmp_path / name).parent.mkdir(exist_ok=True)
+                (tmp_path / name).write_text(text.replace("TARGET", target))
         monkeypatch.syspath_prepend(str(tmp_path))
 
     yield build
-    for name in MODULES:
+    for name in ("plugin", "plugin.bridge", "made_up", "made_up.neurons"):
         sys.modules.pop(name, None)
 
 
@@ -54,7 +51,7 @@ def model_of(module):
 
 
 def test_an_entry_is_found_without_its_library(install):
-    install(leave_out="made_up")
+    install(library=False)
     assert "made-up" in bridge_names()
     assert guess_bridge(model_of("made_up.neurons.lif")) == "made-up"
     with pytest.raises(nirx.UnsupportedError, match=r"'made-up': .*; pip install made-up-snn$"):
@@ -77,7 +74,7 @@ def test_an_entry_point_may_be_a_bridge_itself(install):
 
 @pytest.mark.parametrize("target", ["plugin.missing:ENTRY", "plugin.bridge:BRIDGE"])
 def test_an_entry_point_that_cannot_be_loaded_is_no_obstacle_to_other_bridges(install, target):
-    install(target, leave_out="made_up")
+    install(target, library=False)
     assert guess_bridge(model_of("norse.torch")) == "norse"
     with pytest.raises(nirx.UnsupportedError, match="'made-up': its library is not installed"):
         find_bridge("made-up")

@@ -1,8 +1,7 @@
 """`Limits` and checks of parameters: what a library does not support, and the nearest it does."""
 
 # nir's annotations are narrower than what it takes and gives.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 

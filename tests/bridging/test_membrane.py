@@ -1,9 +1,5 @@
 """`Membrane` and `Synapse`: the numbers of a step, and thresholds with other ties."""
 
-# nir's annotations are narrower than what it takes and gives.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
-
 from __future__ import annotations
 
 from dataclasses import replace

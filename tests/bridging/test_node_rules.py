@@ -1,8 +1,7 @@
 """Discretizations of single nodes, gathered into that of a graph."""
 
 # nir's annotations are narrower than what it takes and gives.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false
 
 from __future__ import annotations
 

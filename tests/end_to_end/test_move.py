@@ -1,8 +1,7 @@
 """`nirx.move`, with a library that is made up for the purpose."""
 
 # nir's and torch's annotations are narrower than what both take and give.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """`nirx move`, with a library that is made up for the purpose."""
 
-# nir's and torch's annotations are narrower than what both take and give.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
-
 from __future__ import annotations
 
 import json

@@ -1,8 +1,7 @@
 """A made-up SNN library on torch with its bridge, a model of it, and a graph to move."""
 
 # nir's and torch's annotations are narrower than what both take and give.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
-# pyright: reportOptionalMemberAccess=false, reportOptionalCall=false, reportOperatorIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
 
 from __future__ import annotations
 

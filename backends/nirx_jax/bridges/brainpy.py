@@ -8,8 +8,7 @@ around brainstate's layers and brainpy.state's neurons. dt is that of the enviro
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 
@@ -31,11 +30,11 @@ from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
 from nirx_jax.bridges.brainpy_layers import MODULE_MAP
 from nirx_jax.bridges.brainpy_modules import (
-    Asked,
-    Replaced,
     State,
+    asked,
     layers_of,
     read_state,
+    replaced,
     write_state,
 )
 from nirx_jax.bridges.brainpy_neurons import NODE_MAP
@@ -77,7 +76,7 @@ def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
             update = _traced(call, name, layer, run)
             return update if name not in cells else _kept(update, name, spikes)
 
-        with Replaced(own, tap), Asked(cells, spikes):
+        with replaced(own, tap), asked(cells, spikes):
             y = plain(_called(own, x))
         return y, read_state(own) | {name + SPIKES: z for name, z in spikes.items()}
 
@@ -104,7 +103,7 @@ def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
 
                 return update
 
-            with Replaced(own, tap):
+            with replaced(own, tap):
                 rows[OUTPUT] = plain(_called(own, x))
             return rows, read_state(own)
 
@@ -224,7 +223,7 @@ def _probed(model: Any) -> Shape:
 
         own = copy.deepcopy(model)
         brainstate.nn.init_all_states(own)
-        with Replaced(own, tap):
+        with replaced(own, tap):
             _called(own, x)
 
     return probed_shape([as_shape(size) for size in sizes if size is not None], run)

@@ -4,8 +4,7 @@
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportArgumentType=false, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import brainstate
@@ -18,7 +18,7 @@ from nirx.basics.type_map import ABSENT, find_handler
 from nirx_jax.bridges.brainpy_layers import MODULE_MAP
 from nirx_jax.bridges.brainpy_units import plain, unit_of
 
-__all__ = ["Asked", "Replaced", "State", "layers_of", "read_state", "write_state"]
+__all__ = ["State", "asked", "layers_of", "read_state", "replaced", "write_state"]
 
 State = dict[Any, Any]
 
@@ -26,42 +26,37 @@ BEFORE = "_before_updates"
 """Where brainpy keeps the modules that a neuron calls before its update."""
 
 
-class Asked:
+def asked(cells: dict[str, Any], spikes: dict[str, Any]) -> Any:
     """While entered, neurons that are asked for spikes between updates return those of the last.
 
     `get_spike` computes the spikes from V, which is not an output of a NIR node; but they are the
     spikes of the last update, which are.
     """
 
-    def __init__(self, cells: dict[str, Any], spikes: dict[str, Any]):
-        self.cells, self.spikes = cells, spikes
+    def answer(name: str, own: Any) -> Any:
+        return lambda V=None: spikes[name] if V is None else own(V)  # noqa: N803
 
-    def __enter__(self) -> None:
-        for name, cell in self.cells.items():
-            object.__setattr__(cell, "get_spike", self._spikes(name, cell.get_spike))
-
-    def __exit__(self, *error: object) -> None:
-        for cell in self.cells.values():
-            object.__delattr__(cell, "get_spike")
-
-    def _spikes(self, name: str, own: Any) -> Any:
-        return lambda V=None: self.spikes[name] if V is None else own(V)  # noqa: N803
+    return _with("get_spike", [(cell, answer(n, cell.get_spike)) for n, cell in cells.items()])
 
 
-class Replaced:
-    """While entered, the updates of all mapped modules are replaced."""
+def replaced(model: Any, make: Callable[[str, Any, Any], Any]) -> Any:
+    """While entered, the updates of all mapped modules are replaced.
 
-    def __init__(self, model: Any, make: Callable[[str, Any, Any], Any]):
-        self.layers = layers_of(model)
-        self.make = make
+    Arguments:
+        make: (name, module, its update) -> the replacement.
+    """
+    return _with("update", [(m, make(name, m, m.update)) for name, m in layers_of(model)])
 
-    def __enter__(self) -> None:
-        for name, layer in self.layers:
-            object.__setattr__(layer, "update", self.make(name, layer, layer.update))
 
-    def __exit__(self, *error: object) -> None:
-        for _, layer in self.layers:
-            object.__delattr__(layer, "update")
+@contextmanager
+def _with(attribute: str, values: list[tuple[Any, Any]]) -> Iterator[None]:
+    for module, value in values:
+        object.__setattr__(module, attribute, value)
+    try:
+        yield
+    finally:
+        for module, _ in values:
+            object.__delattr__(module, attribute)
 
 
 def layers_of(model: Any) -> list[tuple[str, Any]]:

@@ -7,8 +7,7 @@ One step is isyn = (isyn + x)*beta, vmem = alpha*vmem + isyn + bias, floor(vmem/
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportCallIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

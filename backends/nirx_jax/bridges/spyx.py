@@ -9,8 +9,7 @@ All shapes and arrays here are NIR's, [channels, height, width]; spyx has the ch
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportCallIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """A spyx Sequential: its layers in turn, as a NIR graph and over time."""
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -45,12 +46,12 @@ def export_with(
         return to_nir(model, module_map)
     if over_time is not None:
         model = _one_step(model, over_time, {})
-    found = torch_to_nir(model, module_map, input_shape=input_shape, stateful_modules=stateful)
+    options: Any = {"input_shape": input_shape, "stateful_modules": stateful}
+    found = torch_to_nir(model, module_map, **options)
     if isinstance(found, nir.NIRGraph):
         return found
-    wrapped = torch.nn.Sequential()
-    wrapped.add_module(type(model).__name__.lower(), model)
-    return torch_to_nir(wrapped, module_map, input_shape=input_shape, stateful_modules=stateful)
+    alone = torch.nn.Sequential(OrderedDict({type(model).__name__.lower(): model}))
+    return torch_to_nir(alone, module_map, **options)
 
 
 def _one_step(

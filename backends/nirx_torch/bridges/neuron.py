@@ -14,7 +14,7 @@ from nirx.bridging.neuron import BridgedNeuron
 from nirx.dynamics.discretization import Discretization
 from nirx_torch.module_map import MODULE_MAP
 
-__all__ = ["LibraryNeuron", "numbers"]
+__all__ = ["LibraryNeuron", "numbers", "tensor"]
 
 State = tuple[torch.Tensor, ...]
 
@@ -78,9 +78,9 @@ class LibraryNeuron(BridgedNeuron, torch.nn.Module):
         return [*self.parameters(), *self.buffers()]
 
 
-def tensor(value: Any) -> torch.Tensor:
-    """A constant in float64; the network casts it."""
-    return torch.from_numpy(np.array(value, np.float64))
+def tensor(value: Any, dtype: str = "float64") -> torch.Tensor:
+    """A constant; the network casts it."""
+    return torch.from_numpy(np.array(value, dtype))
 
 
 MODULE_MAP.register(LibraryNeuron, LibraryNeuron.to_node)

@@ -7,8 +7,7 @@ i + x in the place of x, which then decays. No cell has an input resistance.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ v = alpha*v + x + bias. Spikes are counted, and as many thresholds subtracted.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ does not leak, ExpLeak does not spike. All layers keep their state in buffers.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
 from nirx_torch.bridges.exporting import export_with
-from nirx_torch.bridges.neuron import LibraryNeuron, numbers
+from nirx_torch.bridges.neuron import LibraryNeuron, numbers, tensor
 from nirx_torch.bridges.running import run_whole
 from nirx_torch.bridges.sinabs_to_nir import MODULE_MAP, membrane, synapse
 
@@ -134,7 +133,7 @@ def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron
     options = _options(own, rule, spiking)
     cell = sl.LIF(1.0, tau_syn=1.0, train_alphas=True, norm_input=False, **options)
     _set_numbers(cell, own, rule, dtype, spiking)
-    cell.alpha_syn = torch.nn.Parameter(_cast(current.keep, dtype))
+    cell.alpha_syn = torch.nn.Parameter(tensor(current.keep, dtype))
     return SinabsNeuron(
         cell,
         node,
@@ -192,18 +191,14 @@ def _options(own: Membrane, rule: Discretization, spiking: bool) -> dict[str, An
 def _set_numbers(cell: Any, own: Membrane, rule: Discretization, dtype: str, spiking: bool) -> None:
     """Give a layer its numbers in the dtype of the run; its constructor rounds to float32."""
     if hasattr(cell, "alpha_mem"):
-        cell.alpha_mem = torch.nn.Parameter(_cast(own.keep, dtype))
+        cell.alpha_mem = torch.nn.Parameter(tensor(own.keep, dtype))
     if not spiking:
         return
     count = rule.spikes == "multi"  # counts define ties
     threshold = own.threshold if count else threshold_for(own.threshold, rule, "ge", dtype)
     # With an axis: the product of the spikes with a scalar would stay in their float32.
-    values = _cast(np.atleast_1d(threshold), dtype)
+    values = tensor(np.atleast_1d(threshold), dtype)
     cell.spike_threshold = torch.nn.Parameter(values, requires_grad=False)
-
-
-def _cast(value: np.ndarray, dtype: str) -> torch.Tensor:
-    return torch.from_numpy(np.array(value, dtype))
 
 
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ delayed reset to zero is before the decay in Leaky, and after it in Synaptic.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportMissingImports=false
+# pyright: reportOptionalCall=false
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.exporting import export_with
-from nirx_torch.bridges.neuron import LibraryNeuron, numbers
+from nirx_torch.bridges.neuron import LibraryNeuron, numbers, tensor
 from nirx_torch.bridges.running import run_steps
 from nirx_torch.module_map import MODULE_MAP as TORCH
 
@@ -89,7 +89,7 @@ def _leaky(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     _require_decays(node, rule)
     by = _reset(node, rule) if spiking and rule.reset == "value" else 0.0
     own = membrane_of(node, rule).shifted(np.asarray(by))
-    cell = snntorch.Leaky(beta=_cast(own.keep, dtype), **_options(own, rule, spiking, dtype))
+    cell = snntorch.Leaky(beta=tensor(own.keep, dtype), **_options(own, rule, spiking, dtype))
     return SnnTorchNeuron(
         cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], shift=by
     )
@@ -112,8 +112,8 @@ def _synaptic(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     leak = numbers(node.v_leak)
     own, synapse = membrane_of(node, rule).shifted(leak), synapse_of(node, rule)
     cell = snntorch.Synaptic(
-        alpha=_cast(synapse.keep, dtype),
-        beta=_cast(own.keep, dtype),
+        alpha=tensor(synapse.keep, dtype),
+        beta=tensor(own.keep, dtype),
         **_options(own, rule, spiking, dtype),
     )
     gain = synapse.jump * own.gain  # syn is what is added to mem: a*r*i
@@ -152,10 +152,6 @@ def _options(own: Membrane, rule: Discretization, spiking: bool, dtype: str) -> 
         "reset_mechanism": MECHANISM[rule.reset],
         "reset_delay": rule.reset_when != "same",
     }
-
-
-def _cast(value: np.ndarray, dtype: str) -> torch.Tensor:
-    return torch.from_numpy(np.array(value, dtype))
 
 
 MODULE_MAP = TypeMap(TORCH)
@@ -249,12 +245,5 @@ BRIDGE = Bridge(
     module_map=MODULE_MAP,
     export=partial(export_with, MODULE_MAP, stateful=(_gives_membrane,)),
     run=partial(run_steps, reset=_fresh, neurons=(snntorch.SpikingNeuron,)),
-    presets=(
-        "snntorch.Leaky",
-        "snntorch.Leaky(reset_mechanism='zero')",
-        "snntorch.Leaky(reset_mechanism='zero', reset_delay=False)",
-        "snntorch.Synaptic",
-        "snntorch.Synaptic(reset_mechanism='zero')",
-        "snntorch.Synaptic(reset_mechanism='zero', reset_delay=False)",
-    ),
+    presets=tuple(name for name in PRESETS if name.startswith("snntorch.")),
 )

@@ -8,8 +8,7 @@ for the whole layer; a scale and shift of v for each neuron make up for it in th
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ both step modes.
 """
 
 # The library is not in .venv, where types are checked; nir's annotations are narrower than nir.
-# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
-# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 
