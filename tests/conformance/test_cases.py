@@ -148,7 +148,12 @@ def test_numpy_passes(dtype):
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 @pytest.mark.parametrize(
-    ("backend", "dtype"), [("torch", "float64"), ("torch", "float32"), ("jax", "float64")]
+    ("backend", "dtype"),
+    [
+        ("torch", "float64"),
+        ("jax", "float64"),
+        pytest.param("torch", "float32", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_the_other_backends_pass(backend, dtype, chunk):
     assert failures(ALL_CASES[chunk::CHUNKS], backend, dtype) == []

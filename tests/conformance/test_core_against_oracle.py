@@ -43,7 +43,7 @@ def test_seeded_cases():
     assert sum(a.excused_at is not None for a in found.values()) <= 2
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_many_seeded_cases():
     faults = {seed: agreement(random_case(seed)).fault for seed in range(1000, 3000)}
     assert {seed: fault for seed, fault in faults.items() if fault} == {}

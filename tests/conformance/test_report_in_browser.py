@@ -32,7 +32,7 @@ CHROMIUM = next(
 )
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.exhaustive,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH; `make browser` installs it"),
 ]
 

@@ -55,9 +55,7 @@ def whole(graph, xs):
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(BACKENDS, repeat=2)))
-def test_a_run_split_between_two_backends_equals_a_whole_one(
-    first, second, graph, xs, whole
-):
+def test_a_run_split_between_two_backends_equals_a_whole_one(first, second, graph, xs, whole):
     ys, end, rec = whole
     one, middle, rec_one = Running(first, graph, RULE, "float64").run(xs[:50])
     before = copy.deepcopy(middle)

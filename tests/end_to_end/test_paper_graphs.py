@@ -17,13 +17,12 @@ SOUND = {
     "lif_norse": (1e-4, 200),
 }
 BROKEN = "braille_noDelay_bias_zero_subgraph"
-HEAVY = ("cnn_sinabs", 5)  # its oracle takes seconds
 
 
 def cases():
     for name in SOUND:
         for batch in (1, 5):
-            marks = pytest.mark.slow if (name, batch) == HEAVY else ()
+            marks = pytest.mark.slow if batch == 5 else ()
             yield pytest.param((name, batch), id=f"{name}-batch{batch}", marks=marks)
 
 

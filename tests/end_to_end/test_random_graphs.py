@@ -13,12 +13,16 @@ from support.agreement import assert_near, assert_states_close, steps_before_a_c
 from support.running import BACKENDS, Running
 
 TOLERANCE = 1e-12
-FEW = [pytest.param(seed, id=f"seed{seed}") for seed in range(15)]
-MANY = [pytest.param(seed, id=f"seed{seed}", marks=pytest.mark.slow) for seed in range(1000, 1060)]
+MARKS = {range(4): (), range(4, 15): pytest.mark.slow, range(1000, 1060): pytest.mark.exhaustive}
+SEEDS = [
+    pytest.param(seed, id=f"seed{seed}", marks=marks)
+    for seeds, marks in MARKS.items()
+    for seed in seeds
+]
 
 
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
-@pytest.mark.parametrize("seed", [*FEW, *MANY])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_every_backend_agrees_with_the_oracle(seed):
     case = random_case(seed)
     expected = oracle.run(case.graph, case.discretization, case.inputs)

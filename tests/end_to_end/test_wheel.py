@@ -40,7 +40,7 @@ def wheel(tmp_path_factory) -> Path:
     return built
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_wheel_holds_exactly_the_four_packages(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -51,7 +51,7 @@ def test_the_wheel_holds_exactly_the_four_packages(wheel):
     assert "nirx_conformance/demo/digits.nir" in names
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_wheel_installs_and_runs_without_torch_and_jax(wheel, tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv/bin/python"

@@ -112,7 +112,13 @@ def close(found, expected):
         np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-4 * scale, err_msg=key)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("linear", "recurrent") else pytest.mark.slow)
+        for name in NAMES
+    ],
+)
 @pytest.mark.parametrize("library", GRADIENTS)
 def test_close_to_fast_mode_with_the_same_forward_bits(name, library):
     graph, rule, shape = graphs()[name]

@@ -58,7 +58,7 @@ class Run(torch.nn.Module):
 BACKENDS = [
     "aot_eager",
     pytest.param("eager", marks=pytest.mark.slow),
-    pytest.param("inductor", marks=pytest.mark.slow),
+    pytest.param("inductor", marks=pytest.mark.exhaustive),
 ]
 
 

@@ -15,7 +15,7 @@ from support.running import precision
 
 SURROGATE = resolve_surrogate("superspike")
 SIZES = [
-    pytest.param(n, marks=[] if n in (3, 1000) else [pytest.mark.slow])
+    pytest.param(n, marks=[] if n == 3 else [pytest.mark.slow])
     for n in (1, 2, 3, 7, 8, 64, 1000, 4096)
 ]
 STEPS = 40

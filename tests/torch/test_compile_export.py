@@ -53,6 +53,7 @@ def test_a_compiled_step_is_one_graph_and_equals_eager(integrator, loop, xs):
     assert_same(compiled(xs[1], state), net(xs[1], state))
 
 
+@pytest.mark.slow
 def test_a_compiled_run_equals_eager(loop, rule, xs):
     torch.compiler.reset()
     run = Run(nirx_torch.from_nir(loop, rule))
@@ -60,6 +61,7 @@ def test_a_compiled_run_equals_eager(loop, rule, xs):
     assert_same(compiled(xs), run(xs))
 
 
+@pytest.mark.slow
 def test_a_compiled_run_has_the_same_gradients(loop, rule, xs):
     torch.compiler.reset()
     net = nirx_torch.from_nir(loop, rule, surrogate="arctan")
@@ -72,6 +74,7 @@ def test_a_compiled_run_has_the_same_gradients(loop, rule, xs):
         assert torch.allclose(parameter.grad, expected[name], rtol=1e-5, atol=1e-6), name
 
 
+@pytest.mark.slow
 def test_a_compiled_network_sees_changed_parameters(loop, rule, xs):
     torch.compiler.reset()
     net = nirx_torch.from_nir(loop, rule)
@@ -90,6 +93,7 @@ def test_an_exported_step_equals_eager(loop, rule, xs):
     assert_same(exported(xs[1]), net(xs[1]))
 
 
+@pytest.mark.slow
 def test_an_exported_step_with_state_equals_eager(loop, rule, xs):
     net = nirx_torch.from_nir(loop, rule)
     with torch.no_grad():
@@ -98,6 +102,7 @@ def test_an_exported_step_with_state_equals_eager(loop, rule, xs):
     assert_same(exported(xs[1], state), net(xs[1], state))
 
 
+@pytest.mark.slow
 def test_delays_and_convolutions_compile(rule):
     torch.compiler.reset()
     n = numbers

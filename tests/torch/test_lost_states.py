@@ -59,7 +59,7 @@ def export(model):
     return torch_to_nir(model, {Leaky: leaky}, discretization=rule)
 
 
-def test_a_state_that_is_never_given_is_warned_of():
+def test_a_neuron_without_state_gives_a_warning():
     with pytest.warns(nirx.NirxWarning, match="lif gets no state in forward"):
         export(NeverGiven())
 
@@ -74,7 +74,7 @@ def test_a_state_that_is_never_returned_is_refused():
         export(NeverReturned())
 
 
-def test_a_pair_that_no_state_is_read_for_is_two_outputs():
+def test_a_pair_without_a_state_argument_is_two_outputs():
     graph = export(TwoHeads())
     assert [n for n, node in graph.nodes.items() if isinstance(node, nir.Output)] == [
         "output_0",
@@ -83,7 +83,7 @@ def test_a_pair_that_no_state_is_read_for_is_two_outputs():
     assert ("other", "output_1") in graph.edges
 
 
-def test_a_state_that_is_carried_on_needs_no_word():
+def test_a_state_that_is_passed_on_is_exported_without_a_warning():
     assert export(Carried()).edges == [("input", "fc"), ("fc", "lif"), ("lif", "output")]
 
 
@@ -92,7 +92,7 @@ class Squash(torch.nn.Module):
         return torch.tanh(x)
 
 
-def test_a_module_that_no_map_knows_is_named():
+def test_a_module_that_is_in_no_map_is_named():
     with pytest.raises(nirx.UnsupportedError, match=r"tanh at 1 .*1 is a Squash, which no map"):
         torch_to_nir(torch.nn.Sequential(torch.nn.Linear(2, 2), Squash()))
 

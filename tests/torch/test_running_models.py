@@ -1,4 +1,4 @@
-"""How a library's model is run step by step: its state, and that it begins anew."""
+"""How a library's model is run step by step: its state, and that it starts fresh."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Nested(nn.Module):
 
 
 class Options(nn.Module):
-    """The argument is no state."""
+    """The argument is not state."""
 
     def __init__(self):
         super().__init__()
@@ -60,7 +60,7 @@ class KeywordOnly(nn.Module):
 
 
 class OptionAndMembrane(nn.Module):
-    """Its second result is no new value of its option."""
+    """Its second result is not a new value of its option."""
 
     def __init__(self):
         super().__init__()
@@ -72,7 +72,7 @@ class OptionAndMembrane(nn.Module):
 
 
 class Pair(nn.Module):
-    """Two outputs, and no state."""
+    """Two outputs and no state."""
 
     def forward(self, x):
         return x.cumsum(0) * 0 + x, x
@@ -86,7 +86,7 @@ def test_the_state_goes_from_step_to_step(kind):
     np.testing.assert_allclose(found["output"], WANTED, rtol=1e-6)
 
 
-def test_two_outputs_are_no_state():
+def test_two_outputs_are_not_state():
     np.testing.assert_array_equal(run_steps(Pair(), XS, "float32")["output"], XS)
 
 
@@ -95,8 +95,10 @@ class Odd(nn.Module):
         return x, a
 
 
-def test_a_state_that_cannot_be_told_is_refused():
-    with pytest.raises(nirx.InputError, match="takes a, b and gives 2 values; expected one output"):
+def test_an_unclear_state_is_refused():
+    with pytest.raises(
+        nirx.InputError, match="takes a, b and returns 2 values; expected one output"
+    ):
         run_steps(Odd(), XS, "float32")
 
 
@@ -106,7 +108,7 @@ class Unpacks(nn.Module):
         return a + x, (a, b)
 
 
-def test_a_model_that_cannot_begin_is_named():
+def test_a_model_that_cannot_start_from_none_is_named():
     with pytest.raises(nirx.InputError, match=r"Unpacks itself raised TypeError.*state is None in"):
         run_steps(Unpacks(), XS, "float32")
 
@@ -154,7 +156,7 @@ class Dict(nn.Module):
         return v
 
 
-def test_a_state_in_a_nest_is_named_too():
+def test_nested_state_is_named_too():
     model = Dict()
     np.testing.assert_allclose(run_steps(model, XS, "float32")["output"], WANTED, rtol=1e-6)
     model(torch.ones(2, 3))
@@ -163,7 +165,7 @@ def test_a_state_in_a_nest_is_named_too():
 
 
 @pytest.mark.parametrize("state", [lambda v: v, lambda v: (v,), lambda v: {"a": [v]}])
-def test_what_a_training_run_left_is_no_trouble_where_it_is_not_used(state):
+def test_unused_state_of_a_training_run_does_not_matter(state):
     model = nn.Linear(3, 3, bias=False)
     torch.nn.init.eye_(model.weight)
     model.last = state(model(torch.ones(2, 3)))  # it has a gradient, so torch does not copy it
@@ -171,7 +173,7 @@ def test_what_a_training_run_left_is_no_trouble_where_it_is_not_used(state):
 
 
 class Recast(nn.Module):
-    """A constant that forward assigns anew is no state."""
+    """A constant that forward assigns again is not state."""
 
     def __init__(self):
         super().__init__()
@@ -182,7 +184,7 @@ class Recast(nn.Module):
         return x + self.rest
 
 
-def test_a_constant_that_is_assigned_anew_is_no_state():
+def test_a_constant_that_is_assigned_again_is_not_state():
     np.testing.assert_array_equal(run_steps(Recast(), XS, "float32")["output"], XS + 1)
 
 
@@ -198,13 +200,13 @@ def test_a_state_of_another_batch_is_named():
         run_steps(Around(Keeps(torch.ones(5, 3))), XS, "float32")
 
 
-def test_what_the_library_begins_anew_is_its_own_affair():
+def test_modules_that_the_library_resets_are_not_checked():
     found = run_steps(Keeps(torch.ones(2, 3)), XS, "float32", neurons=(Keeps,))
     np.testing.assert_allclose(found["output"], WANTED + 1, rtol=1e-6)
 
 
 class Buffered(nn.Module):
-    """A constant is no state, though it is no parameter either."""
+    """A constant is not state, though it is not a parameter either."""
 
     def __init__(self):
         super().__init__()
@@ -215,7 +217,7 @@ class Buffered(nn.Module):
         return x * self.scale + self.shift
 
 
-def test_constants_are_no_state():
+def test_constants_are_not_state():
     np.testing.assert_allclose(run_steps(Buffered(), XS, "float32")["output"], 2 * XS + 1)
 
 
