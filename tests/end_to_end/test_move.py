@@ -17,7 +17,7 @@ from nirx.bridging.bridge import find_bridge, guess_bridge
 from support.toy_library import EULER, TOY, Cell, Model, fidelities, graph, lif, sluggish, toys  # noqa: F401
 
 
-def test_a_model_moves_and_every_layer_is_judged():
+def test_a_model_moves_and_every_layer_is_compared():
     model = Model()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     moved = nirx.move(model, "toy", source="toy")
@@ -49,7 +49,7 @@ def test_a_graph_moves_without_a_source(to):
     np.testing.assert_array_equal(nirx.state_to_numpy(theirs), ours)
 
 
-def test_a_target_that_does_something_else_is_found_out():
+def test_a_target_that_behaves_differently_is_detected():
     moved = nirx.move(graph(), "off", discretization=EULER)
     assert moved.fidelity == "different"
     found = moved.to_target.first_divergence
@@ -61,7 +61,7 @@ def test_a_target_that_does_something_else_is_found_out():
     assert f"first diverges at step {found.step}, {found.node}" in str(moved)
 
 
-def test_a_source_that_is_exported_wrongly_is_found_out():
+def test_a_wrong_export_of_the_source_is_detected():
     model = Model()
     model.cell1.reset = 0.3  # which the exporter does not look at
     moved = nirx.move(model, "toy", source="toy")
@@ -83,7 +83,7 @@ def test_what_the_target_cannot_do_is_refused_with_the_nearest():
     assert caught.value.place == "lif1"
 
 
-def test_adapting_takes_the_nearest_and_says_so():
+def test_adapting_takes_the_nearest_and_reports_it():
     moved = nirx.move(graph(), "toy", discretization=SUBTRACT, adapt=True)
     assert [change.node for change in moved.changes] == ["lif1", "lif2"]
     assert moved.fidelity == "different"
@@ -102,7 +102,7 @@ def test_one_node_may_be_adapted_alone():
     assert moved.adapted.discretization == EULER
 
 
-def test_silence_is_named():
+def test_silent_layers_are_named():
     given = graph()
     given.nodes["fc1"].bias[:] = -9
     given.nodes["fc2"].bias[:] = -9
@@ -188,7 +188,7 @@ def test_a_network_of_jax_moves_to_torch_and_back():
     assert nirx.same_graph(again.graph, moved.graph)
 
 
-def test_an_equinox_model_of_ones_own_moves():
+def test_a_users_equinox_model_moves():
     import equinox as eqx
     import jax
 

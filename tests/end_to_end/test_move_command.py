@@ -41,7 +41,7 @@ def test_the_command_writes_the_graph_with_its_discretization(model_file, tmp_pa
     assert {n["key"] for n in found["backends"][0]["nodes"]} >= {"cell1", "cell2"}
 
 
-def test_the_command_says_1_where_something_differs(model_file, capsys):
+def test_the_command_returns_1_where_something_differs(model_file, capsys):
     assert main(["move", f"{model_file}:model", "--from", "toy", "--to", "off"]) == 1
     assert "first diverges at" in capsys.readouterr().out
 

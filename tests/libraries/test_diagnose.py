@@ -49,6 +49,6 @@ def test_the_step_of_a_library_is_found_from_its_spikes(name):
         assert diagnosis.explained, f"{preset}, {kind}: {diagnosis}"
         node = diagnosis["neuron"]
         assert node.allows(d), f"{preset}, {kind}: {diagnosis}"
-        assert node.pinned, f"{preset}, {kind}: nothing was told apart"
+        assert node.pinned, f"{preset}, {kind}: no choice was distinguished"
         found.append((preset, kind))
     assert found, "no neuron of the library was recorded"

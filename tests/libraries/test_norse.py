@@ -15,8 +15,7 @@ from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
 from support.bridges import assert_same_spikes
 
-pytest.importorskip("norse", reason="norse is installed by `make libraries` only")
-norse = pytest.importorskip("norse.torch")
+norse = pytest.importorskip("norse.torch", reason="norse is installed by `make libraries` only")
 
 from norse.torch.functional.reset import reset_subtract  # noqa: E402
 

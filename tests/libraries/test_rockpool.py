@@ -237,7 +237,7 @@ def test_the_state_of_every_sample_is_carried():
 
 
 class Own(TorchModule):
-    """As Rockpool's tutorials write a module of one's own."""
+    """A user's module, as in Rockpool's tutorials."""
 
     def __init__(self):
         super().__init__(shape=(5, 10))
@@ -303,7 +303,7 @@ def test_a_syn_net_is_its_chain(options):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_a_dropout_of_time_steps_is_nothing_in_eval_mode():
+def test_dropout_of_time_steps_is_left_out_in_eval_mode():
     model = linear_and(TimeStepDropout((30,)), LIFTorch((30,))).eval()
     assert not any("Dropout" in name for name in BRIDGE.export(model, None).nodes)
     with pytest.raises(nirx.UnsupportedError, match=r"1_TimeStepDropout: .*call eval\(\)"):
@@ -312,7 +312,7 @@ def test_a_dropout_of_time_steps_is_nothing_in_eval_mode():
         BRIDGE.export(syn_net(p_dropout=0.4), None)
 
 
-def test_a_dropout_in_a_module_of_ones_own_is_nothing_in_eval_mode():
+def test_dropout_in_a_users_module_is_left_out_in_eval_mode():
     model = Dropped().eval()
     assert set(BRIDGE.export(model, None).nodes) == {"input", "fc", "lif", "output"}
 

@@ -16,8 +16,7 @@ from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
 from support.bridges import assert_layers_agree, assert_same_spikes, changed, on_a_grid
 
-pytest.importorskip("sinabs", reason="sinabs is installed by `make libraries` only")
-sl = pytest.importorskip("sinabs.layers")
+sl = pytest.importorskip("sinabs.layers", reason="sinabs is installed by `make libraries` only")
 
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, SingleSpike  # noqa: E402
 from sinabs.nir import _extract_sinabs_module, _import_sinabs_module  # noqa: E402

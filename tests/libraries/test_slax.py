@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import equinox as eqx
 import numpy as np
 import pytest
 
 import nirx
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import around, drive, neuron
-from support.bridges import assert_same_spikes, changed
+from support.bridges import (
+    assert_gradients,
+    assert_graph_agrees,
+    assert_same_spikes,
+    changed,
+    scaled,
+)
 
 slax = pytest.importorskip("slax", reason="slax is installed by `make libraries` only")
 
@@ -111,8 +116,7 @@ def test_changed_parameters_come_back():
         d = nirx.Discretization(dt=1e-3, threshold="gt")
         graph = around(neuron("LIF"))
         net = nirx_jax.from_nir(graph, d, "float64", node_map=BRIDGE.node_map)
-        where = lambda n: n.nodes["neuron"].arrays["v_threshold"]  # noqa: E731
-        net = eqx.tree_at(where, net, 1.5 * where(net))
+        net = scaled(net, v_threshold=1.5)
         back = nirx_jax.to_nir(net)
         assert_same_spikes(net, drive(300), back, d)
     new, old = back.nodes["neuron"], graph.nodes["neuron"]
@@ -123,12 +127,7 @@ def test_changed_parameters_come_back():
 def test_gradients_pass():
     graph = around(neuron("LIF"))
     net = nirx_jax.from_nir(graph, nirx.Discretization(dt=1e-3), node_map=BRIDGE.node_map)
-    xs = drive(20).astype("float32")
-    slope = eqx.filter_grad(lambda n: n.run(xs)[0].mean())(net)
-    for name in ("tau", "v_threshold"):
-        own = np.asarray(slope.nodes["neuron"].arrays[name])
-        assert np.isfinite(own).all()
-        assert own.any()
+    assert_gradients(net, "tau", "v_threshold")
 
 
 def _layers():
@@ -138,7 +137,7 @@ def _layers():
 
 
 class _Own(nn.Module):
-    """A skip connection, in code of the user's own."""
+    """A skip connection in user code."""
 
     @nn.compact
     def __call__(self, x):
@@ -159,11 +158,8 @@ def test_a_model_runs_layer_by_layer_as_its_graph(name):
     model = _bound(MODELS[name](), jnp.asarray(xs[0]))
     graph = BRIDGE.export(model, None)
     outputs = BRIDGE.run(model, xs, "float64")
-    theirs = outputs.pop("output")
     assert set(outputs) <= set(graph.nodes)
-    assert_same_steps(graph, xs, outputs, busy=False)
-    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs.astype("float64"))
-    np.testing.assert_allclose(theirs, ours, atol=1e-6)
+    assert_graph_agrees(graph, xs, outputs)
 
 
 def test_the_model_inside_an_rnn_is_found():
@@ -187,7 +183,7 @@ def _parameters(module, x):
 
 
 @pytest.mark.parametrize("bound", [True, False])
-def test_a_module_of_ones_own_is_known_for_slax(bound):
+def test_a_users_linen_module_belongs_to_slax(bound):
     x = jnp.ones((1, 5))
     given = _bound(_Own(), x) if bound else (_Own(), _parameters(_Own(), x))
     assert guess_bridge(given) == "slax"
@@ -230,11 +226,8 @@ def test_batch_norm_with_its_running_statistics_is_an_affine():
     xs = drive(100).astype("float32")
     graph = BRIDGE.export(model, None)
     own = BRIDGE.run(model, xs, "float64")
-    theirs = own.pop("output")
     assert {"BatchNorm_0", "BatchNorm_1"} <= set(own) <= set(graph.nodes)
-    assert_same_steps(graph, xs, own, busy=False)
-    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs.astype("float64"))
-    np.testing.assert_allclose(theirs, ours, atol=1e-6)
+    assert_graph_agrees(graph, xs, own)
 
 
 def test_batch_norm_in_training_is_refused():
@@ -242,7 +235,7 @@ def test_batch_norm_in_training_is_refused():
         BRIDGE.export(_normed(False), None)
 
 
-def test_a_carry_that_plays_no_part_is_named():
+def test_an_unused_carry_gives_a_warning():
     module = slax.connect([nn.Dense(4), slax.LIF()])
     variables = module.init(KEY, jnp.full((1, 5), 0.5))
     with pytest.warns(UserWarning, match='the collection "carry" .* is left out') as seen:
@@ -251,7 +244,7 @@ def test_a_carry_that_plays_no_part_is_named():
     assert nirx.same_graph(graph, BRIDGE.export((module, {"params": variables["params"]}), None))
 
 
-def test_what_the_models_own_code_raises_says_so():
+def test_errors_of_the_models_code_name_the_model():
     model = _Own(), _parameters(_Own(), jnp.ones((1, 5)))
     with pytest.raises(nirx.InputError, match=r"_Own: .*shape \(7,\) fails .*input_shape=") as e:
         BRIDGE.export(model, (7,))
@@ -269,7 +262,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("cell", "text"), UNKNOWN)
-def test_what_nir_cannot_say_is_refused_by_name(cell, text):
+def test_what_nir_cannot_represent_is_refused_by_name(cell, text):
     model = slax.connect([nn.Dense(5), cell])
     variables = {"params": model.init(KEY, jnp.ones((1, 5))).get("params", {})}
     with pytest.raises(nirx.UnsupportedError, match=f"chain_1: .*{text}"):

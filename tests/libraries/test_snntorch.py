@@ -15,8 +15,7 @@ from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import NEURONS, around, drive, neuron
 from support.bridges import assert_layers_agree, assert_same_spikes, changed
 
-pytest.importorskip("snntorch", reason="snntorch is installed by `make libraries` only")
-snn = pytest.importorskip("snntorch")
+snn = pytest.importorskip("snntorch", reason="snntorch is installed by `make libraries` only")
 
 from snntorch.export_nir import _extract_snntorch_module  # noqa: E402
 from snntorch.import_nir import _nir_to_snntorch_module  # noqa: E402

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import equinox as eqx
 import nir
 import numpy as np
 import pytest
@@ -12,7 +11,13 @@ import pytest
 import nirx
 from nirx_conformance.libraries.check import assert_bridged, assert_same_steps
 from nirx_conformance.libraries.neurons import around, drive, neuron
-from support.bridges import assert_same_spikes, changed
+from support.bridges import (
+    assert_gradients,
+    assert_graph_agrees,
+    assert_same_spikes,
+    changed,
+    scaled,
+)
 
 pytest.importorskip("spyx", reason="spyx is installed by `make libraries` only")
 
@@ -142,9 +147,7 @@ def test_changed_parameters_come_back():
     graph = around(neuron("CubaLIF"))
     with jax.enable_x64(True):
         net = nirx_jax.from_nir(graph, d, "float64", node_map=BRIDGE.node_map)
-        for name, factor in (("threshold", 1.5), ("alpha", 0.5)):
-            where = lambda n, name=name: n.nodes["neuron"].arrays[name]  # noqa: E731
-            net = eqx.tree_at(where, net, factor * where(net))
+        net = scaled(net, threshold=1.5, alpha=0.5)
         back = nirx_jax.to_nir(net)
         assert_same_spikes(net, drive(300), back, d)
     new, old = back.nodes["neuron"], graph.nodes["neuron"]
@@ -159,12 +162,7 @@ def test_equal_networks_share_a_compilation_and_gradients_pass():
         for seed in (0, 1)
     ]
     assert jax.tree.structure(nets[0]) == jax.tree.structure(nets[1])
-    xs = drive(20).astype("float32")
-    slope = eqx.filter_grad(lambda n: n.run(xs)[0].mean())(nets[0])
-    for name in ("beta", "threshold"):
-        own = np.asarray(slope.nodes["neuron"].arrays[name])
-        assert np.isfinite(own).all()
-        assert own.any()
+    assert_gradients(nets[0], "beta", "threshold")
 
 
 def _dense():
@@ -201,11 +199,8 @@ def test_a_model_runs_layer_by_layer_as_its_graph(build, shape):
     model = build()
     graph = BRIDGE.export(model, shape)
     outputs = BRIDGE.run(model, xs, "float64")
-    theirs = outputs.pop("output")
     outputs.pop("4", None) if build is _dense else None  # ActivityRegularization has no node
-    assert_same_steps(graph, xs, outputs, busy=False)
-    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs)
-    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-9)
+    assert_graph_agrees(graph, xs, outputs, at_output=1e-9)
 
 
 def test_a_sequential_is_exported_as_a_whole_by_jax_to_nir():
@@ -230,7 +225,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("layer", "text"), UNKNOWN)
-def test_what_nir_cannot_say_is_refused_by_name(layer, text):
+def test_what_nir_cannot_represent_is_refused_by_name(layer, text):
     with pytest.raises(nirx.UnsupportedError, match=f"{text}"):
         BRIDGE.export(sn.Sequential(nnx.Linear(5, 4, rngs=R), layer), (5,))
 
@@ -257,24 +252,21 @@ class _Threaded(nnx.Module):
         return y, new
 
 
-def test_a_module_of_ones_own_that_hands_states_through_is_traced():
+def test_a_users_module_that_passes_states_is_traced():
     xs, model = drive(200), _Threaded()
     before = copy.deepcopy(nnx.state(model))
     graph = BRIDGE.export(model)
     own = BRIDGE.run(model, xs, "float64")
-    theirs = own.pop("output")
     assert {"zero", "lif", "body.layers.1/delay", "heads.0", "heads.1"} <= set(own)
-    assert_same_steps(graph, xs, own, busy=False)
     assert own["lif"].any()
-    ours, _ = nirx.from_nir(graph, "numpy", dtype="float64").run(xs)
-    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-9)
+    assert_graph_agrees(graph, xs, own, at_output=1e-9)
     whole, _ = sn.run(model, jnp.asarray(xs, "float32"))
-    np.testing.assert_allclose(theirs, whole, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(own["output"], whole, rtol=0, atol=1e-3)
     assert nirx.same_graph(graph, BRIDGE.export(model, 5))
     jax.tree.map(np.testing.assert_array_equal, before, nnx.state(model))
 
 
-def test_what_the_models_own_code_raises_says_so():
+def test_errors_of_the_models_code_name_the_model():
     with pytest.raises(
         nirx.InputError, match=r"_Threaded: .*shape \(7,\) fails .*input_shape="
     ) as e:
@@ -291,7 +283,7 @@ class _Convolved(_Threaded):
         self.zero = nnx.Conv(2, 4, (3, 3), rngs=R)
 
 
-def test_channels_in_a_module_of_ones_own_are_refused():
+def test_channels_in_a_users_module_are_refused():
     with pytest.raises(nirx.UnsupportedError, match=r"zero: .*channels last.*Sequential"):
         BRIDGE.export(_Convolved(), (2, 8, 8))
 
@@ -300,7 +292,7 @@ class _Own(nnx.Module):
     pass
 
 
-def test_a_module_of_ones_own_is_refused_with_the_mend():
+def test_a_users_module_without_states_is_refused_with_a_fix():
     with pytest.raises(nirx.UnsupportedError, match=r"_Own: .*spyx.nn.Sequential"):
         BRIDGE.export(_Own(), (5,))
 

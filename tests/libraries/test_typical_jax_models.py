@@ -32,7 +32,7 @@ def spyx_quickstart():
 
 
 def slax_over_time():
-    """`slax.RNN` around a module of one's own, as slax's examples train them."""
+    """`slax.RNN` around a user's module, as slax's examples train them."""
     slax = pytest.importorskip("slax", reason="slax is installed by `make libraries` only")
     import flax.linen as nn
 
@@ -96,7 +96,7 @@ class Broken(eqx.Module):
         return self.fc(x) + jnp.zeros(4)
 
 
-def test_a_call_that_fails_says_so():
+def test_a_call_that_fails_names_the_model():
     model = Broken(eqx.nn.Linear(8, 3, key=jax.random.PRNGKey(0)))
     with pytest.raises(
         nirx.InputError, match=r"Broken: its call with an input of shape \(8,\)"

@@ -119,7 +119,7 @@ def test_a_network_of_sinabs_made_from_an_ann_knows_its_input():
         nirx.move(from_model(ann, **options), "torch")
 
 
-def test_a_model_of_norse_whose_state_has_a_name_of_its_own():
+def test_the_state_of_a_norse_model_may_have_any_name():
     norse = pytest.importorskip("norse.torch")
 
     class Net(nn.Module):
@@ -170,7 +170,7 @@ def test_the_input_tells_the_shape_that_no_layer_tells():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), snn.Leaky(0.9, init_hidden=True, threshold=0.1))
     xs = torch.rand(20, 3, 1, 6, 6, requires_grad=True)
     assert nirx.move(model, "torch", xs=xs).fidelity != "different"
-    with pytest.raises(nirx.GraphError, match=r"nothing in the model tells.*--input-shape"):
+    with pytest.raises(nirx.GraphError, match=r"nothing in the model determines.*--input-shape"):
         nirx.move(model, "torch")
     with pytest.raises(nirx.GraphError, match=r"the input has shape \(6,\)"):
         nirx.move(model, "torch", input_shape=6)

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import equinox as eqx
 import nir
 import numpy as np
 import torch
 
 import nirx
 from nirx.bridging.bridge import Bridge
+from nirx_conformance.libraries.check import assert_same_steps
 from nirx_conformance.libraries.neurons import around, drive
 
-__all__ = ["assert_layers_agree", "assert_same_spikes", "changed", "on_a_grid"]
+__all__ = [
+    "assert_gradients",
+    "assert_graph_agrees",
+    "assert_layers_agree",
+    "assert_same_spikes",
+    "changed",
+    "on_a_grid",
+    "scaled",
+]
 
 
 def changed(node: Any, **values: float) -> Any:
@@ -60,3 +70,41 @@ def assert_layers_agree(
         assert theirs[key].any()
         np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-6, err_msg=key)
     np.testing.assert_allclose(theirs["output"], ys, rtol=0, atol=atol)
+
+
+def assert_graph_agrees(
+    graph: nir.NIRGraph,
+    xs: np.ndarray,
+    outputs: dict[str, np.ndarray],
+    atol: float = 1e-6,
+    at_output: float = 1e-6,
+) -> None:
+    """The graph of a model gives the outputs of the model's own run, layer by layer.
+
+    Arguments:
+        outputs: from `Bridge.run`; spikes have to be equal, other values within `atol`, and those
+            of the model itself within `at_output`.
+    """
+    layers = {name: row for name, row in outputs.items() if name != "output"}
+    dtype = str(outputs["output"].dtype)
+    assert_same_steps(graph, xs, layers, dtype=dtype, atol=atol, busy=False)
+    ours, _ = nirx.from_nir(graph, "numpy", dtype=dtype).run(xs.astype(dtype))
+    np.testing.assert_allclose(outputs["output"], ours, rtol=0, atol=at_output)
+
+
+def scaled(net: Any, **factors: float) -> Any:
+    """A network on JAX, with parameters of its library's "neuron" multiplied."""
+    for name, factor in factors.items():
+        where = lambda n, name=name: n.nodes["neuron"].arrays[name]  # noqa: E731
+        net = eqx.tree_at(where, net, factor * where(net))
+    return net
+
+
+def assert_gradients(net: Any, *names: str) -> None:
+    """Gradients of a network on JAX reach parameters of its library's "neuron"."""
+    xs = drive(20).astype("float32")
+    slope = eqx.filter_grad(lambda n: n.run(xs)[0].mean())(net)
+    for name in names:
+        own = np.asarray(slope.nodes["neuron"].arrays[name])
+        assert np.isfinite(own).all()
+        assert own.any()
