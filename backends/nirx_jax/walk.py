@@ -14,7 +14,7 @@ from nirx.tracing.value import Value
 from nirx_jax.functional import OPERATIONS
 from nirx_jax.leaf import LEAF, LeafCall
 from nirx_jax.lowering import Constant, Operation
-from nirx_jax.place import label_of, place_of
+from nirx_jax.source_location import label_of, place_of
 
 __all__ = ["Walk", "live_operations"]
 

@@ -1,4 +1,4 @@
-"""What modules hold besides parameters; a call that keeps state in its module changes it."""
+"""Buffers and attributes of a module, compared before and after a call to find hidden state."""
 
 from __future__ import annotations
 

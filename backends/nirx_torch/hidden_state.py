@@ -11,7 +11,7 @@ from nirx_torch.held_values import held_values, same_numbers
 
 __all__ = ["CallGuard"]
 
-LOOKS = 3
+WATCHED_CALLS = 3
 """Calls that are watched. State shows by the second; a cache is filled in the first."""
 
 
@@ -25,12 +25,12 @@ class CallGuard:
 
     def __init__(self, name: str, module: torch.nn.Module):
         self.name, self.module = name, module
-        self.looks = 0
+        self.watched = 0
 
     def __call__(self, *arguments: Any) -> Any:
-        if self.looks >= LOOKS or torch.compiler.is_compiling():
+        if self.watched >= WATCHED_CALLS or torch.compiler.is_compiling():
             return self.module(*arguments)
-        self.looks += 1
+        self.watched += 1
         before = {
             key: (t, t._version, t.detach().clone()) for key, t in _tensors(self.module).items()
         }
@@ -38,7 +38,7 @@ class CallGuard:
         after = _tensors(self.module)
         changed = [key for key, new in after.items() if _differs(before.get(key), new)]
         if changed:
-            self.looks = 0
+            self.watched = 0
             kind = type(self.module).__name__
             raise UnsupportedError(
                 f"{self.name!r}: its module ({kind}) keeps state in itself: a call changed "

@@ -17,18 +17,18 @@ from nirx.dynamics.node_types import has_neuron
 from nirx.errors import InputError, UnsupportedError
 from nirx.tracing.draft import Draft
 from nirx.tracing.value import Value
-from nirx_torch.ends import Ends
 from nirx_torch.exporters import Exporters, starts_afresh
 from nirx_torch.functional import FUNCTIONS, KEYWORDS, METHODS
+from nirx_torch.in_place_writes import place_of
 from nirx_torch.lowering import Call, Constant, Dimension, LeafResult, LeafState, Shape, StateIn
-from nirx_torch.mutation import place_of
-from nirx_torch.nests import flat, is_nothing, is_record, plain, record
+from nirx_torch.outputs_and_state import OutputsAndState
 from nirx_torch.trace import Trace, hidden_state
+from nirx_torch.trees import flat, is_nothing, is_record, plain, record
 
 __all__ = ["TorchInterpreter"]
 
 
-class TorchInterpreter(Ends):
+class TorchInterpreter(OutputsAndState):
     """Makes a draft of a traced module; `shapes` of the inputs: one, {argument: shape} or None.
 
     **Raises**: `UnsupportedError`, `InputError`.

@@ -20,7 +20,7 @@ from torch.fx.node import map_aggregate
 from torch.fx.proxy import TraceError
 
 from nirx.errors import InputError, UnsupportedError
-from nirx_torch.mutation import StepProxy, kept_as_it_is, require_no_lost_writes
+from nirx_torch.in_place_writes import StepProxy, kept_as_it_is, require_no_lost_writes
 
 __all__ = ["Trace", "hidden_state", "trace"]
 

@@ -1,0 +1,125 @@
+"""Splits what forward returns into outputs and new state, and closes the feedback loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from nirx.errors import UnsupportedError, warn_caller
+from nirx.execution.runners import takes_state
+from nirx.tracing.interpreter import Interpreter
+from nirx.tracing.value import Value
+from nirx_torch.exporters import starts_afresh
+from nirx_torch.lowering import Dimension, LeafResult, LeafState, Shape, StateIn
+from nirx_torch.trace import Trace
+from nirx_torch.trees import find, flat, is_state, loop_name, named
+
+__all__ = ["OutputsAndState"]
+
+
+class OutputsAndState(Interpreter):
+    """The half of the interpreter that handles what forward returns."""
+
+    def __init__(self, module: torch.nn.Module, trace: Trace):
+        super().__init__(f"{type(module).__name__}.forward")
+        self.module, self.trace = module, trace
+        self.stateful_calls: list[LeafResult] = []
+
+    def _resolved(self, tree: Any) -> Any:
+        raise NotImplementedError
+
+    def _value(self, flow: Any) -> Any:
+        raise NotImplementedError
+
+    def loop_name(self, key: Any) -> str:
+        return loop_name(*key)
+
+    def _end(self, result: Any) -> None:
+        """Add what forward returns, and what it leaves in attributes, to the draft."""
+        hidden = {slot: self._resolved(left) for slot, left in self.trace.hidden.items()}
+        outputs, new_state = self._split(result)
+        self._require_states_returned(new_state, hidden)
+        states = {part.root for call in self.stateful_calls for part in call.state_in}
+        found = [(name, part) for name, part in named(outputs) if not is_state(part, states)]
+        self.add_outputs(found, lambda flow, where: self._value(flow))
+        self.close_loops(
+            lambda key: self._new(hidden.get(key[0]) if _is_slot(key[0]) else new_state, key),
+            lambda key: self.trace.before.get(key[0]) if _is_slot(key[0]) else None,
+        )
+
+    def _split(self, result: Any) -> tuple[Any, Any]:
+        """The outputs and the new state, or None if forward returns none."""
+        if isinstance(result, LeafResult):
+            return result.value, LeafState(result)
+        pair = isinstance(result, tuple | list) and len(result) == 2
+        if not (pair and takes_state(self.module.forward)):
+            return result, None
+        parts = flat(result[1])
+        if "state" not in self.trace.pinned:
+            if not self._reads_state() and any(isinstance(p, Value) for p in parts):
+                return result, None  # nothing reads the argument `state`: these are two outputs
+        elif any(isinstance(p, Value) and p.sources for p in parts):
+            raise UnsupportedError(
+                f"{self.kind} returns a state with more than the states of its modules, but "
+                "concrete_args pins its argument `state`, which hides how that is used; leave it "
+                "out of concrete_args"
+            )
+        return result[0], result[1]
+
+    def _reads_state(self) -> bool:
+        loops = any(root == "state" for root, _ in self.loops)
+        parts = (part for call in self.stateful_calls for part in call.state_in)
+        return loops or any(isinstance(p, StateIn) and p.root == "state" for p in parts)
+
+    def _require_states_returned(self, new_state: Any, hidden: dict[Any, Any]) -> None:
+        """Every module has to get the state that it left itself, as NIR's nodes do."""
+        given = takes_state(self.module.forward) and "state" not in self.trace.pinned
+        threads = given and new_state is not None
+        if given and not threads and self._reads_state():
+            raise UnsupportedError(
+                f"{self.kind} takes a state but does not return one; return (y, state)"
+            )
+        for call in self.stateful_calls:
+            own = [part for part in call.state_in if isinstance(part, StateIn)]
+            alone = starts_afresh(self.module.get_submodule(call.module)) and not own
+            if alone and threads:
+                raise UnsupportedError(
+                    f"{call.module} starts afresh in every step: forward passes it no part of its "
+                    "argument `state`"
+                )
+            if alone and call.unpacked and "state" not in self.trace.pinned:
+                warn_caller(
+                    f"{call.module} gets no state in forward, so it starts afresh in every step; "
+                    "its NIR node keeps its state"
+                )
+            for part in own:
+                if _is_slot(part.root):
+                    left = hidden.get(part.root)
+                elif part.root == "state" and threads:
+                    left = new_state
+                else:
+                    continue  # another argument: feeding it back is up to the caller
+                found = find(left, part.path)
+                own_state = isinstance(found, LeafState) and found.result is call
+                if not own_state and found is not call.value:  # its last output may be state too
+                    raise UnsupportedError(
+                        f"{call.module} reads {loop_name(part.root, part.path)!r}, but forward "
+                        "does not leave its new state there"
+                    )
+
+    def _new(self, left: Any, key: Any) -> Any:
+        """What a step leaves in a part of its state."""
+        found = find(left, key[1])
+        if found is None or isinstance(found, Dimension | Shape):
+            raise UnsupportedError(f"{loop_name(*key)}: forward reads it but leaves no value there")
+        if isinstance(found, LeafState):
+            raise UnsupportedError(
+                f"{loop_name(*key)}: the state of {found.result.module} is read as a value"
+            )
+        return self._value(found)
+
+
+def _is_slot(root: Any) -> bool:
+    """Whether a part of the state is in a module's attribute rather than an argument."""
+    return isinstance(root, tuple)
