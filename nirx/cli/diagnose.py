@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
-from nirx.cli.opening import Opened, open_graph
+from nirx.cli.opening import open_graph
 from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Sets
 from nirx.cli.report import Report
 from nirx.diagnosis.diagnose import diagnose
@@ -20,8 +20,6 @@ from nirx.inputs.choose import source_for
 from nirx.recordings.load_recording import load_recording
 
 __all__ = ["diagnose_command"]
-
-UNEXPLAINED = 1
 
 
 def diagnose_command(
@@ -90,7 +88,16 @@ def diagnose_command(
     """
     kind = dtype_name(dtype)
     opened = open_graph(file, dt[0] if dt else None, preset, set_, override)
-    inputs = _inputs(opened, kind, input_, seed, random, steps, batch, rate)
+    if input_ is None or random is not None or _names_arrays(input_):  # as for `nirx run`
+        arrays = None if input_ is None else Path(input_)
+        inputs = make_inputs(opened.schedule, kind, arrays, random, steps, batch, rate)
+    elif rate is not None:
+        raise InputError("--rate needs --random; a generator takes it as poisson:rate=0.2")
+    else:  # as for `nirx reference`
+        source = source_for(
+            opened.schedule, input_, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
+        )
+        inputs = Inputs(source.read(0, source.steps), source.steps, source.batch)
     lead = (inputs.steps, *inputs.batch)
     dts = dt or [opened.discretization.dt]
     observed = load_recording(recording, opened.schedule, lead, dts)
@@ -116,26 +123,9 @@ def diagnose_command(
     }
     text = "\n".join(str(cell(line)) for line in diagnosis_table(found, top).split("\n"))
     parts = (text, f"discretization: {cell(found.discretization.to_json())}")
-    return Report(0 if found.explained else UNEXPLAINED, payload, parts, json)
+    return Report(0 if found.explained else 1, payload, parts, json)
 
 
-def _inputs(
-    opened: Opened,
-    dtype: str,
-    data: str | None,
-    seed: int,
-    random: int | None,
-    steps: int | None,
-    batch: int | None,
-    rate: float | None,
-) -> Inputs:
-    """Arrays and --random as for `nirx run`; anything else as for `nirx reference`."""
-    arrays = data is not None and Path(data).suffix.lower() in (".npz", ".npy", "")
-    if data is None or random is not None or (arrays and ":" not in data and Path(data).exists()):
-        file = None if data is None else Path(data)
-        return make_inputs(opened.schedule, dtype, file, random, steps, batch, rate)
-    if rate is not None:
-        raise InputError("--rate needs --random; a generator takes it as poisson:rate=0.2")
-    options: dict[str, Any] = {"steps": steps, "batch": batch, "seed": seed, "graph": opened.graph}
-    source = source_for(opened.schedule, data, dtype, **options)
-    return Inputs(source.read(0, source.steps), source.steps, source.batch)
+def _names_arrays(data: str) -> bool:
+    path = Path(data)
+    return ":" not in data and path.suffix.lower() in (".npz", ".npy", "") and path.exists()

@@ -34,7 +34,6 @@ Choices = Mapping[str, Any]
 Limits = Mapping[str, tuple[Any, ...]]
 
 ORDER = (*CHOICES, "max_spikes")
-SPIKING = ("threshold", "reset", "reset_when", "spikes")
 
 
 def is_searched(dynamics: Dynamics | None) -> bool:
@@ -95,7 +94,7 @@ def values_of(
     if dynamics.positive:
         found["integrator"] = CHOICES["integrator"]
     if dynamics.spiking:
-        found |= {name: CHOICES[name] for name in SPIKING}
+        found |= {name: CHOICES[name] for name in ("threshold", "reset", "reset_when", "spikes")}
         found["max_spikes"] = tuple(dict.fromkeys((None, rule.max_spikes, most or None)))
         if not (parameters["v_threshold"] > 0).all():  # a count divides by it
             found |= {"spikes": ("single",), "max_spikes": (None,)}
@@ -173,7 +172,7 @@ class Space:
 
     def changes(self, choices: Choices) -> tuple[str, ...]:
         """Names of the choices that differ from those asked for."""
-        return tuple(n for n in self.start if n in choices and choices[n] != self.start[n])
+        return tuple(n for n in self.start if choices[n] != self.start[n])
 
 
 def make_space(

@@ -31,7 +31,8 @@ def confirm(
     Arguments:
         best: per node the candidate whose shift and fits to allow for.
     """
-    keys = [t.record_key(path) for path, own in problem.traces.items() for t in own]
+    each = [(path, trace) for path, own in problem.traces.items() for trace in own]
+    keys = [trace.record_key(path) for path, trace in each]
     with warnings.catch_warnings():
         # They concern the graph as it was found to run, not as its author asked for.
         warnings.simplefilter("ignore", NirxWarning)
@@ -39,15 +40,13 @@ def confirm(
     _, _, recorded = net.run(dict(problem.inputs), record=keys)
     shifts = _total_shifts(net.schedule, problem, best)
     results = []
-    for path, own in problem.traces.items():
-        shift, fit = shifts[path], best[path].fit
-        for trace in own:
-            simulated = {trace.key: recorded[trace.record_key(path)]}
-            differing, first = first_failure([trace], simulated, shift, fit)
-            whole, compared = trace.values.size, trace.values[abs(shift) :].size
-            results.append(
-                Confirmed(trace.key, trace.spikes, compared, differing, whole, shift, first)
-            )
+    for (path, trace), key in zip(each, keys, strict=True):
+        shift, whole = shifts[path], trace.values.size
+        simulated = {trace.key: recorded[key]}
+        differing, first = first_failure([trace], simulated, shift, best[path].fit)
+        compared = trace.values[abs(shift) :].size
+        own = Confirmed(trace.key, trace.spikes, compared, differing, whole, shift, first)
+        results.append(own)
     return tuple(results)
 
 

@@ -29,7 +29,6 @@ class Finished:
         spike_score, trace_score: `Tally.score` of the spikes, and of v and i.
         matched, either, samples: spikes in both, spikes in either, samples compared.
         fit: per key of a membrane (scale, offset), if it had to be fitted.
-        changes: names of the choices that differ from those asked for.
         lost: recorded spikes that the shift leaves unexplained: those before the simulation
             starts, and those after its end if they are many.
         by_spikes: whether no candidate explains v and i, which then only break ties.
@@ -49,7 +48,6 @@ class Finished:
     either: float
     samples: float
     fit: Mapping[str, tuple[float, float]]
-    changes: tuple[str, ...]
     lost: float
     by_spikes: bool = False
     beyond: bool = False
@@ -83,7 +81,7 @@ class Finished:
     @property
     def steps_away(self) -> int:
         """Number of changes from what was asked for; a shift counts as one."""
-        return len(self.changes) + (self.shift != 0)
+        return len(self.lane.changes) + (self.shift != 0)
 
     @property
     def rank(self) -> tuple[Any, ...]:
@@ -93,7 +91,7 @@ class Finished:
         return self.beyond, *self.score, *tail
 
 
-def finished(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Finished:
+def finished(trial: Trial, index: int, row: int) -> Finished:
     """One lane at one of the shifts, once its trial is finished."""
     at = row, index
     spikes = [t for t in trial.tallies if t.trace.spikes]
@@ -117,7 +115,6 @@ def finished(trial: Trial, index: int, row: int, changes: tuple[str, ...]) -> Fi
         either=(both + wrong) / 2,
         samples=float(sum(t.samples[at] for t in traces)),
         fit={key: (float(fit.scale[at]), float(fit.offset[at])) for key, fit in fits},
-        changes=changes,
         lost=sum(_lost(t.trace.values, shift) for t in spikes),
         by_spikes=trial.by_spikes,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -65,10 +66,9 @@ def find_groups(schedule: Schedule, known: Known, targets: Iterable[Path]) -> li
     found = []
     for target in targets:
         before = upstream(schedule, [target], lambda node: node.path not in known)
-        members = frozenset([target, *(n.path for n in before if n.path not in known)])
-        searched = (n.path for n in schedule.nodes if is_searched(n.dynamics))
-        shared = tuple(p for p in searched if p in members and p != target)
-        found.append(Group(target, members, shared))
+        inner = frozenset(n.path for n in before if n.path not in known) - {target}
+        shared = (n.path for n in schedule.nodes if n.path in inner and is_searched(n.dynamics))
+        found.append(Group(target, inner | {target}, tuple(shared)))
     return found
 
 
@@ -122,25 +122,17 @@ class Cut:
 
     Arguments:
         variant: where the edges and feedback come from.
-        nodes: the ports, then the members in the order of execution.
+        ports: the nodes that feed the members; they run first.
+        members: the nodes of the group in the order of execution.
         segments: the parts that run together.
         feeds: the signal of each port, [time, *batch, *features].
     """
 
     variant: Variant
-    nodes: tuple[ScheduledNode, ...]
+    ports: tuple[ScheduledNode, ...]
+    members: tuple[ScheduledNode, ...]
     segments: tuple[Segment, ...]
     feeds: tuple[np.ndarray, ...]
-
-    @property
-    def ports(self) -> tuple[ScheduledNode, ...]:
-        """The nodes that feed the members."""
-        return self.nodes[: len(self.feeds)]
-
-    @property
-    def members(self) -> tuple[ScheduledNode, ...]:
-        """The nodes without the ports."""
-        return self.nodes[len(self.feeds) :]
 
     @property
     def alone(self) -> bool:
@@ -163,7 +155,8 @@ def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cu
             port = _port(0, node.input_shape)
             alone = replace(node, sources=(Source(0, False),), deferred=False)
             segments = (Segment(0, 1, False), Segment(1, 2, False))
-            return Cut(variant, (port, alone), segments, (_fan_in(variant, node, known, ops),))
+            feed = _fan_in(variant, node, known, ops)
+            return Cut(variant, (port,), (alone,), segments, (feed,))
     inside = [n for n in schedule.nodes if n.path in group.members]
 
     def origin(node: ScheduledNode, source: Source) -> tuple[Path, Path]:
@@ -180,8 +173,10 @@ def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cu
                 ports[key] = _port(len(ports), schedule.nodes[source.position].output_shape)
                 feeds.append(_carried(variant, node, source, known))
     if not ports:  # nothing known reaches the group, but a run needs the axes of time and batch
-        ports[(), ()] = _port(0, ())
-        feeds.append(_clock(schedule, known))
+        first = schedule.nodes[schedule.inputs[0][1]]
+        signal = known[first.path]
+        lead = signal.shape[: signal.ndim - len(first.input_shape)]
+        ports[(), ()], feeds = _port(0, ()), [np.zeros(lead, signal.dtype)]
     # A port replaces the target where its recorded output is read.
     place: dict[tuple[Path, Path], int] = {
         **{(node.path, ()): i for i, node in enumerate(inside, start=len(ports))},
@@ -192,31 +187,23 @@ def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cu
         key = origin(node, source)
         return Source(place[key], source.late and key not in ports)
 
-    members = [replace(n, sources=tuple(moved(n, s) for s in n.sources)) for n in inside]
-    nodes = (*ports.values(), *members)
-    return Cut(variant, nodes, _segments(schedule, len(ports), members), tuple(feeds))
+    members = tuple(replace(n, sources=tuple(moved(n, s) for s in n.sources)) for n in inside)
+    segments = tuple(_segments(schedule, len(ports), members))
+    return Cut(variant, tuple(ports.values()), members, segments, tuple(feeds))
 
 
-def _segments(schedule: Schedule, ports: int, members: list[ScheduledNode]) -> tuple[Segment, ...]:
+def _segments(schedule: Schedule, ports: int, members: Sequence[ScheduledNode]) -> list[Segment]:
     owner = {p: i for i, s in enumerate(schedule.segments) for p in range(s.start, s.stop)}
-    parts: dict[int, list[int]] = {}
-    for place, node in enumerate(members, start=ports):
-        parts.setdefault(owner[schedule.positions[node.path]], []).append(place)
     segments = [Segment(i, i + 1, False) for i in range(ports)]
-    for places in parts.values():
-        own = [members[place - ports] for place in places]
+    for _, part in itertools.groupby(members, lambda n: owner[schedule.positions[n.path]]):
+        own = list(part)
+        start = segments[-1].stop
+        stop = start + len(own)
         if any(n.deferred or any(s.late for s in n.sources) for n in own):
-            segments.append(Segment(places[0], places[-1] + 1, True))
+            segments.append(Segment(start, stop, True))
         else:
-            segments += [Segment(place, place + 1, False) for place in places]
-    return tuple(segments)
-
-
-def _clock(schedule: Schedule, known: Known) -> np.ndarray:
-    """Zeros [time, *batch]."""
-    place = schedule.nodes[schedule.inputs[0][1]]
-    signal = known[place.path]
-    return np.zeros(signal.shape[: signal.ndim - len(place.input_shape)], signal.dtype)
+            segments += [Segment(i, i + 1, False) for i in range(start, stop)]
+    return segments
 
 
 def _port(index: int, shape: tuple[int, ...]) -> ScheduledNode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -19,8 +20,6 @@ from nirx.diagnosis.problem import Problem
 from nirx.diagnosis.ranking import Ranking, shared_base, shared_discretization
 from nirx.diagnosis.result import Confirmed, Diagnosis
 from nirx.diagnosis.search_group import search_group
-from nirx.diagnosis.tally import Tally
-from nirx.diagnosis.trial import Trial
 from nirx.dynamics.discretization import Discretization
 
 __all__ = ["judge"]
@@ -63,18 +62,15 @@ def judge(problem: Problem) -> Diagnosis:
 def _tied(problem: Problem, rankings: Sequence[Ranking]) -> list[int]:
     """The variants that explain most over all nodes, the one with the fewest changes first."""
 
-    def score(variant: int) -> tuple[float, ...]:
-        scores = (ranking.first(variant).score for ranking in rankings)
-        return tuple(map(sum, zip(*scores, strict=True)))
+    firsts = [[r.first(v) for r in rankings] for v in range(len(problem.variants))]
+    scores = [[sum(part) for part in zip(*(f.score for f in own), strict=True)] for own in firsts]
 
     def changes(variant: int) -> tuple[float, ...]:
-        firsts = [ranking.first(variant) for ranking in rankings]
-        away = problem.variants[variant].changes + sum(f.steps_away for f in firsts)
-        return sum(f.trace_score for f in firsts), away, sum(abs(f.shift) for f in firsts)
+        own = firsts[variant]
+        away = problem.variants[variant].changes + sum(f.steps_away for f in own)
+        return sum(f.trace_score for f in own), away, sum(abs(f.shift) for f in own)
 
-    scores = list(map(score, range(len(problem.variants))))
-    tied = [variant for variant, own in enumerate(scores) if own == min(scores)]
-    return sorted(tied, key=changes)
+    return sorted((v for v, own in enumerate(scores) if own == min(scores)), key=changes)
 
 
 def _like_most(problem: Problem, rankings: Sequence[Ranking], variant: int) -> list[Finished]:
@@ -89,7 +85,7 @@ def _answer(
 ) -> _Answer:
     verdicts = [r.verdict(variant, own) for r, own in zip(rankings, best, strict=True)]
     discretization = shared_discretization(problem.variants[variant], verdicts)
-    best_of = {verdict.path: own for verdict, own in zip(verdicts, best, strict=True)}
+    best_of = {verdict.group.target: own for verdict, own in zip(verdicts, best, strict=True)}
     return _Answer(variant, best, discretization, confirm(problem, discretization, best_of))
 
 
@@ -111,8 +107,8 @@ def _of_node(
     )
     each = [(f, common) for f in equal for common in f.lane.cut.variant.covers]
     spikes = [t for t in search.traces if t.spikes]
-    for_graph = {name: getattr(problem.start, name) for name in chosen.choices}
-    asked = {**for_graph, **search.space.start}
+    asked = {name: getattr(problem.start, name) for name in chosen.covers[0]}
+    asked |= search.space.start
     first = _first_divergence(ranking, best)
     shown = [_candidate(f, asked, first if f is best else None) for f in ranked[:SHOWN]]
     return NodeDiagnosis(
@@ -133,7 +129,7 @@ def _of_node(
 
 
 def _candidate(own: Finished, asked: Choices, first_divergence: Divergence | None) -> Candidate:
-    choices = {**own.lane.cut.variant.choices, **own.lane.choices}
+    choices = {**own.lane.cut.variant.covers[0], **own.lane.choices}
     scale, offset = next(iter(own.fit.values()), (1.0, 0.0))
     return Candidate(
         choices=choices,
@@ -161,8 +157,6 @@ def _first_divergence(ranking: Ranking, best: Finished) -> Divergence | None:
     """Where the best candidate first fails; it is run once more, keeping all values."""
     if best.mismatches == 0 and best.outside == 0:
         return None
-    search = ranking.search
-    tallies = [Tally(trace, (0,), 1) for trace in search.traces]
-    trial = Trial(search.group.target, [best.lane], tallies, search.ops)
+    trial = replace(ranking.search, shifts=(0,)).trial([best.lane])
     simulated = {key: own[:, 0] for key, own in trial.advance(trial.length).items()}
-    return first_failure(search.traces, simulated, best.shift, best.fit)[1]
+    return first_failure(ranking.search.traces, simulated, best.shift, best.fit)[1]

@@ -161,17 +161,12 @@ class NodeDiagnosis:
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The diagnosis as plain data, for JSON, with at most `top` candidates."""
+        same = ("recorded", "searched_with", "silent", "by_spikes", "max_shift", "pinned", "open")
         alternatives = self.alternatives.items()
         return {
             "node": self.node,
             "type": self.type_name,
-            "recorded": self.recorded,
-            "searched_with": self.searched_with,
-            "silent": self.silent,
-            "by_spikes": self.by_spikes,
-            "max_shift": self.max_shift,
-            "pinned": self.pinned,
-            "open": self.open,
+            **{name: getattr(self, name) for name in same},
             "indistinguishable": len(self.indistinguishable),
             "alternatives": [{"shift": s, "choices": dict(own)} for s, own in alternatives],
             "candidates": [own.to_dict() for own in self.candidates[:top]],

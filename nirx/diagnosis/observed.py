@@ -116,8 +116,9 @@ def accept_observed(
         check_values(where, values, spikes)
         if probe.variable is None:
             if not np.array_equal(outputs.get(node.path, values), values):
-                same = f"{where} is the output of {node.name!r} too"
-                raise InputError(f"{same}, but has other values")
+                raise InputError(
+                    f"{where} is the output of {node.name!r} too, but has other values"
+                )
             outputs[node.path] = outputs[schedule.nodes[probe.position].path] = values
         if is_searched(node.dynamics):
             allowed = 0.0 if spikes else _tolerance(observed[probe.key], values, tolerance)

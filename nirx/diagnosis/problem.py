@@ -6,6 +6,8 @@ import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import nir
@@ -22,7 +24,7 @@ from nirx.execution.execute import Executor
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.runners import NativeRunner
 from nirx.graphs.schedule import Schedule
-from nirx.graphs.state import unnest
+from nirx.graphs.state import FEEDBACK
 
 __all__ = ["Problem", "Variant", "make_variants"]
 
@@ -35,15 +37,14 @@ class Variant:
 
     Arguments:
         discretization: the start with these choices.
-        choices: those of dt and the feedback choices that are searched.
-        covers: `choices` of all settings with the same behaviour, its own first.
+        covers: the searched ones of dt and the feedback choices; its own first, then those of
+            all settings with the same behaviour.
         changes: how many choices differ from those asked for.
         parameters: per node its arrays, in the run's dtype.
         before: (target, source) -> what that feedback edge carries in the first step.
     """
 
     discretization: Discretization
-    choices: Mapping[str, Any]
     covers: tuple[Mapping[str, Any], ...]
     changes: int
     schedule: Schedule
@@ -102,28 +103,23 @@ def make_variants(
     def changes(own: Mapping[str, Any]) -> int:
         return sum(own[name] != asked[name] for name in asked)
 
-    same: dict[Any, list[Variant]] = {}
+    same: dict[Any, tuple[Variant, list[dict[str, Any]]]] = {}
     for own in sorted(every, key=changes):
-        variant = _variant(graph, replace(start, **own), own, changes(own), ops, batch)
+        variant = _variant(graph, replace(start, **own), changes(own), ops, batch)
         first = tuple(variant.before[edge].tobytes() for edge in sorted(variant.before))
         behaviour = own["dt"], variant.schedule.feedback_edges, first
-        same.setdefault(behaviour, []).append(variant)
-    searched = [name for name in asked if len({v[0].choices[name] for v in same.values()}) > 1]
+        same.setdefault(behaviour, (variant, []))[1].append(own)
+    searched = [name for name in asked if len({own[0][name] for _, own in same.values()}) > 1]
     kept = []
-    for several in same.values():
-        covers = [{name: v.choices[name] for name in searched} for v in several]
+    for variant, several in same.values():
+        covers = [{name: own[name] for name in searched} for own in several]
         distinct = tuple(own for i, own in enumerate(covers) if own not in covers[:i])
-        kept.append(replace(several[0], choices=covers[0], covers=distinct))
+        kept.append(replace(variant, covers=distinct))
     return kept
 
 
 def _variant(
-    graph: nir.NIRGraph,
-    discretization: Discretization,
-    choices: Mapping[str, Any],
-    changes: int,
-    ops: NumpyOps,
-    batch: Shape,
+    graph: nir.NIRGraph, discretization: Discretization, changes: int, ops: NumpyOps, batch: Shape
 ) -> Variant:
     with warnings.catch_warnings():
         # They concern one of many discretizations, not the one that will be used.
@@ -140,7 +136,7 @@ def _variant(
         arrays = native_arrays(type(place.dynamics), node)
         parameters[place.path] = {k: v.astype(ops.dtype) for k, v in arrays.items()}
     before = _before(schedule, parameters, ops, batch)
-    return Variant(discretization, choices, (choices,), changes, schedule, parameters, before)
+    return Variant(discretization, (), changes, schedule, parameters, before)
 
 
 def _before(
@@ -151,9 +147,5 @@ def _before(
     runners = [NativeRunner(dynamics_of(n), parameters[n.path]) for n in schedule.nodes]
     with np.errstate(all="ignore"):
         tree = Executor(schedule, ops, runners).init_state(batch)
-    states = unnest(schedule, tree, frozenset())
-    return {
-        (node.path, schedule.nodes[s].path): late[schedule.nodes[s].name]
-        for node, (_, late) in zip(schedule.nodes, states, strict=True)
-        for s in node.late_sources
-    }
+    edges = [(node, schedule.nodes[s]) for node in schedule.nodes for s in node.late_sources]
+    return {(a.path, b.path): reduce(getitem, a.path, tree)[FEEDBACK][b.name] for a, b in edges}

@@ -9,6 +9,7 @@ from typing import Any
 from nirx.basics.paths import Path, format_path
 from nirx.diagnosis.candidates import ORDER, Choices, Space, with_choices
 from nirx.diagnosis.finished import Finished
+from nirx.diagnosis.groups import Group
 from nirx.diagnosis.problem import Variant
 from nirx.diagnosis.search import Search
 from nirx.dynamics.discretization import GLOBAL_ONLY, Discretization
@@ -25,14 +26,12 @@ class Verdict:
     """What explains one recorded node.
 
     Arguments:
-        path: the node's path.
-        shared: unrecorded nodes that take the same choices.
+        group: the node with the unrecorded ones that take the same choices.
         space: the choices that were searched.
         possible: those that explain it, the best first.
     """
 
-    path: Path
-    shared: tuple[Path, ...]
+    group: Group
     space: Space
     possible: tuple[Choices, ...]
 
@@ -76,7 +75,7 @@ class Ranking:
         recording is late, then the recording is late.
         """
         first = self.first(variant)
-        if self.verdict(variant, first).allows(base) or not first.changes or first.by_spikes:
+        if self.verdict(variant, first).allows(base) or not first.lane.changes or first.by_spikes:
             return first
         shared = self.search.space.choices_of(base)
         near = [f for f in self.equal(variant) if not f.beyond and f.lane.choices == shared]
@@ -87,11 +86,10 @@ class Ranking:
         """The choices that explain as much as a best candidate, v too, at its shift."""
         every = [own for f in self.equal(variant) for own in f.at_each_shift]
         wanted = best.shift, best.trace_score
-        like = [f for f in every if (f.shift, f.trace_score) == wanted]
-        like.sort(key=lambda f: f.lane is not best.lane)
-        group = self.search.group
-        possible = tuple(f.lane.choices for f in like)
-        return Verdict(group.target, group.shared, self.search.space, possible)
+        like = [f.lane for f in every if (f.shift, f.trace_score) == wanted]
+        like.sort(key=lambda lane: lane is not best.lane)
+        possible = tuple(lane.choices for lane in like)
+        return Verdict(self.search.group, self.search.space, possible)
 
 
 def shared_discretization(variant: Variant, verdicts: Sequence[Verdict]) -> Discretization:
@@ -100,8 +98,9 @@ def shared_discretization(variant: Variant, verdicts: Sequence[Verdict]) -> Disc
     What no recording depends on stays as in the start.
     """
     base = shared_base(variant, verdicts)
-    verdict_on = {path: v for v in reversed(verdicts) for path in v.shared if not v.allows(base)}
-    verdict_on |= {v.path: v for v in verdicts}
+    apart = [v for v in reversed(verdicts) if not v.allows(base)]
+    verdict_on = {path: v for v in apart for path in v.group.shared}
+    verdict_on |= {v.group.target: v for v in verdicts}
     overrides: dict[str, dict[str, Any]] = {}
     for node in variant.schedule.nodes:
         verdict = verdict_on.get(node.path)

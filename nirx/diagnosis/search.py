@@ -54,9 +54,10 @@ def _batches(cuts: Sequence[Cut], space: Space) -> Batches:
     batches: dict[Any, list[Lane]] = {}
     for order, choices in enumerate(space.candidates()):
         operations = tuple(v for k, v in choices.items() if k not in LANES)
+        changes = space.changes(choices)
         for number, cut in enumerate(cuts):
             key = (operations, None if alone else number)
-            batches.setdefault(key, []).append(Lane(cut, choices, order))
+            batches.setdefault(key, []).append(Lane(cut, choices, order, changes))
     return list(batches.values())
 
 
@@ -127,8 +128,7 @@ class Search:
     def collect(self, trial: Trial, found: ByCut) -> None:
         """Add the lanes of a finished trial, each at its best shift."""
         for index, lane in enumerate(trial.lanes):
-            changes = self.space.changes(lane.choices)
-            rows = [finished(trial, index, row, changes) for row in range(len(self.shifts))]
+            rows = [finished(trial, index, row) for row in range(len(self.shifts))]
             best = min(rows, key=lambda f: f.rank)
             also = tuple(f for f in rows if f is not best and f.score == best.score)
             found[lane.cut].append(replace(best, also=also))

@@ -12,7 +12,7 @@ from nirx.diagnosis.groups import Group, Known
 from nirx.diagnosis.problem import Problem
 from nirx.diagnosis.ranking import Ranking
 from nirx.diagnosis.search import Batches, ByCut, Search, best_of, every, prepare
-from nirx.diagnosis.tally import STRETCH, farther_than
+from nirx.diagnosis.tally import STRETCH
 from nirx.diagnosis.trial import Bound
 
 __all__ = ["search_group"]
@@ -76,11 +76,7 @@ def _with_fits(search: Search, likely: Batches, plain: ByCut) -> ByCut:
         if spikes and any(f.mismatches == 0 for f in every(plain)):
             return plain  # the spikes decide, and few candidates are left to be fitted
         found = _search_fitted(search, search.batches)  # `likely` only held perfect fits
-
-    def preferred(fitted: list[Finished], own: list[Finished]) -> bool:
-        return bool(fitted) and (not own or _far_better(fitted, own))
-
-    return {cut: found[cut] if preferred(found[cut], own) else own for cut, own in plain.items()}
+    return {cut: found[cut] if _far_better(found[cut], own) else own for cut, own in plain.items()}
 
 
 def _search_fitted(search: Search, batches: Batches) -> ByCut:
@@ -98,6 +94,8 @@ def _search_fitted(search: Search, batches: Batches) -> ByCut:
 
 def _far_better(fitted: list[Finished], plain: list[Finished]) -> bool:
     """Whether an affine image explains far more than the membrane as it is."""
+    if not fitted or not plain:
+        return bool(fitted)
     best, own = best_of(fitted), best_of(plain)
     if best.spike_score > own.spike_score:
         return False
@@ -137,7 +135,9 @@ def _with_farther(search: Search, found: ByCut) -> ByCut:
     tied = [f for f in every(found) if f.score == best.score]
     telling = [f for f in tied if f.either or f.samples]  # silence is the same at any shift
     ends = [s for s in (most, -most) if any(s in f.shifts for f in telling)]
-    shifts = farther_than(ends, 1 + len(search.group.shared), len(search.traces[0].values))
+    reach = range(1, 2 + len(search.group.shared))
+    farther = (end + (k if end > 0 else -k) for k in reach for end in ends)
+    shifts = tuple(shift for shift in farther if abs(shift) < len(search.traces[0].values))
     if not shifts:
         return found
     traces = [t for t in search.traces if t.spikes or not best.by_spikes]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from nirx.diagnosis.observed import Trace
 
-__all__ = ["STRETCH", "Fit", "Tally", "farther_than", "shifts_up_to"]
+__all__ = ["STRETCH", "Fit", "Tally", "shifts_up_to"]
 
 STRETCH = 64
 """Steps of the first stretch of a search; each later stretch doubles the simulated time."""
@@ -24,12 +23,6 @@ def shifts_up_to(most: int, length: int) -> tuple[int, ...]:
     """
     most = min(most, (length - 1) // 2)
     return (0, *(s for k in range(1, most + 1) for s in (k, -k)))
-
-
-def farther_than(ends: Sequence[int], reach: int, length: int) -> tuple[int, ...]:
-    """The `reach` shifts beyond each end, within a recording of some length."""
-    found = (end + (k if end > 0 else -k) for k in range(1, reach + 1) for end in ends)
-    return tuple(shift for shift in found if abs(shift) < length)
 
 
 class Fit(NamedTuple):

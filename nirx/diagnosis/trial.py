@@ -43,11 +43,13 @@ class Lane:
         cut: the group in the candidate's variant; the cuts of a trial differ in feeds and dt only.
         choices: the choices of the searched nodes.
         order: the candidate's place among all.
+        changes: names of the choices that differ from those asked for.
     """
 
     cut: Cut
     choices: Choices
     order: int
+    changes: tuple[str, ...]
 
     def dynamics(self, node: ScheduledNode) -> Dynamics:
         """The dynamics of a member under this candidate, which changes only what matters there."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["diagnosis_table", "explanation"]
 
-TOP = 5
 ENOUGH = 0.9
 """Fraction of the spikes that has to be explained before a mechanism is named."""
 COARSE = 0.1
@@ -28,7 +27,7 @@ TOGETHER = {"reset": RESET, "reset_when": RESET, "max_spikes": ("spikes", "max_s
 """Choices that share a phrase."""
 
 
-def diagnosis_table(diagnosis: Diagnosis, top: int = TOP) -> str:
+def diagnosis_table(diagnosis: Diagnosis, top: int = 5) -> str:
     """One table per node with at most `top` candidates, then the explanation."""
     parts = [render(_node_table(node, top)) for node in diagnosis.nodes[:MOST_ROWS]]
     if len(diagnosis.nodes) > MOST_ROWS:
@@ -187,16 +186,15 @@ def _trouble(node: NodeDiagnosis, name: str) -> str:
             f"the recording of {name} has no spikes at all, where the best rule gives "
             f"{best.spikes:,}"
         )
-    done, whole, what = best.spikes_matched, best.spikes, "spikes"
+    done, whole, what, off = best.spikes_matched, best.spikes, "spikes", ""
     if not best.spikes:
         done, whole, what = best.samples_within, best.samples, "samples"
+        off = f"; it is off by up to {_coarse(best)}"
     if not whole or done / whole >= ENOUGH:
         return ""
     return (
         f"no rule explains {name}: the best one explains {done:,} of {whole:,} {what}; "
-        "check the input, the graph, the dt (--dt) and the unit"
-        + f"; it is off by up to {_coarse(best)}"
-        * (what == "samples")
+        f"check the input, the graph, the dt (--dt) and the unit{off}"
     )
 
 
