@@ -18,10 +18,9 @@ from nirx.cli.compare import compare_command
 from nirx.cli.conformance import conformance_command
 from nirx.cli.diagnose import diagnose_command
 from nirx.cli.info import info_command
-from nirx.cli.messages import print_error, warnings_as_lines
 from nirx.cli.move import move_command
 from nirx.cli.reference import reference_command
-from nirx.cli.report import Report, show
+from nirx.cli.report import Report, print_error, show, warnings_as_lines
 from nirx.cli.run import run_command
 from nirx.cli.verify import verify_command
 from nirx.errors import NirxError

@@ -44,9 +44,8 @@ def bench_command(
             timings.append(timing)
             advance(1)
     layers = "-".join(map(str, LAYERS))
-    table = Table(title=f"{layers} LIF, {steps} steps, {kind}", title_justify="left")
-    for heading in ("backend", "batch", "input", "fast [ms]", "reproducible [ms]", "ratio"):
-        table.add_column(heading)
+    headings = ("backend", "batch", "input", "fast [ms]", "reproducible [ms]", "ratio")
+    table = Table(*headings, title=f"{layers} LIF, {steps} steps, {kind}", title_justify="left")
     for t in timings:
         fast, slow = f"{t.fast * 1e3:.1f}", f"{t.reproducible * 1e3:.1f}"
         table.add_row(t.backend, str(t.batch), t.inputs, fast, slow, f"{t.ratio:.1f}")

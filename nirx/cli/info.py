@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import rich.box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
 
 from nirx.basics.name_list import name_list
-from nirx.basics.tables import cell
-from nirx.cli.info_tree import node_tree
+from nirx.basics.paths import Path, parse_path
+from nirx.basics.tables import MOST_ROWS, cell, shape_text
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets
 from nirx.cli.report import Report, bytes_text
@@ -41,17 +45,15 @@ def info_command(
     """Show the nodes, shapes, parameters, schedule, feedback edges and sizes of a file."""
     opened = open_graph(file, dt, preset, set_, override)
     payload = {"file": str(file), **describe(opened)}
-    if json:
-        return Report(0, payload, as_json=True)
     parts = (
-        node_tree(str(file), payload["nodes"]),
+        _node_tree(str(file), payload["nodes"]),
         "",
         str(opened.schedule).rstrip(),
         _components(opened),
         "",
         _summary(opened, payload),
     )
-    return Report(0, payload, parts)
+    return Report(0, payload, parts, json)
 
 
 def describe(opened: Opened) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def describe(opened: Opened) -> dict[str, Any]:
                     {"path": schedule.nodes[s.position].name, "late": s.late} for s in place.sources
                 ],
                 "parameters": [_parameter(*item) for item in parameters.items()],
-                "settings": _settings(node),
+                "settings": _settings(node, hidden=(*DECLARED, *parameters)),
                 "parameter_bytes": sum(array.nbytes for array in parameters.values()),
                 "state": state,
                 "state_bytes": _state_bytes(state),
@@ -102,11 +104,11 @@ def _parameters(node: Any) -> dict[str, np.ndarray]:
     return {n: np.asarray(getattr(node, n)) for n in names if getattr(node, n, None) is not None}
 
 
-def _settings(node: Any) -> dict[str, Any]:
+def _settings(node: Any, hidden: Collection[str]) -> dict[str, Any]:
     """Everything else that a file holds of the node, such as stride; arrays as lists."""
     entry = find_type(type(node))
-    names = [n for n in (entry.stored if entry is not None else ()) if n not in DECLARED]
-    found = {n: getattr(node, n, None) for n in names if n not in _parameters(node)}
+    stored = entry.stored if entry is not None else ()
+    found = {n: getattr(node, n, None) for n in stored if n not in hidden}
     found = {n: v.tolist() if hasattr(v, "tolist") else v for n, v in found.items()}
     return {n: v if isinstance(v, PLAIN) else repr(v) for n, v in found.items() if v is not None}
 
@@ -127,6 +129,49 @@ def _state_bytes(state: Any) -> int:
         return sum(map(_state_bytes, state.values()))
     shape: Shape = state
     return math.prod(shape) * STATE_ITEM
+
+
+def _node_tree(title: str, nodes: list[dict[str, Any]]) -> Tree:
+    """One branch per subgraph and node, in order of execution."""
+    tree = Tree(_named(title, "bold"), guide_style="dim")
+    branches: dict[Path, Tree] = {(): tree}
+    for node in nodes[:MOST_ROWS]:
+        *graphs, name = parse_path(node["path"])
+        for depth, graph in enumerate(graphs):
+            outer, path = tuple(graphs[:depth]), tuple(graphs[: depth + 1])
+            if path not in branches:
+                label = Text.assemble(_named(graph, "bold cyan"), ("  NIRGraph", "magenta"))
+                branches[path] = branches[outer].add(label)
+        branches[tuple(graphs)].add(_label(name, node))
+    if len(nodes) > MOST_ROWS:
+        tree.add(f"... and {len(nodes) - MOST_ROWS} more nodes")
+    return tree
+
+
+def _named(name: str, style: str) -> Text:
+    text = cell(name)
+    text.stylize(style)
+    return text
+
+
+def _label(name: str, node: dict[str, Any]) -> Any:
+    takes, gives = shape_text(node["input_shape"]), shape_text(node["output_shape"])
+    heading = Text.assemble(
+        _named(name, "bold cyan"),
+        (f"  {node['type']}", "magenta"),
+        f"  {takes}" + (f" -> {gives}" if takes != gives else ""),
+        (f"  {bytes_text(node['parameter_bytes'])}" if node["parameter_bytes"] else "", "dim"),
+    )
+    grid = Table.grid(padding=(0, 2))
+    for own in node["parameters"]:
+        shape = shape_text(own["shape"]) if own["shape"] else "scalar"
+        low, high = own["min"], own["max"]
+        values = "empty" if low is None else f"{low:.6g}" + f" .. {high:.6g}" * (low != high)
+        grid.add_row(f"  {own['name']}", shape, own["dtype"], values)
+    for setting, value in node["settings"].items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        grid.add_row(f"  {setting}", "", "", cell(text), style="dim")
+    return Group(heading, grid) if grid.rows else heading
 
 
 def _components(opened: Opened) -> str:

@@ -1,19 +1,22 @@
-"""The result of a command, printed for people (tables) or for machines (one JSON object)."""
+"""What a command prints: its result to stdout (tables, or one JSON object), messages to stderr."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
 
-from nirx.cli.messages import printable_lines
+from nirx.basics.printable import printable
+from nirx.errors import NirxWarning
 
-__all__ = ["Report", "bytes_text", "show"]
+__all__ = ["Report", "bytes_text", "print_error", "show", "warnings_as_lines"]
 
 WIDTH = 120
 """Columns where the output goes to a file or a pipe."""
@@ -69,3 +72,40 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
+
+
+def print_error(text: str) -> None:
+    """Print `nirx: error: ...`; a list keeps its lines."""
+    _print("error", printable_lines(text))
+
+
+def printable_lines(text: str) -> str:
+    """Text that keeps its line breaks, but no other control codes that names may bring."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """While open, every `NirxWarning` is one line on stderr, each text once."""
+    seen: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NirxWarning)
+        show_as_python_does = warnings.showwarning
+
+        def showwarning(message: Any, category: type[Warning], *place: Any) -> None:
+            text = str(message)
+            if not issubclass(category, NirxWarning):
+                show_as_python_does(message, category, *place)
+            elif text not in seen:  # reading, scheduling and each backend may all notice it
+                seen.add(text)
+                _print("warning", printable(text))
+
+        warnings.showwarning = showwarning
+        yield
+
+
+def _print(kind: str, text: str) -> None:
+    try:
+        print(f"nirx: {kind}: {text}", file=sys.stderr)
+    except BrokenPipeError:  # stderr was closed
+        return

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import rich.box
-from rich.table import Table
+from rich.table import Column, Table
 from typer import Option
 
 from nirx.basics.tables import cell, shape_text
@@ -187,7 +187,5 @@ def _output_table(payload: dict[str, Any]) -> Table:
 
 def _table(*headings: str, left: int) -> Table:
     """An empty table; the first `left` columns are left-aligned, numbers follow."""
-    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < left else "right")
-    return table
+    columns = [*headings[:left], *(Column(h, justify="right") for h in headings[left:])]
+    return Table(*columns, box=rich.box.SIMPLE_HEAD, pad_edge=False)

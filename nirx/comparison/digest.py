@@ -1,18 +1,24 @@
-"""`nirx.digest`: one hash for outputs, states and recordings, the same on every machine."""
+"""One hash, the same on every machine, of arrays (`nirx.digest`) or of a graph."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import nir
 import numpy as np
 
+from nirx.basics.paths import format_path
+from nirx.dynamics.node_types import find_type
 from nirx.errors import InputError
+from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.sameness import DERIVED, stored_field
 from nirx.graphs.state import state_to_numpy
 
-__all__ = ["Digests", "Stream", "digest", "streamed_digests"]
+__all__ = ["Digests", "Stream", "digest", "graph_digest", "streamed_digests"]
 
 Stream = tuple[Any, tuple[int, ...], Callable[[], Iterable[np.ndarray]]]
 """An array in pieces: its dtype, its shape, and a function that yields them in order."""
@@ -84,6 +90,35 @@ def streamed_digests(leaves: Mapping[str, Stream]) -> Digests:
             parts[name].append(part.hexdigest())
         own[name] = whole.hexdigest()
     return Digests(total.hexdigest(), own, parts)
+
+
+def graph_digest(graph: nir.NIRGraph) -> str:
+    """SHA-256 of the types, names, edges and numbers of a graph.
+
+    The order of nodes and edges does not count, nor do metadata: a discretization is not part
+    of the graph. Arrays count with dtype, shape and bits.
+
+    Returns: 64 hexadecimal digits.
+    """
+    form: list[Any] = []
+    arrays: dict[str, Any] = {}
+    for path, current, _ in sorted(walk_graphs(graph), key=lambda item: item[0]):
+        form.append([format_path(path), sorted(map(list, current.edges))])
+        for name, node in sorted(current.nodes.items()):
+            if isinstance(node, nir.NIRGraph):
+                continue
+            where = format_path((*path, name))
+            entry = find_type(type(node))
+            plain = {}
+            for field in entry.stored if entry else ():
+                value = stored_field(node, field)
+                if field in DERIVED or value is None or isinstance(value, str):
+                    plain[field] = None if field == "input_type" else value
+                else:
+                    arrays[f"{where} {field}"] = np.asarray(value)
+            form.append([where, type(node).__name__, plain])
+    text = json.dumps(form, sort_keys=True) + digest(arrays)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _heading(path: bytes, dtype: Any, shape: tuple[int, ...]) -> bytes:

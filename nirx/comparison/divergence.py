@@ -68,13 +68,11 @@ def find_first(marked: Iterable[tuple[str, np.ndarray, Any, Any]]) -> Divergence
         marked: for each recording its name, where it differs, and both arrays, all
             [time, *batch, *features]. Within a step, the recording that comes first wins.
     """
-    best: tuple[int, str, np.ndarray, Any, Any] | None = None
+    best: Divergence | None = None
     for name, where, a, b in marked:
         steps = np.flatnonzero(where.any(axis=tuple(range(1, where.ndim))))
-        if steps.size and (best is None or steps[0] < best[0]):
-            best = int(steps[0]), name, where, a, b
-    if best is None:
-        return None
-    step, name, where, a, b = best
-    index = tuple(int(i) for i in np.argwhere(where[step])[0])
-    return Divergence(step, name, index, float(a[step][index]), float(b[step][index]))
+        if steps.size and (best is None or steps[0] < best.step):
+            step = int(steps[0])
+            index = tuple(np.argwhere(where[step])[0].tolist())
+            best = Divergence(step, name, index, float(a[step][index]), float(b[step][index]))
+    return best

@@ -18,9 +18,9 @@ __all__ = ["comparison_table", "node_tables"]
 
 def comparison_table(comparison: Comparison) -> str:
     """One row per backend against the reference, then the first divergence of each."""
-    table = Table(title=Text.assemble("against ", cell(comparison.reference)), title_justify="left")
-    for heading in ("backend", "agrees", "bit-equal", "max ULP", "spike mismatches", "max error"):
-        table.add_column(heading)
+    headings = ("backend", "agrees", "bit-equal", "max ULP", "spike mismatches", "max error")
+    title = Text.assemble("against ", cell(comparison.reference))
+    table = Table(*headings, title=title, title_justify="left")
     for other in comparison.others:
         error = max((n.max_error for n in other.nodes), default=0.0)
         table.add_row(

@@ -7,8 +7,6 @@ from jaxtyping import Bool, Float, Float64
 
 __all__ = ["same_bits", "ulp_distance"]
 
-_INTEGERS = {4: np.int32, 8: np.int64}
-
 
 def ulp_distance(
     a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]
@@ -42,7 +40,6 @@ def same_bits(
 def _line(x: np.ndarray) -> np.ndarray:
     # Maps floats to integers in the same order. longdouble, since the distance between two
     # float64 may exceed int64; counts up to 2**63 stay exact.
-    kind = _INTEGERS[x.dtype.itemsize]
-    bits = np.ascontiguousarray(x).reshape(x.shape).view(kind).astype(np.longdouble)
-    lowest = np.longdouble(np.iinfo(kind).min)
-    return np.where(bits < 0, lowest - bits, bits)
+    integers = np.ascontiguousarray(x).reshape(x.shape).view(f"i{x.itemsize}")
+    bits = integers.astype(np.longdouble)
+    return np.where(bits < 0, np.iinfo(integers.dtype).min - bits, bits)

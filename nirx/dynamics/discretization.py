@@ -112,9 +112,8 @@ class Discretization:
 
     def changes(self) -> dict[str, Any]:
         """The choices that differ from the default, without dt and the overrides."""
-        choices = (f for f in fields(self) if f.name not in ("dt", "overrides"))
-        own = {f.name: (getattr(self, f.name), f.default) for f in choices}
-        return {name: value for name, (value, default) in own.items() if value != default}
+        defaults = {f.name: f.default for f in fields(self) if f.name not in ("dt", "overrides")}
+        return {n: getattr(self, n) for n, own in defaults.items() if getattr(self, n) != own}
 
     def to_json(self) -> str:
         """Canonical JSON: equal choices have equal texts."""

@@ -8,11 +8,10 @@ slices of time so that memory does not grow with the run; `nirx.verify` compares
 - `load_file`: `.npz`, `.csv`, and HDF5 whose datasets are named by record key
 - `load_csv`: one row per spike or value
 - `stream_file`: any format, including a reference file, for `nirx verify`
-- `stream_arrays`: arrays by record key, from a caller or from `load_file`
-- `stream_csv`: the arrays of a CSV file, and which spike trains it has no rows of
 - `stream_nirdata`: NIR's data format, on a time grid or as events
 - `stream_backend`: a backend that runs the reference's own input
-- `observed_run`: `ObservedRun` and its `Track`s, which every `stream_*` returns
+- `observed_run`: `ObservedRun` and its `Track`s, which every `stream_*` returns; and
+  `stream_arrays`: arrays by record key, from a caller or from `load_file`
 - `run_layout`: what a recording has to match: the graph, steps, batch and dtype
 - `open_reference`: the layout of a reference file, together with its content
 """

@@ -10,12 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from nirx.basics.paths import Path
-from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
 from nirx.graphs.feedback import adjacency
 from nirx.graphs.schedule import build_schedule
 from nirx.recordings.run_layout import RunLayout
-from nirx.references.layout import Observable
 from nirx.references.reading import ReferenceFile
 
 __all__ = ["OpenReference", "check_reference"]
@@ -40,11 +38,6 @@ class OpenReference(RunLayout):
                 raise FileError(f"{self.file.path}: the data of Input {name!r} is missing")
             found[name] = self.file.read(observable, start, stop)
         return found
-
-    def shape(self, observable: Observable, samples: int) -> Shape:
-        """`[*batch, *features]` of a step with this number of samples."""
-        batch = self.batch if samples == self.samples else (samples,)
-        return (*batch, *observable.features)
 
     def downstream(self, path: Path, silent: Collection[Path] = ()) -> set[Path]:
         """The node itself and all nodes that its output can reach.

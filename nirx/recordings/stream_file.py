@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from nirx.basics.name_list import name_list
 from nirx.errors import FileError
 from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.nirdata import GRAPH_DATA
 from nirx.inputs.watched import Watched
 from nirx.recordings.load_file import HDF5, load_file
-from nirx.recordings.observed_run import ObservedRun
+from nirx.recordings.observed_run import ObservedRun, array_track, match_keys, stream_arrays
 from nirx.recordings.run_layout import RunLayout
-from nirx.recordings.stream_arrays import array_track, match_keys, stream_arrays
-from nirx.recordings.stream_csv import stream_csv
 from nirx.recordings.stream_nirdata import require_dt, stream_nirdata
 from nirx.references.damage import damage_as_file_error
 from nirx.references.layout import HEADER, Observable
@@ -42,7 +42,7 @@ def stream_file(
     if kind not in HDF5:
         arrays = load_file(path, layout.schedule, layout.lead)
         if kind == ".csv":
-            return stream_csv(layout, path, arrays)
+            return _stream_csv(layout, path, arrays)
         return stream_arrays(layout, arrays, str(path))
     file = OpenFile(Watched(path))
     try:
@@ -55,6 +55,29 @@ def stream_file(
     except BaseException:
         file.close()
         raise
+
+
+def _stream_csv(layout: RunLayout, path: Path, arrays: Mapping[str, np.ndarray]) -> ObservedRun:
+    """What `load_file` found in a CSV file, where nodes that never spiked have no rows."""
+    trains = [
+        o for o in layout.observables if layout.spiking(o) and layout.node(o).type_name != "Input"
+    ]
+    if not arrays:  # a list of spikes without spikes names no node: no node has spiked
+        zeros = {o.key: np.broadcast_to(0.0, (*layout.lead, *o.features)) for o in trains}
+        silent = {o.key: array_track(layout, o, zeros[o.key], o.key) for o in trains}
+        note = f"{path} has no rows: compared as no spikes at all"
+        return ObservedRun(str(path), silent, notes=(note,))
+    run = stream_arrays(layout, arrays, str(path))
+    # Spike trains without rows, where others have some: these layers may be dead.
+    lost = [o.key for o in trains if o.key not in run.tracks and not layout.repeats(o)]
+    if not lost or not any(o.key in run.tracks for o in trains):
+        return run
+    each = "it" if len(lost) == 1 else "each"
+    note = (
+        f"no rows of {name_list(map(repr, lost))}: not compared; a layer that never spiked looks "
+        f"the same: add a row of {each} with value 0"
+    )
+    return replace(run, notes=(note,))
 
 
 def is_nirdata(path: Path) -> bool:

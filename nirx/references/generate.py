@@ -12,8 +12,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.comparison.digest import Stream, streamed_digests
-from nirx.comparison.graph_digest import graph_digest
+from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.errors import FileError
 from nirx.execution.backend import find_backend
 from nirx.files.hdf5_writing import hdf5_file

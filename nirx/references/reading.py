@@ -13,8 +13,7 @@ import h5py
 import nir
 import numpy as np
 
-from nirx.comparison.digest import Stream, streamed_digests
-from nirx.comparison.graph_digest import graph_digest
+from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning

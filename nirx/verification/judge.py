@@ -11,15 +11,17 @@ from nirx.comparison.divergence import Divergence
 from nirx.comparison.ulp import same_bits
 from nirx.dynamics.ops import Shape
 from nirx.verification.result import NodeVerdict
-from nirx.verification.spike_matching import OpenMatching, Unmatched, first_marked
+from nirx.verification.spike_matching import OpenMatching, Unmatched, earlier, first_marked
 from nirx.verification.tolerance import Tolerance
 from nirx.verification.whole_shift import WholeShift
-from nirx.verification.words import NO_SPIKES, WHOLE_NUMBERS, counts_text, shift_text
 
 __all__ = ["Judge", "SpikeJudge", "ValueJudge"]
 
 MOST_SPIKES = 2**31
 """Of one neuron in one step; a larger number is not a number of spikes."""
+WHOLE_NUMBERS = "the recording holds whole numbers: scale it to the reference's unit, and set --lsb"
+"""For values in a chip's own integer unit."""
+NO_SPIKES = "the recording is not a spike train: it holds numbers other than spike counts"
 
 
 class Judge(ABC):
@@ -97,7 +99,7 @@ class SpikeJudge(Judge):
         self._matching.finish()
         found, rate = self._matching, self._rate_error()
         by, kind = None, ""
-        first = min((p for p in (found.first, self._no_spikes) if p is not None), default=None)
+        first = earlier(found.first, self._no_spikes)
         if first is None:
             by = "jitter" if self._differing else None
         elif self._no_spikes is not None:
@@ -105,9 +107,9 @@ class SpikeJudge(Judge):
         elif self._tolerance.rate and rate <= self._tolerance.rate:
             by, first = "rate", None
         elif (shift := self._shift.found) is not None and abs(shift) > self._tolerance.jitter:
-            kind = shift_text(shift)  # a shift within the jitter is not what failed
+            kind = _shift_text(shift)  # a shift within the jitter is not what failed
         else:
-            kind = counts_text(found.missing, found.extra)
+            kind = _counts_text(found.missing, found.extra)
         return NodeVerdict(
             self.key,
             True,
@@ -182,3 +184,18 @@ class ValueJudge(Judge):
         if unscaled and found.verdict == "fails" and not found.off_by_rounding:
             return replace(found, kind=WHOLE_NUMBERS)
         return found
+
+
+def _shift_text(shift: int) -> str:
+    """`"every spike is 2 steps late"`; a negative shift is early."""
+    late = "late" if shift > 0 else "early"
+    return f"every spike is {abs(shift)} step{'s' * (abs(shift) > 1)} {late}"
+
+
+def _counts_text(missing: int, extra: int) -> str:
+    """`"3 spikes differ: 1 missing, 2 too many"`."""
+    if (missing, extra) == (1, 0):
+        return "one spike missing"
+    if (missing, extra) == (0, 1):
+        return "one spike too many"
+    return f"{missing + extra:,} spikes differ: {missing:,} missing, {extra:,} too many"

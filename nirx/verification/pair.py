@@ -34,7 +34,9 @@ class Pair:
 
     def shape(self, observable: Observable) -> Shape:
         """`[*batch, *features]` of one step."""
-        return self.reference.shape(observable, self.samples)
+        whole = self.samples == self.reference.samples
+        batch = self.reference.batch if whole else (self.samples,)
+        return (*batch, *observable.features)
 
     def expected(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         """Steps of the reference, `[time, *batch, *features]`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Matching", "OpenMatching", "Unmatched", "first_marked"]
+__all__ = ["Matching", "OpenMatching", "Unmatched", "earlier", "first_marked"]
 
 Waiting = deque[tuple[int, int, int, int]]
 """Spikes of one column that still wait for a partner, all of the same side: their step, how many

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.table import Table
 
 from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.printable import printable
 from nirx.basics.tables import MOST_ROWS, cell, render
-from nirx.verification.words import percent, place_text
 
 if TYPE_CHECKING:
+    from nirx.comparison.divergence import Divergence
     from nirx.verification.result import NodeVerdict, Verification
 
-__all__ = ["remarks", "verdict_table", "verification_text"]
+__all__ = ["percent", "place_text", "remarks", "verdict_table", "verification_text"]
 
 
 def verdict_table(found: Verification) -> Table:
@@ -121,3 +122,36 @@ def _of_spikes(node: NodeVerdict) -> str:
 def _of_values(node: NodeVerdict) -> str:
     text = f"off by {node.error:.4g} at most"
     return text if node.lsb_error is None else f"{text}, {node.lsb_error:.4g} LSB"
+
+
+def place_text(found: Divergence, batch_axes: int, jitter: int) -> str:
+    """`"step 14, lif2, sample 1, neuron 0: reference 1, observed 0"`.
+
+    Arguments:
+        batch_axes: how many of the first axes of its index are samples.
+        jitter: steps that a spike may be early or late.
+    """
+    parts = [f"step {found.step}", found.node]
+    axes = {"sample": found.index[:batch_axes], "neuron": found.index[batch_axes:]}
+    parts += [f"{what} {own[0] if len(own) == 1 else own}" for what, own in axes.items() if own]
+    values = f"reference {_number(found.reference)}, observed {_number(found.other)}"
+    text = f"{', '.join(parts)}: {values}"
+    if jitter and found.reference == found.other:
+        text += " (the partner of an earlier spike)"
+    return text
+
+
+def percent(share: float) -> str:
+    """`"52 %"`, `"0.04 %"`."""
+    if math.isinf(share):
+        return "infinitely"
+    return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
+def _number(value: float) -> str:
+    """As few digits as identify the value; float32 values in their own digits."""
+    if value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    return str(single) if float(single) == value else repr(value)

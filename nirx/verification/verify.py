@@ -15,9 +15,8 @@ from nirx.errors import FileError, InputError
 from nirx.files.archive import check_target, write_whole
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.reading import file_path
-from nirx.recordings.observed_run import ObservedRun
+from nirx.recordings.observed_run import ObservedRun, stream_arrays
 from nirx.recordings.open_reference import OpenReference, check_reference
-from nirx.recordings.stream_arrays import stream_arrays
 from nirx.recordings.stream_backend import stream_backend
 from nirx.recordings.stream_file import stream_file
 from nirx.references.damage import damage_as_file_error

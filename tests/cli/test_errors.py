@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.cli import app, main, messages, report
+from nirx.cli import app, main, report
 from nirx.files.archive import save_arrays
 from support.graphs import lif, make_graph
 
@@ -231,14 +231,14 @@ def test_other_failures_end_with_a_message_and_a_status(monkeypatch, capsys, err
 
 
 def test_a_warning_is_one_line_and_given_once(capsys):
-    with messages.warnings_as_lines():
+    with report.warnings_as_lines():
         for _ in range(2):
             warnings.warn("two\nlines", nirx.NirxWarning, stacklevel=1)
     assert capsys.readouterr().err == "nirx: warning: two\\nlines\n"
 
 
 def test_other_warnings_stay_as_they_are():
-    with messages.warnings_as_lines(), pytest.raises(DeprecationWarning):
+    with report.warnings_as_lines(), pytest.raises(DeprecationWarning):
         warnings.warn("of a library", DeprecationWarning, stacklevel=1)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import nirx
 from nirx.comparison.divergence import Divergence
-from nirx.verification.words import percent, place_text
+from nirx.verification.table import percent, place_text
 from support.bench import Bench, D, layered, place, run, shifted, signal
 
 # -- which failure is the cause ------------------------------------------------------------

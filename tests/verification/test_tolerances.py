@@ -10,8 +10,7 @@ import pytest
 
 import nirx
 from nirx.basics.tables import render
-from nirx.verification.table import verdict_table
-from nirx.verification.words import percent
+from nirx.verification.table import percent, verdict_table
 from support.bench import Bench, layered, place, run, shifted
 from support.graphs import chain
 
