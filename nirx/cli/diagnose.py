@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from nirx.recordings.load_recording import load_recording
 
 __all__ = ["diagnose_command"]
 
+_option = partial(typer.Option, rich_help_panel="Input (one of --input and --random)")
+
 
 def diagnose_command(
     file: File,
@@ -34,24 +37,15 @@ def diagnose_command(
     ],
     input_: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--input",
             metavar="DATA",
             help="Arrays (.npz, .npy) [time, batch, features], named after the graph's Inputs; or "
             "anything `nirx reference` takes: a reference file, csv, NIRData, HDF5 events, or a "
             "generator such as poisson:rate=0.2.",
-            rich_help_panel="Input (one of --input and --random)",
         ),
     ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed",
-            min=0,
-            help="Seed of a generator.",
-            rich_help_panel="Input (one of --input and --random)",
-        ),
-    ] = 0,
+    seed: Annotated[int, _option("--seed", min=0, help="Seed of a generator.")] = 0,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
