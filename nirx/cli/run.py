@@ -153,7 +153,7 @@ def _carries_spikes(schedule: Schedule, position: int) -> bool:
     seen, work = {position}, [position]
     while work:
         node = schedule.nodes[work.pop()]
-        if node.dynamics is not None and node.dynamics.spiking:
+        if node.spiking:
             continue
         if node.type_name not in PASSING or not node.sources:
             return False

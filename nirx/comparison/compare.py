@@ -128,8 +128,7 @@ def _of_callable(schedule: Schedule, name: str, result: Any, keys: list[Any]) ->
 
 
 def _holds_spikes(schedule: Schedule, probe: Probe) -> bool:
-    dynamics = schedule.nodes[probe.position].dynamics
-    return probe.variable is None and dynamics is not None and dynamics.spiking
+    return probe.variable is None and schedule.nodes[probe.position].spiking
 
 
 def _backend(

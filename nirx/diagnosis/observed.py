@@ -112,7 +112,7 @@ def accept_observed(
                 f"{where} has shape {values.shape}; expected {expected}: time and batch of "
                 "the input, features of the node"
             )
-        spikes = probe.variable is None and bool(node.dynamics and node.dynamics.spiking)
+        spikes = probe.variable is None and node.spiking
         check_values(where, values, spikes)
         if probe.variable is None:
             if not np.array_equal(outputs.get(node.path, values), values):

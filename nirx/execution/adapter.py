@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,12 +10,21 @@ from typing import Any
 
 import nir
 
-from nirx.basics.type_map import Handler, TypeMap
+from nirx.basics.type_map import ABSENT, Handler, TypeMap, find_handler, require_type_map
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.node_types import find_type
 from nirx.dynamics.surrogate import resolve_surrogate
-from nirx.errors import InputError
-from nirx.execution.assemble import Assembly, assemble, dtype_name
-from nirx.execution.standalone import build_single
+from nirx.errors import GraphError, InputError
+from nirx.execution.assemble import (
+    NODE_FORM,
+    Assembly,
+    assemble,
+    call_builder,
+    dtype_name,
+    no_entry,
+)
+from nirx.execution.standalone import checked_node
+from nirx.graphs.metadata import assumed_discretization
 
 __all__ = ["Adapter", "NodeHandlers", "build_modules", "build_network", "import_nir"]
 
@@ -59,15 +69,24 @@ def build_network(
     node_map: NodeHandlers | None,
     surrogate: Any,
     detach_reset: bool,
+    default_map: Any = ABSENT,
+    any_dtype: bool = False,
 ) -> Any:
-    """The network of a graph; the arguments are those of `nirx.from_nir`."""
+    """The network of a graph; the arguments are those of `nirx.from_nir`, and:
+
+    Arguments:
+        default_map: in place of the adapter's own; it has to have an entry for every type.
+        any_dtype: accept inputs of any dtype if modules of a node map do all the arithmetic.
+    """
     name = dtype_name(dtype, () if reproducible else adapter.dtypes)
     adapter.require_dtype(name)
     chosen = resolve_surrogate(surrogate)
-    own = adapter.node_map, adapter.native, adapter.identity
-    assembly = assemble(graph_or_path, discretization, node_map, name, *own)
+    default = adapter.node_map if default_map is ABSENT else default_map
+    own = adapter.native, adapter.identity, default is not adapter.node_map
+    assembly = assemble(graph_or_path, discretization, node_map, name, default, *own)
     modules = build_modules(assembly, adapter.is_module, adapter.expected)
-    return adapter.net(assembly, modules, name, chosen, detach_reset, reproducible, False)
+    free = any_dtype and assembly.is_foreign
+    return adapter.net(assembly, modules, name, chosen, detach_reset, reproducible, free)
 
 
 def import_nir(
@@ -89,24 +108,47 @@ def import_nir(
             types that nirx runs; any other has to have one for every type.
         dtype: None means float32 for a graph, the node's own for a single node.
     """
-    name = None if dtype is None else dtype_name(dtype, adapter.dtypes)
-    adapter.require_dtype(name)
-    own = adapter.native, adapter.identity
-    if isinstance(nir_node, nir.NIRNode) and not isinstance(nir_node, nir.NIRGraph):
-        maps = node_map, default_map, adapter.node_map
-        module = build_single(nir_node, *maps, *own, discretization)
-        _require_module(module, adapter.is_module, adapter.expected)
-        return adapter.cast(module, name)
-    if not isinstance(nir_node, nir.NIRGraph | str | os.PathLike):
+    if isinstance(nir_node, nir.NIRGraph | str | os.PathLike):
+        kind, free = ("float32", True) if dtype is None else (dtype, False)
+        options = node_map, surrogate, detach_reset, default_map, free
+        return build_network(adapter, nir_node, discretization, kind, False, *options)
+    if not isinstance(nir_node, nir.NIRNode):
         found = type(nir_node).__name__
         raise InputError(f"{caller}: expected a NIR graph, a node or a path, got a {found}")
-    kind = name or "float32"
-    chosen = resolve_surrogate(surrogate)
-    strict = default_map is not adapter.node_map
-    assembly = assemble(nir_node, discretization, node_map, kind, default_map, *own, strict=strict)
-    modules = build_modules(assembly, adapter.is_module, adapter.expected)
-    any_dtype = name is None and assembly.is_foreign
-    return adapter.net(assembly, modules, kind, chosen, detach_reset, False, any_dtype)
+    name = None if dtype is None else dtype_name(dtype, adapter.dtypes)
+    adapter.require_dtype(name)
+    module = _single(adapter, nir_node, node_map, default_map, discretization)
+    _require_module(module, adapter.is_module, adapter.expected)
+    return adapter.cast(module, name)
+
+
+def _single(
+    adapter: Adapter,
+    node: Any,
+    node_map: NodeHandlers | None,
+    default_map: NodeHandlers | None,
+    discretization: Discretization | None,
+) -> Any:
+    require_type_map(node_map, "node_map", NODE_FORM)
+    require_type_map(default_map, "default_map", NODE_FORM)
+    kind = type(node)
+    entry = find_type(kind)
+    dynamics = entry.dynamics if entry else None
+    handler = find_handler(kind, node_map, default_map)
+    if handler is ABSENT and default_map is adapter.node_map and dynamics:
+        handler = adapter.native
+    if handler is ABSENT:
+        raise GraphError([no_entry(kind.__name__, kind)])
+    if handler is None:
+        return adapter.identity()
+    own = copy.deepcopy(node)  # the module's
+    if not (isinstance(handler, type) and issubclass(handler, adapter.native)):
+        rule = discretization or Discretization()
+        return call_builder(handler, own, rule, "float32", kind.__name__)
+    checked_node(own)
+    if discretization is None and dynamics and dynamics.uses_dt:
+        discretization = assumed_discretization()
+    return handler(own, discretization)
 
 
 def build_modules(assembly: Assembly, is_module: Callable[[Any], bool], expected: str) -> list[Any]:
@@ -118,17 +160,15 @@ def build_modules(assembly: Assembly, is_module: Callable[[Any], bool], expected
     """
     modules: list[Any] = []
     for position, place in enumerate(assembly.schedule.nodes):
-        if position in assembly.shared:
-            modules.append(None)
-            continue
+        native = assembly.native.get(position)
         if position in assembly.custom:
             module = assembly.custom[position]
-        elif assembly.native[position] is None:
+        elif native is None:  # it shares one, or the backend has none
             modules.append(None)
             continue
         else:
             assert place.dynamics is not None, "a node that no node map runs has dynamics"
-            module = assembly.native[position](assembly.nodes[position], place.dynamics.rule)
+            module = native(assembly.nodes[position], place.dynamics.rule)
         _require_module(module, is_module, expected, f"{place.name!r}: ")
         modules.append(module)
     return [modules[assembly.shared.get(p, p)] for p in range(len(modules))]

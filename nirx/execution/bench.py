@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import nir
@@ -52,9 +53,7 @@ def feed_forward(sizes: Sequence[int] = LAYERS, seed: int = 0) -> nir.NIRGraph:
         one = np.ones(out)
         nodes[f"lif{number}"] = nir.LIF(tau=0.02 * one, r=4 * one, v_leak=0 * one, v_threshold=one)
     nodes["output"] = nir.Output({"output": np.array([sizes[-1]])})
-    names = list(nodes)
-    edges = list(itertools.pairwise(names))
-    return nir.NIRGraph(nodes, edges, type_check=False)
+    return nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
 
 
 def bench(
@@ -77,15 +76,9 @@ def bench(
         }
         for name in backends:
             for kind, xs in kinds.items():
-                seconds = [
-                    _seconds(_prepared(name, graph, dtype, mode), xs, repeats)
-                    for mode in (False, True)
-                ]
-                yield Timing(name, batch, kind, *seconds)
-
-
-def _prepared(name: str, graph: nir.NIRGraph, dtype: str, reproducible: bool) -> Callable[..., Any]:
-    return find_backend(name).prepare(graph, D, dtype, reproducible=reproducible)
+                prepare = partial(find_backend(name).prepare, graph, D, dtype)
+                modes = prepare(reproducible=False), prepare(reproducible=True)
+                yield Timing(name, batch, kind, *(_seconds(run, xs, repeats) for run in modes))
 
 
 def _seconds(run: Callable[..., Any], xs: np.ndarray, repeats: int) -> float:

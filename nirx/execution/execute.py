@@ -243,11 +243,9 @@ class Executor:
     def _initial_states(self, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
         own = [runner.initial_state(self.ops, batch) for runner in self.runners]
         before = self._before_first_step(batch, coefficients)
-        names = self.schedule.nodes
-        return [
-            (state, {names[s].name: before[s] for s in node.late_sources})
-            for state, node in zip(own, names, strict=True)
-        ]
+        nodes = self.schedule.nodes
+        late = [{nodes[s].name: before[s] for s in node.late_sources} for node in nodes]
+        return list(zip(own, late, strict=True))
 
     def _before_first_step(self, batch: Shape, coefficients: list[Any]) -> Values:
         """The values of feedback edges in the first step.
@@ -263,10 +261,11 @@ class Executor:
         late = list(dict.fromkeys(s for node in nodes for s in node.late_sources))
         if self.schedule.discretization.feedback_initial == "zero":
             return {p: zeros(p) for p in late}
+        remembers = {p for p, r in enumerate(self.runners) if r.foreign and r.has_memory}
         quiet = {
             p
             for p, node in enumerate(nodes)
-            if node.neuron or node.deferred or not node.sources or self._remembers(p)
+            if node.neuron or node.deferred or not node.sources or p in remembers
         }
         needed, work = set(late), [p for p in late if p not in quiet]
         while work:
@@ -284,9 +283,6 @@ class Executor:
             rest = self.runners[p].initial_state(self.ops, batch)  # a Delay's zeros, or nothing
             values[p], _ = self.runners[p].step(self.ops, coefficients[p], x, rest)
         return values
-
-    def _remembers(self, p: int) -> bool:
-        return self.runners[p].foreign and self.runners[p].has_memory
 
 
 def _bare(outputs: dict[str, Array]) -> Any:

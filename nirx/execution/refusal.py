@@ -31,13 +31,8 @@ class NotRepresentable(UnsupportedError):
     ):
         where = f"{place!r}: " if place else ""
         super().__init__(f"{where}{found}; {expected}")
-        self.found, self.expected, self.rule, self.node, self.place = (
-            found,
-            expected,
-            rule,
-            node,
-            place,
-        )
+        self.found, self.expected, self.place = found, expected, place
+        self.rule, self.node = rule, node
 
     def at(self, place: str) -> NotRepresentable:
         """The same refusal with the node's path."""

@@ -1,66 +1,20 @@
-"""One node without a graph: how a native module is built and called by itself."""
+"""One node without a graph: how a native module is called by itself."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from nirx.basics.type_map import ABSENT, find_handler, require_type_map
 from nirx.dynamics.base import Dynamics, Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import GraphError, InputError, UnsupportedError
-from nirx.execution.assemble import NODE_FORM, call_builder, no_entry
 from nirx.execution.runners import NativeRunner
 from nirx.graphs.check import node_fault
-from nirx.graphs.metadata import assumed_discretization
 
-__all__ = ["build_single", "checked_node", "step_alone"]
-
-
-def build_single(
-    node: Any,
-    node_map: Mapping[type, Any] | None,
-    default_map: Mapping[type, Any] | None,
-    own_map: Mapping[type, Any],
-    native: Any,
-    identity: Callable[[], Any],
-    discretization: Discretization | None,
-    dtype: str = "float32",
-) -> Any:
-    """The module of a single node.
-
-    Arguments:
-        node: left as it is; its module gets a copy.
-        node_map, default_map: as for a graph; the first entry wins, None bypasses.
-        own_map: the adapter's NODE_MAP. If it is the default, types with dynamics need no entry.
-        native, identity: as in `nirx.execution.assemble.assemble`.
-        dtype: of the run, for builders that ask.
-
-    **Raises**: `GraphError` for a type without entry or a faulty node.
-    """
-    require_type_map(node_map, "node_map", NODE_FORM)
-    require_type_map(default_map, "default_map", NODE_FORM)
-    kind = type(node)
-    entry = find_type(kind)
-    handler = find_handler(kind, node_map, default_map)
-    if handler is ABSENT and default_map is own_map and entry is not None and entry.dynamics:
-        handler = native
-    if handler is ABSENT:
-        raise GraphError([no_entry(kind.__name__, kind)])
-    if handler is None:
-        return identity()
-    own = copy.deepcopy(node)
-    if not (isinstance(handler, type) and issubclass(handler, native)):
-        rule = discretization or Discretization()
-        return call_builder(handler, own, rule, dtype, kind.__name__)
-    checked_node(own)
-    if discretization is None and entry is not None and entry.dynamics and entry.dynamics.uses_dt:
-        discretization = assumed_discretization()
-    return handler(own, discretization)
+__all__ = ["checked_node", "step_alone"]
 
 
 def checked_node(node: Any) -> Any:

@@ -45,18 +45,14 @@ def read_place(where: str, column: str, text: str, sizes: Shape) -> tuple[int, .
     require_plain(where, column, text)
     try:
         place = tuple(map(int, text.split(";"))) if text else (0,) * len(sizes)
-        good = len(place) == len(sizes) and all(map(_within, place, sizes))
-    except ValueError:
+        good = all(0 <= index < size for index, size in zip(place, sizes, strict=True))
+    except ValueError:  # also where the number of axes is wrong
         place, good = (), False
     if not good or (not text and any(size != 1 for size in sizes)):
         found = f"{column} is {text!r:.80}" if text else f"no {column}"
         ranges = " ; ".join(f"0..{size - 1}" for size in sizes)
         raise InputError(f"{where}: {found}; expected {ranges or 'nothing: there is no such axis'}")
     return place
-
-
-def _within(index: int, size: int) -> bool:
-    return 0 <= index < size
 
 
 def read_value(where: str, text: str, spikes: bool) -> float:

@@ -68,15 +68,15 @@ def dominator_tree(successors: Sequence[Sequence[int]], roots: Sequence[int]) ->
             predecessors[number[w]].append(number[v])
     semi = list(range(reached))  # everything below is in depth-first numbers
     dominator = [0] * reached
-    forest = _Forest(reached, semi)
+    ancestor, label = [-1] * reached, list(range(reached))
     bucket: list[list[int]] = [[] for _ in range(reached)]
     for w in range(reached - 1, 0, -1):
         for v in predecessors[w]:
-            semi[w] = min(semi[w], semi[forest.evaluate(v)])
+            semi[w] = min(semi[w], semi[_evaluate(v, ancestor, label, semi)])
         bucket[semi[w]].append(w)
-        forest.link(parent[w], w)
+        ancestor[w] = parent[w]
         for v in bucket[parent[w]]:
-            u = forest.evaluate(v)
+            u = _evaluate(v, ancestor, label, semi)
             dominator[v] = u if semi[u] < semi[v] else parent[w]
         bucket[parent[w]] = []
     for w in range(1, reached):
@@ -108,31 +108,20 @@ def _depth_first(
     return number, vertex, parent
 
 
-class _Forest:
-    """Link and evaluate with path compression, over depth-first numbers."""
-
-    def __init__(self, count: int, semi: list[int]):
-        self.semi = semi
-        self.ancestor = [-1] * count
-        self.label = list(range(count))
-
-    def link(self, parent: int, child: int) -> None:
-        self.ancestor[child] = parent
-
-    def evaluate(self, v: int) -> int:
-        """The node with the smallest semidominator on the path up from v."""
-        if self.ancestor[v] < 0:
-            return v
-        way = []
-        while self.ancestor[self.ancestor[v]] >= 0:
-            way.append(v)
-            v = self.ancestor[v]
-        for u in reversed(way):
-            above = self.ancestor[u]
-            if self.semi[self.label[above]] < self.semi[self.label[u]]:
-                self.label[u] = self.label[above]
-            self.ancestor[u] = self.ancestor[above]
-        return self.label[way[0] if way else v]
+def _evaluate(v: int, ancestor: list[int], label: list[int], semi: list[int]) -> int:
+    """The node with the smallest semidominator on the path up from v, which is compressed."""
+    if ancestor[v] < 0:
+        return v
+    way = []
+    while ancestor[ancestor[v]] >= 0:
+        way.append(v)
+        v = ancestor[v]
+    for u in reversed(way):
+        above = ancestor[u]
+        if semi[label[above]] < semi[label[u]]:
+            label[u] = label[above]
+        ancestor[u] = ancestor[above]
+    return label[way[0] if way else v]
 
 
 class DominatorTree:

@@ -38,11 +38,8 @@ def ordered_components(
         if component[a] == component[b]:
             inner.setdefault(component[a], []).append((a, b))
     loops = {component[a] for a, b in edges if component[a] == component[b]}
-    result = []
-    for node in order:
-        c = component[node]
-        result.append((_topological(members[c], inner.get(c, [])), c in loops))
-    return result
+    ordered = (component[node] for node in order)
+    return [(_topological(members[c], inner.get(c, [])), c in loops) for c in ordered]
 
 
 def _topological(nodes: Sequence[int], edges: Sequence[Edge]) -> list[int]:

@@ -55,13 +55,8 @@ def same_node(a: Any, b: Any) -> bool:
         return False
     entry = find_type(type(a))
     names = entry.stored if entry else [n for n in vars(a) if not n.endswith("_type")]
-    return all(_same_field(name, stored_field(a, name), stored_field(b, name)) for name in names)
-
-
-def _same_field(name: str, a: Any, b: Any) -> bool:
-    if name in DERIVED and (a is None or b is None):
-        return True  # nirx.read infers it
-    return _same(a, b)
+    pairs = [(name, stored_field(a, name), stored_field(b, name)) for name in names]
+    return all((n in DERIVED and (x is None or y is None)) or _same(x, y) for n, x, y in pairs)
 
 
 def stored_field(node: Any, name: str) -> Any:

@@ -64,6 +64,11 @@ class ScheduledNode:
         object.__setattr__(self, "name", format_path(self.path))
 
     @property
+    def spiking(self) -> bool:
+        """Whether the output is known to be spikes and not values."""
+        return self.dynamics is not None and self.dynamics.spiking
+
+    @property
     def late_sources(self) -> Iterator[int]:
         """Positions of the sources of late edges, each once."""
         return iter(dict.fromkeys(s.position for s in self.sources if s.late))

@@ -19,9 +19,8 @@ def schedule_table(schedule: Schedule) -> str:
     table = Table(title=f"schedule, dt={schedule.discretization.dt:g}", title_justify="left")
     for heading in ("#", "node", "type", "input", "output", "state", "runs", "adds up"):
         table.add_column(heading)
-    for number, (node, runs) in enumerate(_rows(schedule)):
-        if number == MOST_ROWS:
-            break
+    ways = [way for s in schedule.segments for way in [s.stepwise] * (s.stop - s.start)]
+    for number, (node, stepwise) in enumerate(zip(schedule.nodes[:MOST_ROWS], ways, strict=False)):
         sources = [schedule.nodes[s.position].name + " (late)" * s.late for s in node.sources]
         state = ", ".join(schedule.node_state_shapes(node))
         table.add_row(
@@ -31,7 +30,7 @@ def schedule_table(schedule: Schedule) -> str:
             shape_text(node.input_shape),
             shape_text(node.output_shape),
             state,
-            runs,
+            "step by step" if stepwise else "by chunks",
             cell(" + ".join(sources)),
         )
     text = render(table)
@@ -39,9 +38,3 @@ def schedule_table(schedule: Schedule) -> str:
         text += f"\n... and {len(schedule.nodes) - MOST_ROWS} more nodes"
     edges = [f"{cell(a)} -> {cell(b)}" for a, b in schedule.feedback_edges]
     return text + f"\nfeedback edges (one step late): {', '.join(edges) or 'none'}"
-
-
-def _rows(schedule: Schedule):
-    for segment in schedule.segments:
-        for node in schedule.nodes[segment.start : segment.stop]:
-            yield node, "step by step" if segment.stepwise else "by chunks"

@@ -65,11 +65,7 @@ class CornerSource(SlicedSource):
         from nirx.execution.numpy_backend import from_nir  # only this source needs a backend
 
         net = from_nir(graph, discretization, self._wanted.dtype.name, reproducible=True)
-        nodes = [
-            node
-            for node in net.schedule.nodes
-            if node.dynamics is not None and node.dynamics.spiking and node.type_name != "Input"
-        ]
+        nodes = [node for node in net.schedule.nodes if node.spiking and node.type_name != "Input"]
         seen = {node.path: np.zeros(node.output_shape, bool) for node in nodes}
         kept: list[Segment] = []
         state: Any = None

@@ -49,7 +49,7 @@ def amplified(
     """
     from nirx.execution.numpy_backend import from_nir  # only this function needs a backend
 
-    spiking = [p.path for p in schedule.nodes if p.dynamics is not None and p.dynamics.spiking]
+    spiking = [p.path for p in schedule.nodes if p.spiking]
     if not spiking:
         return dict(inputs)
     net = from_nir(graph, schedule.discretization, "float64")

@@ -100,7 +100,7 @@ def _empty(where: str, key: str, schedule: Schedule, lead: Shape) -> _Recording:
         hint = did_you_mean(key, [node.name for node in schedule.nodes])
         raise InputError(f"{where}: nothing is called {key!r}; {hint}") from error
     node = recorded_node(schedule, probe)
-    spikes = probe.variable is None and node.dynamics is not None and node.dynamics.spiking
+    spikes = probe.variable is None and node.spiking
     shape = (*lead, *node.output_shape)
     return _Recording(spikes, node.output_shape, np.zeros(shape), np.zeros(shape, bool))
 

@@ -63,8 +63,7 @@ class RunLayout:
         """Whether it holds spikes; an Output that passes on spikes does."""
         if observable.spiking or observable.variable is not None:
             return observable.spiking
-        node = self._source(observable)
-        return node.dynamics is not None and node.dynamics.spiking
+        return self._source(observable).spiking
 
     def repeats(self, observable: Observable) -> bool:
         """Whether it only passes on another node's output that is recorded too."""
