@@ -83,7 +83,6 @@ class Discretization:
                     f"Discretization: {name}={value!r}; expected one of "
                     + ", ".join(repr(x) for x in allowed)
                 )
-        _check_max_spikes(self)
         _check_combination(self)
         object.__setattr__(self, "overrides", _freeze_overrides(self.overrides))
         for path in self.overrides:
@@ -171,17 +170,13 @@ def _check_dt(dt: Any) -> None:
         raise InputError(f"Discretization: dt={dt!r}; expected a positive, finite number")
 
 
-def _check_max_spikes(d: Discretization) -> None:
-    limit = d.max_spikes
-    if limit is None:
-        return
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 2**53:
-        raise InputError(f"Discretization: max_spikes={limit!r}; expected None or 1..2**53")
-    if d.spikes == "single":
-        raise InputError('Discretization: max_spikes needs spikes="multi"')
-
-
 def _check_combination(d: Discretization) -> None:
+    limit = d.max_spikes
+    if limit is not None:
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 2**53:
+            raise InputError(f"Discretization: max_spikes={limit!r}; expected None or 1..2**53")
+        if d.spikes == "single":
+            raise InputError('Discretization: max_spikes needs spikes="multi"')
     if d.reset == "none" and d.reset_when != "same":
         raise InputError(
             f'Discretization: reset_when="{d.reset_when}" has no effect with reset="none"; '

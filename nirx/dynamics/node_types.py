@@ -62,39 +62,46 @@ class NodeType:
         return self.nir_type.__name__
 
 
-def _stored_fields(nir_type: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(nir_type) if f.name not in NOT_STORED)
+def _entry(
+    nir_type: type,
+    dynamics: type[Dynamics] | None,
+    infer_shape: Callable[[Any, Shape], Shape] | None = None,
+    stored: tuple[str, ...] | None = None,
+    neuron: bool | None = None,
+) -> NodeType:
+    if infer_shape is None:
+        infer_shape = dynamics.infer_shape if dynamics else _same_shape
+    if neuron is None:
+        neuron = dynamics.neuron if dynamics else False
+    if stored is None:
+        stored = tuple(f.name for f in fields(nir_type) if f.name not in NOT_STORED)
+    return NodeType(nir_type, dynamics, infer_shape, stored, neuron)
 
 
-def _own_type(
-    nir_type: type, dynamics: type[Dynamics], stored: tuple[str, ...] | None = None
-) -> tuple[type, NodeType]:
-    names = _stored_fields(nir_type) if stored is None else stored
-    return nir_type, NodeType(nir_type, dynamics, dynamics.infer_shape, names, dynamics.neuron)
+def _same_shape(node: Any, input_shape: Shape) -> Shape:
+    return input_shape
 
 
-_TYPES: dict[type, NodeType] = dict(
-    [
-        _own_type(nir.Input, Port, ("shape",)),
-        _own_type(nir.Output, Port, ("shape",)),
-        _own_type(nir.Affine, Affine),
-        _own_type(nir.Linear, Linear),
-        _own_type(nir.Scale, Scale),
-        _own_type(nir.Conv1d, Conv1d),
-        _own_type(nir.Conv2d, Conv2d),
-        _own_type(nir.SumPool2d, SumPool2d),
-        _own_type(nir.AvgPool2d, AvgPool2d),
-        _own_type(nir.Flatten, Flatten, ("input_type", "start_dim", "end_dim")),
-        _own_type(nir.Delay, Delay),
-        _own_type(nir.Threshold, Threshold),
-        _own_type(nir.I, Integrator),
-        _own_type(nir.IF, IntegrateAndFire),
-        _own_type(nir.LI, LeakyIntegrator),
-        _own_type(nir.LIF, LeakyIntegrateAndFire),
-        _own_type(nir.CubaLI, CurrentBasedIntegrator),
-        _own_type(nir.CubaLIF, CurrentBasedIntegrateAndFire),
-    ]
-)
+_TYPES: dict[type, NodeType] = {
+    nir.Input: _entry(nir.Input, Port, stored=("shape",)),
+    nir.Output: _entry(nir.Output, Port, stored=("shape",)),
+    nir.Affine: _entry(nir.Affine, Affine),
+    nir.Linear: _entry(nir.Linear, Linear),
+    nir.Scale: _entry(nir.Scale, Scale),
+    nir.Conv1d: _entry(nir.Conv1d, Conv1d),
+    nir.Conv2d: _entry(nir.Conv2d, Conv2d),
+    nir.SumPool2d: _entry(nir.SumPool2d, SumPool2d),
+    nir.AvgPool2d: _entry(nir.AvgPool2d, AvgPool2d),
+    nir.Flatten: _entry(nir.Flatten, Flatten, stored=("input_type", "start_dim", "end_dim")),
+    nir.Delay: _entry(nir.Delay, Delay),
+    nir.Threshold: _entry(nir.Threshold, Threshold),
+    nir.I: _entry(nir.I, Integrator),
+    nir.IF: _entry(nir.IF, IntegrateAndFire),
+    nir.LI: _entry(nir.LI, LeakyIntegrator),
+    nir.LIF: _entry(nir.LIF, LeakyIntegrateAndFire),
+    nir.CubaLI: _entry(nir.CubaLI, CurrentBasedIntegrator),
+    nir.CubaLIF: _entry(nir.CubaLIF, CurrentBasedIntegrateAndFire),
+}
 """NIR's own types except NIRGraph, which `nirx.graphs.flatten` inlines."""
 
 
@@ -146,12 +153,7 @@ def register_type(
         raise InputError(f"register_type: {nir_type!r} is not a subclass of nir.NIRNode")
     if nir_type in _TYPES or nir_type.__name__ in known_names():
         raise InputError(f"register_type: there is a node type {nir_type.__name__!r} already")
-    if infer_shape is None:
-        infer_shape = dynamics.infer_shape if dynamics else _same_shape
-    if neuron is None:
-        neuron = dynamics.neuron if dynamics else False
-    names = stored if stored is not None else _stored_fields(nir_type)
-    entry = NodeType(nir_type, dynamics, infer_shape, names, neuron)
+    entry = _entry(nir_type, dynamics, infer_shape, stored, neuron)
     _TYPES[nir_type] = entry
     return entry
 
@@ -193,10 +195,6 @@ def _claimed_output(graph: nir.NIRGraph, input_shape: Shape) -> Shape:
     if shapes[0] != input_shape:
         raise NodeMismatch(f"the input has shape {input_shape}", f"an input of shape {shapes[0]}")
     return shapes[1]
-
-
-def _same_shape(node: Any, input_shape: Shape) -> Shape:
-    return input_shape
 
 
 def _declared_output(node: Any, input_shape: Shape) -> Shape:

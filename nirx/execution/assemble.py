@@ -241,12 +241,8 @@ def load(graph_or_path: Any) -> nir.NIRGraph:
 
 def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
     """Copies of a node's trainable arrays as floating-point numbers, without absent ones."""
-    arrays = {}
-    for name in dynamics.parameters:
-        if getattr(node, name, None) is None:
-            continue
-        arrays[name] = floating(parameter(node, name))
-    return arrays
+    names = [name for name in dynamics.parameters if getattr(node, name, None) is not None]
+    return {name: floating(parameter(node, name)) for name in names}
 
 
 def floating(array: np.ndarray) -> np.ndarray:

@@ -108,12 +108,8 @@ def _read_dataset(item: h5py.Dataset, where: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
-        return _texts(value.tolist())
-    return value
-
-
-def _texts(value: Any) -> Any:
-    return [_texts(v) for v in value] if isinstance(value, list) else _plain(value)
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value.decode("utf-8") if isinstance(value, bytes) else value

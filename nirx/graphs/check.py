@@ -16,7 +16,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
 from nirx.graphs.feedback import adjacency, algebraic_loops
-from nirx.graphs.flatten import Claim, FlatGraph, FlatNode, flatten, nothing_custom, walk_graphs
+from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
 from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.shapes import Shapes, infer_shapes
 
@@ -82,7 +82,11 @@ def examine(
     """
     flat = flatten(graph, custom)
     count = len(flat.nodes)
-    own_faults = [_own_fault(node) for node in flat.nodes]
+    # Parameters of NIR's types are checked even if a user's module runs the node.
+    own_faults = [
+        node_fault(format_path(n.path), n.node, n.type.dynamics) if n.type.dynamics else None
+        for n in flat.nodes
+    ]
     faulty = [fault is not None for fault in own_faults]
     shapes, shape_faults = infer_shapes(flat, faulty)
     faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
@@ -95,13 +99,6 @@ def examine(
     if not result.faults:
         result.warnings += _unread_nodes(flat)
     return result
-
-
-def _own_fault(node: FlatNode) -> Fault | None:
-    # Parameters of NIR's types are checked even if a user's module runs the node.
-    if node.type.dynamics is None:
-        return None
-    return node_fault(format_path(node.path), node.node, node.type.dynamics)
 
 
 def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
@@ -137,10 +134,9 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
                 faults.append(Fault("graph", f"no {name}", expected))
     entered = {target for _, target in flat.edges}
     for index, node in enumerate(flat.nodes):
-        if index in entered or flat.is_port(index, nir.Input):
+        known = index in entered or flat.is_port(index, nir.Input)
+        if known or _explained(flat, node.path):  # or the missing edge is already a fault
             continue
-        if _explained(flat, node.path):
-            continue  # the missing edge is already a fault
         faults.append(
             Fault(
                 format_path(node.path),
