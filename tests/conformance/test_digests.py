@@ -19,7 +19,7 @@ def every_case():
             yield pytest.param(case, backend, id=f"{case.name}-{backend}", marks=own)
 
 
-@pytest.mark.parametrize(("case", "backend"), every_case())
+@pytest.mark.parametrize(("case", "backend"), [*every_case()])
 def test_the_digests_are_as_committed(case, backend):
     found = {dtype: case_digest(case, backend, dtype) for dtype in DTYPES}
     assert found == committed()[case.name]
