@@ -63,12 +63,8 @@ class Fault:
     mend: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.found}"
-        if self.expected:
-            text += f"; expected {self.expected}"
-        if self.mend:
-            text += f"; {self.mend}"
-        return text
+        expected = f"expected {self.expected}" if self.expected else ""
+        return "; ".join(filter(None, (f"{self.where}: {self.found}", expected, self.mend)))
 
 
 class GraphError(NirxError, ValueError):

@@ -6,7 +6,7 @@ pointers (RFC 6901), so that paths and texts correspond one to one.
 
 from __future__ import annotations
 
-__all__ = ["Path", "format_path", "parse_path"]
+__all__ = ["Path", "format_path", "graph_name", "parse_path"]
 
 Path = tuple[str, ...]
 """Names from the outermost graph to the node. Paths sort by code point."""
@@ -15,6 +15,11 @@ Path = tuple[str, ...]
 def format_path(path: Path) -> str:
     """The text of a path: `("lif1", "a/b")` is `"lif1/a~1b"`."""
     return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
+
+
+def graph_name(path: Path) -> str:
+    """The text of a graph's path, for messages; the outermost graph is `"graph"`."""
+    return format_path(path) or "graph"
 
 
 def parse_path(text: str) -> Path:

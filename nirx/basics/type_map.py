@@ -76,16 +76,15 @@ class TypeMap(Mapping[type, "Handler | None"]):
         **Raises**: `InputError` if one of them has an entry or is not valid.
         """
         try:
-            pairs = [(k, h) for k, h in dict(handlers).items()]
+            added = dict(handlers)
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"register_handlers: {handlers!r:.80}; expected {{type: f}}"
             ) from error
-        for kind, handler in pairs:
+        for kind, handler in added.items():
             self._require(kind, known=False)
             _require_entry(kind, handler)
-        for kind, handler in pairs:
-            self._put(kind, handler)
+        self._handlers.update(added)
 
     def _decorate(self, kind: type, handler: Any, known: bool) -> Any:
         self._require(kind, known)

@@ -74,11 +74,9 @@ def from_nir(
     assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
     modules = build_modules(assembly, callable, "a callable")
     runners: list[Runner] = []
-    for position, (place, node) in enumerate(
-        zip(assembly.schedule.nodes, assembly.nodes, strict=True)
-    ):
+    places = assembly.schedule.nodes
+    for place, node, module in zip(places, assembly.nodes, modules, strict=True):
         if place.dynamics is None:
-            module = modules[position]
             runners.append(ForeignRunner(place.name, module, module, place.output_shape))
         else:
             arrays = native_arrays(type(place.dynamics), node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -104,8 +105,9 @@ def check_target(path: Path | None, option: str, *sources: Any) -> None:
     if path is None:
         return
     for source in sources:
-        if isinstance(source, str | os.PathLike) and _same_file(path, source):
-            raise FileError(f"{option} {path}: is also an input; give the result another name")
+        with suppress(OSError, ValueError):  # one of them does not exist
+            if isinstance(source, str | os.PathLike) and os.path.samefile(path, source):
+                raise FileError(f"{option} {path}: is also an input; give the result another name")
     folder = path.absolute().parent
     if path.exists() and not path.is_file():
         # os.replace would replace, say, /dev/null.
@@ -114,13 +116,6 @@ def check_target(path: Path | None, option: str, *sources: Any) -> None:
         raise FileError(f"{option} {path}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise FileError(f"{option} {path}: the folder {folder} cannot be written to")
-
-
-def _same_file(a: Path, b: str | os.PathLike[str]) -> bool:
-    try:
-        return os.path.samefile(a, b)
-    except (OSError, ValueError):  # one of them does not exist
-        return False
 
 
 def write_whole(path: Path, write: Callable[[Any], None]) -> None:

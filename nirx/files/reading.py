@@ -15,7 +15,7 @@ import h5py
 import nir
 import numpy as np
 
-from nirx.basics.paths import Path, format_path
+from nirx.basics.paths import Path, graph_name
 from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
@@ -130,18 +130,20 @@ def _node(
             try:
                 into[name] = _leaf(tree)
             except NodeMismatch as mismatch:
-                faults.append(mismatch.fault(_where(path)))
+                faults.append(mismatch.fault(graph_name(path)))
                 into[name] = Unreadable(faults[-1])
             continue
         nodes = tree.get("nodes", {})
         edges = _edges(path, tree.get("edges", []), faults, rename)
         if not isinstance(nodes, dict):
-            faults.append(Fault(_where(path), "nodes is not a group", "a group of nodes"))
+            faults.append(Fault(graph_name(path), "nodes is not a group", "a group of nodes"))
             nodes = {}
         for extra in sorted(set(tree) - {"type", "nodes", "edges", "metadata"}):
             mend = "remove it; Inputs and Outputs belong to the nodes"
             if extra not in ("input_type", "output_type", "version"):
-                faults.append(Fault(_where(path), f"unknown entry {extra!r} in a graph", mend=mend))
+                faults.append(
+                    Fault(graph_name(path), f"unknown entry {extra!r} in a graph", mend=mend)
+                )
         graph = nir.NIRGraph({}, edges, type_check=False)
         graph.metadata = tree.get("metadata", {})  # nir's constructor drops anything but a dict
         into[name] = graph
@@ -163,7 +165,7 @@ def _edges(
     )
     if not good:
         faults.append(
-            Fault(_where(path), "edges are not pairs of names", "an [n, 2] array of text")
+            Fault(graph_name(path), "edges are not pairs of names", "an [n, 2] array of text")
         )
         return []
     return [(rename(a), rename(b)) for a, b in value]
@@ -232,7 +234,3 @@ def _wrapped(node: Any) -> nir.NIRGraph:
         "output": nir.Output({"output": np.array(gives, np.int64)}),
     }
     return nir.NIRGraph(nodes, [("input", name), (name, "output")], type_check=False)
-
-
-def _where(path: Path) -> str:
-    return format_path(path) if path else "graph"

@@ -166,8 +166,8 @@ def _build_dynamics(
         takes, gives = shapes.inputs[index], shapes.outputs[index]
         if kind is None:
             continue
+        result.delay[index] = kind is Delay  # a faulty one too: no fault of its loop on top of it
         if skip[index] or takes is None or gives is None:
-            result.delay[index] = kind is Delay  # one fault is enough: no loop on top of it
             continue
         if discretization is None:
             # Without dt, any positive delay counts as a whole step.
@@ -178,7 +178,6 @@ def _build_dynamics(
             built = kind.build(node.node, rule, takes, gives)
         except NodeMismatch as mismatch:
             result.faults.append(mismatch.fault(format_path(node.path)))
-            result.delay[index] = kind is Delay
             continue
         result.dynamics[index] = built
         result.delay[index] = built.whole_step_delay

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import nir
 
-from nirx.basics.paths import Path, format_path
+from nirx.basics.paths import Path, format_path, graph_name
 from nirx.dynamics.node_types import (
     NodeType,
     bypassed_type,
@@ -122,7 +122,7 @@ def flatten(
             flat.add_fault(path, Fault(format_path(path), "the graph contains itself"))
         elif not isinstance(current.nodes, Mapping):
             found = f"nodes is a {type(current.nodes).__name__}"
-            flat.add_fault(path, Fault(_name(path), found, "a dict of nodes"))
+            flat.add_fault(path, Fault(graph_name(path), found, "a dict of nodes"))
         else:
             _add_nodes(flat, path, current, custom)
             resolved = _resolve_edges(flat, path, current)
@@ -135,17 +135,13 @@ def flatten(
     return flat
 
 
-def _name(path: Path) -> str:
-    return format_path(path) if path else "graph"
-
-
 def _add_nodes(
     flat: FlatGraph, path: Path, graph: nir.NIRGraph, custom: Callable[[type], Claim | None]
 ) -> None:
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
             found = f"a node is named {name!r}"
-            flat.add_fault(path, Fault(_name(path), found, "a non-empty string"))
+            flat.add_fault(path, Fault(graph_name(path), found, "a non-empty string"))
             continue
         own = (*path, name)
         by_map = custom(type(node))
@@ -186,14 +182,14 @@ class Unreadable(nir.NIRNode):
 def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tuple[Path, Path]]:
     if not isinstance(graph.edges, Iterable):
         found = f"edges is a {type(graph.edges).__name__}"
-        flat.add_fault(path, Fault(_name(path), found, "a list of pairs of node names"))
+        flat.add_fault(path, Fault(graph_name(path), found, "a list of pairs of node names"))
         return []
     resolved = []
     missing: dict[str, dict[str, str]] = {}  # node -> edge -> suggested fix
     for edge in graph.edges:
         pair: Any = tuple(edge) if isinstance(edge, Iterable) else ()
         if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
-            flat.add_fault(path, Fault(_name(path), f"edge {edge!r}", "a pair of node names"))
+            flat.add_fault(path, Fault(graph_name(path), f"edge {edge!r}", "a pair of node names"))
             continue
         where = (f"{format_path(path)}: " if path else "") + f"edge {pair[0]!r} -> {pair[1]!r}"
         ends = []

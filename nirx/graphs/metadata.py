@@ -61,7 +61,11 @@ def resolve_discretization(
     chosen = given_or_stored(graph, discretization)
     if chosen is not None:
         return chosen
-    return assumed_discretization() if _matters(graph, custom) else Discretization()
+    graphs = walk_graphs(graph, enter=custom(nir.NIRGraph) is None)
+    nodes = (n for _, g, _ in graphs if isinstance(g.nodes, dict) for n in g.nodes.values())
+    entries = (find_type(type(node)) for node in nodes if custom(type(node)) is None)
+    matters = any(e is not None and e.dynamics and e.dynamics.uses_dt for e in entries)
+    return assumed_discretization() if matters else Discretization()
 
 
 def assumed_discretization() -> Discretization:
@@ -72,13 +76,6 @@ def assumed_discretization() -> Discretization:
         "forward Euler are assumed; pass discretization=nirx.Discretization(dt=...)"
     )
     return default
-
-
-def _matters(graph: nir.NIRGraph, custom: Callable[[type], Claim | None]) -> bool:
-    graphs = walk_graphs(graph, enter=custom(nir.NIRGraph) is None)
-    nodes = (n for _, g, _ in graphs if isinstance(g.nodes, dict) for n in g.nodes.values())
-    entries = (find_type(type(node)) for node in nodes if custom(type(node)) is None)
-    return any(e is not None and e.dynamics is not None and e.dynamics.uses_dt for e in entries)
 
 
 def given_or_stored(

@@ -60,14 +60,10 @@ def resolve_end(nodes: Mapping[str, Any], name: str, port: type) -> Path:
     if found:
         listed = " or ".join(f"port {p!r} of subgraph {s!r}" for s, p in found)
         raise BadEnd(f"{name!r} may mean {listed}", "rename one of them")
-    known = [*nodes, *_all_ports(nodes, port)]
+    graphs = [(k, n) for k, n in nodes.items() if isinstance(n, nir.NIRGraph)]
+    known = [*nodes, *(f"{k}.{p}" for k, n in graphs for p in _ports(n, port))]
     raise BadEnd(f"no node {name!r}", did_you_mean(name, known), missing=True)
 
 
 def _ports(graph: nir.NIRGraph, port: type) -> list[str]:
     return sorted(k for k, n in graph.nodes.items() if isinstance(k, str) and isinstance(n, port))
-
-
-def _all_ports(nodes: Mapping[str, Any], port: type) -> list[str]:
-    graphs = [(k, n) for k, n in nodes.items() if isinstance(n, nir.NIRGraph)]
-    return [f"{k}.{p}" for k, n in graphs for p in _ports(n, port)]

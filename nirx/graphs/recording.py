@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nirx.basics.paths import Path, format_path, parse_path
+from nirx.basics.paths import format_path, parse_path
 from nirx.dynamics.reshape import Port
 from nirx.errors import InputError, did_you_mean
 from nirx.graphs.schedule import Schedule, ScheduledNode
@@ -68,7 +68,12 @@ def _everything(schedule: Schedule) -> Iterable[Probe]:
 
 
 def _probe(schedule: Schedule, key: Any) -> Probe:
-    for path, variable in _readings(key):
+    if isinstance(key, tuple):
+        readings = [(key, None), (key[:-1], key[-1] if key else None)]
+    else:
+        node, dot, variable = key.rpartition(".")
+        readings = [(parse_path(key), None), *([(parse_path(node), variable)] if dot else [])]
+    for path, variable in readings:
         position = schedule.positions.get(path)
         if position is None:
             continue
@@ -80,11 +85,3 @@ def _probe(schedule: Schedule, key: Any) -> Probe:
     text = key if isinstance(key, str) else format_path(tuple(map(str, key)))
     known = [p.key for p in _everything(schedule) if isinstance(p.key, str)]
     raise InputError(f"record: nothing is called {text!r}; {did_you_mean(text, known)}")
-
-
-def _readings(key: str | tuple[str, ...]) -> list[tuple[Path, str | None]]:
-    if isinstance(key, tuple):
-        return [(key, None), (key[:-1], key[-1] if key else None)]
-    node, dot, variable = key.rpartition(".")
-    readings: list[tuple[Path, str | None]] = [(parse_path(key), None)]
-    return [*readings, (parse_path(node), variable)] if dot else readings
