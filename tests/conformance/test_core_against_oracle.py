@@ -36,6 +36,7 @@ def test_random_cases(case):
     assert agreement(case).fault is None
 
 
+@pytest.mark.slow
 def test_seeded_cases():
     found = {seed: agreement(random_case(seed)) for seed in range(150)}
     assert {seed: a.fault for seed, a in found.items() if a.fault} == {}

@@ -60,6 +60,7 @@ def test_a_fault_in_it_is_found_and_explained(mine):
     assert re.match(r"step \d+, .*expected .* found .*meaning", failed[0].message)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_it(mine, capsys):
     arguments = ["conformance", "--backend", "mine:BACKEND", "--level", "core"]
     assert main([*arguments, "--json"]) == 0

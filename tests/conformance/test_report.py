@@ -222,6 +222,7 @@ def test_headers_have_a_scope_and_only_tables_scroll(page: Element):
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_files(
     tmp_path: Path, mutated: list[Result], monkeypatch: pytest.MonkeyPatch
 ):

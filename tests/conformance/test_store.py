@@ -86,6 +86,7 @@ def test_the_manifest_names_the_cases_and_versions():
     assert len({about["graph"] for about in MANIFEST["cases"].values()}) == len(ALL_CASES)
 
 
+@pytest.mark.slow
 def test_the_hashes_hold_when_read_by_h5py_and_tarfile_alone():
     with tarfile.open(STORED / "graphs.tar.xz") as archive:
         for about in MANIFEST["cases"].values():

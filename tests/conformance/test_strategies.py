@@ -195,6 +195,7 @@ def test_an_algebraic_loop_is_not_legal():
     assert not is_legal(nir.NIRGraph(nodes, [*edges, ("a", "a")], type_check=False), 1.0)
 
 
+@pytest.mark.slow
 def test_neurons_spike_but_not_always(drawn):
     """Over all neurons with single spikes: a silent or saturated network would prove little."""
     rates: dict[type, list[float]] = {}

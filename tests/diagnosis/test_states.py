@@ -38,6 +38,7 @@ def test_an_affine_image_of_v_is_fitted():
     assert (plain.scale, plain.offset) == (1.0, 0.0)
 
 
+@pytest.mark.slow
 def test_a_float32_recording_needs_no_tolerance():
     graph, xs = layers(1), counts().astype(np.float32)
     net = nirx.from_nir(graph, "numpy", replace(DT1, integrator="exponential"), "float32")

@@ -26,6 +26,7 @@ def test_spike_trains_are_regular_and_follow_the_brightness():
     assert trains.sum(axis=0).tolist() == [[0, STEPS // 8, STEPS // 2]]
 
 
+@pytest.mark.slow
 def test_the_demo_succeeds_and_reports_accuracy_and_digests(tmp_path, capsys):
     assert main(["--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out

@@ -123,6 +123,7 @@ def test_detaching_the_reset_changes_the_gradients(graph, xs):
     assert not np.allclose(through["cuba.w_in"], detached["cuba.w_in"], rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [

@@ -22,7 +22,8 @@ BROKEN = "braille_noDelay_bias_zero_subgraph"
 def cases():
     for name in SOUND:
         for batch in (1, 5):
-            marks = pytest.mark.slow if batch == 5 else ()
+            heavy = batch == 5 or name == "cnn_sinabs"
+            marks = pytest.mark.slow if heavy else ()
             yield pytest.param((name, batch), id=f"{name}-batch{batch}", marks=marks)
 
 

@@ -37,6 +37,7 @@ def check(path, discretization, tmp_path):
         assert nirx.verify(files["numpy"], backend=backend).verdict == "exact"
 
 
+@pytest.mark.slow
 def test_the_demo_network(tmp_path):
     check(NETWORK, None, tmp_path)
 

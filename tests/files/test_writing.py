@@ -174,7 +174,7 @@ def test_the_file_has_the_permissions_of_a_new_file(tmp_path):
     assert (tmp_path / "g.nir").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-@pytest.mark.parametrize("depth", [100, 200])
+@pytest.mark.parametrize("depth", [100, pytest.param(200, marks=pytest.mark.slow)])
 def test_deep_nesting_survives_or_is_refused(depth, tmp_path):
     graph = lone()
     for _ in range(depth):

@@ -97,6 +97,7 @@ def test_an_empty_graph_has_no_components_or_dominators():
     assert not dominator_tree([[]], []).dominates(0, 0)
 
 
+@pytest.mark.slow
 def test_a_ring_of_100000_is_one_component():
     count = 100_000
     ring = [[(k + 1) % count] for k in range(count)]

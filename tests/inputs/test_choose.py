@@ -106,6 +106,7 @@ for text in ("poisson:rate=0.3", "regular", "ramp", "pulses:every=3", "corners")
 """
 
 
+@pytest.mark.slow
 def test_generators_do_not_depend_on_the_hash_seed():
     def run(seed: str) -> str:
         path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), *sys.path]))

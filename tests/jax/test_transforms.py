@@ -40,6 +40,7 @@ def test_jit_with_the_network_as_argument(jit, net, xs):
     close(jit(lambda net, x, s: net(x, s))(net, xs[0], state), net(xs[0], state))
 
 
+@pytest.mark.slow
 def test_disable_jit_gives_the_same(net, xs):
     expected = net.run(xs, record="all")
     with jax.disable_jit():

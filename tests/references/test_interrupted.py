@@ -39,6 +39,7 @@ def stopped(tmp_path: Path) -> Path:
     return tmp_path / "r.h5"
 
 
+@pytest.mark.slow
 def test_another_backend_continues_a_run(stopped, tmp_path):
     ticks = []
     found = write_reference(stopped, Stopping(), backend="torch", advance=ticks.append)
@@ -46,7 +47,8 @@ def test_another_backend_continues_a_run(stopped, tmp_path):
     assert found.digest == write_reference(tmp_path / "whole.h5", Stopping()).digest
 
 
-@pytest.mark.parametrize("lock", [True, False])  # False: parts of nirx before it had lock files
+# False: parts of nirx before it had lock files
+@pytest.mark.parametrize("lock", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_continued_run_writes_the_same_bytes(stopped, tmp_path, lock):
     if not lock:
         (tmp_path / "r.h5.parts" / LOCK).unlink()
@@ -106,7 +108,10 @@ def test_a_run_killed_before_its_manifest_is_started_again(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("survive", range(6))  # 3 parts, the manifest, the lock, the folder
+# 3 parts, the manifest, the lock, the folder
+@pytest.mark.parametrize(
+    "survive", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1, 3, 4, 5))]
+)
 def test_a_run_killed_while_its_parts_are_removed_is_completed(tmp_path, monkeypatch, survive):
     path, folder = tmp_path / "r.h5", tmp_path / "r.h5.parts"
     removed = []

@@ -81,7 +81,7 @@ def test_tiny_numbers_become_plus_zero(dtype):
     assert_bits(ys, np.array(expected, dtype))
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 7), (3, 2, 4, 33)])
+@pytest.mark.parametrize("shape", [(2, 5, 7), pytest.param((3, 2, 4, 33), marks=pytest.mark.slow)])
 def test_batched_weights(shape, dtype):
     rng = np.random.default_rng(1)
     *lead, out, into = shape
@@ -139,6 +139,7 @@ def test_convolutions(build, geometry, dtype):
     assert_bits(ys[~touched], clean[~touched])
 
 
+@pytest.mark.slow
 def test_a_convolution_as_wide_as_its_input_is_the_dot_product(dtype):
     rng = np.random.default_rng(3)
     w = ill(rng, (5, 3, 4, 6))

@@ -93,6 +93,7 @@ def test_some_of_the_graphs_spike_feed_back_and_stay_finite():
     assert finite >= 15
 
 
+@pytest.mark.slow
 def test_fast_mode_differs_somewhere():
     """Otherwise equal bits would say nothing about the reproducible mode."""
     different = 0

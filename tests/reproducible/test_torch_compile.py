@@ -70,8 +70,9 @@ def require(backend):
 
 @pytest.mark.parametrize(
     "gradients",
-    [pytest.param(False, id="no_grad"), pytest.param(True, id="grad", marks=pytest.mark.slow)],
+    [pytest.param(False, id="no_grad"), pytest.param(True, id="grad")],
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", BACKENDS)
 def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph):
     require(compiler)
