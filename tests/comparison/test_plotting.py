@@ -99,6 +99,7 @@ def test_any_batch(batch):
     assert drawn(*compared(batch=batch))
 
 
+@pytest.mark.slow
 def test_every_type(example):
     grid = nirx.Discretization(dt=1e-4)  # of the Delay
     xs = np.ones((5, 2, *example.takes), np.float32)
@@ -106,7 +107,12 @@ def test_every_type(example):
     assert drawn(comparison, nirx.schedule(example.graph, grid))
 
 
-@pytest.mark.parametrize("name", ["$", "$x^$", "_n", "\x1b[31m", "\ud800", "神经", "x" * 300, "\\"])
+ODD = ("$", "_n", "\ud800", "神经", "x" * 300, "\\")
+
+
+@pytest.mark.parametrize(
+    "name", ["$x^$", "\x1b[31m", *(pytest.param(n, marks=pytest.mark.slow) for n in ODD)]
+)
 def test_any_name(name):
     assert drawn(*compared(name=name, key=f"{name}0", index=(9, 0, 0)))
 

@@ -140,7 +140,8 @@ def test_ties_are_ties_and_exact():
             assert all((margin == 0).any() for margin in margins), case.name
 
 
-@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_numpy_passes(dtype):
     assert failures(ALL_CASES, "numpy", dtype) == []
 

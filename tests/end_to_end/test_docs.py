@@ -16,7 +16,13 @@ TEXTS = {p: (DOCS / p).read_text() for p in PAGES}
 RUN = [p for p, text in TEXTS.items() if "```python" in text and ELSEWHERE not in text]
 
 
-@pytest.mark.parametrize("page", RUN)
+COMPILING = ("export-jax.md", "import-jax.md")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.slow if p in COMPILING else ()) for p in RUN],
+)
 def test_the_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(node_types, "_TYPES", dict(node_types._TYPES))  # a page registers its own

@@ -95,7 +95,9 @@ def test_every_conformance_case_comes_back(case, framework):
 
 @quiet
 @frameworks
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=pytest.mark.slow if n % 4 else ()) for n in range(60)]
+)
 def test_random_graphs_come_back(seed, framework):
     case = random_case(seed)
     before = content(case.graph)

@@ -63,7 +63,9 @@ def test_a_graph_that_does_not_fit_leaves_the_old_file(room, fill, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x.nir"]
 
 
-@pytest.mark.parametrize("room", [0, 1, 2000, 20_000, 60_000])
+@pytest.mark.parametrize(
+    "room", [2000, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1, 20_000, 60_000))]
+)
 @pytest.mark.parametrize("spikes", ["dense", "events"])
 def test_a_reference_that_does_not_fit_is_assembled_later(room, spikes, fill, tmp_path):
     options = {"discretization": D, "steps": 3000, "spikes": spikes}

@@ -99,6 +99,7 @@ def test_the_outputs_are_not_constant(problem):
     assert state
 
 
+@pytest.mark.slow
 def test_batch_reordered_split_and_without_axes(problem, backend):
     graph, rule, xs, (ys, state, _) = problem
     net = Reproducible(backend, graph, rule)

@@ -133,6 +133,7 @@ def test_close_to_fast_mode_with_the_same_forward_bits(name, library):
         assert found[key].any() or key.endswith("v_reset"), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", GRADIENTS)
 def test_a_parameter_that_is_zero_has_its_gradient(library):
     """Otherwise a parameter that starts at zero could never be trained."""

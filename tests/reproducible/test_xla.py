@@ -120,6 +120,7 @@ def test_jit_with_everything_closed_over(problem):
         checked(found, dtype, arrays, "all closed over")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
 def test_cond(problem, closed):
     dtype, arrays = problem
@@ -140,6 +141,7 @@ def test_cond(problem, closed):
         checked(found, dtype, arrays, "cond")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
 def test_vmap(problem, closed):
     dtype, arrays = problem

@@ -59,7 +59,10 @@ PLACES = {"jit": lambda ops, x, c: ops.div(x, c), "scan": scanned, "cond": chose
     "place",
     [pytest.param(p, marks=[] if p == "jit" else [pytest.mark.slow]) for p in PLACES],
 )
-@pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+@pytest.mark.parametrize(
+    "closed",
+    [pytest.param(False, id="passed", marks=pytest.mark.slow), pytest.param(True, id="closed")],
+)
 def test_a_division_by_a_constant(place, closed, dtype, problems):
     with precision("jax", dtype):
         for x, c, expected in problems:
@@ -98,6 +101,7 @@ def test_a_constant_over_a_parameter(closed, dtype):
             assert_bits(own, step / tau, f"dt/tau of {size}")
 
 
+@pytest.mark.slow
 def test_a_network_of_many_time_constants_closed_over(dtype):
     tau = np.random.default_rng(2).uniform(2e-3, 1e-1, 1000)
     graph = chain({"li": nir.LI(tau, np.ones(1000), np.zeros(1000))}, 1000, 1000)

@@ -83,6 +83,7 @@ def test_scan(problem, closed):
         checked(found, expected, "scan")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
 def test_scan_inside_vmap_and_cond(problem, closed):
     dtype, arrays, expected = problem

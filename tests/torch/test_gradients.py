@@ -93,7 +93,7 @@ STATELESS = ("Affine", "Linear", "Scale", "Conv1d", "Conv2d")
 
 def smooth_cases():
     for kind in SMOOTH:
-        heavy = kind.startswith("Conv2d")
+        heavy = kind.startswith("Conv")
         yield pytest.param(kind, "euler", marks=[pytest.mark.slow] * heavy)
         yield pytest.param(kind, "exponential", marks=[pytest.mark.slow] * (kind in STATELESS))
 

@@ -138,6 +138,7 @@ def test_percentages_are_short():
     assert percent(np.inf) == "infinitely"
 
 
+@pytest.mark.slow
 def test_the_picture_shows_the_first_divergence(bench, tmp_path):
     pytest.importorskip("matplotlib")
     seen = bench.recorded
