@@ -30,7 +30,7 @@ def _free_compiled_programs(request: pytest.FixtureRequest) -> Iterator[None]:
     down what comes after; the default run is faster with them.
     """
     yield
-    if "jax" in sys.modules and "not slow" not in request.config.getoption("markexpr"):
+    if "jax" in sys.modules and "not slow" not in str(request.config.getoption("markexpr")):
         sys.modules["jax"].clear_caches()
         gc.collect()
 
