@@ -33,7 +33,7 @@ def test_its_faults_are_failures_with_a_place(results):
     assert counts[Outcome.PASS] >= 10
     assert counts[Outcome.FAIL] >= 3
     failed = [r for r in results if r.outcome is Outcome.FAIL]
-    assert all("expected" in r.message or "asked for" in r.message for r in failed)
+    assert all("expected" in r.message or "requested" in r.message for r in failed)
     assert any("Affine" in r.types for r in failed)  # its bias is never loaded
 
 

@@ -17,7 +17,14 @@ from support.running import BACKENDS, Reproducible
 RULE = nirx.Discretization(dt=1e-3)
 ALL = (1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 127, 128, 129, 1000, 1023, 1024, 1025, 4095, 4096)
 DEFAULT = (17, 1025)
-LENGTHS = [pytest.param(n, marks=[] if n in DEFAULT else [pytest.mark.slow]) for n in ALL]
+SLOW = (1, 128, 4096)
+LENGTHS = [
+    pytest.param(
+        n,
+        marks=[] if n in DEFAULT else [pytest.mark.slow if n in SLOW else pytest.mark.exhaustive],
+    )
+    for n in ALL
+]
 
 
 def ill(rng, shape, axis=-1):

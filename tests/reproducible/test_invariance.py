@@ -75,11 +75,11 @@ def delayed():
 GRAPHS = {"lif loop": lif_loop, "cuba multi": cuba_multi, "images": images, "delayed": delayed}
 
 
-DEFAULT = ("lif loop",)
+MARKS = {"lif loop": (), "cuba multi": pytest.mark.slow}
 
 
 @pytest.fixture(
-    params=[pytest.param(n, marks=[] if n in DEFAULT else [pytest.mark.slow]) for n in GRAPHS]
+    params=[pytest.param(n, marks=MARKS.get(n, pytest.mark.exhaustive)) for n in GRAPHS]
 )
 def problem(request):
     graph, rule, shape = GRAPHS[request.param]()

@@ -56,8 +56,13 @@ CASES = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "rule", "dtype"), CASES)
+@pytest.mark.parametrize(
+    ("name", "rule", "dtype"),
+    [
+        pytest.param(*case, marks=pytest.mark.slow if n in (0, 4) else pytest.mark.exhaustive)
+        for n, case in enumerate(CASES)
+    ],
+)
 def test_silence(name, rule, dtype):
     """One test for all that is seen in it: the runs are long."""
     xs = np.zeros((50 + STEPS, 3))

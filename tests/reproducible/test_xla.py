@@ -16,8 +16,11 @@ from support.agreement import assert_bits
 from support.running import precision
 
 SURROGATE = resolve_surrogate("superspike")
+MARKS = {7: (), 1000: pytest.mark.slow}
 SIZES = [
-    pytest.param(n, marks=[] if n == 7 else [pytest.mark.slow])
+    pytest.param(
+        n, marks=[] if n == 7 else [pytest.mark.slow if n == 1000 else pytest.mark.exhaustive]
+    )
     for n in (1, 2, 3, 7, 8, 64, 1000, 4096)
 ]
 

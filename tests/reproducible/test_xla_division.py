@@ -53,11 +53,12 @@ def mapped(ops, x, c):
 
 
 PLACES = {"jit": lambda ops, x, c: ops.div(x, c), "scan": scanned, "cond": chosen, "vmap": mapped}
+PLACE_MARKS = {"jit": (), "scan": pytest.mark.slow}
 
 
 @pytest.mark.parametrize(
     "place",
-    [pytest.param(p, marks=[] if p == "jit" else [pytest.mark.slow]) for p in PLACES],
+    [pytest.param(p, marks=PLACE_MARKS.get(p, pytest.mark.exhaustive)) for p in PLACES],
 )
 @pytest.mark.parametrize(
     "closed",
