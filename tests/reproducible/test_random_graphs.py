@@ -45,7 +45,9 @@ def test_three_backends_give_the_same_bits(seed, dtype):
     assert all(leaf.dtype == dtype for leaf in leaves(runs["numpy"]).values())
 
 
-@pytest.mark.parametrize("seed", [12, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 5))])
+@pytest.mark.parametrize(
+    "seed", [12, *(pytest.param(s, marks=pytest.mark.exhaustive) for s in (1, 5))]
+)
 def test_a_loop_of_steps_gives_the_same_bits(seed, backend):
     case = random_case(seed)
     net = Reproducible(backend, case.graph, case.discretization)

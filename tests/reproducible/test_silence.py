@@ -59,7 +59,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("name", "rule", "dtype"),
     [
-        pytest.param(*case, marks=pytest.mark.slow if n in (0, 4) else pytest.mark.exhaustive)
+        pytest.param(*case, marks=pytest.mark.slow if n == 4 else pytest.mark.exhaustive)
         for n, case in enumerate(CASES)
     ],
 )

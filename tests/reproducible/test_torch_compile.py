@@ -70,7 +70,10 @@ def require(backend):
 
 @pytest.mark.parametrize(
     "gradients",
-    [pytest.param(False, id="no_grad"), pytest.param(True, id="grad")],
+    [
+        pytest.param(False, id="no_grad"),
+        pytest.param(True, id="grad", marks=pytest.mark.exhaustive),
+    ],
 )
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", BACKENDS)
