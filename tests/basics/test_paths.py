@@ -31,6 +31,7 @@ def test_paths_and_texts_of_named_examples(path, text):
     assert parse_path(text) == path
 
 
+@pytest.mark.slow
 @given(PATHS)
 @settings(max_examples=300, deadline=None)
 def test_every_path_survives_as_text(path):

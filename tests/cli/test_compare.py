@@ -99,6 +99,7 @@ def test_input_file(file, tmp_path):
     assert main(args) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "status"), [("numpy", 0), ("wrong", 1)])
 def test_plot(file, tmp_path, wrong, capsys, backend, status):
     pytest.importorskip("matplotlib")
@@ -118,6 +119,7 @@ def test_all_three_backends(file, capsys):
     assert "jax" in out
 
 
+@pytest.mark.slow
 def test_exit_status_of_the_process(file, tmp_path):
     args = [sys.executable, "-m", "nirx", "compare", file, "--backends", "numpy,numpy", *ARGS]
     done = subprocess.run([*args, "--json"], capture_output=True, text=True, timeout=60)

@@ -80,6 +80,7 @@ def test_the_planted_rule_is_found_in_every_format(folder, observed, capsys):
     assert '"reset": "subtract"' in printed
 
 
+@pytest.mark.slow
 def test_the_formats_agree(folder, capsys):
     every = [payload(folder, f"seen.{kind}", capsys) for kind in ("npz", "h5", "csv")]
     for own in every:
@@ -244,6 +245,7 @@ def test_an_unknown_key_names_the_file(folder, recorded, capsys):
     assert "sub/lfi" in said
 
 
+@pytest.mark.slow
 def test_the_default_is_not_what_somebody_asked_for(folder, capsys):
     nirx.write(folder / "bare.nir", graph())
     given = [str(folder / "bare.nir"), str(folder / "seen.npz"), "--input", str(folder / "x.npz")]
@@ -260,6 +262,7 @@ def reference(folder) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_reference_is_an_input_and_a_recording(reference, capsys):
     file, ref = str(reference / "g.nir"), str(reference / "ref.h5")
     assert main(["diagnose", file, ref, "--input", ref]) == 0
@@ -267,6 +270,7 @@ def test_a_reference_is_an_input_and_a_recording(reference, capsys):
     assert main(["diagnose", file, str(reference / "seen.npz"), "--input", ref]) == 0
 
 
+@pytest.mark.slow
 def test_nirdata_is_a_recording(reference, recorded, capsys):
     with h5py.File(reference / "chip.h5", "w") as file:
         file.attrs["__type__"] = "NIRGraphData"

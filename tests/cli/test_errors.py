@@ -261,6 +261,7 @@ def test_version_and_help(capsys):
         assert "--preset" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_start_up_imports_no_library_that_it_does_not_need():
     code = (
         "import sys; from nirx.cli import main; main(['--help']); "
@@ -270,6 +271,7 @@ def test_start_up_imports_no_library_that_it_does_not_need():
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_closes_the_pipe(file):
     shell = f'set -o pipefail; "{sys.executable}" -m nirx info "{file}" --json | true'
     # A race: the reader may close its end before or after the short output is written.

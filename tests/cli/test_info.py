@@ -91,6 +91,7 @@ def test_default_is_used_with_one_warning(file, capsys):
     assert "--dt" in err
 
 
+@pytest.mark.slow
 def test_every_type_is_shown_with_its_settings(examples, tmp_path, capsys):
     path = str(tmp_path / "g.nir")
     for example in examples:

@@ -75,6 +75,7 @@ def test_record_all(one, tmp_path):
     assert set(numbers(tmp_path / "y.npz")) == {"input", "lif", "lif.v", "rec", "output"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [bool, "u1", "i8", "f2", "f8", ">f4", "g"])
 @pytest.mark.parametrize("form", ["npz", "npy"])
 def test_inputs_are_cast(one, tmp_path, dtype, form):

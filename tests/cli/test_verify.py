@@ -57,6 +57,7 @@ def test_a_backend_verifies_the_reference(backend, capsys):
     assert found["not_observed"] == [], "the input is given, not observed"
 
 
+@pytest.mark.slow
 def test_a_fault_is_located_and_drawn(made, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     _, step, index = made

@@ -47,6 +47,7 @@ def test_agreement_is_drawn():
     assert drawn(*compared())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["n0", "n0.v"])
 def test_divergence_is_drawn_and_shown_where_it_is(key):
     comparison, schedule = compared(2, key=key, index=(40, 1, 4))
@@ -86,6 +87,7 @@ def test_the_neuron_that_diverges_is_among_those_of_a_large_node():
     assert drawn(comparison, schedule)
 
 
+@pytest.mark.slow
 def test_of_many_nodes_the_last_is_shown_if_it_diverges():
     comparison, schedule = compared(7, key="n6", index=(0, 0, 0))
     choice = choose(comparison, schedule)
@@ -94,6 +96,7 @@ def test_of_many_nodes_the_last_is_shown_if_it_diverges():
     assert drawn(comparison, schedule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [(), (1,), (2, 3)])
 def test_any_batch(batch):
     assert drawn(*compared(batch=batch))
@@ -110,8 +113,9 @@ def test_every_type(example):
 ODD = ("$", "_n", "\ud800", "神经", "x" * 300, "\\")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["$x^$", "\x1b[31m", *(pytest.param(n, marks=pytest.mark.slow) for n in ODD)]
+    "name", ["$x^$", "\x1b[31m", *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ODD)]
 )
 def test_any_name(name):
     assert drawn(*compared(name=name, key=f"{name}0", index=(9, 0, 0)))

@@ -115,6 +115,7 @@ def test_an_unusual_tolerance_has_a_reason():
             assert case.tolerance <= usual.tolerance, case.name
 
 
+@pytest.mark.slow
 def test_every_spiking_node_spikes_and_pauses():
     still = set()
     for case in ALL_CASES:

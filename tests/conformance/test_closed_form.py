@@ -35,6 +35,7 @@ def test_the_exponential_integrator_does_not_depend_on_the_step(run_node):
     assert coarse.outputs["out"][-1, 0] == pytest.approx(1 - np.exp(-1), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau", [3e-4, 2e-3, 0.02])
 @pytest.mark.parametrize("x", [1.05, 1.3, 2.9, 40.0])
 @pytest.mark.parametrize("v_reset", [0.0, -0.7, 0.45])

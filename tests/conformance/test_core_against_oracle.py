@@ -24,6 +24,7 @@ def agreement(case: Case) -> oracle.Agreement:
     return oracle.compare(expected, recordings, state)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     derandomize=True,

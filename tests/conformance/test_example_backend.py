@@ -41,6 +41,7 @@ def test_it_plugs_in_by_module_and_object(mine):
     assert any("LIF" in r.types for r in by_outcome[Outcome.PASS])
 
 
+@pytest.mark.slow
 def test_it_plugs_in_by_entry_point(mine):
     info = mine / "mine-1.0.dist-info"
     info.mkdir()

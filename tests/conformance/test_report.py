@@ -23,6 +23,7 @@ def listed(results: list[Result]) -> list[Result]:
     return [r for r in results if r.outcome not in GOOD | {Outcome.NOT_RUN}]
 
 
+@pytest.mark.slow
 def test_the_header_names_level_versions_and_date(page: Element):
     (title,) = page.tags("title")
     assert title.text == "nirx conformance, level full"
@@ -32,6 +33,7 @@ def test_the_header_names_level_versions_and_date(page: Element):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", header.tags("time")[0].text)
 
 
+@pytest.mark.slow
 def test_page_and_json_have_the_same_counts(tmp_path: Path, mutated: list[Result]):
     page, data, _ = written(tmp_path, mutated)
     rows = page.place("counts").all(lambda e: "data-backend" in e.attributes)

@@ -72,6 +72,7 @@ def natural(network: Network, cyclic) -> set:
     return back_edges(cyclic, set(network.edges), network.inputs)
 
 
+@pytest.mark.slow
 def test_a_seed_always_gives_the_same_case(drawn):
     for seed in SEEDS[:20]:
         again = random_case(seed)

@@ -59,9 +59,13 @@ def test_a_planted_choice_of_a_lif_is_found_from_spikes(plant):
         assert found.discretization == rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "plant",
-    [SYNAPTIC[0], *(pytest.param(p, marks=pytest.mark.slow) for p in (*PLANTS, *SYNAPTIC[1:]))],
+    [
+        SYNAPTIC[0],
+        *(pytest.param(p, marks=pytest.mark.exhaustive) for p in (*PLANTS, *SYNAPTIC[1:])),
+    ],
     ids=str,
 )
 def test_a_planted_choice_of_a_cuba_lif_is_found_from_spikes(plant):

@@ -117,6 +117,7 @@ def test_the_feedback_rule_is_searched_where_it_matters():
     assert alone.explained
 
 
+@pytest.mark.slow
 def test_a_loop_of_a_neuron_whose_spikes_were_not_recorded():
     graph = chain({"a": tied_lif()}, SIZE, extra=[("a", "a")])
     found = find(graph, SUBTRACTS, counts(), "a.v", discretization=None, dt=[1.0, 0.5])

@@ -110,6 +110,7 @@ def test_what_the_other_layers_do_decides_what_is_late():
     assert "or: a with reset='none', its recording 1 step late" in alone.explain()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_shift_does_not_win_by_comparing_less(seed):
     """A late neuron recorded early has the same spikes, and fewer of them are compared."""
@@ -148,6 +149,7 @@ def test_if_every_recording_is_late_the_free_run_explains_it(steps, keys):
         assert "no candidate explains" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "most"), [(3, 2), (2, 1)])
 def test_a_shift_beyond_max_shift_leaves_the_output_open(shift, most):
     run, late = (smooth_layers(), SUBTRACTS, reals(), "a"), {"a": lambda v: shifted(v, shift)}
@@ -167,6 +169,7 @@ def test_a_shift_beyond_max_shift_leaves_the_output_open(shift, most):
     assert wider["a"].pinned == node.pinned
 
 
+@pytest.mark.slow
 def test_each_unrecorded_neuron_extends_the_search_beyond_max_shift():
     """The neuron before was not recorded: both may be late by a step."""
     graph, late = smooth_layers(2, bias=0.0), {"b": lambda spikes: shifted(spikes, 3)}

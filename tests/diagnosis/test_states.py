@@ -63,6 +63,7 @@ def test_v_in_whole_numbers_is_explained(kind, keys):
     assert not find(*run, disturb=whole, tolerance=1e-6).explained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("v", [0, 1])
 def test_whole_numbers_of_a_few_units_do_not_allow_anything(v):
     """A membrane that hardly moves is whole by accident; half a unit would explain everything."""
@@ -131,6 +132,7 @@ def test_a_noisy_i_leaves_the_spikes_to_decide():
     assert found["a"].best.choices["synapse_input"] == "jump"
 
 
+@pytest.mark.slow
 def test_a_noisy_v_alone_pins_nothing():
     found = find(smooth_layers(), SUBTRACTS, reals(), "a.v", disturb={"a.v": noisy})
     assert found["a"].pinned == {}

@@ -46,7 +46,7 @@ def test_one_minus_exp_is_within_4_ulp(dtype):
     assert ulps(values, exact(q)) <= 4
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_one_minus_exp_is_within_4_ulp_at_many_points(dtype):
     q = arguments(dtype, 100_000)

@@ -165,6 +165,7 @@ def discretizations(draw: st.DrawFn) -> Discretization:
             continue
 
 
+@pytest.mark.slow
 @given(discretizations())
 @settings(max_examples=100, deadline=None)
 def test_json_pickle_and_copies_preserve_it(d):

@@ -77,6 +77,7 @@ def test_the_count_is_the_largest_that_fits(dtype):
         assert spikes.tolist() == expected
 
 
+@pytest.mark.slow
 @given(
     st.floats(-1e3, 1e5, width=32),
     st.floats(0.0099945068359375, 1e3, width=32),

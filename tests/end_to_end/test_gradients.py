@@ -48,8 +48,8 @@ def xs():
     return np.random.default_rng(12).normal(size=(25, 2, 1, 5))
 
 
-def slow(values):
-    return pytest.param(values, marks=pytest.mark.slow)
+def exhaustive(values):
+    return pytest.param(values, marks=pytest.mark.exhaustive)
 
 
 def of_torch(graph, xs, rule, **options):
@@ -109,8 +109,9 @@ def check(graph, xs, rule, **options):
     return ours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "options", [CHOICES[0], *map(slow, CHOICES[1:])], ids=lambda o: str(o["surrogate"])[:20]
+    "options", [CHOICES[0], *map(exhaustive, CHOICES[1:])], ids=lambda o: str(o["surrogate"])[:20]
 )
 def test_the_same_gradients(options, graph, xs):
     check(graph, xs, nirx.Discretization(dt=1e-3), **options)
@@ -127,11 +128,11 @@ def test_detaching_the_reset_changes_the_gradients(graph, xs):
 @pytest.mark.parametrize(
     "choices",
     [
-        slow({"integrator": "exponential", "reset": "subtract"}),
-        slow({"reset_when": "next", "synapse": "voltage-first"}),
-        slow({"reset_when": "next-leaked", "reset": "subtract", "synapse_input": "jump"}),
+        exhaustive({"integrator": "exponential", "reset": "subtract"}),
+        exhaustive({"reset_when": "next", "synapse": "voltage-first"}),
+        exhaustive({"reset_when": "next-leaked", "reset": "subtract", "synapse_input": "jump"}),
         {"spikes": "multi", "reset": "subtract", "max_spikes": 3},
-        slow({"feedback": "component", "initial_v": "leak"}),
+        exhaustive({"feedback": "component", "initial_v": "leak"}),
     ],
     ids=str,
 )

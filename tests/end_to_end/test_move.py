@@ -33,6 +33,7 @@ def test_a_model_moves_and_every_layer_is_compared():
     assert "rounding" in str(moved) or "exact" in str(moved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["toy", "torch", "jax"])
 def test_a_graph_moves_without_a_source(to):
     given = graph()

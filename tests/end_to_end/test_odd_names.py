@@ -43,9 +43,10 @@ def plain(xs):
     return net.run(xs, record=["lif/lif", "lif/lif.v"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if k % 4 else ()) for k, n in enumerate(ODD)],
+    [pytest.param(n, marks=pytest.mark.exhaustive if k % 4 else ()) for k, n in enumerate(ODD)],
     ids=ascii,
 )
 def test_a_name_changes_nothing(name, backend, xs, plain):

@@ -46,6 +46,7 @@ def expected(case):
     return oracle.run(*case)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_float64_against_the_oracle_and_float32_between_backends(case, expected):
     graph, rule, spikes = case

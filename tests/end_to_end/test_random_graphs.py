@@ -21,6 +21,7 @@ SEEDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_backend_agrees_with_the_oracle(seed):

@@ -44,6 +44,10 @@ def test_the_demo_network(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize(
+    "name",
+    # The convolutions of the CNN take half a minute.
+    [pytest.param(n, marks=pytest.mark.exhaustive if n == "cnn_sinabs" else ()) for n in PAPER],
+)
 def test_the_papers_graphs(name, paper, tmp_path):
     check(paper / f"{name}.nir", nirx.Discretization(dt=PAPER[name]), tmp_path)

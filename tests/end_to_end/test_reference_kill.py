@@ -100,7 +100,7 @@ def test_a_run_killed_at_any_moment_is_continued(whole, tmp_path, moment):
         file.verify_content()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_killed_again_and_again_is_continued(whole, tmp_path):
     out = tmp_path / "r.h5"
     for place, call in MOMENTS.values():

@@ -106,6 +106,7 @@ def test_random_graphs_come_back(seed, framework):
     assert content(case.graph) == before
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("seed", range(100, 115))
 def test_from_torch_to_jax_and_back(seed, tmp_path):
@@ -249,6 +250,7 @@ def test_only_what_was_changed_differs(framework, dtype):
     assert_equal(graph, rich())
 
 
+@pytest.mark.slow
 def test_an_optimizers_step_is_exported():
     graph = rich()
     net = nirx_torch.from_nir(graph, RULE, "float64")

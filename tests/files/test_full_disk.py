@@ -51,6 +51,7 @@ def network(size=40):
     return chain({"fc": linear, "lif": nir.LIF(*(draw(*r, size) for r in ranges))}, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 1, 700, 3000, 8000, 12000])
 def test_a_graph_that_does_not_fit_leaves_the_old_file(room, fill, tmp_path):
     path = tmp_path / "x.nir"
@@ -63,8 +64,9 @@ def test_a_graph_that_does_not_fit_leaves_the_old_file(room, fill, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x.nir"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "room", [2000, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1, 20_000, 60_000))]
+    "room", [2000, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (0, 1, 20_000, 60_000))]
 )
 @pytest.mark.parametrize("spikes", ["dense", "events"])
 def test_a_reference_that_does_not_fit_is_assembled_later(room, spikes, fill, tmp_path):

@@ -35,6 +35,7 @@ def read_in_little_memory(path: Path) -> str:
     return done.stdout.strip() or done.stderr[-500:]
 
 
+@pytest.mark.slow
 def test_a_huge_table_of_texts_is_refused(tmp_path):
     path = good_file(tmp_path / "g.nir")
     with h5py.File(path, "r+") as file:
@@ -43,6 +44,7 @@ def test_a_huge_table_of_texts_is_refused(tmp_path):
     assert read_in_little_memory(path) == "refused"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reserved", [0, 33])
 @pytest.mark.parametrize("kept", [0, 64])
 def test_an_endless_heap_of_texts_is_refused(kept, reserved, tmp_path):
@@ -71,6 +73,7 @@ def test_data_that_only_looks_like_a_heap_is_read(tmp_path):
     assert np.array_equal(found.weight, values[None], equal_nan=True)
 
 
+@pytest.mark.slow
 def test_a_scalar_delay_on_a_huge_input_takes_little_memory(tmp_path):
     nirx.write(tmp_path / "g.nir", chain([], 2 * 10**9), nirx.Discretization())
     with h5py.File(tmp_path / "g.nir", "r+") as file:

@@ -174,7 +174,8 @@ def test_the_file_has_the_permissions_of_a_new_file(tmp_path):
     assert (tmp_path / "g.nir").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-@pytest.mark.parametrize("depth", [100, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [100, pytest.param(200, marks=pytest.mark.exhaustive)])
 def test_deep_nesting_survives_or_is_refused(depth, tmp_path):
     graph = lone()
     for _ in range(depth):

@@ -63,6 +63,7 @@ NAMES = ["n3", "a", "z.z", "b", "n10", "c", "0", "n2"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*no path to an Output:nirx.NirxWarning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_the_order_of_nodes_and_edges_does_not_matter(seed, tmp_path):
     graph = random_graph(seed, NAMES)
@@ -105,6 +106,7 @@ def test_renaming_an_unreachable_cycle_keeps_its_shapes(names):
     assert nirx.schedule(make_graph(edges, 3, **nodes), D).shapes[one] == ((3,), (3,))
 
 
+@pytest.mark.slow
 def test_the_hash_seed_does_not_matter(tmp_path):
     nirx.write(tmp_path / "g.nir", random_graph(3, NAMES))
     code = (

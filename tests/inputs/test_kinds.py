@@ -130,6 +130,7 @@ def test_a_source_returns_the_dense_array(made):
     assert json.loads(json.dumps(source.identity)) == source.identity
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -112,6 +112,7 @@ def test_files_are_closed(tmp_path):
     del source  # an open file would be a ResourceWarning, and so an error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
 def test_memory_of_a_long_run_is_bounded(tmp_path, save):
     steps = 50 * 2**20 // 12

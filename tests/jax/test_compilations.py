@@ -72,6 +72,7 @@ def test_equal_networks_share_one_compilation(make):
     assert traces(lambda: make(factor=3.0).run(xs)) == 0, "other numbers, same structure"
 
 
+@pytest.mark.slow
 def test_every_static_difference_is_traced_and_seen(make):
     xs = jnp.arange(10.0).reshape(5, 2)
     make().run(xs)

@@ -54,9 +54,10 @@ MODULES = {
 QUICK = ("Linear", "Conv1d all", "Conv2d all", "Conv2d same", "AvgPool2d padded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in MODULES],
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.exhaustive) for n in MODULES],
 )
 def test_defaults_compute_the_same(name):
     make, shape, kind = MODULES[name]
@@ -76,6 +77,7 @@ def test_equinox_counts_the_padding_of_a_pool():
     assert float(eqx.nn.AvgPool2d(3, 1, 1)(jnp.ones((1, 4, 4)))[0, 0, 0]) == pytest.approx(4 / 9)
 
 
+@pytest.mark.slow
 def test_a_convolution_without_bias_has_zeros():
     node = jax_to_nir(conv2(2, 3, 3, use_bias=False), data(2, 5, 5))
     assert node.bias.tolist() == [0, 0, 0]
@@ -136,6 +138,7 @@ def test_modules_that_do_nothing_in_inference_are_bypassed(module):
         jax_to_nir(module, jnp.ones(3))
 
 
+@pytest.mark.slow
 def test_a_call_overrides_a_dropouts_mode():
     def calls(inference):
         dropout = eqx.nn.Dropout(0.5, inference=not inference)
@@ -152,6 +155,7 @@ def test_inference_mode_of_the_model_makes_it_exportable():
     assert list(graph.nodes) == ["input", "layers.0", "output"]
 
 
+@pytest.mark.slow
 def test_sequential_and_lambda_are_traced_through():
     model = eqx.nn.Sequential(
         [
@@ -170,6 +174,7 @@ def test_sequential_and_lambda_are_traced_through():
     assert np.allclose(y, model(jnp.asarray(x)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", [(2, 2), (3, 2, 1), ((2, 1), 1)], ids=str)
 def test_max_pooling_of_spikes(pool):
     layer = eqx.nn.MaxPool2d(*pool)

@@ -70,8 +70,9 @@ def test_a_plain_function_is_a_module(rule):
     assert np.array_equal(net(jnp.ones(2))[0], jnp.tanh(jnp.ones(2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "start"), [(Count, 0.0), (CountFromTen, 10.0)])
-@pytest.mark.parametrize("chunk", [pytest.param(1, marks=pytest.mark.slow), 2, 1024])
+@pytest.mark.parametrize("chunk", [pytest.param(1, marks=pytest.mark.exhaustive), 2, 1024])
 def test_a_stateful_module(module, start, chunk, rule):
     net = build(scale(), rule, lambda node: module())
     xs = jnp.arange(1.0, 11).reshape(5, 1, 2)
@@ -86,7 +87,8 @@ def test_a_stateful_module(module, start, chunk, rule):
     assert np.array_equal(net(xs[0], net.init_state((1,)))[0], expected[0])
 
 
-@pytest.mark.parametrize("chunk", [pytest.param(1, marks=pytest.mark.slow), 3, 1024])
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [pytest.param(1, marks=pytest.mark.exhaustive), 3, 1024])
 def test_a_module_in_a_loop(chunk, loop, rule):
     make = {nir.LIF: lambda node: Spike(jnp.asarray(node.v_threshold))}
     net = nirx_jax.from_nir(loop, rule, node_map=make)

@@ -44,8 +44,9 @@ def test_a_run_cut_in_two_equals_one_run(cut, net, xs):
     close((jnp.concatenate([first, second]), state), net.run(xs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "chunk", [4, 11, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 5, 10, 12))]
+    "chunk", [4, 11, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (1, 2, 5, 10, 12))]
 )
 def test_the_chunk_length_changes_nothing(chunk, net, xs):
     close(net.run(xs, record="all", chunk=chunk), net.run(xs, record="all"))
@@ -69,6 +70,7 @@ def test_recordings_are_keyed_as_asked(net, xs):
     assert set(np.unique(rec["lif"]).tolist()) == {0.0, 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [[("li",), ("lif", "v")], ["lif.v", ("li",)], "lif.v"])
 def test_strings_and_tuples_may_be_recorded_together(keys, net, xs):
     _, _, rec = net.run(xs, record=keys)

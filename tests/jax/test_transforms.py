@@ -33,6 +33,7 @@ def close(a, b):
     jax.tree.map(lambda p, q: np.testing.assert_allclose(p, q, rtol=2e-5, atol=1e-6), a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [jax.jit, eqx.filter_jit])
 def test_jit_with_the_network_as_argument(jit, net, xs):
     close(jit(lambda net, xs: net.run(xs))(net, xs), net.run(xs))
@@ -60,6 +61,7 @@ def test_vmap_over_input_and_state(net, xs):
     close(eqx.filter_vmap(net)(xs[4], state), net(xs[4], state))
 
 
+@pytest.mark.slow
 def test_vmap_over_networks(net, xs):
     shifted = jax.tree.map(lambda leaf: 1.5 * leaf, net)
     both = jax.tree.map(lambda a, b: jnp.stack([a, b]), net, shifted)
@@ -74,6 +76,7 @@ def loss(net, xs):
     return (ys**2).sum() + state["lif"]["v"].sum()
 
 
+@pytest.mark.slow
 def test_grad_has_the_form_of_the_network(net, xs, gradient):
     assert jax.tree.structure(gradient) == jax.tree.structure(net)
     for path, leaf in jax.tree.leaves_with_path(gradient):
@@ -82,11 +85,13 @@ def test_grad_has_the_form_of_the_network(net, xs, gradient):
     assert jax.tree.structure(eqx.filter_grad(loss)(net, xs)) == jax.tree.structure(net)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grad", [jax.grad, eqx.filter_grad])
 def test_a_compiled_gradient_is_the_same(grad, net, xs, gradient):
     close(jax.jit(lambda net, xs: grad(loss)(net, xs))(net, xs), gradient)
 
 
+@pytest.mark.slow
 def test_grad_of_a_bool_input_and_of_a_float_input(net, xs):
     spikes = xs > 0.5
     on_spikes = jax.grad(loss)(net, spikes)
@@ -96,6 +101,7 @@ def test_grad_of_a_bool_input_and_of_a_float_input(net, xs):
     assert (to_input[:-1] != 0).any(axis=(1, 2)).all()
 
 
+@pytest.mark.slow
 def test_forward_mode_agrees_with_reverse_mode(net, xs, gradient):
     tangent = jax.tree.map(lambda leaf: 0.01 * jnp.ones_like(leaf), net)
     _, forward = jax.jvp(lambda n: loss(n, xs), (net,), (tangent,))
@@ -103,6 +109,7 @@ def test_forward_mode_agrees_with_reverse_mode(net, xs, gradient):
     np.testing.assert_allclose(forward, sum(jax.tree.leaves(parts)), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_per_sample(net, xs, gradient):
     each = jax.vmap(jax.grad(loss), in_axes=(None, 1))(net, xs)
     close(jax.tree.map(lambda leaf: leaf.sum(0), each), gradient)

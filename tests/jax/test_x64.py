@@ -18,6 +18,7 @@ def test_float64_with_x64_off_is_refused_with_a_suggested_fix(loop, rule):
         nirx_jax.from_nir(loop, rule, dtype="float64")
 
 
+@pytest.mark.slow
 def test_float64_with_x64_on(loop, rule):
     with jax.enable_x64(True):
         net = nirx_jax.from_nir(loop, rule, dtype="float64")

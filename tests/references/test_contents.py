@@ -119,6 +119,7 @@ def test_features_are_flattened_and_their_shape_is_kept(tmp_path):
         file.verify_content()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a/b", "ü.v", "50%", ".", "\0", "\ud800"])
 def test_a_node_of_any_name_can_be_recorded(tmp_path, name):
     graph, path = nested(name), tmp_path / "r.h5"

@@ -48,7 +48,8 @@ def test_another_backend_continues_a_run(stopped, tmp_path):
 
 
 # False: parts of nirx before it had lock files
-@pytest.mark.parametrize("lock", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("lock", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 def test_a_continued_run_writes_the_same_bytes(stopped, tmp_path, lock):
     if not lock:
         (tmp_path / "r.h5.parts" / LOCK).unlink()
@@ -58,6 +59,7 @@ def test_a_continued_run_writes_the_same_bytes(stopped, tmp_path, lock):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.h5", "whole.h5"]
 
 
+@pytest.mark.slow
 def test_parts_of_another_run_are_not_mixed_in(stopped):
     other = replace(STEP, dt=2e-3)
     with pytest.raises(nirx.InputError, match=r"another run \(it differs in discretization\)"):
@@ -109,8 +111,9 @@ def test_a_run_killed_before_its_manifest_is_started_again(tmp_path):
 
 
 # 3 parts, the manifest, the lock, the folder
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "survive", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1, 3, 4, 5))]
+    "survive", [2, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (0, 1, 3, 4, 5))]
 )
 def test_a_run_killed_while_its_parts_are_removed_is_completed(tmp_path, monkeypatch, survive):
     path, folder = tmp_path / "r.h5", tmp_path / "r.h5.parts"

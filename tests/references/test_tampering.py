@@ -126,6 +126,7 @@ def test_a_truncated_file_is_refused(made, tmp_path):
     assert refusal(tmp_path / "r.h5")
 
 
+@pytest.mark.slow
 def test_flipped_bits_raise_nothing_but_file_errors(made, tmp_path):
     generator, refused = np.random.default_rng(0), 0
     for _ in range(30):
@@ -250,6 +251,7 @@ def appended(idx: Any, time: Any, neuron: Any, when: float) -> Any:
 WRONG_PADDING = "at inf there"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [2, 2**16])
 @pytest.mark.parametrize(
     ("text", "convert"),

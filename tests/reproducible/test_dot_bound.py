@@ -64,6 +64,7 @@ def bound(length, dtype, largest):
     return unit * length * largest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", LENGTHS)
 def test_the_error_is_within_the_bound(length, dtype):
     rng = np.random.default_rng(length)

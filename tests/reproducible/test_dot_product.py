@@ -46,6 +46,7 @@ def run_all(graph, xs, dtype):
     return runs["numpy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", LENGTHS)
 def test_ill_conditioned_weights(length, dtype):
     rng = np.random.default_rng(length)
@@ -57,6 +58,7 @@ def test_ill_conditioned_weights(length, dtype):
     assert (ys[1] == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 64])
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
 def test_a_value_that_is_not_finite_gives_nan_in_its_row_only(length, bad, dtype):
@@ -88,7 +90,10 @@ def test_tiny_numbers_become_plus_zero(dtype):
     assert_bits(ys, np.array(expected, dtype))
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 7), pytest.param((3, 2, 4, 33), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "shape", [(2, 5, 7), pytest.param((3, 2, 4, 33), marks=pytest.mark.exhaustive)]
+)
 def test_batched_weights(shape, dtype):
     rng = np.random.default_rng(1)
     *lead, out, into = shape
@@ -114,15 +119,16 @@ def conv2d(rng, stride, padding, dilation, groups):
     return nir.Conv2d(None, w, stride, padding, dilation, groups, np.zeros(4)), (4, 9, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [conv1d, conv2d])
 @pytest.mark.parametrize(
     "geometry",
     [
         (2, 1, 2, 2),
-        pytest.param((1, 0, 1, 1), marks=pytest.mark.slow),
-        pytest.param((1, 2, 2, 2), marks=pytest.mark.slow),
-        pytest.param((1, "same", 1, 4), marks=pytest.mark.slow),
-        pytest.param((3, 3, 2, 2), marks=pytest.mark.slow),
+        pytest.param((1, 0, 1, 1), marks=pytest.mark.exhaustive),
+        pytest.param((1, 2, 2, 2), marks=pytest.mark.exhaustive),
+        pytest.param((1, "same", 1, 4), marks=pytest.mark.exhaustive),
+        pytest.param((3, 3, 2, 2), marks=pytest.mark.exhaustive),
     ],
     ids=str,
 )

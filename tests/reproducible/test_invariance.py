@@ -114,14 +114,16 @@ def test_batch_reordered_split_and_without_axes(problem, backend):
     assert_bits(net.run(xs.reshape(*shape, *xs.shape[2:]))[0].reshape(ys.shape), ys, "two axes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "chunk", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 7, TIME))]
+    "chunk", [3, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (1, 7, TIME))]
 )
 def test_chunks(problem, backend, chunk):
     graph, rule, xs, expected = problem
     assert_bits(Reproducible(backend, graph, rule).run(xs, chunk=chunk), expected)
 
 
+@pytest.mark.slow
 def test_steps_and_a_run_cut_in_two(problem, backend):
     graph, rule, xs, (ys, end, _) = problem
     net = Reproducible(backend, graph, rule)
@@ -162,11 +164,12 @@ TRANSFORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
         *list(TRANSFORMS)[:1],
-        *(pytest.param(n, marks=pytest.mark.slow) for n in list(TRANSFORMS)[1:]),
+        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in list(TRANSFORMS)[1:]),
     ],
 )
 def test_jax_transforms(problem, name):
@@ -175,7 +178,7 @@ def test_jax_transforms(problem, name):
     assert_bits(nirx.state_to_numpy(TRANSFORMS[name](net, jnp.asarray(xs))), expected[:2], name)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_jax_without_jit(problem):
     graph, rule, xs, _ = problem
     few = xs[:2]

@@ -26,7 +26,7 @@ pytestmark = [
 def every_case():
     for seed in SEEDS:
         dtype = DTYPES[seed % 2]
-        slow = pytest.mark.slow if seed < 20 else pytest.mark.exhaustive
+        slow = pytest.mark.slow if seed < 10 else pytest.mark.exhaustive
         marks = [] if seed in QUICK else [slow]
         yield pytest.param(seed, dtype, id=f"seed{seed}-{dtype}", marks=marks)
 
@@ -45,6 +45,7 @@ def test_three_backends_give_the_same_bits(seed, dtype):
     assert all(leaf.dtype == dtype for leaf in leaves(runs["numpy"]).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [12, *(pytest.param(s, marks=pytest.mark.exhaustive) for s in (1, 5))]
 )

@@ -112,10 +112,11 @@ def close(found, expected):
         np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-4 * scale, err_msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("linear", "recurrent") else pytest.mark.slow)
+        pytest.param(name, marks=() if name in ("linear", "recurrent") else pytest.mark.exhaustive)
         for name in NAMES
     ],
 )

@@ -56,12 +56,10 @@ CASES = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "rule", "dtype"),
-    [
-        pytest.param(*case, marks=pytest.mark.slow if n == 4 else pytest.mark.exhaustive)
-        for n, case in enumerate(CASES)
-    ],
+    CASES,
 )
 def test_silence(name, rule, dtype):
     """One test for all that is seen in it: the runs are long."""
@@ -99,8 +97,9 @@ def assert_active(rec, name, dtype):
     assert smallest < {"float32": 1e-29, "float64": 1e-289}[dtype]
 
 
-def test_a_short_silence_by_default():
-    """What the slow tests do, on LIF and CubaLIF for as long as float32 lasts."""
+@pytest.mark.slow
+def test_a_short_silence():
+    """What the long test does, on LIF and CubaLIF for as long as float32 lasts."""
     xs = np.zeros((800, 3))
     xs[:30] = 1.0
     for name in ("lif", "cuba lif"):

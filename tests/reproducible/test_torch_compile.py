@@ -91,6 +91,7 @@ def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph):
     assert (expected[0] != 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", BACKENDS)
 def test_a_compiled_step_has_the_same_bits(compiler, graph, dtype):
     require(compiler)

@@ -101,6 +101,7 @@ def test_torch(problem):
     checked(found, dtype, arrays, "torch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
 def test_jit(problem, closed):
     dtype, arrays = problem

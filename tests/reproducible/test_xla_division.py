@@ -56,13 +56,17 @@ PLACES = {"jit": lambda ops, x, c: ops.div(x, c), "scan": scanned, "cond": chose
 PLACE_MARKS = {"jit": (), "scan": pytest.mark.slow}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [pytest.param(p, marks=PLACE_MARKS.get(p, pytest.mark.exhaustive)) for p in PLACES],
 )
 @pytest.mark.parametrize(
     "closed",
-    [pytest.param(False, id="passed", marks=pytest.mark.slow), pytest.param(True, id="closed")],
+    [
+        pytest.param(False, id="passed", marks=pytest.mark.exhaustive),
+        pytest.param(True, id="closed"),
+    ],
 )
 def test_a_division_by_a_constant(place, closed, dtype, problems):
     with precision("jax", dtype):
@@ -84,6 +88,7 @@ def test_torch_divides(dtype, problems):
         assert_bits(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
 def test_a_constant_over_a_parameter(closed, dtype):
     """dt/tau as a network computes it, with the network passed or closed over."""

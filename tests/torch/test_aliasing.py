@@ -9,6 +9,7 @@ import copy
 
 import nir
 import numpy as np
+import pytest
 import torch
 
 import nirx
@@ -23,6 +24,7 @@ def copies(graph: nir.NIRGraph) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
+@pytest.mark.slow
 def test_a_training_step_leaves_the_graph_alone(loop, rule):
     before = copies(loop)
     net = nirx_torch.from_nir(loop, rule)

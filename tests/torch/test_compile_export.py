@@ -41,8 +41,9 @@ def assert_same(a, b):
     assert np.array_equal(one["lif"]["feedback"]["w"], other["lif"]["feedback"]["w"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "integrator", ["euler", pytest.param("exponential", marks=pytest.mark.slow)]
+    "integrator", ["euler", pytest.param("exponential", marks=pytest.mark.exhaustive)]
 )
 def test_a_compiled_step_is_one_graph_and_equals_eager(integrator, loop, xs):
     torch.compiler.reset()

@@ -21,6 +21,7 @@ def first_difference(a: np.ndarray, b: np.ndarray) -> tuple[int, tuple[int, ...]
     return int(step), tuple(map(int, index))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("options", [{}, {"spikes": "events"}, {"dtype": "float64"}], ids=str)
 def test_equal_numbers_are_exact(name, options, tmp_path):
@@ -171,6 +172,7 @@ def test_every_step_of_every_chunk_is_compared(tmp_path, monkeypatch):
         assert found["lif1"].jitter == 1
 
 
+@pytest.mark.slow
 def test_several_batch_axes_and_none(tmp_path):
     for batch in ((2, 3), (1,)):
         own = Bench(layered(), tmp_path / f"{len(batch)}.h5", signal(6, batch=batch))

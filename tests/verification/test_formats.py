@@ -66,6 +66,7 @@ def test_every_format_is_read_and_compared(name, small, tmp_path):
     assert found[key].kind == "one spike missing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spikes", ["dense", "events"])
 def test_another_reference_is_a_recording(spikes, small, tmp_path):
     xs, d = small.xs, nirx.Discretization(dt=D.dt, overrides={"sub/lif": {"reset": "subtract"}})
@@ -82,6 +83,7 @@ def test_another_reference_is_a_recording(spikes, small, tmp_path):
         small.verify(tmp_path / "c.h5")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_references_of_every_node_type_are_verified(example, tmp_path):
     xs = np.random.default_rng(0).normal(1, 1, (12, 2, *example.takes)).astype(np.float32)

@@ -13,6 +13,7 @@ from support.bench import Bench, D, layered, place, run, shifted, signal
 # -- which failure is the cause ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_why_names_the_rule(bench):
     d = nirx.Discretization(dt=D.dt, overrides={"lif2": {"reset": "subtract"}})
     found = bench.verify(run(bench.graph, bench.xs, d), why=True)
