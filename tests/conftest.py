@@ -11,8 +11,11 @@ import nir
 import pytest
 
 import nirx
+from nirx.files import writing
+from nirx.tracing.draft import Draft
 from support.examples import EXAMPLES, Example, make_example
 from support.graphs import recurrent
+from support.nir_reader import checked_draft, checked_writer
 from support.paper import shared_folder
 from support.running import BACKENDS, DTYPES
 
@@ -33,6 +36,12 @@ def _free_compiled_programs(request: pytest.FixtureRequest) -> Iterator[None]:
     if "jax" in sys.modules and "not slow" not in str(request.config.getoption("markexpr")):
         sys.modules["jax"].clear_caches()
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _nir_reads_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_write_file", checked_writer(writing._write_file))
+    monkeypatch.setattr(Draft, "build", checked_draft(Draft.build))
 
 
 @pytest.fixture(params=BACKENDS)

@@ -22,6 +22,7 @@ from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.names import MARK, MARK_VALUE, decode_name
+from nirx.files.nir_form import from_nir_form
 from nirx.graphs.check import examine, warn_of
 from nirx.graphs.flatten import Unreadable, walk_graphs
 from nirx.graphs.metadata import stored_discretization
@@ -66,6 +67,7 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
         root = _wrapped(root)
     if faults:
         raise GraphError(_all_faults(root, faults))
+    from_nir_form(root)
     examination = examine(root, stored_discretization(root))
     if examination.faults:
         raise GraphError(examination.faults)

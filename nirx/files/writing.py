@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import h5py
 import nir
@@ -14,16 +14,17 @@ import numpy as np
 from nirx.basics.paths import Path, format_path
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import NodeType, find_type
-from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, GraphError
 from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
+from nirx.files.nir_form import Shapes, in_nir_form
 from nirx.files.reading import file_path
 from nirx.files.whole_file import whole_file
 from nirx.graphs.check import examine, warn_of
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.metadata import DISCRETIZATION_KEY, given_or_stored
+from nirx.graphs.sameness import DERIVED
 
 __all__ = ["file_bytes", "write"]
 
@@ -32,53 +33,64 @@ def write(
     path: str | os.PathLike[str],
     graph: nir.NIRGraph,
     discretization: Discretization | None = None,
+    *,
+    strict: bool = True,
 ) -> None:
     """Check a graph and write it as a `.nir` file that nir 1.0.8 reads too.
+
+    What nir's reader would refuse is written in a form that it accepts, with a hint by which
+    `nirx.read` restores the graph as it was: parameters get the full shape, a convolution loses
+    its groups, parallel edges become a Scale, subgraphs with several ports are inlined.
 
     Arguments:
         path: the file; replaced atomically, so that a crash leaves the old one.
         graph: not changed.
         discretization: if given, stored in the file's metadata as a hint for readers.
+        strict: whether to refuse a graph that has no form that `nir.read` accepts with its type
+            check on. Nodes of registered types are written nevertheless; nir knows none.
 
     **Raises**: `GraphError` with all faults; `FileError` for values that HDF5 cannot store and for
     a path that cannot be written; `InputError` if `path` is not a path.
 
     **Source**: NIR file format of nir 1.0.8.
     """
-    shapes = _checked(graph, discretization)
+    formed = _formed(graph, discretization, strict)
     with whole_file(file_path(path)) as temporary, hdf5_file(temporary) as file:
-        _write_file(file, graph, discretization, shapes)
+        _write_file(file, formed, discretization)
 
 
 def file_bytes(graph: nir.NIRGraph, discretization: Discretization | None = None) -> bytes:
-    """The content of the file that `write` would write.
+    """The content of the file that `write` would write, with `strict=False`.
 
     **Raises**: as `write`.
     """
-    shapes = _checked(graph, discretization)
+    formed = _formed(graph, discretization, strict=False)
     stream = io.BytesIO()  # memory, unlike a disk, does not fill up
     with h5py.File(stream, "w") as file:
-        _write_file(file, graph, discretization, shapes)
+        _write_file(file, formed, discretization)
     return stream.getvalue()
 
 
-def _checked(
-    graph: nir.NIRGraph, discretization: Discretization | None
-) -> dict[Path, Shape | None]:
-    """Check a graph; the input shape of every node."""
+def _formed(
+    graph: nir.NIRGraph, discretization: Discretization | None, strict: bool
+) -> nir.NIRGraph:
+    """Check a graph; the graph to store."""
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
     warn_of(examination)
-    nodes = zip(examination.flat.nodes, examination.shapes.inputs, strict=True)
-    return {flat.path: shape for flat, shape in nodes}
+    shapes = zip(examination.shapes.inputs, examination.shapes.outputs, strict=True)
+    known = dict(zip((flat.path for flat in examination.flat.nodes), shapes, strict=True))
+    formed, faults = in_nir_form(graph, cast("Shapes", known))
+    if strict and faults:
+        raise GraphError(faults)
+    return formed
 
 
 def _write_file(
     file: h5py.File,
     graph: nir.NIRGraph,
     discretization: Discretization | None,
-    shapes: Mapping[Path, Shape | None],
 ) -> None:
     graphs = list(walk_graphs(graph))
     encoded = any(needs_encoding(name) for _, g, _ in graphs for name in _names(g))
@@ -96,7 +108,7 @@ def _write_file(
         metadata = dict(current.metadata or {})
         if not path and discretization is not None:
             metadata[DISCRETIZATION_KEY] = discretization.to_json()
-        _write_graph(group, current, metadata, path, rename, shapes)
+        _write_graph(group, current, metadata, path, rename)
 
 
 def _names(graph: nir.NIRGraph) -> list[str]:
@@ -115,7 +127,6 @@ def _write_graph(
     metadata: dict[str, Any],
     path: Path,
     rename: Callable[[str], str],
-    shapes: Mapping[Path, Shape | None],
 ) -> None:
     where = format_path(path)
     _put(group, "type", "NIRGraph", where)
@@ -129,7 +140,7 @@ def _write_graph(
             continue
         entry = find_type(type(node))
         assert entry is not None, "check accepts no unknown type"
-        _write_node(own, node, entry, (*path, name), rename, shapes[*path, name])
+        _write_node(own, node, entry, (*path, name), rename)
 
 
 def _write_node(
@@ -138,14 +149,11 @@ def _write_node(
     entry: NodeType,
     path: Path,
     rename: Callable[[str], str],
-    shape: Shape | None,
 ) -> None:
     where = format_path(path)
     _put(group, "type", entry.name, where)
     for name in entry.stored:
-        if name == "shape":
-            value = np.array(shape, np.int64)  # inferred if the node does not declare it
-        elif name == "input_type":
+        if name in DERIVED:
             declared = node.input_type
             value = declared.get("input") if isinstance(declared, dict) else declared
         else:

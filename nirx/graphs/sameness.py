@@ -7,8 +7,10 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import Path
 from nirx.dynamics.node_types import find_type
 from nirx.graphs.metadata import DISCRETIZATION_KEY
+from nirx.graphs.ports import BadEnd, resolve_end
 
 __all__ = ["DERIVED", "same_graph", "same_node", "stored_field"]
 
@@ -19,13 +21,14 @@ DERIVED = ("shape", "input_type")
 def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     """Whether two graphs have the same nodes, edges, parameters and metadata.
 
-    The order of nodes and edges does not count; duplicate edges do. Arrays are the same if dtype,
+    The order of nodes and edges does not count; duplicate edges do. An edge to "sub" is the same as
+    one to "sub.input", if that is its only port. Arrays are the same if dtype,
     shape and every bit are. A discretization is only a hint: it counts if both graphs have one.
     """
     work = [(a, b)]
     while work:  # not recursive: nesting may be deeper than Python's stack
         one, other = work.pop()
-        if sorted(map(tuple, one.edges)) != sorted(map(tuple, other.edges)):
+        if _edges(one) != _edges(other):
             return False
         if not _same(*_without_lone_hint(one.metadata or {}, other.metadata or {})):
             return False
@@ -38,6 +41,22 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
             elif not same_node(x, y):
                 return False
     return True
+
+
+def _edges(graph: nir.NIRGraph) -> list[tuple[Any, Any]]:
+    return sorted(
+        (_end(graph, a, nir.Output), _end(graph, b, nir.Input)) for a, b in map(tuple, graph.edges)
+    )
+
+
+def _end(graph: nir.NIRGraph, name: str, port: type) -> Path:
+    node = graph.nodes.get(name)
+    if not isinstance(node, nir.NIRGraph) and (node is not None or "." not in name):
+        return (name,)
+    try:
+        return resolve_end(graph.nodes, name, port)
+    except BadEnd:
+        return (name,)
 
 
 def _without_lone_hint(a: Any, b: Any) -> tuple[Any, Any]:

@@ -8,9 +8,9 @@ import nir
 import numpy as np
 
 from nirx.dynamics.discretization import Discretization
-from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 from nirx.errors import Fault, GraphError
+from nirx.files.nir_form import spread_parameters
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import walk_graphs
 from nirx.tracing.timing import claims
@@ -48,23 +48,13 @@ def finish(
         )
         for flat, takes, gives in inner:
             if not flat.custom and not isinstance(flat.node, nir.NIRGraph):
-                _spread(flat.node, takes)
+                if takes is not None:
+                    spread_parameters(flat.node, takes)  # nir infers shapes from them
                 flat.node.input_type = {"input": _array(takes)}
                 flat.node.output_type = {"output": _array(gives)}
     for _, below, _ in reversed(list(walk_graphs(graph))):
         below._update_input_output_types()
     return graph
-
-
-def _spread(node: Any, shape: Shape | None) -> None:
-    """Give a neuron with scalar parameters its full shape, from which other readers infer it."""
-    entry = find_type(type(node))
-    if shape is None or entry is None or entry.dynamics is None or not entry.neuron:
-        return
-    own = {name: np.asarray(getattr(node, name)) for name in entry.dynamics.parameters}
-    if not any(array.ndim for array in own.values()):
-        for name, array in own.items():
-            setattr(node, name, np.full(shape, array))
 
 
 def _unknown(name: str) -> Fault:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import nir
 import numpy as np
 
 import nirx
@@ -19,7 +20,7 @@ from nirx_conformance.store.leaves import Leaves, leaves_of, tree_of
 from nirx_conformance.store.reading import StoredCase
 from nirx_conformance.suite.expected import case_graph, expect
 
-__all__ = ["GIVEN", "compute_case", "graph_digest"]
+__all__ = ["GIVEN", "compute_case", "graph_digest", "rewritten"]
 
 GIVEN = ("inputs", "warmup")
 SECTIONS = (*GIVEN, "start", "outputs", "recordings", "state", "margins")
@@ -36,7 +37,7 @@ def compute_case(case: FixedCase) -> StoredCase:
     sections = {name: tree_of(own) for name, own in leaves.items() if own}
     size = sum(array.nbytes for own in leaves.values() for array in own.values())
     kept = SECTIONS if size <= WHOLE else ("inputs", "outputs") if size <= AT_MOST else ()
-    graph = _graph_bytes(case)
+    graph = _graph_bytes(case_graph(case, case.dtype))
     about = {
         "level": case.own_level,
         "dtype": case.dtype,
@@ -56,12 +57,24 @@ def compute_case(case: FixedCase) -> StoredCase:
     return StoredCase(case.name, about, graph, sections)
 
 
-def _graph_bytes(case: FixedCase) -> bytes:
+def _graph_bytes(graph: nir.NIRGraph) -> bytes:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", nirx.NirxWarning)  # odd delays are the point of some cases
         path = Path(folder) / "graph.nir"
-        nirx.write(path, case_graph(case, case.dtype))
+        nirx.write(path, graph)
         return path.read_bytes()
+
+
+def rewritten(graph: bytes) -> bytes:
+    """A stored `.nir` file as this version writes it: the form of a file may change, the graph not.
+
+    **Raises**: `nirx.NirxError` if it cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", nirx.NirxWarning)
+        path = Path(folder) / "graph.nir"
+        path.write_bytes(graph)
+        return _graph_bytes(nirx.read(path))
 
 
 def graph_digest(graph: bytes) -> str:

@@ -1,0 +1,73 @@
+"""Double edges, which nir's reader refuses: written as a Scale that stands for them, and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import nir
+import numpy as np
+
+from nirx.dynamics.ops import Shape
+from nirx.files.nir_form.hints import hint_of, with_hint
+
+__all__ = ["merge_double_edges", "restore_double_edges"]
+
+MOST_EDGES = 1_000_000
+"""Limit for the edges that the Scales of a graph in a file may stand for."""
+
+
+def merge_double_edges(graph: nir.NIRGraph, shape_of: Callable[[str], Shape]) -> None:
+    """Replace parallel edges by a Scale; the graph is changed.
+
+    Arguments:
+        graph: its own edges only.
+        shape_of: the shape of what leaves the source of an edge.
+    """
+    counts = Counter(graph.edges)
+    if len(counts) == len(graph.edges):
+        return
+    edges = []
+    for source, target in counts:  # in the order of the first of each
+        count = counts[source, target]
+        if count > 1:
+            scale = nir.Scale(np.full(shape_of(source), count, np.float32))
+            name = fresh(f"{source}.times_{count}", graph.nodes)
+            graph.nodes[name] = with_hint(scale, {"edges": count})
+            edges.append((source, name))
+            source = name
+        edges.append((source, target))
+    graph.edges = edges
+
+
+def restore_double_edges(graph: nir.NIRGraph) -> None:
+    """Undo `merge_double_edges`; the graph is changed."""
+    stands = {}
+    for name, node in graph.nodes.items():
+        count = hint_of(node).get("edges") if isinstance(node, nir.Scale) else None
+        if isinstance(count, int) and count > 1 and np.all(node.scale == count):
+            stands[name] = count
+    if not stands or sum(stands.values()) > MOST_EDGES:
+        return
+    into = Counter(b for _, b in graph.edges)
+    out = Counter(a for a, _ in graph.edges)
+    stands = {n: c for n, c in stands.items() if into[n] == out[n] == 1}
+    source = {b: a for a, b in graph.edges if b in stands}
+    # A chain of stand-ins was not written by nirx.
+    stands = {n: c for n, c in stands.items() if source[n] not in stands}
+    edges = []
+    for a, b in graph.edges:
+        if a in stands:
+            edges += [(source[a], b)] * stands[a]
+        elif b not in stands:
+            edges.append((a, b))
+    graph.edges = edges
+    for name in stands:
+        del graph.nodes[name]
+
+
+def fresh(name: str, taken: object) -> str:
+    """The name, with underscores appended until it is free."""
+    while name in taken:  # type: ignore[operator]
+        name += "_"
+    return name

@@ -1,0 +1,181 @@
+"""The form of single nodes that nir's own reader accepts, and back.
+
+nir takes the shape of a node from its parameters, so each has to have the full shape. It knows
+no missing bias or input shape, and overlooks the groups of a convolution.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import nir
+import numpy as np
+
+from nirx.dynamics.base import Elementwise
+from nirx.dynamics.conv import conv_geometry
+from nirx.dynamics.node_types import NATIVE_TYPES, find_type
+from nirx.dynamics.ops import Shape
+from nirx.files.nir_form.hints import hint_of, with_hint, without_hint
+from nirx.files.nir_form.square import restore_square, square_form
+
+__all__ = ["node_form", "restored_node", "spread_parameters"]
+
+
+def spread_parameters(node: Any, shape: Shape) -> dict[str, list[int]]:
+    """Give every parameter of an elementwise node the full shape; the node is changed.
+
+    Arguments:
+        node: of one of NIR's own types; others are left alone.
+        shape: of the node's input.
+
+    Returns: the former shapes of the parameters that were smaller.
+    """
+    entry = find_type(type(node))
+    if type(node) not in NATIVE_TYPES or entry is None or entry.dynamics is None:
+        return {}
+    if not issubclass(entry.dynamics, Elementwise):
+        return {}
+    former = {}
+    for name in entry.stored:
+        array = np.asarray(getattr(node, name))
+        if array.shape != shape:
+            former[name] = list(array.shape)
+            setattr(node, name, np.broadcast_to(array, shape).copy())
+    return former
+
+
+def node_form(node: Any, takes: Shape, gives: Shape) -> tuple[Any, nir.Conv2d | None]:
+    """A node as nir accepts it.
+
+    Arguments:
+        node: not changed.
+        takes, gives: its input and output shape.
+
+    Returns: the node itself or a copy in another form with a hint, and the convolution that has
+    to pad its input, if one has to.
+    """
+    new = copy.copy(node)
+    if isinstance(node, nir.Input | nir.Output | nir.Flatten):
+        new.input_type = {"input": np.array(takes, np.int64)}  # a file has to declare it
+        return new, None
+    hint: dict[str, Any] = {}
+    spread = spread_parameters(new, takes)
+    if spread:
+        hint["shapes"] = spread
+    if isinstance(node, nir.Affine | nir.Conv1d | nir.Conv2d):
+        _fill_bias(new, gives if isinstance(node, nir.Affine) else gives[:1], hint)
+    before = None
+    if isinstance(node, nir.Conv1d | nir.Conv2d):
+        if new.input_shape is None:
+            hint["input_shape"] = None
+            new.input_shape = np.array(takes[1:]) if len(takes) == 3 else int(takes[1])
+        groups = conv_geometry(new, len(takes) - 1).groups
+        if groups > 1:
+            hint["groups"] = groups
+            new.weight, new.groups = _dense(np.asarray(new.weight), groups), 1
+        before = square_form(new, takes, hint) if isinstance(node, nir.Conv2d) else None
+    return (with_hint(new, hint) if hint else node), before
+
+
+def _fill_bias(new: Any, shape: Shape, hint: dict[str, Any]) -> None:
+    if new.bias is None:
+        hint["bias"] = None
+        new.bias = np.zeros(shape, np.asarray(new.weight).dtype)
+    elif np.shape(new.bias) != shape:
+        hint["bias"] = list(np.shape(new.bias))
+        new.bias = np.broadcast_to(new.bias, shape).copy()
+
+
+def _dense(weight: np.ndarray, groups: int) -> np.ndarray:
+    """The weight without groups: zeros between different groups."""
+    out, into, *kernel = weight.shape
+    dense = np.zeros((out, into * groups, *kernel), weight.dtype)
+    for group, (rows, columns) in enumerate(_blocks(out, into, groups)):
+        dense[rows, columns] = weight[group * (out // groups) : (group + 1) * (out // groups)]
+    return dense
+
+
+def _blocks(out: int, into: int, groups: int) -> list[tuple[slice, slice]]:
+    """The block of each group in a dense weight [out, groups * into, ...]."""
+    size = out // groups
+    return [
+        (slice(g * size, (g + 1) * size), slice(g * into, (g + 1) * into)) for g in range(groups)
+    ]
+
+
+# -- back -----------------------------------------------------------------------------------
+
+
+def restored_node(node: Any) -> Any:
+    """The node as it was before `node_form`; the node itself where its hint does not apply."""
+    hint = hint_of(node)
+    if not any(key in hint for key in _RESTORE):
+        return node
+    new = copy.copy(node)
+    try:
+        good = all(undo(new, hint[key]) for key, undo in _RESTORE.items() if key in hint)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError):
+        good = False  # a hint from elsewhere may hold anything
+    return without_hint(new) if good else node
+
+
+def _restore_shapes(new: Any, shapes: Any) -> bool:
+    return all(_reduce(new, str(name), former) for name, former in shapes.items())
+
+
+def _reduce(new: Any, name: str, former: list[int]) -> bool:
+    """Undo a broadcast, if the array is one."""
+    full = np.asarray(getattr(new, name))
+    lead = full.ndim - len(former)
+    if lead < 0 or not all(isinstance(n, int) for n in former):
+        return False
+    index = (0,) * lead + tuple(slice(0, 1) if n == 1 else slice(None) for n in former)
+    small = full[index]
+    if list(small.shape) != former:
+        return False
+    if np.broadcast_to(small, full.shape).tobytes() != full.tobytes():
+        return False
+    setattr(new, name, np.ascontiguousarray(small).reshape(former))
+    return True
+
+
+def _restore_bias(new: Any, former: Any) -> bool:
+    if former is not None:
+        return _reduce(new, "bias", former)
+    if np.any(new.bias):
+        return False
+    new.bias = None
+    return True
+
+
+def _restore_input_shape(new: Any, former: Any) -> bool:
+    new.input_shape = None if former is None else np.array(former)
+    return True
+
+
+def _restore_groups(new: Any, groups: Any) -> bool:
+    dense = np.asarray(new.weight)
+    out, into = dense.shape[:2]
+    if not isinstance(groups, int) or groups < 2 or out % groups or into % groups:
+        return False
+    rest = dense.copy()
+    parts = []
+    for rows, columns in _blocks(out, into // groups, groups):
+        parts.append(dense[rows, columns])
+        rest[rows, columns] = 0
+    if rest.any():
+        return False
+    new.weight, new.groups = np.concatenate(parts), np.int64(groups)
+    return True
+
+
+_RESTORE: dict[str, Callable[[Any, Any], bool]] = {
+    "shapes": _restore_shapes,
+    "bias": _restore_bias,
+    "input_shape": _restore_input_shape,
+    "square": restore_square,
+    "groups": _restore_groups,
+}
+"""How to undo each entry of a hint. A kernel has to be cut before its groups are separated."""
