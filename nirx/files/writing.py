@@ -46,8 +46,9 @@ def write(
         path: the file; replaced atomically, so that a crash leaves the old one.
         graph: not changed.
         discretization: if given, stored in the file's metadata as a hint for readers.
-        strict: whether to refuse a graph that has no form that `nir.read` accepts with its type
-            check on. Nodes of registered types are written nevertheless; nir knows none.
+        strict: whether to refuse a node whose form for `nir.read` would be too large (a weight of
+            1 GiB without its groups); otherwise it is written for nirx alone. Nodes of registered
+            types are always written; nir knows none of them.
 
     **Raises**: `GraphError` with all faults; `FileError` for values that HDF5 cannot store and for
     a path that cannot be written; `InputError` if `path` is not a path.

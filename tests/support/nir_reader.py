@@ -12,7 +12,6 @@ import nir.serialization
 import nirx
 from nirx.dynamics.node_types import NATIVE_TYPES
 from nirx.files import writing
-from nirx.files.nir_form import nir_refuses
 from nirx.graphs.flatten import walk_graphs
 from nirx.tracing.draft import Draft
 
@@ -38,7 +37,7 @@ def checked_writer(write_file: Callable[..., None]) -> Callable[..., None]:
         nodes = [node for _, below, _ in graphs for node in below.nodes.values()]
         known = all(type(node) in (*NATIVE_TYPES, nir.NIRGraph) for node in nodes)
         small = len(nodes) < MOST_NODES and max(len(path) for path, _, _ in graphs) < MOST_LEVELS
-        if known and small and not nir_refuses(graph):
+        if known and small:
             read_by_nir(file)
 
     return write

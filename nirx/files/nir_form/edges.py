@@ -1,4 +1,4 @@
-"""Double edges, which nir's reader refuses: written as a Scale that stands for them, and back."""
+"""Edges in a form that nir's reader accepts: no parallel ones, and one that leaves an Input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import numpy as np
 from nirx.dynamics.ops import Shape
 from nirx.files.nir_form.hints import hint_of, with_hint
 
-__all__ = ["merge_double_edges", "restore_double_edges"]
+__all__ = [
+    "connect_an_input",
+    "disconnect_inputs",
+    "fresh",
+    "merge_double_edges",
+    "restore_double_edges",
+]
 
 MOST_EDGES = 1_000_000
 """Limit for the edges that the Scales of a graph in a file may stand for."""
@@ -64,6 +70,33 @@ def restore_double_edges(graph: nir.NIRGraph) -> None:
     graph.edges = edges
     for name in stands:
         del graph.nodes[name]
+
+
+def connect_an_input(graph: nir.NIRGraph) -> None:
+    """Let an Input that nothing reads reach an Output of its own, if none reaches anything.
+
+    nir infers shapes along the edges that leave an Input, and refuses a graph without any.
+    """
+    inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
+    if inputs and not {a for a, _ in graph.edges}.intersection(inputs):
+        output = nir.Output({"output": graph.nodes[inputs[0]].input_type["input"]})
+        name = fresh(f"output_{inputs[0]}", graph.nodes)
+        graph.nodes[name] = with_hint(output, {"added": True})
+        graph.edges = [*graph.edges, (inputs[0], name)]
+
+
+def disconnect_inputs(graph: nir.NIRGraph) -> None:
+    """Undo `connect_an_input`; the graph is changed."""
+    added = [
+        name
+        for name, node in graph.nodes.items()
+        if isinstance(node, nir.Output) and hint_of(node).get("added") is True
+    ]
+    for name in added:
+        sources = [a for a, b in graph.edges if b == name]
+        if [type(graph.nodes.get(a)) for a in sources] == [nir.Input]:
+            graph.edges = [e for e in graph.edges if e[1] != name]
+            del graph.nodes[name]
 
 
 def fresh(name: str, taken: object) -> str:

@@ -15,12 +15,25 @@ import numpy as np
 
 from nirx.dynamics.base import Elementwise
 from nirx.dynamics.conv import conv_geometry
+from nirx.dynamics.geometry import integers
 from nirx.dynamics.node_types import NATIVE_TYPES, find_type
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.parameters import NodeMismatch
 from nirx.files.nir_form.hints import hint_of, with_hint, without_hint
 from nirx.files.nir_form.square import restore_square, square_form
 
-__all__ = ["node_form", "restored_node", "spread_parameters"]
+__all__ = ["POOLS", "TooLarge", "node_form", "pool_form", "restored_node", "spread_parameters"]
+
+POOLS = (nir.SumPool2d, nir.AvgPool2d)
+POOL_SIZES = ("kernel_size", "stride", "padding")
+
+
+MOST_BYTES = 2**30
+"""Limit for a weight that lost its groups."""
+
+
+class TooLarge(Exception):
+    """The form of a node that nir accepts is too large to write."""
 
 
 def spread_parameters(node: Any, shape: Shape) -> dict[str, list[int]]:
@@ -55,10 +68,15 @@ def node_form(node: Any, takes: Shape, gives: Shape) -> tuple[Any, nir.Conv2d | 
 
     Returns: the node itself or a copy in another form with a hint, and the convolution that has
     to pad its input, if one has to.
+
+    **Raises**: `TooLarge`.
     """
     new = copy.copy(node)
     if isinstance(node, nir.Input | nir.Output | nir.Flatten):
         new.input_type = {"input": np.array(takes, np.int64)}  # a file has to declare it
+        return new, None
+    if isinstance(node, POOLS):
+        new.input_type = {"input": np.array(takes, np.int64)}  # for `pool_form`
         return new, None
     hint: dict[str, Any] = {}
     spread = spread_parameters(new, takes)
@@ -79,6 +97,48 @@ def node_form(node: Any, takes: Shape, gives: Shape) -> tuple[Any, nir.Conv2d | 
     return (with_hint(new, hint) if hint else node), before
 
 
+def pool_form(pool: Any) -> tuple[Any, nir.Conv2d | None]:
+    """A pool that no Input reaches, so that nir cannot infer its shape: a convolution.
+
+    Arguments:
+        pool: as `node_form` returned it.
+
+    Returns: as `node_form`.
+    """
+    takes = tuple(int(n) for n in pool.input_type["input"])
+    conv = _pooling(pool, takes)
+    own = {name: np.asarray(getattr(pool, name)).tolist() for name in POOL_SIZES}
+    conv.metadata = dict(pool.metadata or {})
+    with_hint(conv, {"pool": {"type": type(pool).__name__, "takes": list(takes), **own}})
+    return node_form(conv, takes, takes)
+
+
+def _pooling(pool: Any, takes: Shape) -> nir.Conv2d:
+    """The convolution that does what a pool does."""
+    kernel, stride = (integers(pool, name, 2, 1) for name in ("kernel_size", "stride"))
+    padding = integers(pool, "padding", 2, 0)
+    size = kernel[0] * kernel[1] if isinstance(pool, nir.AvgPool2d) else 1
+    weight = np.zeros((takes[0], takes[0], *kernel))
+    weight[range(takes[0]), range(takes[0])] = 1 / size
+    sizes: Any = np.array(stride), np.array(padding)
+    return nir.Conv2d(takes[1:], weight, *sizes, 1, 1, np.zeros(takes[0]))  # type: ignore[arg-type]
+
+
+def _restored_pool(conv: Any, was: Any) -> Any:
+    """The pool that a convolution stands for.
+
+    **Raises**: `ValueError` if it stands for none.
+    """
+    kind = {t.__name__: t for t in POOLS}[was["type"]]
+    pool = kind(*(np.array(was[name]) for name in POOL_SIZES))
+    made = _pooling(pool, tuple(int(n) for n in was["takes"]))
+    for name in ("weight", "stride", "padding", "dilation", "groups", "bias"):
+        if not np.array_equal(getattr(conv, name), getattr(made, name)):
+            raise ValueError(name)
+    pool.metadata = conv.metadata
+    return pool
+
+
 def _fill_bias(new: Any, shape: Shape, hint: dict[str, Any]) -> None:
     if new.bias is None:
         hint["bias"] = None
@@ -91,6 +151,11 @@ def _fill_bias(new: Any, shape: Shape, hint: dict[str, Any]) -> None:
 def _dense(weight: np.ndarray, groups: int) -> np.ndarray:
     """The weight without groups: zeros between different groups."""
     out, into, *kernel = weight.shape
+    if weight.nbytes * groups > MOST_BYTES:
+        raise TooLarge(
+            f"its weight without groups takes {weight.nbytes * groups / 2**30:.1f} GiB, and nir "
+            "overlooks groups"
+        )
     dense = np.zeros((out, into * groups, *kernel), weight.dtype)
     for group, (rows, columns) in enumerate(_blocks(out, into, groups)):
         dense[rows, columns] = weight[group * (out // groups) : (group + 1) * (out // groups)]
@@ -108,17 +173,29 @@ def _blocks(out: int, into: int, groups: int) -> list[tuple[slice, slice]]:
 # -- back -----------------------------------------------------------------------------------
 
 
+WRONG = (
+    *(TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError),
+    *(NodeMismatch, OverflowError, MemoryError),
+)
+"""What a hint from elsewhere, which may hold anything, can lead to."""
+
+
 def restored_node(node: Any) -> Any:
     """The node as it was before `node_form`; the node itself where its hint does not apply."""
     hint = hint_of(node)
-    if not any(key in hint for key in _RESTORE):
+    if not any(key in hint for key in (*_RESTORE, "pool")):
         return node
     new = copy.copy(node)
     try:
         good = all(undo(new, hint[key]) for key, undo in _RESTORE.items() if key in hint)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError):
-        good = False  # a hint from elsewhere may hold anything
-    return without_hint(new) if good else node
+    except WRONG:
+        good = False
+    if not good:
+        return node
+    try:
+        return without_hint(_restored_pool(new, hint["pool"]) if "pool" in hint else new)
+    except WRONG:
+        return without_hint(new)
 
 
 def _restore_shapes(new: Any, shapes: Any) -> bool:
@@ -152,7 +229,7 @@ def _restore_bias(new: Any, former: Any) -> bool:
 
 def _restore_input_shape(new: Any, former: Any) -> bool:
     new.input_shape = None if former is None else np.array(former)
-    return True
+    return former is None or new.input_shape.dtype.kind == "i"
 
 
 def _restore_groups(new: Any, groups: Any) -> bool:

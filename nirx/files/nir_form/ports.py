@@ -1,8 +1,9 @@
 """Subgraphs that nir cannot connect, written inlined, and back.
 
-nir connects a subgraph only if it has one Input and one Output, and takes its shapes from an
-edge that leaves the Input. Other subgraphs are inlined into the graph around them. Their ports
-become Scales by 1.
+nir connects a subgraph only if it has one Input and one Output, adds an Output for every node
+that nothing reads, takes all shapes from the edges that leave the Input, and looks for an Output
+of the name "output" in front of a pool. Other subgraphs are inlined into the graph around them.
+Their ports become Scales by 1.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from nirx.basics.paths import Path
 from nirx.dynamics.ops import Shape
 from nirx.files.nir_form.edges import fresh
 from nirx.files.nir_form.hints import FORM_KEY, GRAPHS_KEY, hint_of, with_hint
+from nirx.files.nir_form.nodes import POOLS
 from nirx.graphs.ports import BadEnd, resolve_end
 
 __all__ = ["inline_subgraphs", "restore_subgraphs", "unify_ends"]
@@ -31,7 +33,8 @@ def unify_ends(graph: nir.NIRGraph) -> None:
 
     def unified(end: str, port: type) -> str:
         path = resolve_end(graph.nodes, end, port)
-        if len(path) == 1 or len(_ports(graph.nodes[path[0]], port)) == 1:
+        owner: Any = graph.nodes[path[0]]
+        if len(path) == 1 or len(_ports(owner, port)) == 1:
             return path[0]
         return end
 
@@ -48,7 +51,7 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
         graph: the graphs below have been treated already.
         shape_of: the input shape of a node, by its path inside the graph.
     """
-    inlined = {k: g for k, g in graph.nodes.items() if _needs_inlining(g)}
+    inlined: dict[str, Any] = {k: g for k, g in graph.nodes.items() if _needs_inlining(k, g, graph)}
     if not inlined:
         return
     names: dict[Path, str] = {}
@@ -86,12 +89,17 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
         graph.metadata = {**(graph.metadata or {}), GRAPHS_KEY: described}
 
 
-def _needs_inlining(node: Any) -> bool:
+def _needs_inlining(name: str, node: Any, around: nir.NIRGraph) -> bool:
     if not isinstance(node, nir.NIRGraph):
         return False
-    inputs = _ports(node, nir.Input)
-    single = len(inputs) == 1 and len(_ports(node, nir.Output)) == 1
-    return not single or not any(a == inputs[0] for a, _ in node.edges)
+    inputs, outputs = _ports(node, nir.Input), _ports(node, nir.Output)
+    if len(inputs) != 1 or len(outputs) != 1:
+        return True
+    read = {a for a, _ in node.edges}
+    if any(child not in read for child in node.nodes if child != outputs[0]):
+        return True
+    readers = [around.nodes.get(b) for a, b in around.edges if a == name]
+    return outputs != ["output"] and (not readers or any(isinstance(n, POOLS) for n in readers))
 
 
 def _ports(graph: nir.NIRGraph, port: type) -> list[str]:

@@ -70,6 +70,9 @@ def _appending(takes: Shape, zeros: list[int], dtype: np.dtype) -> nir.Conv2d:
 def insert_before(graph: nir.NIRGraph, name: str, own: str, before: nir.Conv2d) -> None:
     """Let a convolution of a graph read its input through the one that pads it."""
     graph.nodes[own] = before
+    path = hint_of(graph.nodes[name]).get("path")
+    if path:  # both came out of the same subgraph
+        with_hint(before, {"path": [*path[:-1], own]})
     with_hint(graph.nodes[name], {BEFORE: own})
     graph.edges = [(a, own if b == name else b) for a, b in graph.edges] + [(own, name)]
 
