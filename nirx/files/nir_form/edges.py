@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import nir
 import numpy as np
@@ -49,7 +50,8 @@ def merge_double_edges(graph: nir.NIRGraph, shape_of: Callable[[str], Shape]) ->
 def restore_double_edges(graph: nir.NIRGraph) -> None:
     """Undo `merge_double_edges`; the graph is changed."""
     stands = {}
-    for name, node in graph.nodes.items():
+    nodes: dict[str, Any] = graph.nodes
+    for name, node in nodes.items():
         count = hint_of(node).get("edges") if isinstance(node, nir.Scale) else None
         if isinstance(count, int) and count > 1 and np.all(node.scale == count):
             stands[name] = count

@@ -228,8 +228,9 @@ def _restore_bias(new: Any, former: Any) -> bool:
 
 
 def _restore_input_shape(new: Any, former: Any) -> bool:
-    new.input_shape = None if former is None else np.array(former)
-    return former is None or new.input_shape.dtype.kind == "i"
+    shape = None if former is None else np.array(former)
+    new.input_shape = shape
+    return shape is None or shape.dtype.kind == "i"
 
 
 def _restore_groups(new: Any, groups: Any) -> bool:
