@@ -9,6 +9,7 @@ import numpy as np
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.tracing.draft import Draft
 from nirx.tracing.interpreter import Interpreter
+from nirx.tracing.membranes import Recorded, membrane_value, recorded
 from nirx.tracing.value import Value
 from nirx_jax.exporters import Exporters
 from nirx_jax.leaf import INPUT, LeafCall, Place, dotted
@@ -28,6 +29,8 @@ class _Interpreter(Interpreter):
     def __init__(self, kind: str, trace: Trace, exporters: Exporters):
         super().__init__(kind)
         self.trace, self.exporters = trace, exporters
+        self.nodes: dict[int, str] = {}
+        """The node of each call, by its id; `calls` keeps the calls."""
         self.calls: list[tuple[LeafCall, dict[Place, StateIn]]] = []
 
     def run(self) -> Draft:
@@ -40,7 +43,8 @@ class _Interpreter(Interpreter):
         results = walk.run(whole.jaxpr, whole.consts, arguments, self._wanted())
         found = self.trace.values
         self.add_outputs(
-            [(_output_name(path), self._result(part, results)) for path, part in found],
+            _nested([(path, self._returned(part, results)) for path, part in found]),
+            _output_name,
             lambda result, where: self._as_in_nir(result[0], result[1], where),
         )
         if self.trace.state is not None:
@@ -73,6 +77,21 @@ class _Interpreter(Interpreter):
             return Constant(part.content), None
         return results[part], self.trace.jaxpr.out_avals[part].shape
 
+    def _returned(self, part: Any, results: list[Any]) -> Any:
+        """What is returned: a recording for the state of a module, else the result."""
+        result = self._result(part, results)
+        if isinstance(result[0], LeafState):
+            return self._recording(result[0], "what the call returns")
+        return result
+
+    def _recording(self, state: LeafState, where: str) -> Any:
+        """The recording of a part of a module's state. **Raises** `UnsupportedError`."""
+        node = self.nodes.get(id(state.call))
+        if node is None:
+            owner = state.call.leaf._place
+            raise UnsupportedError(f"{where} is the state of {owner}, a bypassed module")
+        return recorded(self.draft, node, ("1", *filter(None, [dotted(state.place)])), where)
+
     # -- modules ----------------------------------------------------------------------
 
     def _leaf(self, call: LeafCall, operands: list[Any], shapes: list[Any]) -> list[Any]:
@@ -93,6 +112,7 @@ class _Interpreter(Interpreter):
         gives = tuple(call.shapes[0].shape)
         if exported is not None:
             value = self.draft.node(place, exported, value, leaf._path)
+            self.nodes[id(call)] = str(value.sources[0])
             self.calls.append((call, states))
             if any(part is not None and part not in states for part in call.places):
                 warn_caller(
@@ -135,7 +155,11 @@ class _Interpreter(Interpreter):
         if isinstance(flow, StateIn):
             return self.read_state(flow.place, flow.shape)
         owner = flow.call.leaf._place
-        raise UnsupportedError(f"{where}: the state of {owner} is read as a value")
+        found = self._recording(flow, f"{where}: the state of {owner}")
+        if not isinstance(found, Recorded):
+            raise UnsupportedError(f"{where}: the whole state of {owner} is read as a value")
+        refusal = f"{where}: the state of {owner} is read as a value, which has no NIR node"
+        return membrane_value(self.draft, found, refusal)
 
     def _as_in_nir(self, flow: Any, shape: Any, where: str) -> Any:
         """A value whose shape in the program is its shape in NIR."""
@@ -180,8 +204,23 @@ class _Input:
         self.name, self.shape = name, shape
 
 
-def _output_name(path: Place) -> str:
+def _nested(found: list[tuple[Place, Any]]) -> Any:
+    """Results by JAX's key paths as nested dicts, or lists where the keys are positions."""
+    if len(found) == 1 and not found[0][0]:
+        return found[0][1]
+    below: dict[Any, list[tuple[Place, Any]]] = {}
+    for path, part in found:
+        first = path[0]
+        key = first.idx if hasattr(first, "idx") else dotted((first,))
+        below.setdefault(key, []).append((path[1:], part))
+    nested = {key: _nested(parts) for key, parts in below.items()}
+    if all(isinstance(key, int) for key in nested):
+        return [nested.get(n) for n in range(max(nested, default=-1) + 1)]
+    return nested
+
+
+def _output_name(keys: tuple[Any, ...]) -> str:
     name = "output"
-    for key in path:
-        name = f"{name}_{key.idx}" if hasattr(key, "idx") else dotted((key,))
+    for key in keys:
+        name = f"{name}_{key}" if isinstance(key, int) else str(key)
     return name

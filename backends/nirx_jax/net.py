@@ -16,6 +16,7 @@ from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.origin import Origin
 from nirx.graphs.recording import resolve_record
+from nirx.graphs.returns import stored_returns
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
@@ -133,7 +134,7 @@ class Net(eqx.Module):
     def _executor(self) -> Executor:
         modules = self.modules_by_path
         runners = [_runner(node, modules[node.name]) for node in self.schedule.nodes]
-        return Executor(self.schedule, self._ops(), runners)
+        return Executor(self.schedule, self._ops(), runners, stored_returns(self.origin.node))
 
 
 def _runner(node: ScheduledNode, module: Any) -> Runner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nirx.basics.type_map import ABSENT
 from nirx.dynamics.node_types import has_neuron
 from nirx.errors import InputError, UnsupportedError
 from nirx.tracing.draft import Draft
+from nirx.tracing.membranes import membrane_value
 from nirx.tracing.value import Value
 from nirx_torch.exporters import Exporters, starts_afresh
 from nirx_torch.functional import FUNCTIONS, KEYWORDS, METHODS
@@ -87,10 +89,10 @@ class TorchInterpreter(OutputsAndState):
             taken = self._taken(node, arguments[0], arguments[1])
             if taken is not ABSENT:
                 return taken
-        if node.target is getattr and isinstance(arguments[0], StateIn):
+        if node.target is getattr and isinstance(arguments[0], StateIn | LeafState):
             name = arguments[1].content
             if name not in ("shape", "device", "dtype"):
-                return StateIn(arguments[0].root, (*arguments[0].path, name))
+                return replace(arguments[0], path=(*arguments[0].path, name))
         return self._operation(node, arguments, keywords)
 
     def _constant(self, node: fx.Node, arguments: Any, keywords: Any) -> Any:
@@ -212,9 +214,16 @@ class TorchInterpreter(OutputsAndState):
         if isinstance(flow, Value | Constant):
             return flow
         if isinstance(flow, LeafState):
-            raise UnsupportedError(
+            found = self.recording(flow, f"the state of {flow.result.module}")
+            if isinstance(found, dict):
+                raise UnsupportedError(
+                    f"the whole state of {flow.result.module} is used as a value"
+                )
+            return membrane_value(
+                self.draft,
+                found,
                 f"the state of {flow.result.module} (such as its membrane potential) is used as a "
-                "value, which has no NIR node; a NIR node passes on its output only"
+                "value, which has no NIR node",
             )
         raise UnsupportedError(f"a {type(flow).__name__} is used where a tensor is expected")
 

@@ -10,6 +10,7 @@ from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
 from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
+from nirx.graphs.returns import stored_returns
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.names import child_names
@@ -92,7 +93,8 @@ class Net(torch.nn.Module):
         ops = kind(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
         ops.any_dtype = self.any_dtype
         nodes = zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
-        return Executor(self.schedule, ops, [_runner(*node) for node in nodes])
+        returns = stored_returns(self.origin.node)
+        return Executor(self.schedule, ops, [_runner(*node) for node in nodes], returns)
 
 
 def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard | None]:

@@ -9,11 +9,12 @@ import torch
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.execution.runners import takes_state
 from nirx.tracing.interpreter import Interpreter
+from nirx.tracing.membranes import recorded
 from nirx.tracing.value import Value
 from nirx_torch.exporters import starts_afresh
 from nirx_torch.lowering import Dimension, LeafResult, LeafState, Shape, StateIn
 from nirx_torch.trace import Trace
-from nirx_torch.trees import find, flat, is_state, loop_name, named
+from nirx_torch.trees import find, flat, is_state, loop_name
 
 __all__ = ["OutputsAndState"]
 
@@ -41,12 +42,35 @@ class OutputsAndState(Interpreter):
         outputs, new_state = self._split(result)
         self._require_states_returned(new_state, hidden)
         states = {part.root for call in self.stateful_calls for part in call.state_in}
-        found = [(name, part) for name, part in named(outputs) if not is_state(part, states)]
-        self.add_outputs(found, lambda flow, where: self._value(flow))
+        self.add_outputs(
+            self._returned(outputs, states), _output_name, lambda flow, where: self._value(flow)
+        )
         self.close_loops(
             lambda key: self._new(hidden.get(key[0]) if _is_slot(key[0]) else new_state, key),
             lambda key: self.trace.before.get(key[0]) if _is_slot(key[0]) else None,
         )
+
+    def _returned(self, tree: Any, states: set[Any]) -> Any:
+        """What forward returns, in lists and dicts; what is no output is None."""
+        if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+            tree = tree._asdict()
+        if isinstance(tree, dict):
+            return {key: self._returned(part, states) for key, part in tree.items()}
+        if isinstance(tree, tuple | list):
+            return [self._returned(part, states) for part in tree]
+        if isinstance(tree, LeafState):
+            return self.recording(tree, "what forward returns")
+        return None if is_state(tree, states) else tree
+
+    def recording(self, state: LeafState, where: str) -> Any:
+        """The recording of a module's state, or of a part of it. **Raises** `UnsupportedError`."""
+        (node,) = state.result.value.sources
+        path = state.path or (1,)
+        if state.result.module not in self.draft.modules.values():
+            raise UnsupportedError(
+                f"{where} is the state of {state.result.module}, a bypassed module"
+            )
+        return recorded(self.draft, str(node), path, where)
 
     def _split(self, result: Any) -> tuple[Any, Any]:
         """The outputs and the new state, or None if forward returns none."""
@@ -118,6 +142,13 @@ class OutputsAndState(Interpreter):
                 f"{loop_name(*key)}: the state of {found.result.module} is read as a value"
             )
         return self._value(found)
+
+
+def _output_name(keys: tuple[Any, ...]) -> str:
+    name = "output"
+    for key in keys:
+        name = f"{name}_{key}" if isinstance(key, int) else str(key)
+    return name
 
 
 def _is_slot(root: Any) -> bool:

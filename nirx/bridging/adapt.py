@@ -8,7 +8,7 @@ from typing import Any
 
 import nir
 
-from nirx.basics.paths import Path
+from nirx.basics.paths import Path, format_path
 from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.late import Form, late_graph, other_form
 from nirx.bridging.membrane import membrane_of
@@ -17,6 +17,7 @@ from nirx.dynamics.node_types import find_type
 from nirx.execution.assemble import call_builder
 from nirx.execution.refusal import NotRepresentable
 from nirx.graphs.origin import node_at, rebuild_graph
+from nirx.graphs.returns import map_returns, stored_returns, with_returns
 from nirx.graphs.rules import gather_rules
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx.tracing.exporting import with_discretization
@@ -91,6 +92,7 @@ def adapt_graph(
     nodes: dict[Path, Any] = {}
     changes: list[Change] = []
     moved: dict[str, str] = {}
+    states: dict[str, str] = {}  # key of a recording -> its key in the changed graph
     for place in schedule.nodes:
         node = node_at(graph, place.path)
         entry = find_type(type(node))
@@ -106,6 +108,9 @@ def adapt_graph(
         rules[place.path if own.form is None else own.form.path] = own.rule
         if own.form is not None:
             moved[place.name] = own.form.output
+            for variable in ("v", "i"):
+                old, new = (format_path(p) for p in (place.path, own.form.path))
+                states[f"{old}.{variable}"] = f"{new}.{variable}"
             nodes |= own.form.delays
             if own.form.path != place.path:
                 nodes[place.path] = late_graph(own.node, place, own.rule.dt)
@@ -113,6 +118,9 @@ def adapt_graph(
     if any(rule != discretization.at(path) for path, rule in rules.items()):
         chosen = gather_rules(rules) or discretization
     fitted = with_discretization(rebuild_graph(graph, nodes), chosen)
+    returns = stored_returns(graph)
+    if returns is not None:
+        with_returns(fitted, map_returns(returns, lambda key: states.get(key, key)))
     return Adapted(fitted, chosen, tuple(changes), moved)
 
 

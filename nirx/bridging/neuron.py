@@ -33,6 +33,9 @@ class BridgedNeuron:
     ties: ClassVar[str] = ""
     """What the library does at the threshold, `"gt"` or `"ge"`, where `threshold_for` was used."""
 
+    membrane_at: ClassVar[int] = 0
+    """Position of u among the state variables."""
+
     def advance(self, x: Any, state: Any) -> tuple[Any, Any]:
         """One step of the library's neuron.
 
@@ -55,6 +58,10 @@ class BridgedNeuron:
     def is_unchanged(self) -> bool:
         """Whether the library's neuron still holds the numbers that it was built with."""
         raise NotImplementedError
+
+    def state_variables(self, state: Any) -> dict[str, Any]:
+        """The variables of the NIR node that can be recorded: v, from the library's state."""
+        return {"v": state[self.membrane_at] * self.scale + self.shift}
 
     @property
     def spiking(self) -> bool:

@@ -23,6 +23,7 @@ from nirx.files.reading import read
 from nirx.graphs.flatten import Claim, Unreadable, walk_graphs
 from nirx.graphs.metadata import MODULE_KEY, resolve_discretization
 from nirx.graphs.origin import Origin, node_at, rebuild_graph
+from nirx.graphs.returns import Returns, returned_probes, stored_returns
 from nirx.graphs.sameness import same_node
 from nirx.graphs.schedule import Schedule, build_schedule
 
@@ -61,6 +62,11 @@ class Assembly:
     custom: dict[int, Any]
     native: dict[int, Any]
     shared: dict[int, int]
+
+    @property
+    def returns(self) -> Returns | None:
+        """What networks return instead of the Outputs, if the graph says so."""
+        return stored_returns(self.origin.node)
 
     @property
     def is_foreign(self) -> bool:
@@ -116,6 +122,7 @@ def assemble(
     own = rebuild_graph(graph, {})
     nodes = [node_at(own, place.path) for place in schedule.nodes]
     shared = _shared(schedule, nodes)
+    returned_probes(schedule, stored_returns(own))  # raises where it names nothing
     result = Assembly(schedule, Origin(own), nodes, {}, {}, shared)
     for position, node in enumerate(nodes):
         if position in shared:

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
+from nirx.execution.assemble import load
 from nirx.execution.network import Network
+from nirx.graphs.returns import without_returns
 from nirx.graphs.state import state_to_numpy
 
 __all__ = ["Backend", "NetworkBackend", "Prepared", "backend_names", "find_backend", "from_nir"]
@@ -86,7 +88,7 @@ class NetworkBackend:
     ) -> Prepared:
         """See `Backend.prepare`."""
         with self.context(dtype):
-            net = self.from_nir(graph, discretization, dtype, **options)
+            net = self.from_nir(without_returns(load(graph)), discretization, dtype, **options)
 
         def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
             with self.context(dtype):

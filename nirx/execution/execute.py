@@ -10,6 +10,7 @@ from nirx.errors import InputError
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state
 from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
+from nirx.graphs.returns import Returns, fill_returns, returned_probes
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
 from nirx.graphs.state import NodeState, nest
 
@@ -28,8 +29,17 @@ class Executor:
     component runs step by step. Nothing passed in is ever changed.
     """
 
-    def __init__(self, schedule: Schedule, ops: Ops, runners: Sequence[Runner]):
+    def __init__(
+        self,
+        schedule: Schedule,
+        ops: Ops,
+        runners: Sequence[Runner],
+        returns: Returns | None = None,
+    ):
         self.schedule, self.ops, self.runners = schedule, ops, runners
+        self.returns = returns
+        """What is returned instead of the Outputs, if anything."""
+        self.returned = returned_probes(schedule, returns)
         self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
 
     # -- the public calls -------------------------------------------------------------
@@ -47,8 +57,8 @@ class Executor:
         states = self._start(state, batch, coefficients)
         values, states = self._step(inputs, states, coefficients)
         # Copies: an LI outputs its own v, and callers may write into a result.
-        outputs = {name: self.ops.copy(values[p]) for name, p in self.schedule.outputs}
-        return _bare(outputs), nest(self.schedule.nodes, states, self.foreign)
+        probed = {p.key: self.ops.copy(self._probed(p, values, states)) for p in self._results()}
+        return self._result(probed), nest(self.schedule.nodes, states, self.foreign)
 
     def run(self, xs: Any, state: Any, record: Any, chunk: int) -> tuple[Any, ...]:
         """Many steps: xs is [time, *batch, *features]; returns outputs, state and recordings."""
@@ -58,17 +68,29 @@ class Executor:
         inputs, batch, length = accept_inputs(self.schedule, self.ops, xs, time=True)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
-        wanted = [Probe(name, p, None) for name, p in self.schedule.outputs] + probes
+        results = self._results()
+        wanted = [*results, *probes]
         if length == 0:
             arrays = [self._nothing(probe, batch) for probe in wanted]
         else:
             arrays, states = self._run(inputs, states, coefficients, wanted, length, chunk)
-        count = len(self.schedule.outputs)
-        outputs = {p.key: a for p, a in zip(wanted[:count], arrays[:count], strict=True)}
-        result = _bare(outputs), nest(self.schedule.nodes, states, self.foreign)
+        count = len(results)
+        outputs = {p.key: a for p, a in zip(results, arrays[:count], strict=True)}
+        result = self._result(outputs), nest(self.schedule.nodes, states, self.foreign)
         if record is None:
             return result
         return *result, dict(zip((p.key for p in probes), arrays[count:], strict=True))
+
+    def _results(self) -> list[Probe]:
+        """What the result consists of."""
+        if self.returns is not None:
+            return list(self.returned)
+        return [Probe(name, p, None) for name, p in self.schedule.outputs]
+
+    def _result(self, values: dict[str, Array]) -> Any:
+        if self.returns is not None:
+            return fill_returns(self.returns, values)
+        return next(iter(values.values())) if len(values) == 1 else values
 
     # -- one step ---------------------------------------------------------------------
 
@@ -208,7 +230,9 @@ class Executor:
         def step(carry: list[NodeState], xs: list[Array]):
             now = dict(zip(outside, xs, strict=True))
             carry = self._walk(segment, now, carry, own_coefficients)
-            traced = [carry[p - segment.start][0][name] for p, name in recorded]
+            traced = [
+                self.runners[p].variable(carry[p - segment.start][0], name) for p, name in recorded
+            ]
             return carry, [*(now[p] for p in wanted), *traced]
 
         xs = [values[p] for p in outside]
@@ -220,7 +244,7 @@ class Executor:
     def _probed(self, probe: Probe, values: Values, states: list[NodeState]) -> Array:
         if probe.variable is None:
             return values[probe.position]
-        return states[probe.position][0][probe.variable]
+        return self.runners[probe.position].variable(states[probe.position][0], probe.variable)
 
     def _nothing(self, probe: Probe, batch: Shape) -> Array:
         node = self.schedule.nodes[probe.position]
@@ -283,7 +307,3 @@ class Executor:
             rest = self.runners[p].initial_state(self.ops, batch)  # a Delay's zeros, or nothing
             values[p], _ = self.runners[p].step(self.ops, coefficients[p], x, rest)
         return values
-
-
-def _bare(outputs: dict[str, Array]) -> Any:
-    return next(iter(outputs.values())) if len(outputs) == 1 else outputs

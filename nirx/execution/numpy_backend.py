@@ -16,6 +16,7 @@ from nirx.execution.execute import Executor
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
+from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
 
@@ -29,12 +30,17 @@ class Net:
     """A network on NumPy; see `nirx.Network`. Build it with `nirx.from_nir(graph, "numpy")`."""
 
     def __init__(
-        self, schedule: Schedule, runners: list[Runner], dtype: np.dtype, reproducible: bool
+        self,
+        schedule: Schedule,
+        runners: list[Runner],
+        dtype: np.dtype,
+        reproducible: bool,
+        returns: Returns | None = None,
     ):
         self.schedule = schedule
         self.dtype = dtype
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype)
-        self._executor = Executor(schedule, ops, runners)
+        self._executor = Executor(schedule, ops, runners, returns)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`."""
@@ -82,7 +88,7 @@ def from_nir(
             arrays = native_arrays(type(place.dynamics), node)
             parameters = {k: v.astype(name) for k, v in arrays.items()}
             runners.append(NativeRunner(place.dynamics, parameters))
-    return Net(assembly.schedule, runners, np.dtype(name), reproducible)
+    return Net(assembly.schedule, runners, np.dtype(name), reproducible, assembly.returns)
 
 
 def _identity(x: Any) -> Any:

@@ -42,6 +42,10 @@ class Runner(Protocol):
         """Many steps: xs [time, *batch, *features] to outputs, last state, recordings by name."""
         ...
 
+    def variable(self, state: Any, name: str) -> Array:
+        """A variable of the node's own state, to be recorded."""
+        ...
+
 
 class NativeRunner:
     """A node that runs by its `Dynamics` over the backend's own parameter arrays."""
@@ -74,12 +78,16 @@ class NativeRunner:
     ) -> tuple[Array, Any, dict[str, Array]]:
         return self.dynamics.chunk(ops, c, xs, state, record)
 
+    def variable(self, state: Any, name: str) -> Array:
+        return state[name]
+
 
 class ForeignRunner:
     """A node that a `node_map` entry runs: `x -> y`, or `(x, state) -> (y, state)`.
 
     It is called once per step. Its state may have any form; before the first step it is what
-    `init_state(batch_shape)` returns, or None.
+    `init_state(batch_shape)` returns, or None. `state_variables(state)`, if the module has it,
+    gives the variables of the NIR node by name, so that they can be recorded.
     """
 
     foreign = True
@@ -132,10 +140,21 @@ class ForeignRunner:
     ) -> tuple[Array, Any, dict[str, Array]]:
         def step(state: Any, x: list[Array]):
             y, state = self.step(ops, c, x[0], state)
-            return state, [y]
+            return state, [y, *(self.variable(state, name) for name in record)]
 
         state, outs = ops.scan(step, state, [xs], xs.shape[0])
-        return outs[0], state, {}
+        return outs[0], state, dict(zip(record, outs[1:], strict=True))
+
+    def variable(self, state: Any, name: str) -> Array:
+        read = getattr(self.module, "state_variables", None)
+        found = read(state) if callable(read) else {}
+        if not isinstance(found, Mapping) or name not in found:
+            kind = type(self.module).__name__
+            raise InputError(
+                f"{self.name!r}: {name!r} cannot be recorded: its module ({kind}) has no "
+                f"state_variables(state) that gives it"
+            )
+        return found[name]
 
 
 def takes_state(call: Callable[..., Any]) -> bool:

@@ -79,9 +79,10 @@ def _probe(schedule: Schedule, key: Any) -> Probe:
             continue
         if variable is None:
             return Probe(key, position, None)
-        dynamics = schedule.nodes[position].dynamics
-        if dynamics is not None and variable in dynamics.state_shapes():
-            return Probe(key, position, variable)
+        node = schedule.nodes[position]
+        variables = {"v", "i"} if node.dynamics is None else node.dynamics.state_shapes()
+        if variable in variables and (node.dynamics is not None or node.neuron):
+            return Probe(key, position, variable)  # a user's module may say its v: see the runner
     text = key if isinstance(key, str) else format_path(tuple(map(str, key)))
     known = [p.key for p in _everything(schedule) if isinstance(p.key, str)]
     raise InputError(f"record: nothing is called {text!r}; {did_you_mean(text, known)}")

@@ -9,15 +9,18 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import Path, format_path
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import broadcasts_to
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.graphs.metadata import MODULE_KEY, require_discretization
+from nirx.graphs.returns import with_returns
 from nirx.graphs.rules import gather_rules, take_rules
 from nirx.tracing.exporting import with_discretization
 from nirx.tracing.finish import finish
 from nirx.tracing.loops import insert_delays, resolve_loop_shapes
+from nirx.tracing.membranes import Recorded, settle_membranes, take_names
 from nirx.tracing.nest import nest_graph
 from nirx.tracing.node_shapes import declared_input, output_shape, set_input_shape
 from nirx.tracing.shift import fold_shifts
@@ -45,6 +48,12 @@ class Draft:
         self.shapes: dict[str, Shape | None] = {}
         self.modules: dict[str, str] = {}
         """The path of the module that a node came from."""
+
+        self.twins: dict[str, str] = {}
+        """Neuron that never resets -> the LI that stands for its membrane potential."""
+        self.returns: Any = None
+        """What the program returns, if Outputs cannot carry all of it: nested lists and dicts of
+        `Recorded`, of names of Outputs, and of None."""
 
     # -- called by a tracer -------------------------------------------------------------
 
@@ -137,6 +146,12 @@ class Draft:
         self.replace_source(old, new)
         self.edges = [(s, new if t == old else t) for s, t in self.edges]
 
+    def remove(self, name: str) -> None:
+        """Remove a node that nothing reads, and the edges into it."""
+        del self.nodes[name], self.shapes[name]
+        self.modules.pop(name, None)
+        self.edges = [(s, t) for s, t in self.edges if t != name]
+
     # -- the graph ----------------------------------------------------------------------
 
     def build(
@@ -153,7 +168,10 @@ class Draft:
 
         **Raises**: `UnsupportedError` for what NIR cannot express, `GraphError` for faults.
         """
+        settle_membranes(self)
         rules = take_rules(self.nodes)
+        for node in self.nodes.values():
+            take_names(node)
         discretization = require_discretization(discretization) or gather_rules(rules)
         rule = discretization or Discretization()
         fold_shifts(self)
@@ -176,9 +194,10 @@ class Draft:
                 f"{', '.join(repr(loop.name) for loop in forced[:3])}: a one-step Delay of "
                 f"{rule.dt:g} stands for the loop; pass discretization= to choose dt"
             )
-        if not nested:
-            return graph
-        return nest_graph(graph, {name: tuple(name.split(".")) for name in self.modules})
+        paths = {name: tuple(name.split(".")) for name in self.modules} if nested else {}
+        if self.returns is not None:
+            with_returns(graph, _keys(self.returns, paths))
+        return nest_graph(graph, paths) if nested else graph
 
     # -- for the steps of `build` --------------------------------------------------------
 
@@ -235,6 +254,17 @@ class Draft:
                 f"{value.shape} (without batch) has no NIR node"
             )
         return np.broadcast_to(_without_batch(number, value.shape), value.shape).copy()
+
+
+def _keys(returns: Any, paths: dict[str, Path]) -> Any:
+    """The keys of recordings for what a program returns."""
+    if isinstance(returns, list):
+        return [_keys(part, paths) for part in returns]
+    if isinstance(returns, dict):
+        return {name: _keys(part, paths) for name, part in returns.items()}
+    if isinstance(returns, Recorded):
+        return returns.key(paths.get(returns.node, (returns.node,)))
+    return None if returns is None else format_path((returns,))
 
 
 def _fits(number: np.ndarray, value: Value) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,28 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.tracing.draft import Draft
 from nirx.tracing.lowering import Constant
+from nirx.tracing.membranes import Recorded, membrane_value, never_resets
 from nirx.tracing.value import Value
 
 __all__ = ["Interpreter"]
+
+
+def _leaves(tree: Any, keys: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(tree, list | dict):
+        pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, part in pairs:
+            yield from _leaves(part, (*keys, key))
+    elif tree is not None:
+        yield keys, tree
+
+
+def _rebuilt(tree: Any, following: Callable[[], Any]) -> Any:
+    """The tree with other leaves, in the order of `_leaves`."""
+    if isinstance(tree, list):
+        return [_rebuilt(part, following) for part in tree]
+    if isinstance(tree, dict):
+        return {str(key): _rebuilt(part, following) for key, part in tree.items()}
+    return None if tree is None else following()
 
 
 class Interpreter:
@@ -48,15 +67,61 @@ class Interpreter:
         return self.loops[key]
 
     def add_outputs(
-        self, found: list[tuple[str, Any]], as_value: Callable[[Any, str], Any]
+        self, tree: Any, name_of: Callable[[Any], str], as_value: Callable[[Any, str], Any]
     ) -> None:
-        """Add the outputs, given by name; a single one is called "output"."""
-        if not found:
+        """Add the outputs; a single one is called "output".
+
+        A membrane potential becomes a recording, with a warning: NIR has no Output for it.
+
+        Arguments:
+            tree: what the program returns, in nested lists and dicts; None is left out. A
+                `Recorded` is a state variable, anything else goes to `as_value`.
+            name_of: the name of an output, from the keys that lead to it.
+            as_value: turns what flows into a `Value`.
+        """
+        leaves = list(_leaves(tree, ()))
+        twins = [p for _, p in leaves if self._is_membrane(p, leaves)]
+        parts = [(name_of(keys), part) for keys, part in leaves]
+        values = [(n, p) for n, p in parts if not isinstance(p, Recorded) or p in twins]
+        kept = [(n, p) for n, p in parts if isinstance(p, Recorded) and p not in twins]
+        if not parts:
             raise UnsupportedError(f"{self.kind} returns no value")
-        for given, flow in found:
-            name = "output" if len(found) == 1 else given
-            value = as_value(flow, f"output {name!r}")
-            self.draft.output(name, value if isinstance(value, Value) else Value(()))
+        given: dict[Any, Any] = dict(kept)
+        for name, flow in values:
+            own = name if len(values) > 1 else "output"
+            where = f"output {own!r}"
+            value = (
+                membrane_value(self.draft, flow, f"{where} is a state")
+                if isinstance(flow, Recorded)
+                else as_value(flow, where)
+            )
+            given[name] = own
+            self.draft.output(own, value if isinstance(value, Value) else Value(()))
+        if not kept:
+            return
+        if not values:  # NIR has no graph without an Output
+            for node in dict.fromkeys(part.node for _, part in kept):
+                own = "output" if len({p.node for _, p in kept}) == 1 else f"output_{node}"
+                self.draft.output(own, Value((node,), self.draft.shapes[node]))
+        names = iter(name for name, _ in parts)
+        self.draft.returns = _rebuilt(tree, lambda: given[next(names)])
+        listed = ", ".join(f"{part.key((part.node,))!r}" for _, part in kept)
+        warn_caller(
+            f"{self.kind} returns membrane potentials or currents, which no NIR Output can carry: "
+            f"they are kept as recordings ({listed}) that the graph's metadata names, and networks "
+            "of nirx return them; other readers see the Outputs only"
+        )
+
+    def _is_membrane(self, part: Any, leaves: list[tuple[Any, Any]]) -> bool:
+        """Whether an output is the membrane of a neuron that never resets or is read otherwise."""
+        if not isinstance(part, Recorded):
+            return False
+        if part.node in self.draft.twins:
+            return part.variable == "v"
+        spikes = any(s == part.node for s, _ in self.draft.edges) or any(
+            isinstance(flow, Value) and part.node in flow.sources for _, flow in leaves
+        )
+        return never_resets(self.draft, part) and not spikes
 
     def close_loops(
         self, new_state: Callable[[Any], Value | Constant], start_of: Callable[[Any], Any]

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import nir
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 
 import nirx
+from nirx.graphs.returns import RETURNS_KEY
 from nirx_torch import torch_to_nir
 from support.torch_modules import (
     RULE,
@@ -164,8 +166,11 @@ CHAIN = [("input", "fc1"), ("fc1", "lif1"), ("lif1", "fc2"), ("fc2", "lif2"), ("
 @pytest.mark.parametrize("stateful", [None, [Leaky]])
 def test_membranes_passed_as_in_snntorch(step, kind, stateful):
     net = snn(step, kind)
-    graph = torch_to_nir(net, {Leaky: export_leaky}, stateful_modules=stateful)
+    with pytest.warns(nirx.NirxWarning, match="kept as recordings"):
+        graph = torch_to_nir(net, {Leaky: export_leaky}, stateful_modules=stateful)
     assert graph.edges == CHAIN
+    given = ["output", "lif2.v"] if kind is Net else ["output", "lif1.v", "lif2.v"]
+    assert json.loads(graph.metadata[RETURNS_KEY]) == given
     assert net.lif1.mem.shape == (0,)
 
 

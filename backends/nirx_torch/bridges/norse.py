@@ -31,6 +31,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError
 from nirx.graphs.rules import with_rule
+from nirx.tracing.membranes import with_names
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
 from nirx_torch.bridges.running import run_steps, run_whole
@@ -196,6 +197,10 @@ def _current(cell: Any) -> dict[str, np.ndarray]:
     }
 
 
+STATE = {"1.v": "v", "1.i": ""}
+"""Norse keeps the current after its decay, NIR before it."""
+
+
 @MODULE_MAP.register(norse.LIFBoxCell)
 def _lif_box_cell(cell: Any) -> nir.NIRNode:
     node = nir.LIF(**_alike(_box(cell) | _spikes(cell)))
@@ -211,13 +216,14 @@ def _li_box_cell(cell: Any) -> nir.NIRNode:
 @MODULE_MAP.register(norse.LIF)
 def _lif_cell(cell: Any) -> nir.NIRNode:
     node = nir.CubaLIF(**_alike(_current(cell) | _spikes(cell)))
-    return with_rule(node, _rule(cell, "norse.LIFCell"))
+    return with_names(with_rule(node, _rule(cell, "norse.LIFCell")), STATE)
 
 
 @MODULE_MAP.register(norse.LICell)
 @MODULE_MAP.register(norse.LI)
 def _li_cell(cell: Any) -> nir.NIRNode:
-    return with_rule(nir.CubaLI(**_alike(_current(cell))), _rule(cell, "norse.LIFCell"))
+    node = nir.CubaLI(**_alike(_current(cell)))
+    return with_names(with_rule(node, _rule(cell, "norse.LIFCell")), STATE)
 
 
 @MODULE_MAP.register(norse.IAFCell)
@@ -239,7 +245,8 @@ def _lif_recurrent_cell(cell: Any) -> nir.NIRGraph:
     weights, back = (linear_node(w, None) for w in (cell.input_weights, cell.recurrent_weights))
     size = (int(cell.hidden_size),)
     neuron = nir.CubaLIF(**_alike(_current(cell) | _spikes(cell), size))
-    return feedback_graph(with_rule(neuron, _rule(cell, "norse.LIFCell")), back, size, weights)
+    graph = feedback_graph(with_rule(neuron, _rule(cell, "norse.LIFCell")), back, size, weights)
+    return with_names(graph, {**dict.fromkeys(STATE, ""), "1.v": "lif.v", "1.z": ""})
 
 
 def _alike(

@@ -46,6 +46,7 @@ class RockpoolNeuron(LibraryNeuron):
     """A module whose state is (vmem,), or (isyn, vmem)."""
 
     ties = "ge"
+    membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         cell, size = self.cell, int(self.cell.size_out)

@@ -50,6 +50,7 @@ class SinabsNeuron(LibraryNeuron):
     """A layer whose state is (v_mem,), or (i_syn, v_mem)."""
 
     ties = "ge"
+    membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         cell, names = self.cell, ("i_syn", "v_mem")[-len(state) :]

@@ -32,6 +32,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.graphs.rules import with_rule
+from nirx.tracing.membranes import with_names
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers, tensor
 from nirx_torch.bridges.running import run_steps
@@ -59,6 +60,7 @@ class SnnTorchNeuron(LibraryNeuron):
     """Leaky, with the state (mem,), or Synaptic, with (syn, mem)."""
 
     ties = "gt"
+    membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         spikes, *new = self.cell(x, *state)
@@ -200,7 +202,8 @@ def _rule(cell: Any) -> Discretization:
 @MODULE_MAP.register(snntorch.Synaptic)
 def _neuron(cell: Any) -> nir.NIRNode:
     rule = _rule(cell)
-    return with_rule(neuron_node(membrane(cell), rule, True, synapse(cell)), rule)
+    node = with_rule(neuron_node(membrane(cell), rule, True, synapse(cell)), rule)
+    return with_names(node, {"1": "i", "2": "v"} if hasattr(cell, "alpha") else {"1": "v"})
 
 
 @MODULE_MAP.register(snntorch.RLeaky)
@@ -211,7 +214,8 @@ def _recurrent(cell: Any) -> nir.NIRGraph:
     node = _neuron(cell)
     back = _feedback(cell)
     size = back.output_type["output"] if isinstance(back, nir.Scale) else back.weight.shape[:1]
-    return feedback_graph(node, back, size)
+    names = {"1": "lif.i", "2": "lif.v"} if hasattr(cell, "alpha") else {"1": "lif.v"}
+    return with_names(feedback_graph(node, back, size), names)
 
 
 def _feedback(cell: Any) -> Any:

@@ -59,6 +59,7 @@ class SpikingJellyNeuron(LibraryNeuron):
     """A node whose state is (v,), or (c, v)."""
 
     ties = "ge"
+    membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         (y,), new = self.cell.functional_forward((x,), tuple(reversed(state)))  # type: ignore[operator]
