@@ -9,7 +9,7 @@ import torch
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.execution.runners import takes_state
 from nirx.tracing.interpreter import Interpreter
-from nirx.tracing.membranes import recorded
+from nirx.tracing.membranes import is_record, recorded
 from nirx.tracing.value import Value
 from nirx_torch.exporters import starts_afresh
 from nirx_torch.lowering import Dimension, LeafResult, LeafState, Shape, StateIn
@@ -26,6 +26,8 @@ class OutputsAndState(Interpreter):
         super().__init__(f"{type(module).__name__}.forward")
         self.module, self.trace = module, trace
         self.stateful_calls: list[LeafResult] = []
+        self.taken_for_state: list[str] = []
+        """Arguments whose new value forward returns beside its output, as a bare tensor."""
 
     def _resolved(self, tree: Any) -> Any:
         raise NotImplementedError
@@ -43,24 +45,53 @@ class OutputsAndState(Interpreter):
         self._require_states_returned(new_state, hidden)
         states = {part.root for call in self.stateful_calls for part in call.state_in}
         self.add_outputs(
-            self._returned(outputs, states), _output_name, lambda flow, where: self._value(flow)
+            self._returned(outputs, states, new_state is None),
+            _output_name,
+            lambda flow, where: self._value(flow),
         )
+        if self.taken_for_state:
+            warn_caller(
+                f"{self.kind} takes {', '.join(map(repr, self.taken_for_state))} and returns the "
+                "new value: it is taken for state, which networks of nirx carry themselves, not "
+                "for an output; return (y, membrane), state to have it recorded too"
+            )
         self.close_loops(
             lambda key: self._new(hidden.get(key[0]) if _is_slot(key[0]) else new_state, key),
             lambda key: self.trace.before.get(key[0]) if _is_slot(key[0]) else None,
         )
 
-    def _returned(self, tree: Any, states: set[Any]) -> Any:
-        """What forward returns, in lists and dicts; what is no output is None."""
-        if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-            tree = tree._asdict()
+    def _returned(self, tree: Any, states: set[Any], alone: bool) -> Any:
+        """What forward returns, in lists and dicts; what is no output is None.
+
+        Arguments:
+            states: the arguments and attributes that modules get their states from.
+            alone: whether nothing is returned besides, so that a part of it may be the state.
+        """
+        fields = getattr(tree, "_fields", None)
+        if isinstance(tree, tuple) and fields is not None:
+            tree = dict(zip(fields, tree, strict=True))
         if isinstance(tree, dict):
-            return {key: self._returned(part, states) for key, part in tree.items()}
+            return {key: self._returned(part, states, alone) for key, part in tree.items()}
         if isinstance(tree, tuple | list):
-            return [self._returned(part, states) for part in tree]
+            return [self._returned(part, states, alone) for part in tree]
         if isinstance(tree, LeafState):
+            if alone and self._is_threaded(tree):
+                return None
             return self.recording(tree, "what forward returns")
         return None if is_state(tree, states) else tree
+
+    def _is_threaded(self, state: LeafState) -> bool:
+        """Whether an argument of any name carries it to the next step, so that it is state.
+
+        A bare tensor may have been meant as an output too, so that `_end` warns.
+        """
+        given = [part for part in state.result.state_in if isinstance(part, StateIn)]
+        if len(state.path) > 1 or not given or not all(isinstance(p.root, str) for p in given):
+            return False
+        nodes = [str(name) for name in state.result.value.sources]
+        if not any(p.path for p in given) and not any(is_record(self.draft, n) for n in nodes):
+            self.taken_for_state += [str(p.root) for p in given]
+        return True
 
     def recording(self, state: LeafState, where: str) -> Any:
         """The recording of a module's state, or of a part of it. **Raises** `UnsupportedError`."""

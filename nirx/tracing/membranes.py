@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Recorded",
+    "is_record",
     "membrane_value",
     "never_resets",
     "recorded",
@@ -105,6 +106,12 @@ def recorded(draft: Draft, node: str, path: tuple[Any, ...], where: str) -> Any:
         "nirx does not know which variable; return v by its name, or let the module's exporter "
         "say it (nirx.tracing.membranes.with_names)"
     )
+
+
+def is_record(draft: Draft, node: str) -> bool:
+    """Whether the state of a module is known to be a record of variables, not a bare array."""
+    given = NAMES_KEY in (draft.nodes[node].metadata or {})
+    return given and "1" not in _names(draft.nodes[node])
 
 
 def _names(node: Any) -> dict[str, str]:

@@ -157,7 +157,7 @@ def test_norse(cell):
     assert_same(nirx.from_nir(graph, "numpy").run(xs)[0], run_model(model, xs))
 
 
-@pytest.mark.parametrize("returned", [lambda z, new: (z, new.i), lambda z, new: (z, new)])
+@pytest.mark.parametrize("returned", [lambda z, new: (z, new.i), lambda z, new: {"s": new}])
 def test_a_current_of_norse_is_not_that_of_nir(returned):
     model = Norse(norse.LIFCell(), returned)
     with pytest.raises(nirx.UnsupportedError, match="'cell' that is not NIR's"):

@@ -204,12 +204,13 @@ STATE = {"1.v": "v", "1.i": ""}
 @MODULE_MAP.register(norse.LIFBoxCell)
 def _lif_box_cell(cell: Any) -> nir.NIRNode:
     node = nir.LIF(**_alike(_box(cell) | _spikes(cell)))
-    return with_rule(node, _rule(cell, "norse.LIFBoxCell"))
+    return with_names(with_rule(node, _rule(cell, "norse.LIFBoxCell")), {"1.v": "v"})
 
 
 @MODULE_MAP.register(norse.LIBoxCell)
 def _li_box_cell(cell: Any) -> nir.NIRNode:
-    return with_rule(nir.LI(**_alike(_box(cell))), _rule(cell, "norse.LIBoxCell"))
+    node = nir.LI(**_alike(_box(cell)))
+    return with_names(with_rule(node, _rule(cell, "norse.LIBoxCell")), {"1.v": "v"})
 
 
 @MODULE_MAP.register(norse.LIFCell)
@@ -236,7 +237,7 @@ def _iaf_cell(cell: Any) -> nir.NIRNode:
         )
     # Norse adds the input as it is, whatever dt is: r*dt has to be 1.
     node = nir.IF(**_alike({"r": np.full_like(numbers(p.v_th), 1 / cell.dt), **_spikes(cell)}))
-    return with_rule(node, _rule(cell, "norse.IAFCell"))
+    return with_names(with_rule(node, _rule(cell, "norse.IAFCell")), {"1.v": "v"})
 
 
 @MODULE_MAP.register(norse.LIFRecurrentCell)
