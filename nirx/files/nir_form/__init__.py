@@ -16,7 +16,6 @@ from nirx.errors import Fault
 from nirx.files.nir_form.edges import (
     connect_an_input,
     disconnect_inputs,
-    fresh,
     merge_double_edges,
     restore_double_edges,
 )
@@ -75,15 +74,13 @@ def in_nir_form(graph: nir.NIRGraph, shapes: Shapes) -> tuple[nir.NIRGraph, list
     for path in sorted(graphs, key=len, reverse=True):
         own = graphs[path]
         unify_ends(own)
-        for name, padding in before.get(path, {}).items():
-            insert_before(own, name, fresh(f"{name}.before", own.nodes), padding)
+        insert_before(own, before.get(path, {}))
         merge_double_edges(own, lambda end, o=own, p=path: _leaving(o, p, end, shapes))
         inline_subgraphs(own, lambda below, p=path: shapes[*p, *below][0])
     for _, own, _ in list(walk_graphs(graphs[()])):
-        for name in _lost_pools(own):
-            own.nodes[name], padding = pool_form(own.nodes[name])
-            if padding is not None:
-                insert_before(own, name, fresh(f"{name}.before", own.nodes), padding)
+        found = {name: pool_form(own.nodes[name]) for name in _lost_pools(own)}
+        own.nodes |= {name: conv for name, (conv, _) in found.items()}
+        insert_before(own, {name: pad for name, (_, pad) in found.items() if pad is not None})
     connect_an_input(graphs[()])
     return graphs[()], faults
 

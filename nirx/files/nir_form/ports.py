@@ -51,7 +51,12 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
         graph: the graphs below have been treated already.
         shape_of: the input shape of a node, by its path inside the graph.
     """
-    inlined: dict[str, Any] = {k: g for k, g in graph.nodes.items() if _needs_inlining(k, g, graph)}
+    readers: dict[str, list[Any]] = {}
+    for a, b in graph.edges:
+        readers.setdefault(a, []).append(graph.nodes.get(b))
+    inlined: dict[str, Any] = {
+        k: g for k, g in graph.nodes.items() if _needs_inlining(g, readers.get(k, []))
+    }
     if not inlined:
         return
     names: dict[Path, str] = {}
@@ -89,7 +94,7 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
         graph.metadata = {**(graph.metadata or {}), GRAPHS_KEY: described}
 
 
-def _needs_inlining(name: str, node: Any, around: nir.NIRGraph) -> bool:
+def _needs_inlining(node: Any, readers: list[Any]) -> bool:
     if not isinstance(node, nir.NIRGraph):
         return False
     inputs, outputs = _ports(node, nir.Input), _ports(node, nir.Output)
@@ -98,7 +103,6 @@ def _needs_inlining(name: str, node: Any, around: nir.NIRGraph) -> bool:
     read = {a for a, _ in node.edges}
     if any(child not in read for child in node.nodes if child != outputs[0]):
         return True
-    readers = [around.nodes.get(b) for a, b in around.edges if a == name]
     return outputs != ["output"] and (not readers or any(isinstance(n, POOLS) for n in readers))
 
 

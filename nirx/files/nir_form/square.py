@@ -7,6 +7,8 @@ before it appends zeros to the input: its kernel has a single 1, at the corner.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import nir
@@ -14,6 +16,7 @@ import numpy as np
 
 from nirx.dynamics.conv import conv_geometry
 from nirx.dynamics.ops import Shape
+from nirx.files.nir_form.edges import fresh
 from nirx.files.nir_form.hints import hint_of, with_hint
 
 __all__ = ["insert_before", "remove_before", "restore_square", "square_form"]
@@ -67,14 +70,17 @@ def _appending(takes: Shape, zeros: list[int], dtype: np.dtype) -> nir.Conv2d:
     return nir.Conv2d(takes[1:], weight, 1, step, step, 1, np.zeros(takes[0], dtype))  # type: ignore[arg-type]
 
 
-def insert_before(graph: nir.NIRGraph, name: str, own: str, before: nir.Conv2d) -> None:
-    """Let a convolution of a graph read its input through the one that pads it."""
-    graph.nodes[own] = before
-    path = hint_of(graph.nodes[name]).get("path")
-    if path:  # both came out of the same subgraph
-        with_hint(before, {"path": [*path[:-1], own]})
-    with_hint(graph.nodes[name], {BEFORE: own})
-    graph.edges = [(a, own if b == name else b) for a, b in graph.edges] + [(own, name)]
+def insert_before(graph: nir.NIRGraph, padding: Mapping[str, nir.Conv2d]) -> None:
+    """Let convolutions of a graph read their inputs through those that pad them, by name."""
+    own = {name: fresh(f"{name}.before", graph.nodes) for name in padding}
+    for name, before in padding.items():
+        graph.nodes[own[name]] = before
+        path = hint_of(graph.nodes[name]).get("path")
+        if path:  # both came out of the same subgraph
+            with_hint(before, {"path": [*path[:-1], own[name]]})
+        with_hint(graph.nodes[name], {BEFORE: own[name]})
+    graph.edges = [(a, own.get(b, b)) for a, b in graph.edges]
+    graph.edges += [(before, name) for name, before in own.items()]
 
 
 def remove_before(graph: nir.NIRGraph) -> None:
@@ -84,16 +90,24 @@ def remove_before(graph: nir.NIRGraph) -> None:
         for name, node in graph.nodes.items()
         if isinstance(node, nir.Conv2d) and isinstance(own := hint_of(node).get(BEFORE), str)
     }
+    if not pairs:
+        return
+    into = Counter(b for _, b in graph.edges)
+    out = Counter(a for a, _ in graph.edges)
+    direct = set(graph.edges)
+    pairs = {
+        own: name
+        for own, name in pairs.items()
+        if own in graph.nodes
+        and out[own] == into[name] == 1
+        and (own, name) in direct
+        and name not in pairs  # a chain was not written by nirx
+        and _pads(graph.nodes[own], graph.nodes[name])
+    }
+    graph.edges = [(a, pairs.get(b, b)) for a, b in graph.edges if a not in pairs]
     for own, name in pairs.items():
-        readers = [b for a, b in graph.edges if a == own]
-        sources = [a for a, b in graph.edges if b == name]
-        if readers != [name] or sources != [own] or not _pads(graph.nodes[own], graph.nodes[name]):
-            continue
-        edges = [(a, name if b == own else b) for a, b in graph.edges if a != own]
-        graph.edges = edges
         del graph.nodes[own]
-        hint = hint_of(graph.nodes[name])
-        graph.nodes[name] = with_hint(graph.nodes[name], {**hint, BEFORE: None})
+        with_hint(graph.nodes[name], {BEFORE: None})
 
 
 def _pads(before: Any, node: Any) -> bool:
