@@ -15,6 +15,7 @@ from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
+from nirx.graphs.declared import REPAIR, port_text, redeclare, redeclared_faults
 from nirx.graphs.feedback import adjacency, algebraic_loops
 from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
 from nirx.graphs.metadata import given_or_stored
@@ -89,6 +90,9 @@ def examine(
     ]
     faulty = [fault is not None for fault in own_faults]
     shapes, shape_faults = infer_shapes(flat, faulty)
+    meant = redeclare(flat, faulty) if shape_faults else None
+    if meant is not None and len(meant.faults) < len(shape_faults):
+        shapes, shape_faults = meant.shapes, [*redeclared_faults(flat, meant), *meant.faults]
     faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
     faults += _metadata_faults(graph, flat)
     result = Examination(flat, shapes, [None] * count, [False] * count, faults)
@@ -97,7 +101,7 @@ def examine(
     if discretization is not None:
         _check_overrides(result, discretization)
     if not result.faults:
-        result.warnings += _unread_nodes(flat)
+        result.warnings += [*_misdeclared(flat, shapes), *_unread_nodes(flat)]
     return result
 
 
@@ -213,6 +217,18 @@ def _check_overrides(result: Examination, discretization: Discretization) -> Non
             result.faults.append(
                 Fault(f"discretization override {text!r}", "no node or subgraph at that path")
             )
+
+
+def _misdeclared(flat: FlatGraph, shapes: Shapes) -> list[str]:
+    found = []
+    for index, declared in sorted(shapes.misdeclared.items()):
+        takes = shapes.inputs[index]
+        assert takes is not None, "a port without a shape is not misdeclared"
+        found.append(f"{format_path(flat.nodes[index].path)} {port_text(declared, takes)}")
+    if not found:
+        return []
+    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    return [f"{'; '.join(found[:3])}{more}; nothing depends on it. {REPAIR} corrects it"]
 
 
 def _unread_nodes(flat: FlatGraph) -> list[str]:
