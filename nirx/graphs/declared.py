@@ -297,7 +297,9 @@ def _flattenings(
         shifts = [dropped, 0] if counts else [0, dropped]
     if freely:
         shifts += range(1, own[0] + 1)
-    return [tuple(n if n < 0 else max(n - shift, 0) for n in own) for shift in shifts]
+    start, end = own
+    ways = [(s, start if start < 0 else max(start - s, 0), end) for s in shifts]
+    return [(first, end if end < 0 else end - s) for s, first, end in ways if end < 0 or end >= s]
 
 
 def _merged(dims: Dims, shape: Shape) -> Shape | None:

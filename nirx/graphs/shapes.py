@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import nir
 
 from nirx.basics.paths import format_path
+from nirx.dynamics.base import Elementwise
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.reshape import Port
@@ -43,7 +44,8 @@ def infer_shapes(
 
     Arguments:
         flat: the graph.
-        skip: per node, whether its parameters are faulty; its shape is then no further fault.
+        skip: per node, whether its parameters are faulty. It then causes no further fault: it passes a
+            shape on if it acts on each element, else its shapes stay unknown.
         inputs: shapes of the outermost Inputs, instead of the declared ones.
         output_of: (node, input shape) -> output shape, instead of the rule of the node's type.
 
@@ -52,10 +54,26 @@ def infer_shapes(
     count = len(flat.nodes)
     successors = adjacency(count, flat.edges)
     given = inputs or {}
+    kinds = [node.type.dynamics for node in flat.nodes]
+    exact = [kind is None or not issubclass(kind, Elementwise) for kind in kinds]
     output_of = output_of or (lambda i, x: flat.nodes[i].type.infer_shape(flat.nodes[i].node, x))
     shapes = Shapes([None] * count, [None] * count)
     faults: dict[int, Fault] = {}
     queue: deque[int] = deque()
+
+    def likely_output(index: int, shape: Shape, mismatch: NodeMismatch) -> Shape | None:
+        """The output of a node that cannot take its input, to keep one fault from causing others.
+
+        The output of a weight is certain; a shape that broadcasts is not.
+        """
+        dynamics = flat.nodes[index].type.dynamics
+        meant = mismatch.gives
+        if meant is not None and any(
+            declared_shapes(flat, target)[0] == meant for target in successors[index]
+        ):
+            return meant
+        certain = dynamics is not None and dynamics.exact_shape
+        return declared_shapes(flat, index)[1] if certain else shape
 
     def settle(index: int, shape: Shape) -> None:
         shapes.inputs[index] = shape
@@ -66,12 +84,7 @@ def infer_shapes(
             if skip[index]:
                 return  # its parameters are a fault already
             faults[index] = mismatch.fault(format_path(node.path))
-            # Keep one fault from causing others. The output of a weight is certain; a shape that
-            # broadcasts is not.
-            dynamics = node.type.dynamics
-            exact = dynamics is not None and dynamics.exact_shape
-            likely = declared_shapes(flat, index)[1] if exact else shape
-            shapes.outputs[index] = likely if mismatch.gives is None else mismatch.gives
+            shapes.outputs[index] = likely_output(index, shape, mismatch)
         queue.append(index)
 
     def flow() -> None:
@@ -80,7 +93,7 @@ def infer_shapes(
             shape = shapes.outputs[index]
             if shape is not None:
                 for target in successors[index]:
-                    if shapes.inputs[target] is None:
+                    if shapes.inputs[target] is None and not (skip[target] and exact[target]):
                         settle(target, shape)
 
     for index in flat.ports(nir.Input):
