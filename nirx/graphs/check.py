@@ -15,13 +15,16 @@ from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
-from nirx.graphs.declared import REPAIR, port_text, redeclare, redeclared_faults
+from nirx.graphs.declared import port_text, redeclare, redeclared_faults
 from nirx.graphs.feedback import adjacency, algebraic_loops
 from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
+from nirx.graphs.leakless import leakless_fault
 from nirx.graphs.metadata import given_or_stored
+from nirx.graphs.misnamed import REPAIR
 from nirx.graphs.shapes import Shapes, infer_shapes
+from nirx.graphs.wrapping import wrapped
 
-__all__ = ["Examination", "check", "examine", "node_fault", "warn_of"]
+__all__ = ["Examination", "check", "examine", "node_fault", "node_faults", "warn_of"]
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Examination:
         delay: per node, whether it delays every element by at least one step.
         faults: what is wrong.
         warnings: what is legal but unusual.
+        misdeclared: warnings of wrong shapes of ports, which do not depend on the discretization.
     """
 
     flat: FlatGraph
@@ -43,6 +47,7 @@ class Examination:
     delay: list[bool]
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    misdeclared: list[str] = field(default_factory=list)
 
 
 def check(graph: Any, discretization: Discretization | None = None) -> None:
@@ -51,13 +56,14 @@ def check(graph: Any, discretization: Discretization | None = None) -> None:
     Warns with `NirxWarning` about what is legal but unusual.
 
     Arguments:
-        graph: any `nir.NIRGraph`; it is not changed.
+        graph: any `nir.NIRGraph`, or a lone node; it is not changed.
         discretization: with it (or with one in the graph's metadata) delays and time
             constants are checked against dt as well.
 
     **Raises**: `GraphError` with all faults; `InputError` if `graph` is not a graph or
     `discretization` is not a discretization.
     """
+    graph = wrapped(graph)
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
@@ -66,7 +72,7 @@ def check(graph: Any, discretization: Discretization | None = None) -> None:
 
 def warn_of(examination: Examination) -> None:
     """Emit the warnings of a graph as `NirxWarning`s of the caller."""
-    for text in examination.warnings:
+    for text in (*examination.misdeclared, *examination.warnings):
         warn_caller(text)
 
 
@@ -83,11 +89,7 @@ def examine(
     """
     flat = flatten(graph, custom)
     count = len(flat.nodes)
-    # Parameters of NIR's types are checked even if a user's module runs the node.
-    own_faults = [
-        node_fault(format_path(n.path), n.node, n.type.dynamics) if n.type.dynamics else None
-        for n in flat.nodes
-    ]
+    own_faults = node_faults(flat)
     faulty = [fault is not None for fault in own_faults]
     shapes, shape_faults = infer_shapes(flat, faulty)
     meant = redeclare(flat, faulty) if shape_faults else None
@@ -101,12 +103,24 @@ def examine(
     if discretization is not None:
         _check_overrides(result, discretization)
     if not result.faults:
-        result.warnings += [*_misdeclared(flat, shapes), *_unread_nodes(flat)]
+        result.warnings += _unread_nodes(flat)
+        result.misdeclared += _misdeclared(flat, shapes)
     return result
+
+
+def node_faults(flat: FlatGraph) -> list[Fault | None]:
+    """What is wrong with the parameters of each node, even if a user's module runs it."""
+    return [
+        node_fault(format_path(n.path), n.node, n.type.dynamics) if n.type.dynamics else None
+        for n in flat.nodes
+    ]
 
 
 def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
     """What is wrong with a node's own parameters for any input, or None."""
+    leakless = leakless_fault(where, node)
+    if leakless is not None:
+        return leakless
     no_bias = getattr(node, "bias", None) is None
     try:
         check_finite(node, tuple(n for n in dynamics.parameters if n != "bias" or not no_bias))

@@ -22,12 +22,10 @@ from nirx.dynamics.reshape import Flatten, Port, merged_shape
 from nirx.errors import Fault
 from nirx.graphs.feedback import adjacency
 from nirx.graphs.flatten import FlatGraph
+from nirx.graphs.misnamed import REPAIR
 from nirx.graphs.shapes import Shapes, declared_shapes, infer_shapes
 
-__all__ = ["REPAIR", "Redeclared", "port_text", "redeclare", "redeclared_faults"]
-
-REPAIR = 'nirx.read(path, declared="repair"), nirx.repair(graph) or --repair'
-"""How a user asks for a repair, for messages."""
+__all__ = ["Redeclared", "port_text", "redeclare", "redeclared_faults", "redeclared_text"]
 
 MOST_AXES = 8
 """An Input with more axes is left as it is."""
@@ -137,10 +135,22 @@ def _axes_text(lead: Shape) -> str:
 
 def port_text(declared: Shape, takes: Shape) -> str:
     """What is wrong with a port that declares another shape than it receives."""
-    lead = declared[: len(declared) - len(takes)]
-    if lead and declared[len(lead) :] == takes:
+    lead = _lead(declared, takes)
+    if lead:
         return f"declares {_axes_text(lead)}: shape {takes}, not {declared}"
     return f"declares shape {declared}, but receives {takes}"
+
+
+def redeclared_text(declared: Shape, takes: Shape) -> str:
+    """How the declaration of a node was changed."""
+    lead = _lead(declared, takes)
+    return f"declared shape {declared}, now {takes}" + (f": not {_axes_text(lead)}" if lead else "")
+
+
+def _lead(declared: Shape, takes: Shape) -> Shape:
+    """The axes of a declared shape before those of the true one, if that is how they differ."""
+    lead = declared[: max(len(declared) - len(takes), 0)]
+    return lead if declared[len(lead) :] == takes else ()
 
 
 def _shape(flat: FlatGraph, index: int) -> Shape | None:

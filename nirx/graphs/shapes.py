@@ -44,8 +44,8 @@ def infer_shapes(
 
     Arguments:
         flat: the graph.
-        skip: per node, whether its parameters are faulty. It then causes no further fault: it passes a
-            shape on if it acts on each element, else its shapes stay unknown.
+        skip: per node, whether its parameters are faulty. It then causes no further fault: a
+            node that acts on each element passes a shape on, any other one does not.
         inputs: shapes of the outermost Inputs, instead of the declared ones.
         output_of: (node, input shape) -> output shape, instead of the rule of the node's type.
 
