@@ -23,6 +23,7 @@ from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.files.nir_form import from_nir_form
+from nirx.files.unfinished import missing_root, refuse_unfinished_graph, unreadable
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import Unreadable, walk_graphs
 from nirx.graphs.metadata import stored_discretization
@@ -142,11 +143,13 @@ def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
             link = file.get("node", getlink=True)
             node = file["node"] if isinstance(link, h5py.HardLink) else None
             if not isinstance(node, h5py.Group):
-                raise FileError(f"{path}: not a NIR file: it has no group 'node'")
-            return read_tree(node, path, rename), rename
+                raise missing_root(path, file)
+            tree = read_tree(node, path, rename)
+            refuse_unfinished_graph(path, tree)
+            return tree, rename
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
         # h5py raises any of these for a damaged file.
-        raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
+        raise unreadable(path, error) from error
 
 
 def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:

@@ -198,8 +198,23 @@ def _put_tree(
         below = group.create_group(name)
         for key, item in value.items():
             _put_tree(below, rename(str(key)), item, where, rename)
+    elif isinstance(value, bytes | bytearray) or _is_opaque(value):
+        _put_bytes(group, name, value if isinstance(value, bytes | bytearray) else value.tobytes())
     else:
         _put(group, name, value, where)
+
+
+def _is_opaque(value: Any) -> bool:
+    """Whether a value is how h5py, and so nir, reads bytes."""
+    dtype = value.dtype if isinstance(value, np.ndarray | np.void) else None
+    if dtype is None or dtype.kind != "V" or dtype.names is not None or dtype.subdtype is not None:
+        return False
+    return value.ndim == 0 or (value.ndim == 1 and dtype.itemsize == 1)
+
+
+def _put_bytes(group: h5py.Group, name: str, value: bytes | bytearray) -> None:
+    """Bytes of any length and content, in a row: HDF5's opaque type has no value of length 0."""
+    group.create_dataset(name, data=np.frombuffer(value, "V1"), dtype="V1")
 
 
 def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
@@ -207,7 +222,7 @@ def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
     if dtype.kind not in ("biufU" if isinstance(value, str | list) else "biuf"):
         raise FileError(
             f"{where}: {name} is a {type(value).__name__} of dtype {dtype}; "
-            "expected numbers or text"
+            "expected numbers or text (in metadata also bytes)"
         )
     try:
         if isinstance(value, str):
