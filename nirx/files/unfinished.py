@@ -13,6 +13,8 @@ from nirx.errors import FileError
 __all__ = ["missing_root", "refuse_unfinished_graph", "unreadable"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+FIRST_GROUP = 96
+"""Where HDF5 puts the outermost group of a new file: after a superblock of version 0."""
 AGAIN = "write or copy it again"
 
 
@@ -45,6 +47,15 @@ def unreadable(path: str, error: Exception) -> FileError:
         return FileError(f"{path}: unfinished: it begins with zeros, not with HDF5; {AGAIN}")
     if start.startswith(SIGNATURE[: min(len(start), len(SIGNATURE))]) and size < 96:
         return FileError(f"{path}: unfinished: it ends after {size} bytes; {AGAIN}")
+    if (
+        start.startswith(SIGNATURE)
+        and len(start) > FIRST_GROUP
+        and not any(start[FIRST_GROUP:][:64])
+    ):
+        # The library writes this part last, when it closes the file.
+        return FileError(
+            f"{path}: unfinished: its writer stopped before it closed the file; {AGAIN}"
+        )
     return FileError(f"{path}: not a readable HDF5 file: {error}")
 
 
