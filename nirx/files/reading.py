@@ -48,6 +48,10 @@ OPTIONAL = {
 """What a file may omit, and the default (as in nir 1.0.8)."""
 
 
+MOST_LISTED = 100
+"""Repairs that are named, each in a warning."""
+
+
 def read(path: str | os.PathLike[str], *, declared: Declared = "check") -> nir.NIRGraph:
     """Read and check a `.nir` file.
 
@@ -88,9 +92,9 @@ def read_noted(
     notes: list[str] = []
     if declared == "repair":
         root, changes = repair(root)
-        if changes:
-            listed = "".join(f"\n  - {change}" for change in changes)
-            notes.append(f"{text}: repaired:{listed}")
+        notes += [f"{text}: repaired {change}" for change in changes[:MOST_LISTED]]
+        if len(changes) > MOST_LISTED:
+            notes.append(f"{text}: repaired {len(changes) - MOST_LISTED} more nodes")
     examination = examine(root, stored_discretization(root))
     if examination.faults:
         raise GraphError(examination.faults)

@@ -144,7 +144,8 @@ def port_text(declared: Shape, takes: Shape) -> str:
 def redeclared_text(declared: Shape, takes: Shape) -> str:
     """How the declaration of a node was changed."""
     lead = _lead(declared, takes)
-    return f"declared shape {declared}, now {takes}" + (f": not {_axes_text(lead)}" if lead else "")
+    what = f" {_axes_text(lead)}:" if lead else ""
+    return f"declared{what} shape {declared}, now {takes}"
 
 
 def _lead(declared: Shape, takes: Shape) -> Shape:
