@@ -24,6 +24,8 @@ from nirx.execution.refusal import NotRepresentable as NotRepresentable
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write
 from nirx.graphs.check import check as check
+from nirx.graphs.repair import Change as Change
+from nirx.graphs.repair import repair as repair
 from nirx.graphs.sameness import same_graph as same_graph
 from nirx.graphs.schedule import Schedule as Schedule
 from nirx.graphs.schedule import schedule as schedule

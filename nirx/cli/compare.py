@@ -19,6 +19,7 @@ from nirx.cli.options import (
     Overrides,
     Preset,
     Record,
+    Repair,
     Reproducible,
     Sets,
     backend_names,
@@ -58,6 +59,7 @@ def compare_command(
     preset: Preset = None,
     set_: Sets = None,
     override: Overrides = None,
+    repair: Repair = False,
     record: Record = None,
     dtype: Dtype = "float32",
     tolerance: Annotated[
@@ -86,7 +88,7 @@ def compare_command(
         check_target(plot, "--plot", file, input_)
         plotting.check_format(plot.suffix)
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt, preset, set_, override)
+    opened = open_graph(file, dt, preset, set_, override, repair=repair)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(opened.schedule, kind, input_, random, steps, batch, rate)
     if any(x.size == 0 for x in inputs.arrays.values()):

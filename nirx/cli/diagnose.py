@@ -11,7 +11,7 @@ import typer
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.opening import open_graph
-from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Sets
+from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Repair, Sets
 from nirx.cli.report import Report
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
@@ -57,6 +57,7 @@ def diagnose_command(
     preset: Preset = None,
     set_: Sets = None,
     override: Overrides = None,
+    repair: Repair = False,
     max_shift: Annotated[
         int,
         typer.Option("--max-shift", min=0, help="Steps by which a recording may be late or early."),
@@ -81,7 +82,7 @@ def diagnose_command(
     Exit status: 0 if every recording is explained, 1 if not, 2 for bad input.
     """
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt[0] if dt else None, preset, set_, override)
+    opened = open_graph(file, dt[0] if dt else None, preset, set_, override, repair=repair)
     if input_ is None or random is not None or _names_arrays(input_):  # as for `nirx run`
         arrays = None if input_ is None else Path(input_)
         inputs = make_inputs(opened.schedule, kind, arrays, random, steps, batch, rate)

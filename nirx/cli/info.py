@@ -18,7 +18,7 @@ from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
 from nirx.cli.opening import Opened, open_graph
-from nirx.cli.options import Dt, File, Json, Overrides, Preset, Sets
+from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets
 from nirx.cli.report import Report, bytes_text
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
@@ -40,10 +40,11 @@ def info_command(
     preset: Preset = None,
     set_: Sets = None,
     override: Overrides = None,
+    repair: Repair = False,
     json: Json = False,
 ) -> Report:
     """Show the nodes, shapes, parameters, schedule, feedback edges and sizes of a file."""
-    opened = open_graph(file, dt, preset, set_, override)
+    opened = open_graph(file, dt, preset, set_, override, repair=repair)
     payload = {"file": str(file), **describe(opened)}
     parts = (
         _node_tree(str(file), payload["nodes"]),

@@ -15,6 +15,7 @@ from nirx.errors import InputError
 from nirx.files.archive import load_arrays
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.arrays import as_dtype, common_lead, match_members
+from nirx.inputs.choose import source_for
 from nirx.inputs.random_spikes import random_spikes
 
 __all__ = ["Batch", "Inputs", "InputFile", "Rate", "Seed", "Steps", "make_inputs"]
@@ -26,7 +27,8 @@ InputFile = Annotated[
         "--input",
         metavar="X.npz",
         help="One array per Input of the graph, under its name: time first, then batch, then "
-        "features. For a single Input also an .npy file, or one array of any name.",
+        "features. For a single Input also an .npy file, or one array of any name; an .npy file of "
+        "events with the fields t, x, y, p counts as one sample.",
     ),
 ]
 Seed = Annotated[
@@ -84,6 +86,9 @@ def make_inputs(
 
 def _of_file(schedule: Schedule, dtype: str, path: Path) -> Inputs:
     found = load_arrays(path)
+    if isinstance(found, np.ndarray) and found.dtype.names:
+        events = source_for(schedule, path, dtype)
+        return Inputs(dict(events.read(0, events.steps)), events.steps, events.batch)
     given: dict[str | None, np.ndarray] = (
         {None: found} if isinstance(found, np.ndarray) else {**found}
     )

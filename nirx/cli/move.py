@@ -12,7 +12,7 @@ from nirx.basics.tables import cell
 from nirx.bridging.bridge import find_bridge
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
 from nirx.cli.opening import Opened, open_graph, schedule_graph
-from nirx.cli.options import Dt, Json, Overrides, Preset, Sets
+from nirx.cli.options import Dt, Json, Overrides, Preset, Repair, Sets
 from nirx.cli.report import Report
 from nirx.errors import InputError, NirxError
 from nirx.files.archive import check_target
@@ -68,6 +68,7 @@ def move_command(
     preset: Preset = None,
     set_: Sets = None,
     override: Overrides = None,
+    repair: Repair = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -86,10 +87,12 @@ def move_command(
     find_bridge(to)
     choices = (dt, preset, set_, override)
     if ":" in model and not Path(model).exists():
+        if repair:
+            raise InputError(f"--repair goes with a .nir file, but {model!r} is a Python object")
         subject = open_model(_import_model(model), source, shape)
         opened = schedule_graph(subject.graph, *choices)
     else:
-        opened = open_graph(_graph_file(model), *choices)
+        opened = open_graph(_graph_file(model), *choices, repair=repair)
         subject = open_model(opened.graph, source, shape)
     if input_ is None:
         given = {"steps": steps, "batch": batch, "rate": rate, "seed": random}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import nir
 
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
-from nirx.errors import InputError, NirxWarning, did_you_mean, warn_caller
-from nirx.files.reading import read
+from nirx.errors import InputError, did_you_mean, warn_caller
+from nirx.files.reading import read_noted
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
 
@@ -39,19 +38,28 @@ class Opened:
 
 
 def open_graph(
-    file: Path, dt: float | None, preset: str | None, sets: Texts, overrides: Texts
+    file: Path,
+    dt: float | None,
+    preset: str | None,
+    sets: Texts,
+    overrides: Texts,
+    *,
+    repair: bool = False,
 ) -> Opened:
     """Read a file and schedule it under the discretization that the options ask for.
 
     The base is the preset, else the file's metadata, else the default (with a warning if dt is
     not given either); dt, sets and overrides are applied to it in this order.
 
+    Arguments:
+        repair: whether to mend first what is certain, as `nirx.repair` does.
+
     **Raises**: `FileError`, `GraphError`, `InputError`.
     """
-    with warnings.catch_warnings():
-        # They depend on the discretization; scheduling repeats those of the one in use.
-        warnings.simplefilter("ignore", NirxWarning)
-        graph = read(file)
+    # The other warnings depend on the discretization; scheduling repeats those of the one in use.
+    graph, notes, _ = read_noted(file, "repair" if repair else "check")
+    for text in notes:
+        warn_caller(text)
     return schedule_graph(graph, dt, preset, sets, overrides)
 
 

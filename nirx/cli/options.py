@@ -19,6 +19,7 @@ __all__ = [
     "Overrides",
     "Preset",
     "Record",
+    "Repair",
     "Reproducible",
     "Sets",
     "backend_names",
@@ -26,6 +27,14 @@ __all__ = [
 ]
 
 File = Annotated[Path, Argument(metavar="FILE", help="The .nir file.")]
+Repair = Annotated[
+    bool,
+    Option(
+        "--repair",
+        help="Mend what is certain in the file, such as a declared batch axis or a flattened "
+        "subgraph; every change is listed. See docs/files.md.",
+    ),
+]
 _option = partial(
     Option, rich_help_panel="Discretization (default: the file's own, else dt=1e-4, forward Euler)"
 )

@@ -12,7 +12,18 @@ from typer import Option
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
 from nirx.cli.opening import open_graph
-from nirx.cli.options import Dt, Dtype, File, Json, Overrides, Preset, Record, Sets, record_of
+from nirx.cli.options import (
+    Dt,
+    Dtype,
+    File,
+    Json,
+    Overrides,
+    Preset,
+    Record,
+    Repair,
+    Sets,
+    record_of,
+)
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.dynamics.discretization import Discretization
@@ -59,6 +70,7 @@ def reference_command(
     preset: Preset = None,
     set_: Sets = None,
     override: Overrides = None,
+    repair: Repair = False,
     json: Json = False,
 ) -> Report:
     """Run in reproducible mode and write inputs, outputs and states with their hashes.
@@ -69,7 +81,7 @@ def reference_command(
     """
     check_reference_target(out, "--out", file, data)
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt, preset, set_, override)
+    opened = open_graph(file, dt, preset, set_, override, repair=repair)
     source = source_for(
         opened.schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
     )

@@ -22,6 +22,7 @@ from nirx.cli.options import (
     Overrides,
     Preset,
     Record,
+    Repair,
     Reproducible,
     Sets,
     record_of,
@@ -55,6 +56,7 @@ def run_command(
     preset: Preset = None,
     set_: Sets = None,
     override: Overrides = None,
+    repair: Repair = False,
     out: Annotated[
         Path | None, Option("--out", metavar="Y.npz", help="Write outputs and recordings here.")
     ] = None,
@@ -82,7 +84,7 @@ def run_command(
     """Run a network on a file of inputs or on random spikes; write outputs and recordings."""
     _check_files(out, state_out, file, input_)
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt, preset, set_, override)
+    opened = open_graph(file, dt, preset, set_, override, repair=repair)
     schedule = opened.schedule
     keys = _record_keys(schedule, record)
     chosen = find_backend(backend)

@@ -40,10 +40,18 @@ class Linear(Stateless):
         if input_shape != takes or gives is None:
             weight = parameter(node, "weight").shape
             flat = len(input_shape) > 1 and (math.prod(input_shape),) == takes
+            mend, fits = "put a Flatten with start_dim=0 before it" if flat else "", None
+            if input_shape == gives and takes is not None:
+                fits = takes  # what the transposed weight gives
+                mend = (
+                    "is the weight transposed? NIR stores (outputs, inputs); JAX libraries have "
+                    "(inputs, outputs)"
+                )
             raise NodeMismatch(
                 f"the input has shape {input_shape}, but weight has shape {weight}",
                 f"an input of shape {takes}",
-                "put a Flatten with start_dim=0 before it" if flat else "",
+                mend,
+                fits,
             )
         return gives
 

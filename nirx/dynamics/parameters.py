@@ -20,11 +20,15 @@ __all__ = [
 
 
 class NodeMismatch(Exception):
-    """A node's parameters or its input are wrong; `nirx.check` reports it with the node's path."""
+    """A node's parameters or its input are wrong; `nirx.check` reports it with the node's path.
 
-    def __init__(self, found: str, expected: str = "", mend: str = ""):
+    Arguments:
+        gives: the output shape that the node was probably meant to have, for the nodes after it.
+    """
+
+    def __init__(self, found: str, expected: str = "", mend: str = "", gives: Shape | None = None):
         super().__init__(found)
-        self.found, self.expected, self.mend = found, expected, mend
+        self.found, self.expected, self.mend, self.gives = found, expected, mend, gives
 
     def fault(self, where: str) -> Fault:
         """The same as a fault of the node at the path `where`."""

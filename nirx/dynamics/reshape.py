@@ -12,7 +12,7 @@ from nirx.dynamics.geometry import integers
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch
 
-__all__ = ["Flatten", "Port", "declared_port_shape"]
+__all__ = ["Flatten", "Port", "declared_port_shape", "merged_shape"]
 
 MOST_ELEMENTS = 2**31
 """Limit for one sample: a file can declare any shape without holding an array of it."""
@@ -40,16 +40,29 @@ def declared_port_shape(node: Any, kind: str) -> Shape | None:
     return shape
 
 
-def _require_declared(declared: Shape | None, input_shape: Shape) -> None:
-    if declared not in (None, input_shape):
+def merged_shape(start: int, end: int, shape: Shape) -> Shape:
+    """A shape with its axes start..end merged into one; negative axes count from the end.
+
+    **Raises**: `NodeMismatch` if the shape does not have these axes.
+    """
+    axes = len(shape)
+    first, last = (n + axes if n < 0 else n for n in (start, end))
+    if axes == 0 and start in (0, -1) and end in (0, -1):
+        return (1,)
+    if not (0 <= first <= last < axes):
         raise NodeMismatch(
-            f"it is declared with input shape {declared}, but receives shape {input_shape}",
-            f"an input of shape {declared}",
+            f"start_dim={start}, end_dim={end} on an input of shape {shape}",
+            "start_dim <= end_dim, both axes of the features (the batch does not count)",
         )
+    return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
 
 class Port(Stateless):
-    """Input or Output: the value passes through unchanged."""
+    """Input or Output: the value passes through unchanged.
+
+    A declared shape that differs from what arrives does not change what is computed. It is
+    reported by `nirx.graphs.shapes`.
+    """
 
     exact_shape = True
 
@@ -64,7 +77,6 @@ class Port(Stateless):
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        _require_declared(declared_port_shape(node, "input"), input_shape)
         return input_shape
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
@@ -89,22 +101,18 @@ class Flatten(Stateless):
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        _require_declared(declared_port_shape(node, "input"), input_shape)
+        declared = declared_port_shape(node, "input")
+        if declared not in (None, input_shape):
+            raise NodeMismatch(
+                f"it is declared with input shape {declared}, but receives shape {input_shape}",
+                f"an input of shape {declared}",
+            )
         return cls._merged(node, input_shape)
 
     @classmethod
     def _merged(cls, node: Any, shape: Shape) -> Shape:
         (start,), (end,) = integers(node, "start_dim", 1, -32), integers(node, "end_dim", 1, -32)
-        axes = len(shape)
-        first, last = (n + axes if n < 0 else n for n in (start, end))
-        if axes == 0 and start in (0, -1) and end in (0, -1):
-            return (1,)
-        if not (0 <= first <= last < axes):
-            raise NodeMismatch(
-                f"start_dim={start}, end_dim={end} on an input of shape {shape}",
-                "start_dim <= end_dim, both axes of the features (the batch does not count)",
-            )
-        return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+        return merged_shape(start, end, shape)
 
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         lead = x.shape[: x.ndim - len(self.input_shape)]

@@ -26,6 +26,7 @@ from nirx.graphs.origin import Origin, node_at, rebuild_graph
 from nirx.graphs.returns import Returns, returned_probes, stored_returns
 from nirx.graphs.sameness import same_node
 from nirx.graphs.schedule import Schedule, build_schedule
+from nirx.graphs.wrapping import wrapped
 
 __all__ = [
     "NODE_FORM",
@@ -238,9 +239,9 @@ def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> 
 
 
 def load(graph_or_path: Any) -> nir.NIRGraph:
-    """The graph itself, or the one in the file of that path."""
+    """The graph itself, the one in the file of that path, or one around a lone node."""
     is_path = isinstance(graph_or_path, str | os.PathLike)
-    graph = read(graph_or_path) if is_path else graph_or_path
+    graph = read(graph_or_path) if is_path else wrapped(graph_or_path)
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"expected a nir.NIRGraph or a path, got a {type(graph).__name__}")
     return graph

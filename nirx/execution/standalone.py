@@ -67,6 +67,9 @@ def _built_for(node: Any, rule: Discretization, shape: Shape) -> tuple[Dynamics,
         if split < 0:
             raise NodeMismatch(f"the input has shape {shape}", f"at least {rank} axes")
         features = shape[split:]
+        takes = kind.dynamics.declared_shapes(node)[0] if kind.dynamics.exact_shape else None
+        if takes not in (None, features):
+            raise NodeMismatch(f"the input has shape {features}", f"an input of shape {takes}")
         gives = kind.infer_shape(node, features)
         return kind.dynamics.build(node, rule, features, gives), shape[:split]
     except NodeMismatch as mismatch:

@@ -27,6 +27,7 @@ FILTERS = {
     h5py.h5z.FILTER_SCALEOFFSET,
     h5py.h5z.FILTER_LZF,
 }
+METADATA = "metadata"
 MOST_DEPTH = 600
 """Groups; each nested graph takes two."""
 MOST_BYTES_FLOOR = 64 * 2**20
@@ -34,7 +35,9 @@ MOST_EXPANSION = 1200  # gzip compresses by at most about 1030:1
 
 
 def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dict[str, Any]:
-    """A group as nested dicts; leaves are NumPy arrays, NumPy scalars, str or lists of str.
+    """A group as nested dicts; leaves are NumPy arrays, NumPy scalars, str, lists of str or bytes.
+
+    Bytes, which HDF5 calls opaque, are read inside metadata only.
 
     Arguments:
         group: where to start.
@@ -69,7 +72,7 @@ def read_tree(group: h5py.Group, path: str, rename: Callable[[str], str]) -> dic
                 allowance -= item.nbytes if item.dtype.kind != "O" else 16 * (item.size or 0)
                 if allowance < 0:
                     raise FileError(f"{where} claims more data than a file of this size can hold")
-                into[rename(name)] = _read_dataset(item, where)
+                into[rename(name)] = _read_dataset(item, where, METADATA in place.split("/"))
             else:
                 raise FileError(f"{where} is neither a group nor a dataset")
     return tree
@@ -99,11 +102,24 @@ def check_storage(item: h5py.Dataset, where: str) -> None:
         raise FileError(f"{where} is empty")
 
 
-def _read_dataset(item: h5py.Dataset, where: str) -> Any:
+def _read_dataset(item: h5py.Dataset, where: str, opaque: bool) -> Any:
+    if opaque and item.dtype.kind == "V" and item.dtype.names is None:
+        return _read_bytes(item, where)
     check_dataset(item, where)
     try:
         return _plain(item[()])
     except (OSError, UnicodeError) as error:
+        raise FileError(f"{where} cannot be read: {error}") from error
+
+
+def _read_bytes(item: h5py.Dataset, where: str) -> bytes:
+    """An opaque value, or a row of opaque values of one byte, as `nirx.write` stores bytes."""
+    check_storage(item, where)
+    if item.dtype.subdtype is not None or len(item.shape) > 1:
+        raise FileError(f"{where} has dtype {item.dtype}; expected numbers, text or bytes")
+    try:
+        return np.asarray(item[()]).tobytes()
+    except (OSError, TypeError, ValueError) as error:
         raise FileError(f"{where} cannot be read: {error}") from error
 
 

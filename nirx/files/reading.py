@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import nir
@@ -18,16 +18,22 @@ import numpy as np
 from nirx.basics.paths import Path, graph_name
 from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.dynamics.parameters import NodeMismatch
-from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean
+from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean, warn_caller
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.files.nir_form import from_nir_form
-from nirx.graphs.check import examine, warn_of
+from nirx.files.unfinished import missing_root, refuse_unfinished_graph, unreadable
+from nirx.graphs.check import examine
 from nirx.graphs.flatten import Unreadable, walk_graphs
 from nirx.graphs.metadata import stored_discretization
+from nirx.graphs.repair import repair
+from nirx.graphs.wrapping import wrapped
 
-__all__ = ["read"]
+__all__ = ["Declared", "file_path", "read", "read_noted"]
+
+Declared = Literal["check", "repair"]
+"""What to do with declarations that do not fit."""
 
 OPTIONAL = {
     "v_reset": lambda values: np.zeros_like(values["v_threshold"]),
@@ -42,36 +48,56 @@ OPTIONAL = {
 """What a file may omit, and the default (as in nir 1.0.8)."""
 
 
-def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
+MOST_LISTED = 100
+"""Repairs that are named, each in a warning."""
+
+
+def read(path: str | os.PathLike[str], *, declared: Declared = "check") -> nir.NIRGraph:
     """Read and check a `.nir` file.
 
-    Warns with `NirxWarning` about what is legal but unusual.
+    Warns with `NirxWarning` about what is legal but unusual, and about every repair.
 
     Arguments:
         path: the file. It is untrusted: nothing in it is executed.
+        declared: "check" refuses what does not fit together; "repair" first mends what is certain,
+            as `nirx.repair` does, and names every change in a warning.
 
     Returns: the graph as it is in the file, with the inferred shapes in the nodes' `input_type`
     and `output_type`. `nir.read` may add Outputs.
 
-    **Raises**: `FileError` if it is not a readable NIR file; `GraphError` with all faults.
+    **Raises**: `FileError` if it is not a readable NIR file; `GraphError` with all faults;
+    `InputError` for another choice of `declared`.
 
     **Source**: NIR file format of nir 1.0.8.
     """
+    graph, notes, warnings = read_noted(path, declared)
+    for text in (*notes, *warnings):
+        warn_caller(text)
+    return graph
+
+
+def read_noted(
+    path: str | os.PathLike[str], declared: str
+) -> tuple[nir.NIRGraph, list[str], list[str]]:
+    """`read` without warnings.
+
+    Returns: the graph; what was repaired or is declared wrongly; and the warnings that `examine`
+    repeats for the graph.
+    """
+    if declared not in ("check", "repair"):
+        hint = did_you_mean(str(declared), ("check", "repair"))
+        raise InputError(f"declared={declared!r}; {hint}")
     text = file_path(path)
-    tree, rename = _open(text)
-    faults: list[Fault] = []
-    root = _node((), tree, faults, rename)
-    if not isinstance(root, nir.NIRGraph):
-        if faults:
-            raise GraphError(faults)
-        root = _wrapped(root)
-    if faults:
-        raise GraphError(_all_faults(root, faults))
-    from_nir_form(root)
+    root = _graph(text)
+    notes: list[str] = []
+    if declared == "repair":
+        root, changes = repair(root)
+        notes += [f"{text}: repaired {change}" for change in changes[:MOST_LISTED]]
+        if len(changes) > MOST_LISTED:
+            notes.append(f"{text}: repaired {len(changes) - MOST_LISTED} more nodes")
     examination = examine(root, stored_discretization(root))
     if examination.faults:
         raise GraphError(examination.faults)
-    warn_of(examination)
     shapes = examination.shapes
     for flat, takes, gives in zip(
         examination.flat.nodes, shapes.inputs, shapes.outputs, strict=True
@@ -80,6 +106,21 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
         flat.node.output_type = {"output": np.array(gives, np.int64)}
     for _, graph, _ in reversed(list(walk_graphs(root))):
         graph._update_input_output_types()
+    return root, [*notes, *examination.misdeclared], examination.warnings
+
+
+def _graph(path: str) -> nir.NIRGraph:
+    """The graph of a file, unchecked but for its single nodes."""
+    tree, rename = _open(path)
+    faults: list[Fault] = []
+    root = _node((), tree, faults, rename)
+    if not isinstance(root, nir.NIRGraph):
+        if faults:
+            raise GraphError(faults)
+        root = wrapped(root)
+    if faults:
+        raise GraphError(_all_faults(root, faults))
+    from_nir_form(root)
     return root
 
 
@@ -106,11 +147,13 @@ def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
             link = file.get("node", getlink=True)
             node = file["node"] if isinstance(link, h5py.HardLink) else None
             if not isinstance(node, h5py.Group):
-                raise FileError(f"{path}: not a NIR file: it has no group 'node'")
-            return read_tree(node, path, rename), rename
+                raise missing_root(path, file)
+            tree = read_tree(node, path, rename)
+            refuse_unfinished_graph(path, tree)
+            return tree, rename
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
         # h5py raises any of these for a damaged file.
-        raise FileError(f"{path}: not a readable HDF5 file: {error}") from error
+        raise unreadable(path, error) from error
 
 
 def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:
@@ -215,24 +258,3 @@ def _fields(entry: NodeType, values: dict[str, Any]) -> dict[str, Any]:
         except (KeyError, TypeError) as error:
             raise NodeMismatch(f"{entry.name} lacks the parameter {name!r}") from error
     return values
-
-
-def _wrapped(node: Any) -> nir.NIRGraph:
-    """The only node of a file, between an Input and an Output."""
-    entry = type_named(type(node).__name__)
-    takes = gives = None
-    if entry is not None and entry.dynamics is not None:
-        try:
-            entry.dynamics.check(node)
-            takes, gives = entry.dynamics.declared_shapes(node)
-        except NodeMismatch as mismatch:
-            raise GraphError([mismatch.fault("node")]) from mismatch
-    if takes is None or gives is None:
-        raise GraphError([Fault("node", "a single node of unknown shape", "a graph with an Input")])
-    name = type(node).__name__.lower()
-    nodes = {
-        "input": nir.Input({"input": np.array(takes, np.int64)}),
-        name: node,
-        "output": nir.Output({"output": np.array(gives, np.int64)}),
-    }
-    return nir.NIRGraph(nodes, [("input", name), (name, "output")], type_check=False)

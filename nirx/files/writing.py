@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 from nirx.basics.paths import Path, format_path
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import NodeType, find_type
+from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, GraphError
 from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.files.hdf5_writing import hdf5_file
@@ -21,9 +23,11 @@ from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
 from nirx.files.nir_form import Shapes, in_nir_form
 from nirx.files.reading import file_path
 from nirx.files.whole_file import whole_file
-from nirx.graphs.check import examine, warn_of
+from nirx.graphs.check import Examination, examine, warn_of
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.metadata import DISCRETIZATION_KEY, given_or_stored
+from nirx.graphs.origin import rebuild_graph
+from nirx.graphs.repair import declare_port
 from nirx.graphs.sameness import DERIVED
 
 __all__ = ["file_bytes", "write"]
@@ -82,10 +86,24 @@ def _formed(
     warn_of(examination)
     shapes = zip(examination.shapes.inputs, examination.shapes.outputs, strict=True)
     known = dict(zip((flat.path for flat in examination.flat.nodes), shapes, strict=True))
+    graph = _truly_declared(graph, examination)
     formed, faults = in_nir_form(graph, cast("Shapes", known))
     if strict and faults:
         raise GraphError(faults)
     return formed
+
+
+def _truly_declared(graph: nir.NIRGraph, examination: Examination) -> nir.NIRGraph:
+    """The graph, or a copy in which the ports declare the shape that they receive."""
+    wrong = examination.shapes.misdeclared
+    if not wrong:
+        return graph
+    ports = {}
+    for index in wrong:
+        flat = examination.flat.nodes[index]
+        ports[flat.path] = copy.copy(flat.node)
+        declare_port(ports[flat.path], cast("Shape", examination.shapes.inputs[index]))
+    return rebuild_graph(graph, ports)
 
 
 def _write_file(
@@ -180,8 +198,23 @@ def _put_tree(
         below = group.create_group(name)
         for key, item in value.items():
             _put_tree(below, rename(str(key)), item, where, rename)
+    elif isinstance(value, bytes | bytearray) or _is_opaque(value):
+        _put_bytes(group, name, value if isinstance(value, bytes | bytearray) else value.tobytes())
     else:
         _put(group, name, value, where)
+
+
+def _is_opaque(value: Any) -> bool:
+    """Whether a value is how h5py, and so nir, reads bytes."""
+    dtype = value.dtype if isinstance(value, np.ndarray | np.void) else None
+    if dtype is None or dtype.kind != "V" or dtype.names is not None or dtype.subdtype is not None:
+        return False
+    return value.ndim == 0 or (value.ndim == 1 and dtype.itemsize == 1)
+
+
+def _put_bytes(group: h5py.Group, name: str, value: bytes | bytearray) -> None:
+    """Bytes of any length and content, in a row: HDF5's opaque type has no value of length 0."""
+    group.create_dataset(name, data=np.frombuffer(value, "V1"), dtype="V1")
 
 
 def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
@@ -189,7 +222,7 @@ def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
     if dtype.kind not in ("biufU" if isinstance(value, str | list) else "biuf"):
         raise FileError(
             f"{where}: {name} is a {type(value).__name__} of dtype {dtype}; "
-            "expected numbers or text"
+            "expected numbers or text (in metadata also bytes)"
         )
     try:
         if isinstance(value, str):

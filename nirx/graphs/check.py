@@ -15,12 +15,16 @@ from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
+from nirx.graphs.declared import port_text, redeclare, redeclared_faults
 from nirx.graphs.feedback import adjacency, algebraic_loops
 from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
+from nirx.graphs.leakless import leakless_fault
 from nirx.graphs.metadata import given_or_stored
+from nirx.graphs.misnamed import REPAIR
 from nirx.graphs.shapes import Shapes, infer_shapes
+from nirx.graphs.wrapping import wrapped
 
-__all__ = ["Examination", "check", "examine", "node_fault", "warn_of"]
+__all__ = ["Examination", "check", "examine", "node_fault", "node_faults", "warn_of"]
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Examination:
         delay: per node, whether it delays every element by at least one step.
         faults: what is wrong.
         warnings: what is legal but unusual.
+        misdeclared: warnings of wrong shapes of ports, which do not depend on the discretization.
     """
 
     flat: FlatGraph
@@ -42,6 +47,7 @@ class Examination:
     delay: list[bool]
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    misdeclared: list[str] = field(default_factory=list)
 
 
 def check(graph: Any, discretization: Discretization | None = None) -> None:
@@ -50,13 +56,14 @@ def check(graph: Any, discretization: Discretization | None = None) -> None:
     Warns with `NirxWarning` about what is legal but unusual.
 
     Arguments:
-        graph: any `nir.NIRGraph`; it is not changed.
+        graph: any `nir.NIRGraph`, or a lone node; it is not changed.
         discretization: with it (or with one in the graph's metadata) delays and time
             constants are checked against dt as well.
 
     **Raises**: `GraphError` with all faults; `InputError` if `graph` is not a graph or
     `discretization` is not a discretization.
     """
+    graph = wrapped(graph)
     examination = examine(graph, given_or_stored(graph, discretization))
     if examination.faults:
         raise GraphError(examination.faults)
@@ -65,7 +72,7 @@ def check(graph: Any, discretization: Discretization | None = None) -> None:
 
 def warn_of(examination: Examination) -> None:
     """Emit the warnings of a graph as `NirxWarning`s of the caller."""
-    for text in examination.warnings:
+    for text in (*examination.misdeclared, *examination.warnings):
         warn_caller(text)
 
 
@@ -82,13 +89,12 @@ def examine(
     """
     flat = flatten(graph, custom)
     count = len(flat.nodes)
-    # Parameters of NIR's types are checked even if a user's module runs the node.
-    own_faults = [
-        node_fault(format_path(n.path), n.node, n.type.dynamics) if n.type.dynamics else None
-        for n in flat.nodes
-    ]
+    own_faults = node_faults(flat)
     faulty = [fault is not None for fault in own_faults]
     shapes, shape_faults = infer_shapes(flat, faulty)
+    meant = redeclare(flat, faulty) if shape_faults else None
+    if meant is not None and len(meant.faults) < len(shape_faults):
+        shapes, shape_faults = meant.shapes, [*redeclared_faults(flat, meant), *meant.faults]
     faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
     faults += _metadata_faults(graph, flat)
     result = Examination(flat, shapes, [None] * count, [False] * count, faults)
@@ -98,11 +104,23 @@ def examine(
         _check_overrides(result, discretization)
     if not result.faults:
         result.warnings += _unread_nodes(flat)
+        result.misdeclared += _misdeclared(flat, shapes)
     return result
+
+
+def node_faults(flat: FlatGraph) -> list[Fault | None]:
+    """What is wrong with the parameters of each node, even if a user's module runs it."""
+    return [
+        node_fault(format_path(n.path), n.node, n.type.dynamics) if n.type.dynamics else None
+        for n in flat.nodes
+    ]
 
 
 def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
     """What is wrong with a node's own parameters for any input, or None."""
+    leakless = leakless_fault(where, node)
+    if leakless is not None:
+        return leakless
     no_bias = getattr(node, "bias", None) is None
     try:
         check_finite(node, tuple(n for n in dynamics.parameters if n != "bias" or not no_bias))
@@ -213,6 +231,18 @@ def _check_overrides(result: Examination, discretization: Discretization) -> Non
             result.faults.append(
                 Fault(f"discretization override {text!r}", "no node or subgraph at that path")
             )
+
+
+def _misdeclared(flat: FlatGraph, shapes: Shapes) -> list[str]:
+    found = []
+    for index, declared in sorted(shapes.misdeclared.items()):
+        takes = shapes.inputs[index]
+        assert takes is not None, "a port without a shape is not misdeclared"
+        found.append(f"{format_path(flat.nodes[index].path)} {port_text(declared, takes)}")
+    if not found:
+        return []
+    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    return [f"{'; '.join(found[:3])}{more}; nothing depends on it. {REPAIR} corrects it"]
 
 
 def _unread_nodes(flat: FlatGraph) -> list[str]:

@@ -22,6 +22,7 @@ from nirx.dynamics.node_types import (
     mapped_type,
 )
 from nirx.errors import Fault
+from nirx.graphs.misnamed import FlatParts, misnaming, only_misnamed
 from nirx.graphs.ports import BadEnd, resolve_end
 
 __all__ = [
@@ -186,10 +187,12 @@ def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tup
         return []
     resolved = []
     missing: dict[str, dict[str, str]] = {}  # node -> edge -> suggested fix
+    good = True
     for edge in graph.edges:
         pair: Any = tuple(edge) if isinstance(edge, Iterable) else ()
         if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
             flat.add_fault(path, Fault(graph_name(path), f"edge {edge!r}", "a pair of node names"))
+            good = False
             continue
         where = (f"{format_path(path)}: " if path else "") + f"edge {pair[0]!r} -> {pair[1]!r}"
         ends = []
@@ -208,9 +211,13 @@ def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tup
                 flat.add_fault(path, fault)
             if not wrong:
                 resolved.append(((*path, *ends[0]), (*path, *ends[1])))
+    lone = only_misnamed(graph) if missing and good else None
+    parts = FlatParts(graph.nodes) if missing else None
     for name in sorted(missing):
         where, mend = min(missing[name].items())
-        more = f" (and {len(missing[name]) - 1} more edges)" if len(missing[name]) > 1 else ""
+        mend = (misnaming(parts, name, lone[1] if lone else None) if parts else "") or mend
+        others = len(missing[name]) - 1
+        more = f" (and {others} more edge{'s' if others > 1 else ''})" if others else ""
         flat.faults.append(Fault(where + more, f"no node {name!r}", mend=mend))
     return resolved
 

@@ -22,6 +22,7 @@ from nirx.graphs.flatten import Claim, nothing_custom
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.ordering import ordered_components
 from nirx.graphs.state import FEEDBACK, nest
+from nirx.graphs.wrapping import wrapped
 
 __all__ = ["Schedule", "ScheduledNode", "Segment", "Source", "build_schedule", "schedule"]
 
@@ -199,7 +200,7 @@ def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) 
     """Check a graph and order its nodes for execution.
 
     Arguments:
-        graph: not changed.
+        graph: a `nir.NIRGraph`, or a lone node; not changed.
         discretization: None takes the one in the graph's metadata, else the default with a
             warning.
 
@@ -208,6 +209,7 @@ def schedule(graph: nir.NIRGraph, discretization: Discretization | None = None) 
 
     **Raises**: `GraphError` with all faults; `InputError` if `graph` is not a graph.
     """
+    graph = wrapped(graph)
     return build_schedule(graph, resolve_discretization(graph, discretization))[0]
 
 

@@ -29,7 +29,7 @@ from nirx.inputs.watched import Watched
 __all__ = ["file_named", "source_for"]
 
 FILES: dict[str, tuple[Callable[[Wanted, Path, Options], Source], tuple[str, ...]]] = {
-    "npy": (npy_source, ()),
+    "npy": (npy_source, EVENT_OPTIONS),
     "npz": (npz_source, ()),
     "csv": (csv_source, EVENT_OPTIONS),
     "nirdata": (nirdata_source, NIRDATA_OPTIONS),

@@ -6,28 +6,102 @@ from pathlib import Path
 
 import numpy as np
 
-from nirx.errors import FileError
+from nirx.errors import FileError, InputError, did_you_mean
 from nirx.files.archive import explain_damage
 from nirx.inputs.arrays import ArraySource, match_members
+from nirx.inputs.camera import EVENT_OPTIONS, CameraEvents, EventOptions, only_input
+from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
 from nirx.inputs.watched import Watched
 
 __all__ = ["npy_source"]
 
+FIELDS = {
+    "t": ("t", "ts", "timestamp", "time"),
+    "x": ("x",),
+    "y": ("y",),
+    "p": ("p", "polarity", "pol"),
+}
+"""What event cameras' software calls the fields of an event."""
 
-def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource:
+
+def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource | EventSource:
     """The array of an `.npy` file for the only Input; pickles are never loaded.
+
+    Arguments:
+        path: an array [time, *batch, *features], or an array of events with the fields t, x and
+            perhaps y and p, in any order.
+        options: of events; see `EventOptions`. An array of numbers takes none.
 
     **Raises**: `FileError`, `InputError`.
     """
     watched = Watched(path)
-    (name,) = match_members(str(path), [None], list(wanted.features))
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except MemoryError:
         raise
     except Exception as error:  # NumPy raises anything for a damaged or hostile file
         raise FileError(f"{path}: {explain_damage(error)}") from error
+    if array.dtype.names:
+        return _event_source(wanted, watched, array, options)
+    for name in EVENT_OPTIONS:
+        if name in options:
+            raise InputError(
+                f"{path}: the option {name}= goes with events; this is an array of numbers"
+            )
+    (name,) = match_members(str(path), [None], list(wanted.features))
     own = {"sha256": watched.sha256}
     return ArraySource(str(path), wanted, {name: array}, "npy", own, watched.check)
+
+
+def _event_source(
+    wanted: Wanted, watched: Watched, array: np.ndarray, options: Options
+) -> EventSource:
+    where = str(watched.path)
+    name, features = only_input(where, wanted, "an array of events")
+    fields = _fields(where, array)
+    chosen = EventOptions(wanted, features, where, options)
+    columns = {own: array[field] for own, field in fields.items()}
+    sample = CameraEvents(where, lambda: columns, chosen)
+    own = {
+        "sha256": watched.sha256,
+        "unit": chosen.unit,
+        "start": chosen.start,
+        "polarity": chosen.polarity,
+        "sensor": list(chosen.sensor),
+    }
+    events = {name: [sample]}
+    source = EventSource(where, wanted, events, "npy", own, merge=chosen.merge, check=watched.check)
+    sample.clock.warn(where)
+    return source
+
+
+def _fields(where: str, array: np.ndarray) -> dict[str, str]:
+    """The fields of an array of events: t, x, y, p -> name. **Raises** `InputError`."""
+    names = list(array.dtype.names or ())
+    expected = "an array of events with the fields t, x and perhaps y and p"
+    found: dict[str, str] = {}
+    for own, known in FIELDS.items():
+        held = [name for name in names if name.lower() in known]
+        if len(held) > 1:
+            raise InputError(
+                f"{where}: the fields {held[0]!r} and {held[1]!r}; expected one {own!r}"
+            )
+        if held:
+            found[own] = held[0]
+    for needed in "tx":
+        if needed not in found:
+            listed = ", ".join(map(repr, names[:8]))
+            hint = did_you_mean(needed, names)
+            near = f"; {hint}" if hint.startswith("did") else ""
+            raise InputError(
+                f"{where}: no field {needed!r} among {listed}{near}; expected {expected}"
+            )
+    for name in found.values():
+        dtype = array.dtype[name]
+        if dtype.kind not in "fiub":
+            raise InputError(f"{where}: the field {name!r} has dtype {dtype}; expected numbers")
+    if array.ndim != 1:
+        raise InputError(f"{where}: events of shape {array.shape}; expected one axis, the events")
+    return found
