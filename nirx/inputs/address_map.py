@@ -21,6 +21,8 @@ AXES = {1: ("neuron",), 2: ("x", "y"), 3: ("x", "y", "p")}
 """What the parts of an address are, by their number."""
 LIMIT = 2**62
 
+Parts = tuple[np.ndarray, ...]
+"""The columns that make the addresses of some events."""
 Target = tuple[str | None, tuple[int, ...]]
 """The node, or None for a map of one layer, and the neuron: flat, or one index per axis."""
 
@@ -46,6 +48,11 @@ class AddressMap:
         """Whether it says the layer of a neuron too."""
         return any(node is not None for node, _ in self.targets.values())
 
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """The layers, each once, in the order of the map."""
+        return tuple(dict.fromkeys(node for node, _ in self.targets.values() if node is not None))
+
     def columns(self, where: str, held: Iterable[str], ignore_p: bool) -> tuple[str, ...]:
         """The columns of a file that make its addresses.
 
@@ -66,8 +73,10 @@ class AddressMap:
             f"{', '.join(own) or 'no address'}{more}"
         )
 
-    def find(self, where: str, parts: tuple[np.ndarray, ...]) -> tuple[list[Target], np.ndarray]:
-        """The targets of addresses, each once, and which one each event has.
+    def find(
+        self, where: str, parts: Parts
+    ) -> tuple[list[tuple[tuple[int, ...], Target]], np.ndarray]:
+        """Addresses with their targets, each once, and which one each event has.
 
         **Raises**: `InputError` for an address that is not in the map.
         """
@@ -75,20 +84,25 @@ class AddressMap:
         if not len(rows):
             return [], np.zeros(0, np.int64)
         unique, which = np.unique(rows, axis=0, return_inverse=True)
-        found: list[Target] = []
-        for row in unique.tolist():
-            target = self.targets.get(tuple(row))
-            if target is None:
-                raise InputError(f"{where}: {self._unknown(tuple(row))}")
-            found.append(target)
+        found: list[tuple[tuple[int, ...], Target]] = []
+        for address in map(tuple, unique.tolist()):
+            if address not in self.targets:
+                raise InputError(f"{where}: {self._unknown(address)}")
+            found.append((address, self.targets[address]))
         return found, which.reshape(-1)
 
-    def places(
-        self, where: str, parts: tuple[np.ndarray, ...], features: Shape, owner: str
-    ) -> np.ndarray:
+    def nodes(self, where: str, parts: Parts) -> np.ndarray:
+        """The node of each event, as text. **Raises** `InputError`."""
+        found, which = self.find(where, parts)
+        return np.array([node for _, (node, _) in found], object)[which]
+
+    def places(self, where: str, parts: Parts, features: Shape, owner: str) -> np.ndarray:
         """The flat index of each event in a layer. **Raises** `InputError`."""
         found, which = self.find(where, parts)
-        places = [flat_index(f"{where}: {self.name}", i, features, owner) for _, i in found]
+        places = [
+            flat_index(f"{where}: address {_text(address)} of {self.name}", index, features, owner)
+            for address, (_, index) in found
+        ]
         return np.array(places, np.int64)[which]
 
     def _unknown(self, address: tuple[int, ...]) -> str:
@@ -143,7 +157,7 @@ def flat_places(where: str, neurons: np.ndarray, features: Shape, owner: str) ->
     elif found.shape[1] == len(features):
         good = ((found >= 0) & (found < np.array(features))).all(axis=1)
         if good.all():
-            return np.ravel_multi_index(tuple(found.T), features).astype(np.int64)
+            return np.asarray(np.ravel_multi_index(tuple(found.T), features), np.int64)
     else:
         good = np.zeros(len(found), bool)
     odd = tuple(found[int(np.argmin(good))].reshape(-1).tolist())

@@ -112,14 +112,16 @@ class EventOptions:
         if start == "first":
             parts = (times[a : a + BLOCK] for a in range(0, times.shape[0], BLOCK))
             start = min((part.min().item() for part in parts), default=0)
+        return self.clock_from(start)
+
+    def clock_from(self, start: float) -> Clock:
+        """The clock of a recording whose step 0 begins at this tick."""
         return Clock(self.unit, self._dt, start, self.form.rounding)
 
     def clock_of_steps(self) -> Clock:
         """The clock of a recording that counts steps. **Raises** `InputError`."""
         if self.form.time_unit is not None:
-            raise InputError(
-                f"{self._where}: a unit of time (unit=) goes with times, not with steps"
-            )
+            raise InputError(f"{self._where}: unit= goes with times, not with steps")
         if self.form.offset == "first":
             raise InputError(f"{self._where}: start=first goes with times, not with steps")
         return Clock(1.0, 1.0, self.form.offset)

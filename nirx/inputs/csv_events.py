@@ -51,7 +51,7 @@ class EventList:
         names, where = self.header.names, header[0]
         if "node" in names:
             raise FileError(f"{where}: {names['node']!r} names layers; an Input has none")
-        self.header.require(where)
+        self.header.require(header)
         column = names.get("time", "t")
         self.chosen = EventOptions(wanted.dt, features, str(path), form, column=column)
         self.lines: list[str] = []

@@ -76,15 +76,15 @@ class CsvHeader:
             )
         return cls(names, tuple(kinds.get(name, "") for name in header), ignored)
 
-    def require(self, where: str) -> None:
+    def require(self, row: Row) -> None:
         """**Raises** `FileError` unless it says when and where each event was."""
+        where, header = row
         for what, other in (("time", "step"), ("neuron", "x")):
             if not {what, other} & set(self.names):
-                held = ", ".join(filter(None, (*self.names.values(), *self.ignored)))
                 raise FileError(
-                    f"{where}: the header is {held!r:.200}; expected a column of {what} or "
-                    f"{other}; say which one it is: columns={{{what!r}: ...}} (--columns "
-                    f"{what}=NAME)"
+                    f"{where}: the header is {','.join(header)!r:.200}; expected a column of "
+                    f"{what} or {other}; say which one it is: columns={{{what!r}: ...}} "
+                    f"(--columns {what}=NAME)"
                 )
 
     def cells(self, row: Row) -> dict[str, str]:

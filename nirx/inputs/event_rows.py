@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,16 @@ class EventRows:
     @property
     def count(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    def only(self, rows: np.ndarray) -> EventRows:
+        """Some of the rows, by their numbers."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return EventRows(self.where, lambda number: self.row(int(rows[number])), columns)
+
+    def placed(self, places: np.ndarray, parts: Collection[str]) -> EventRows:
+        """The same rows with flat indices instead of the columns that said where they are."""
+        columns = {name: own for name, own in self.columns.items() if name not in parts}
+        return replace(self, columns={**columns, "place": places})
 
     def steps(self, clock: Clock) -> np.ndarray:
         """The step of each row. **Raises** `InputError`."""
