@@ -9,6 +9,20 @@ from typing import Annotated
 import typer
 
 from nirx.basics.tables import cell
+from nirx.cli.event_options import (
+    AddressFile,
+    Columns,
+    Height,
+    Merge,
+    Node,
+    Offset,
+    Polarity,
+    ReportAbove,
+    Rounding,
+    TimeUnit,
+    Width,
+    event_format,
+)
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
 from nirx.cli.opening import open_graph
 from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Repair, Sets
@@ -18,7 +32,6 @@ from nirx.diagnosis.words import diagnosis_table
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.inputs.choose import source_for
-from nirx.recordings.load_recording import load_recording
 
 __all__ = ["diagnose_command"]
 
@@ -32,7 +45,7 @@ def diagnose_command(
         typer.Argument(
             metavar="OBSERVED",
             help="The recording: .npz, .h5 or .csv with the names that `nirx run --record` uses; "
-            "or NIRData, such as a reference file.",
+            "NIRData, such as a reference file; or events: .csv, .aedat4, HDF5.",
         ),
     ],
     input_: Annotated[
@@ -75,12 +88,36 @@ def diagnose_command(
             "for whole numbers.",
         ),
     ] = None,
+    columns: Columns = None,
+    time_unit: TimeUnit = None,
+    offset: Offset = None,
+    rounding: Rounding = None,
+    address_map: AddressFile = None,
+    node: Node = None,
+    merge: Merge = None,
+    polarity: Polarity = None,
+    height: Height = None,
+    width: Width = None,
+    report_above: ReportAbove = None,
     json: Json = False,
 ) -> Report:
     """Find the discretization under which nirx reproduces a recording.
 
     Exit status: 0 if every recording is explained, 1 if not, 2 for bad input.
     """
+    events = event_format(
+        columns=columns,
+        time_unit=time_unit,
+        offset=offset,
+        rounding=rounding,
+        address_map=address_map,
+        node=node,
+        merge=merge,
+        polarity=polarity,
+        height=height,
+        width=width,
+        report_above=report_above,
+    )
     kind = dtype_name(dtype)
     opened = open_graph(file, dt[0] if dt else None, preset, set_, override, repair=repair)
     if input_ is None or random is not None or _names_arrays(input_):  # as for `nirx run`
@@ -93,14 +130,12 @@ def diagnose_command(
             opened.schedule, input_, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
         )
         inputs = Inputs(source.read(0, source.steps), source.steps, source.batch)
-    lead = (inputs.steps, *inputs.batch)
-    dts = dt or [opened.discretization.dt]
-    observed = load_recording(recording, opened.schedule, lead, dts)
     asked = bool(preset or set_ or override) or "metadata" in opened.origin
     found = diagnose(
         opened.graph,
         inputs.arrays,
-        observed,
+        recording,
+        events=events,
         discretization=opened.discretization if asked else None,
         dt=dt or opened.discretization.dt,
         max_shift=max_shift,

@@ -8,6 +8,20 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from nirx.cli.event_options import (
+    AddressFile,
+    Columns,
+    Height,
+    Merge,
+    Node,
+    Offset,
+    Polarity,
+    ReportAbove,
+    Rounding,
+    TimeUnit,
+    Width,
+    event_format,
+)
 from nirx.cli.options import Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
@@ -26,8 +40,8 @@ def verify_command(
         Path | None,
         Argument(
             metavar="OBSERVED",
-            help="The recording: .h5 (a reference, NIRData, or datasets named by record key), "
-            ".npz or .csv.",
+            help="The recording: .h5 (a reference, NIRData, or datasets or groups of events named "
+            "by record key), .npz, .csv or .aedat4.",
         ),
     ] = None,
     backend: Annotated[
@@ -66,6 +80,17 @@ def verify_command(
     plot: Annotated[
         Path | None, Option("--plot", metavar="OUT.png", help="Draw the first divergence.")
     ] = None,
+    columns: Columns = None,
+    time_unit: TimeUnit = None,
+    offset: Offset = None,
+    rounding: Rounding = None,
+    address_map: AddressFile = None,
+    node: Node = None,
+    merge: Merge = None,
+    polarity: Polarity = None,
+    height: Height = None,
+    width: Width = None,
+    report_above: ReportAbove = None,
     json: Json = False,
 ) -> Report:
     """Compare a recording with a reference: exactly, or within a tolerance.
@@ -73,6 +98,19 @@ def verify_command(
     Exit status 0 if it is exact or within the tolerance, 1 if it fails, 2 for bad input; a
     file whose content does not match its digests is bad input.
     """
+    events = event_format(
+        columns=columns,
+        time_unit=time_unit,
+        offset=offset,
+        rounding=rounding,
+        address_map=address_map,
+        node=node,
+        merge=merge,
+        polarity=polarity,
+        height=height,
+        width=width,
+        report_above=report_above,
+    )
     sizes = _sizes(lsb)
     with open_reference(reference) as file, bars(file.steps) as add_bar:
         bar = cache(add_bar)  # one for each stage of the work, from its first step on
@@ -80,6 +118,7 @@ def verify_command(
             file,
             observed,
             backend=backend,
+            events=events,
             jitter=jitter,
             rate=rate,
             lsb=sizes,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import nir
@@ -15,12 +17,17 @@ from nirx.diagnosis.observed import accept_array, accept_observed, check_values
 from nirx.diagnosis.problem import Problem, make_variants
 from nirx.diagnosis.result import Diagnosis
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.execution.accept import accept_inputs
 from nirx.execution.assemble import dtype_name, load
 from nirx.execution.numpy_ops import NumpyOps
+from nirx.files.reading import file_path
 from nirx.graphs.metadata import given_or_stored, resolve_discretization
-from nirx.graphs.schedule import build_schedule
+from nirx.graphs.schedule import Schedule, build_schedule
+from nirx.inputs.event_format import EventFormat
+from nirx.recordings.load_file import refuse_format
+from nirx.recordings.load_recording import Recording, load_recording
 
 __all__ = ["diagnose"]
 
@@ -28,8 +35,9 @@ __all__ = ["diagnose"]
 def diagnose(
     graph: Any,
     xs: Any,
-    observed: Mapping[Any, Any],
+    observed: Any,
     *,
+    events: EventFormat | None = None,
     discretization: Discretization | None = None,
     dt: float | Sequence[float] | None = None,
     choices: Mapping[str, Sequence[Any]] | None = None,
@@ -46,7 +54,10 @@ def diagnose(
         graph: a `nir.NIRGraph` or a path; it is not changed.
         xs: the input of the recording, [time, *batch, *features] or a dict {Input: array}.
         observed: {record key: array [time, *batch, *features]}, with keys as in
-            `net.run(record=...)`: `"lif1"` for spikes, `"lif1.v"`, `"lif1.i"`.
+            `net.run(record=...)`: `"lif1"` for spikes, `"lif1.v"`, `"lif1.i"`; or the path of
+            a recording, in any format of `nirx.verify`.
+        events: how the events of such a file are laid out: its columns, unit of time, offset
+            and addresses. None recognises the usual names.
         discretization: the starting point; what no recording depends on stays as it is there.
             None takes the graph's own, else the default.
         dt: a time step, or several to try. None keeps that of the starting point.
@@ -84,11 +95,27 @@ def diagnose(
     for name, x in inputs.items():
         check_values(f"Input {name!r}", x)
     lead = (length, *batch)
-    outputs, traces = accept_observed(schedule, observed, lead, ops.dtype, tolerance)
+    recording = _recording(observed, schedule, lead, steps, events)
+    outputs, traces = accept_observed(schedule, recording.arrays, lead, ops.dtype, tolerance)
     variants = make_variants(graph, start, steps, limits, batch, ops)
-    return judge(
+    found = judge(
         Problem(graph, start, given, variants, limits, inputs, outputs, traces, max_shift, ops)
     )
+    return replace(found, events=recording.timing, notes=recording.notes)
+
+
+def _recording(
+    observed: Any,
+    schedule: Schedule,
+    lead: Shape,
+    dts: Sequence[float],
+    events: EventFormat | None,
+) -> Recording:
+    """What was recorded, from a file or from a caller's arrays."""
+    if isinstance(observed, str | os.PathLike):
+        return load_recording(Path(file_path(observed)), schedule, lead, dts, events)
+    refuse_format("observed", events)
+    return Recording(observed)
 
 
 def _start(

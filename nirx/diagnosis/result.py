@@ -10,6 +10,7 @@ from nirx.diagnosis.node_diagnosis import NodeDiagnosis, divergence_dict
 from nirx.diagnosis.words import diagnosis_table, explanation
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, did_you_mean
+from nirx.recordings.event_timing import EventTiming
 
 __all__ = ["Confirmed", "Diagnosis"]
 
@@ -58,6 +59,8 @@ class Diagnosis:
         nodes: one verdict per recorded neuron or Threshold, in the order of execution.
         confirmed: a free run with `discretization`, per recording.
         given: whether `asked` came from the caller or the graph; else it is nirx's default.
+        events: how the recorded events fell between steps; None for a recording of arrays.
+        notes: assumptions about the recording.
     """
 
     discretization: Discretization
@@ -65,6 +68,8 @@ class Diagnosis:
     nodes: tuple[NodeDiagnosis, ...]
     confirmed: tuple[Confirmed, ...]
     given: bool = True
+    events: EventTiming | None = None
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, node: str) -> NodeDiagnosis:
         """The verdict on a node, given by its path.
@@ -110,6 +115,8 @@ class Diagnosis:
             "first_divergence": divergence_dict(self.first_divergence),
             "nodes": [node.to_dict(top) for node in self.nodes],
             "confirmed": [own.to_dict() for own in self.confirmed],
+            "events": self.events and self.events.to_dict(),
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:

@@ -32,7 +32,9 @@ def diagnosis_table(diagnosis: Diagnosis, top: int = 5) -> str:
     parts = [render(_node_table(node, top)) for node in diagnosis.nodes[:MOST_ROWS]]
     if len(diagnosis.nodes) > MOST_ROWS:
         parts.append(f"... and {len(diagnosis.nodes) - MOST_ROWS} more nodes")
-    return "\n".join([*parts, *explanation(diagnosis)])
+    timing = diagnosis.events.sentences() if diagnosis.events else ()
+    notes = (printable(note) for note in (*timing, *diagnosis.notes))
+    return "\n".join([*parts, *explanation(diagnosis), *notes])
 
 
 def _node_table(node: NodeDiagnosis, top: int) -> Table:

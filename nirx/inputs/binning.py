@@ -3,17 +3,24 @@
 An event at time t belongs to step floor(t / dt). Whole numbers of ticks are divided exactly. The
 quotient of other times is rounded, and a time written as k*dt can end up just below k. Therefore
 an event within 1e-6 steps before the beginning of a step belongs to that step.
+
+A clock that rounds to the nearest step adds half a step first: floor(t / dt + 1/2).
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
 from nirx.errors import InputError, warn_caller
 
-__all__ = ["Clock"]
+__all__ = ["ROUNDINGS", "Clock", "Rounding"]
+
+Rounding = Literal["down", "nearest"]
+ROUNDINGS = ("down", "nearest")
+"""To the step that has begun, or to the step whose beginning is nearest."""
 
 NEAR = 1e-6
 """Fraction of a step."""
@@ -29,12 +36,14 @@ class Clock:
         unit: length of one tick, in the unit of dt.
         dt: length of a step.
         start: time, in ticks, at which step 0 begins.
+        rounding: whether a time belongs to the step that has begun, or to the nearest beginning.
     """
 
-    def __init__(self, unit: float, dt: float, start: float = 0):
+    def __init__(self, unit: float, dt: float, start: float = 0, rounding: Rounding = "down"):
         # 1e-6 means the decimal number, not its binary approximation.
         ratio = Fraction(repr(float(unit))) / Fraction(repr(float(dt)))
         self._ratio, self._ticks, self._start = ratio, float(1 / ratio), start
+        self._early = 0.5 if rounding == "nearest" else 0.0
         self.moved = 0
         """Number of events that were assigned to the step that begins just after them."""
         self._count, self._last = 0, 0
@@ -49,14 +58,38 @@ class Clock:
         """
         if not times.size:
             return np.zeros(0, np.int64)
-        if times.dtype.kind in "iub" and float(self._start).is_integer():
+        if self._exact(times):
             self._check(int(times.min()), int(times.max()), where)
-            if self._ratio.numerator <= 1000 and int(times.max()) < EXACT:
-                ticks = times.astype(np.int64) - int(self._start)
-                return self._noted(ticks * self._ratio.numerator // self._ratio.denominator)
+            ticks = times.astype(np.int64) - int(self._start)
+            over, under = self._ratio.numerator, self._ratio.denominator
+            if not self._early:
+                return self._noted(ticks * over // under)
+            return self._noted((2 * ticks * over + under) // (2 * under))
         exact = times.astype(np.float64)
         self._check(float(exact.min()), float(exact.max()), where)
-        return self._noted(self._rounded((exact - self._start) / self._ticks))
+        return self._noted(self._rounded(self._quotient(exact) + self._early))
+
+    def distances(self, times: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """How long after the beginning of its step each time is, in steps, float64.
+
+        Arguments:
+            times: in ticks.
+            steps: what `steps` returned for them. Before the beginning, a distance is negative.
+        """
+        if times.size and self._exact(times):
+            ticks = times.astype(np.int64) - int(self._start)
+            over, under = self._ratio.numerator, self._ratio.denominator
+            return (ticks * over - steps * under) / under
+        return self._quotient(times.astype(np.float64)) - steps
+
+    def _exact(self, times: np.ndarray) -> bool:
+        """Whether these times are divided as whole numbers."""
+        whole = times.dtype.kind in "iub" and float(self._start).is_integer()
+        most = EXACT // 2 if self._early else EXACT  # rounding to the nearest doubles the product
+        return whole and self._ratio.numerator <= 1000 and int(times.max()) < most
+
+    def _quotient(self, times: np.ndarray) -> np.ndarray:
+        return (times - self._start) / self._ticks
 
     def length(self, end: float, where: str) -> int:
         """Number of whole steps up to a time."""
@@ -85,7 +118,7 @@ class Clock:
         return np.where(moved, near, down).astype(np.int64)
 
     def _check(self, least: float, most: float, where: str) -> None:
-        if not least >= self._start:
+        if not least >= self._start - self._early * self._ticks:
             raise InputError(f"{where}: time {least} is before the start, {self._start}")
         step = (most - self._start) / self._ticks
         if not step < MOST_STEPS:

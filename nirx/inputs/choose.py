@@ -11,8 +11,9 @@ import numpy as np
 
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.aedat import aedat_source
 from nirx.inputs.arrays import array_source
-from nirx.inputs.camera import EVENT_OPTIONS
+from nirx.inputs.camera import COLUMN_OPTIONS, EVENT_OPTIONS
 from nirx.inputs.corners import CornerSource
 from nirx.inputs.csv import csv_source
 from nirx.inputs.events import events_source
@@ -34,10 +35,19 @@ FILES: dict[str, tuple[Callable[[Wanted, Path, Options], Source], tuple[str, ...
     "csv": (csv_source, EVENT_OPTIONS),
     "nirdata": (nirdata_source, NIRDATA_OPTIONS),
     "events": (events_source, EVENT_OPTIONS),
+    "aedat": (aedat_source, tuple(o for o in EVENT_OPTIONS if o not in COLUMN_OPTIONS)),
 }
 """Kind -> how a file of it is opened, and the options that it takes."""
 KINDS = (*GENERATORS, "corners", "tonic", *FILES)
-SUFFIXES = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".h5": "", ".hdf5": "", ".hdf": ""}
+SUFFIXES = {
+    ".npy": "npy",
+    ".npz": "npz",
+    ".csv": "csv",
+    ".h5": "",
+    ".hdf5": "",
+    ".hdf": "",
+    ".aedat4": "aedat",
+}
 """Suffix -> kind; the content of an HDF5 file says which kind it is."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from array import array
 from collections.abc import Iterator
@@ -14,8 +13,10 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError
 from nirx.files.csv_numbers import is_number, read_value
 from nirx.inputs.arrays import ArraySource
-from nirx.inputs.camera import EVENT_OPTIONS, only_input
-from nirx.inputs.csv_events import EventList, Row
+from nirx.inputs.camera import COLUMN_OPTIONS, EVENT_OPTIONS, only_input
+from nirx.inputs.csv_events import EventList
+from nirx.inputs.csv_rows import Row, csv_rows
+from nirx.inputs.event_format import recognised
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Source, Wanted
 from nirx.inputs.watched import Watched
@@ -37,14 +38,12 @@ def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
     """
     watched = Watched(path)
     name, features = only_input(str(path), wanted, "a CSV file")
-    rows = _rows(path)
+    rows = csv_rows(path)
     first = next(rows, None)
     if first is None:
         raise FileError(f"{path}: no rows; expected one per step, or a header and events")
-    header = [field.lower() for field in first[1]]
-    if {"step", "t"} & set(header) and {"index", "x"} & set(header):
-        events = EventList(wanted, features, path, first[0], header, options)
-        return events.source(rows, name, watched)
+    if _lists_events(first, options):
+        return EventList(wanted, features, path, first, options).source(rows, name, watched)
     for option in EVENT_OPTIONS:
         if option in options:
             raise InputError(f"{path}: a table with a row per step; {option}= goes with events")
@@ -53,20 +52,15 @@ def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
     return ArraySource(str(path), wanted, {name: table}, "csv", own)
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            for fields in reader:
-                if fields:
-                    where = f"{path}, line {reader.line_num}"
-                    yield where, [field.strip() for field in fields]
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: not a text in UTF-8") from error
-    except csv.Error as error:
-        raise FileError(f"{path}: not a CSV file: {error}") from error
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}") from error
+def _lists_events(first: Row, options: Options) -> bool:
+    """Whether the first row is the header of a list of events, and not a table's."""
+    names = {field.lower() for field in first[1]}
+    if any(option in options for option in COLUMN_OPTIONS):
+        return True
+    if {"step", "t"} & names and {"index", "x"} & names:
+        return True
+    held = {recognised(name) for name in names}
+    return None not in held and bool({"step", "time"} & held) and bool({"neuron", "x"} & held)
 
 
 def _table(first: Row, rows: Iterator[Row], features: Shape) -> np.ndarray:

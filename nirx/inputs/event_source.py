@@ -11,14 +11,10 @@ import numpy as np
 from nirx.errors import warn_caller
 from nirx.inputs.protocol import SlicedSource, Wanted
 
-__all__ = ["MERGES", "EventSource", "Events", "Merge"]
+__all__ = ["EventSource", "Events"]
 
 BLOCK = 2**16
 """Events that are read together."""
-
-Merge = Literal["sum", "any", "last"]
-MERGES = ("sum", "any")
-"""What a user may choose: events in one place and step are added, or count as one."""
 
 
 class Events(Protocol):
@@ -57,7 +53,7 @@ class EventSource(SlicedSource):
         kind: str,
         identity: Mapping[str, Any],
         length: int | None = None,
-        merge: Merge = "sum",
+        merge: Literal["sum", "any", "last"] = "sum",
         check: Callable[[], object] = lambda: None,
     ):
         self._events = {name: [(e, *_spans(e)) for e in own] for name, own in events.items()}

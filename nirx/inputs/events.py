@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
 
-from nirx.errors import FileError, did_you_mean
-from nirx.inputs.camera import CameraEvents, EventOptions, only_input
+from nirx.errors import FileError
+from nirx.inputs.camera import CameraEvents, EventOptions, format_of, identity_of, only_input
+from nirx.inputs.event_format import EventFormat
+from nirx.inputs.event_group import RECORDS, EventGroup, event_group
 from nirx.inputs.event_source import EventSource
-from nirx.inputs.hdf5 import Column, OpenFile
+from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
 from nirx.inputs.watched import Watched
 
 __all__ = ["events_source"]
 
-RECORDS = "events"
-"""Name of a dataset of records with the fields x, y, p, t."""
-
 
 def events_source(wanted: Wanted, path: Path, options: Options) -> EventSource:
     """Event lists of an HDF5 file.
 
     Arguments:
-        path: datasets x, t and perhaps y and p, or one dataset "events" of records with these
-            fields: at the root (one sample), or in groups (one sample each, in order of name).
-        options: see `EventOptions`.
+        path: datasets x, t and perhaps y and p (or by other names, see `EventFormat`), or one
+            dataset "events" of records with these fields: at the root (one sample), or in
+            groups (one sample each, in order of name).
+        options: see docs/inputs.md.
 
     **Raises**: `FileError`, `InputError`.
     """
     where = str(path)
     name, features = only_input(where, wanted, "an event list")
-    file, chosen = OpenFile(Watched(path)), EventOptions(wanted, features, where, options)
-    samples = [CameraEvents(c["t"].where, lambda c=c: c, chosen) for c in _samples(file)]
+    file, form = OpenFile(Watched(path)), format_of(options)
+    found = _samples(file, form)
+    chosen = EventOptions(wanted.dt, features, where, form, column=found[0].names["time"])
     own = {
         "sha256": file.watched.sha256,
         "unit": chosen.unit,
-        "start": chosen.start,
-        "polarity": chosen.polarity,
-        "sensor": list(chosen.sensor),
+        "start": options.text("start", "0"),
+        "polarity": form.polarity,
+        "sensor": [form.height, form.width],
+        **identity_of(options, chosen),
     }
+    samples = [
+        CameraEvents(own.columns["time"].where, lambda own=own: own.columns, chosen)
+        for own in found
+    ]
     check, events = file.watched.check, {name: samples}
     source = EventSource(where, wanted, events, "events", own, merge=chosen.merge, check=check)
     for sample in samples:
@@ -50,56 +54,26 @@ def events_source(wanted: Wanted, path: Path, options: Options) -> EventSource:
     return source
 
 
-def _samples(file: OpenFile) -> list[dict[str, Column]]:
-    own = _columns(file, file.root)
-    if own is not None:
-        return [own]
-    samples = []
-    for name in file.names(file.root):
+def _samples(file: OpenFile, form: EventFormat) -> list[EventGroup]:
+    own = event_group(file, file.root, form)
+    groups = [] if own is None else [own]
+    for name in file.names(file.root) if own is None else ():
         item = file.child(file.root, name)
-        columns = _columns(file, item) if isinstance(item, h5py.Group) else None
-        if columns is not None:
-            samples.append(columns)
-    if not samples:
-        names = file.names(file.root)
-        if file.kind(file.root) == "" and "node" in names:
-            raise FileError(f"{file.path}: a NIR graph, not data")
-        raise FileError(
-            f"{file.path}: no event list; expected datasets x, y, p and t, or one dataset of "
-            f"records {RECORDS!r}, at the root or in one group per sample; the root holds "
-            f"{', '.join(map(repr, names[:8])) or 'nothing'}"
-        )
-    return samples
-
-
-def _columns(file: OpenFile, group: Any) -> dict[str, Column] | None:
-    names = file.names(group)
-    if RECORDS in names:
-        item = file.child(group, RECORDS)
-        if isinstance(item, h5py.Dataset):
-            with file.reading():
-                fields = item.dtype.names or ()
-            if not fields:
-                raise FileError(f"{file.where(group, RECORDS)} has no fields x, y, p and t")
-            columns = {k: file.column(item, k) for k in "xypt" if k in fields}
-            return _checked(file, file.where(group, RECORDS), columns, fields)
-    if "x" not in names and "t" not in names:
-        return None
-    columns = {k: file.column(file.child(group, k)) for k in "xypt" if k in names}
-    return _checked(file, f"{file.path}: {group.name}", columns, names)
-
-
-def _checked(
-    file: OpenFile, where: str, columns: dict[str, Column], names: Sequence[str]
-) -> dict[str, Column]:
-    for needed in "xt":
-        if needed not in columns:
-            raise FileError(f"{where} has no {needed!r}; {did_you_mean(needed, names)}")
-    shape = columns["t"].shape
-    for name, column in columns.items():
-        if len(column.shape) != 1 or column.shape != shape:
-            raise FileError(
-                f"{where}: {name} has shape {column.shape}, t has {shape}; expected one "
-                "axis, the events"
-            )
-    return columns
+        found = event_group(file, item, form) if isinstance(item, h5py.Group) else None
+        if found is not None:
+            groups.append(found)
+    for group in groups:
+        group.check()
+        if "time" not in group.columns:
+            raise FileError(f"{group.where} counts steps; expected times, with unit=steps")
+    if groups:
+        return groups
+    names = file.names(file.root)
+    if file.kind(file.root) == "" and "node" in names:
+        raise FileError(f"{file.path}: a NIR graph, not data")
+    stated = ", ".join(map(repr, form.columns.values())) or "x, y, p and t"
+    raise FileError(
+        f"{file.path}: no event list; expected datasets {stated}, or one dataset of "
+        f"records {RECORDS!r}, at the root or in one group per sample; the root holds "
+        f"{', '.join(map(repr, names[:8])) or 'nothing'}"
+    )

@@ -9,9 +9,6 @@ from nirx.errors import InputError, did_you_mean
 
 __all__ = ["Options", "split_text"]
 
-UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-"""Of times, if dt is in seconds."""
-
 
 class Options:
     """The options of a source.
@@ -69,19 +66,6 @@ class Options:
                 f"{self.kind}: {name}={value!r}; {did_you_mean(value, choices)} "
                 f"(expected {' or '.join(choices)})"
             )
-        return value
-
-    def unit(self, default: float) -> float:
-        """The option `unit`: s, ms, us, ns, or a number in the unit of dt.
-
-        **Raises**: `InputError`.
-        """
-        text = self._values.get("unit", "")
-        if text in UNITS:
-            return UNITS[text]
-        value = self.number("unit", default)
-        if value <= 0:
-            raise InputError(f"{self.kind}: unit={text!r}; expected a number above 0, or us, ms, s")
         return value
 
 

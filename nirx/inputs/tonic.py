@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.inputs.camera import CameraEvents, EventOptions, only_input
+from nirx.inputs.camera import CameraEvents, EventOptions, format_of, only_input
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
@@ -31,7 +31,7 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
         name: of a class in `tonic.datasets`.
         options: `split` (train, test), `first` and `count` (which recordings, by default the
             first one), `save_to` (where tonic keeps its data, by default "data"), and those of
-            `EventOptions` except the size of the sensor, which tonic knows.
+            event lists except the size of the sensor, which tonic knows.
 
     **Units**: tonic's times are microseconds; dt in seconds.
 
@@ -41,7 +41,7 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
     """
     where = f"tonic:{name}"
     wished, features = only_input(where, wanted, "a data set")
-    chosen = EventOptions(wanted, features, where, options)
+    chosen = EventOptions(wanted.dt, features, where, format_of(options))
     dataset, version = _dataset(name, options)
     first, count = options.whole("first", 0) or 0, options.whole("count", 1, 1) or 1
     if first + count > len(dataset):
@@ -53,6 +53,9 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
     def recording(number: int) -> dict[str, np.ndarray]:
         return _fields(dataset[number], f"{where}[{number}]")
 
+    def columns(number: int) -> dict[str, np.ndarray]:
+        return {"time" if k == "t" else k: v for k, v in recording(number).items()}
+
     width, height, *_ = getattr(dataset, "sensor_size", None) or (None, None)
     hasher = hashlib.sha256()
     samples: list[CameraEvents] = []
@@ -60,7 +63,7 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
         for field, values in recording(number).items():
             hasher.update(f"{field}{len(values)}:".encode())
             hasher.update(values.astype("<f8").tobytes())
-        own = partial(recording, number)
+        own = partial(columns, number)
         samples.append(CameraEvents(f"{where}[{number}]", own, chosen, (height, width)))
     identity = {
         "dataset": name,
@@ -70,8 +73,8 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
         "tonic": version,
         "events_sha256": hasher.hexdigest(),
         "unit": chosen.unit,
-        "start": chosen.start,
-        "polarity": chosen.polarity,
+        "start": options.text("start", "0"),
+        "polarity": chosen.form.polarity,
     }
     source = EventSource(where, wanted, {wished: samples}, "tonic", identity, merge=chosen.merge)
     for sample in samples:

@@ -1,52 +1,78 @@
-"""Recordings in `.npz`, HDF5 and CSV files as whole arrays; the files are not trusted."""
+"""Recordings in `.npz`, HDF5, CSV and AEDAT4 files as whole arrays; the files are not trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from nirx.dynamics.ops import Shape
-from nirx.errors import FileError
+from nirx.errors import FileError, InputError
 from nirx.files.archive import load_arrays, member_name
 from nirx.files.hdf5_tree import read_tree
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.event_format import EventFormat
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.watched import Watched
+from nirx.recordings.event_layers import Loaded
 from nirx.recordings.load_csv import load_csv
+from nirx.recordings.load_event_groups import load_aedat, load_event_groups, walk
 
-__all__ = ["HDF5", "load_file"]
+__all__ = ["HDF5", "datasets", "load_file", "refuse_format"]
 
 HDF5 = (".h5", ".hdf5")
+AEDAT = ".aedat4"
 
 
-def load_file(path: Path, schedule: Schedule, lead: Shape) -> dict[str, np.ndarray]:
+def load_file(
+    path: Path, schedule: Schedule, lead: Shape, form: EventFormat | None = None
+) -> Loaded:
     """The arrays of a file by record key.
 
     Arguments:
-        path: `.npz` (member names are record keys), `.h5` or `.hdf5` (paths of datasets are),
-            or `.csv` (one row per event or sample: step, node, index, value, perhaps sample).
-        schedule: of the graph; a CSV file itself says neither shapes nor which nodes spike.
+        path: `.npz` (member names are record keys), `.h5` or `.hdf5` (paths of datasets are, or
+            of groups of events), `.csv` (one row per event or sample) or `.aedat4` (events).
+        schedule: of the graph; events themselves say neither shapes nor which nodes spike.
         lead: time and batch of the input.
+        form: how events are laid out; None recognises the usual names.
 
-    Returns: {record key: array [time, *batch, *features]}, not yet compared with the graph.
+    Returns: arrays [time, *batch, *features], not yet compared with the graph, and how events
+    fell between steps.
 
-    **Raises**: `FileError` for unreadable files, `InputError` for CSV rows that do not match.
+    **Raises**: `FileError` for unreadable files, `InputError` for events that do not match,
+    `UnsupportedError` for AEDAT4 without the package aedat.
     """
     kind = path.suffix.lower()
-    if kind not in (".npz", ".csv", *HDF5):
+    if kind not in (".npz", ".csv", AEDAT, *HDF5):
         raise FileError(
-            f"{path}: a recording of unknown format {kind!r}; expected .npz, .h5, .hdf5 or .csv"
+            f"{path}: a recording of unknown format {kind!r}; expected .npz, .h5, .hdf5, .csv or "
+            f"{AEDAT}"
         )
     if not path.is_file():
         raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
     if kind == ".csv":
-        return load_csv(path, schedule, lead)
-    return _load_npz(path, schedule) if kind == ".npz" else _load_hdf5(path)
+        return load_csv(path, schedule, lead, form)
+    if kind == AEDAT:
+        return load_aedat(path, schedule, lead, form)
+    if kind in HDF5:
+        return _load_hdf5(path, schedule, lead, form)
+    refuse_format(str(path), form)
+    return Loaded(_load_npz(path, schedule))
+
+
+def refuse_format(where: str, form: EventFormat | None) -> None:
+    """**Raises** `InputError` if a file without lists of events was given a format of events."""
+    if form is not None:
+        raise InputError(
+            f"{where}: it holds no lists of events; columns, units, offsets and address maps "
+            "go with .csv, .aedat4, and HDF5 with groups of events"
+        )
 
 
 def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
@@ -58,7 +84,26 @@ def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
     return {keys.get(name, name): array for name, array in found.items()}
 
 
-def _load_hdf5(path: Path) -> dict[str, np.ndarray]:
+def _load_hdf5(path: Path, schedule: Schedule, lead: Shape, form: EventFormat | None) -> Loaded:
+    with closing(OpenFile(Watched(path))) as file:
+        found, taken = load_event_groups(file, schedule, lead, form)
+        if found is not None:
+            rest = dict(datasets(file, taken))
+            arrays = {key: file.column(item)[()] for key, item in sorted(rest.items())}
+            return replace(found, arrays={**found.arrays, **arrays})
+    refuse_format(str(path), form)
+    return Loaded(_load_datasets(path))
+
+
+def datasets(file: OpenFile, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every dataset with its path, but for those in groups that hold events.
+
+    **Raises**: `FileError`.
+    """
+    return ((p, item) for p, item in walk(file, skip) if not isinstance(item, h5py.Group))
+
+
+def _load_datasets(path: Path) -> dict[str, np.ndarray]:
     try:
         with closing(OpenFile(Watched(path))) as file, file.reading():
             tree = read_tree(file.root, str(path), str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +15,77 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError, NirxError
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
-from nirx.recordings.load_file import load_file
+from nirx.inputs.event_format import EventFormat
+from nirx.recordings.event_timing import EventTiming
+from nirx.recordings.load_file import load_file, refuse_format
 from nirx.recordings.observed_run import Track
 from nirx.recordings.run_layout import RunLayout
 from nirx.recordings.stream_file import is_nirdata, stream_file
 from nirx.references.layout import observables
 
-__all__ = ["load_recording"]
+__all__ = ["Recording", "load_recording"]
 
 PLACE = re.compile(r"/?nodes/(?P<node>[^ :]*?)/observables/(?P<name>[^ :/]+)(/data)?")
 
 
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded.
+
+    Arguments:
+        arrays: `[time, *batch, *features]` by record key.
+        timing: how events fell between steps; None for arrays.
+        notes: assumptions that were made, in sentences.
+    """
+
+    arrays: Mapping[Any, np.ndarray]
+    timing: EventTiming | None = None
+    notes: tuple[str, ...] = ()
+
+
 def load_recording(
-    path: Path, schedule: Schedule, lead: Shape, dts: Sequence[float]
-) -> dict[Any, np.ndarray]:
+    path: Path,
+    schedule: Schedule,
+    lead: Shape,
+    dts: Sequence[float],
+    form: EventFormat | None = None,
+) -> Recording:
     """What was recorded of the graph's nodes, by record key, `[time, *batch, *features]`.
 
     Arguments:
         path, schedule, lead: as in `load_file`; here a file may also hold NIRData or be a
             reference of nirx.
-        dts: lengths of a step; NIRData and references must have one of them.
+        dts: lengths of a step; NIRData and references must have one of them, and times of
+            other events need a single one.
+        form: how events are laid out; None recognises the usual names.
 
     **Raises**: `FileError` for unreadable files, `InputError` for a recording that does not
     match the graph or the run.
     """
     if is_nirdata(path):
-        return _load_nirdata(path, schedule, lead, dts)
-    arrays = load_file(path, schedule, lead)
-    for key in arrays:
+        refuse_format(str(path), form)
+        return Recording(_load_nirdata(path, schedule, lead, dts))
+    found = load_file(path, schedule, lead, form)
+    if found.timing is not None and found.timing.unit != "steps" and len(dts) > 1:
+        raise InputError(
+            f"{path}: its events have times, so their steps depend on dt; expected one dt, "
+            f"not {list(dts)}"
+        )
+    for key in (*found.arrays, *found.unknown):
         try:
             resolve_record(schedule, [key])
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-    return arrays
+    return Recording(found.arrays, found.timing, found.notes)
 
 
 def _load_nirdata(
-    path: Path, schedule: Schedule, lead: Shape, dts: Sequence[float]
-) -> dict[Any, np.ndarray]:
+    path: Path,
+    schedule: Schedule,
+    lead: Shape,
+    dts: Sequence[float],
+    form: EventFormat | None = None,
+) -> Recording:
     failures: list[NirxError] = []
     every, dtype = observables(schedule, "all"), np.dtype("float64")
     for dt in dts:

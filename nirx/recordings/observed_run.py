@@ -12,6 +12,7 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.graphs.recording import resolve_record
+from nirx.recordings.event_timing import EventTiming
 from nirx.recordings.run_layout import RunLayout
 from nirx.references.layout import Observable
 
@@ -43,6 +44,7 @@ class ObservedRun:
         given: keys that are inputs of the run rather than observations.
         close: releases the files; called once, at the end.
         notes: assumptions that were made, in sentences.
+        timing: how events fell between steps; None for arrays.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ObservedRun:
     given: tuple[str, ...] = ()
     close: Callable[[], object] = lambda: None
     notes: tuple[str, ...] = ()
+    timing: EventTiming | None = None
 
 
 def stream_arrays(layout: RunLayout, arrays: Any, name: str) -> ObservedRun:

@@ -1,23 +1,23 @@
-"""A file as an `ObservedRun`: a reference, NIRData, plain HDF5, `.npz` or `.csv`."""
+"""A file as an `ObservedRun`: a reference, NIRData, plain HDF5, `.npz`, `.csv` or AEDAT4."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 
 from nirx.basics.name_list import name_list
-from nirx.errors import FileError
-from nirx.files.hdf5_tree import MOST_DEPTH
+from nirx.errors import InputError
+from nirx.inputs.event_format import EventFormat
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.nirdata import GRAPH_DATA
 from nirx.inputs.watched import Watched
-from nirx.recordings.load_file import HDF5, load_file
+from nirx.recordings.event_layers import Loaded
+from nirx.recordings.load_event_groups import load_event_groups
+from nirx.recordings.load_file import HDF5, datasets, load_file, refuse_format
 from nirx.recordings.observed_run import ObservedRun, array_track, match_keys, stream_arrays
 from nirx.recordings.run_layout import RunLayout
 from nirx.recordings.stream_nirdata import require_dt, stream_nirdata
@@ -29,45 +29,59 @@ __all__ = ["is_nirdata", "stream_file"]
 
 
 def stream_file(
-    layout: RunLayout, path: Path, advance: Callable[[int], object] = lambda steps: None
+    layout: RunLayout,
+    path: Path,
+    advance: Callable[[int], object] = lambda steps: None,
+    form: EventFormat | None = None,
 ) -> ObservedRun:
     """The recordings of a file.
 
     Arguments:
+        form: how events are laid out; None recognises the usual names.
         advance: called with a number of steps as the digests of a reference are computed.
 
     **Raises**: `FileError`, `InputError`.
     """
     kind = path.suffix.lower()
     if kind not in HDF5:
-        arrays = load_file(path, layout.schedule, layout.lead)
-        if kind == ".csv":
-            return _stream_csv(layout, path, arrays)
-        return stream_arrays(layout, arrays, str(path))
+        loaded = load_file(path, layout.schedule, layout.lead, form)
+        run = _stream_csv if kind == ".csv" else _stream_loaded
+        return run(layout, path, loaded)
     file = OpenFile(Watched(path))
     try:
         if _is_reference(file):
             file.close()
+            refuse_format(str(path), form)
             return _stream_reference(layout, path, advance)
         if file.kind(file.root) == GRAPH_DATA:
+            refuse_format(str(path), form)
             return stream_nirdata(layout, file)
-        return _stream_datasets(layout, file)
+        return _stream_hdf5(layout, file, form)
     except BaseException:
         file.close()
         raise
 
 
-def _stream_csv(layout: RunLayout, path: Path, arrays: Mapping[str, np.ndarray]) -> ObservedRun:
+def _stream_loaded(layout: RunLayout, path: Path, loaded: Loaded) -> ObservedRun:
+    """Arrays of a file that was loaded whole."""
+    run = stream_arrays(layout, loaded.arrays, str(path))
+    extra = (*run.extra, *loaded.unknown)
+    return replace(run, extra=extra, notes=loaded.notes, timing=loaded.timing)
+
+
+def _stream_csv(layout: RunLayout, path: Path, loaded: Loaded) -> ObservedRun:
     """What `load_file` found in a CSV file, where nodes that never spiked have no rows."""
     trains = [
         o for o in layout.observables if layout.spiking(o) and layout.node(o).type_name != "Input"
     ]
-    if not arrays:  # a list of spikes without spikes names no node: no node has spiked
+    if not loaded.arrays:  # a list of spikes without spikes names no node: no node has spiked
         zeros = {o.key: np.broadcast_to(0.0, (*layout.lead, *o.features)) for o in trains}
         silent = {o.key: array_track(layout, o, zeros[o.key], o.key) for o in trains}
         note = f"{path} has no rows: compared as no spikes at all"
-        return ObservedRun(str(path), silent, notes=(note,))
-    run = stream_arrays(layout, arrays, str(path))
+        return ObservedRun(str(path), silent, notes=(*loaded.notes, note), timing=loaded.timing)
+    run = _stream_loaded(layout, path, loaded)
+    if not loaded.lists_layers:
+        return run
     # Spike trains without rows, where others have some: these layers may be dead.
     lost = [o.key for o in trains if o.key not in run.tracks and not layout.repeats(o)]
     if not lost or not any(o.key in run.tracks for o in trains):
@@ -77,7 +91,7 @@ def _stream_csv(layout: RunLayout, path: Path, arrays: Mapping[str, np.ndarray])
         f"no rows of {name_list(map(repr, lost))}: not compared; a layer that never spiked looks "
         f"the same: add a row of {each} with value 0"
     )
-    return replace(run, notes=(note,))
+    return replace(run, notes=(*run.notes, note))
 
 
 def is_nirdata(path: Path) -> bool:
@@ -127,27 +141,21 @@ class _Slices:
         return self._file.read(self._observable, steps.start, steps.stop)
 
 
-def _stream_datasets(layout: RunLayout, file: OpenFile) -> ObservedRun:
-    """Plain HDF5, where paths of datasets are record keys."""
-    datasets = dict(_datasets(file))
-    matched, extra = match_keys(layout, sorted(datasets), str(file.path))
+def _stream_hdf5(layout: RunLayout, file: OpenFile, form: EventFormat | None) -> ObservedRun:
+    """HDF5 where paths of datasets, or of groups of events, are record keys."""
+    loaded, taken = load_event_groups(file, layout.schedule, layout.lead, form)
+    rest = dict(datasets(file, taken))
+    matched, extra = match_keys(layout, sorted(rest), str(file.path))
     tracks = {
-        o.key: array_track(layout, o, file.column(datasets[key]), f"{file.path}: {key!r}")
+        o.key: array_track(layout, o, file.column(rest[key]), f"{file.path}: {key!r}")
         for key, o in matched.items()
     }
-    return ObservedRun(str(file.path), tracks, extra, close=file.close)
-
-
-def _datasets(file: OpenFile) -> Iterator[tuple[str, Any]]:
-    """Every dataset with its path."""
-    work: list[tuple[str, int, Any]] = [("", 0, file.root)]
-    while work:
-        place, depth, group = work.pop()
-        if depth > MOST_DEPTH:
-            raise FileError(f"{file.path}: groups are nested deeper than {MOST_DEPTH}")
-        for name in file.names(group):
-            item = file.child(group, name)
-            if isinstance(item, h5py.Group):
-                work.append((f"{place}{name}/", depth + 1, item))
-            else:
-                yield place + name, item
+    if loaded is None:
+        refuse_format(str(file.path), form)
+        return ObservedRun(str(file.path), tracks, extra, close=file.close)
+    run = _stream_loaded(layout, file.path, loaded)
+    for key in run.tracks:
+        if key in tracks:
+            raise InputError(f"{file.path}: {key!r} is there twice, as events and as an array")
+    tracks |= run.tracks
+    return replace(run, tracks=tracks, extra=(*run.extra, *extra), close=file.close)

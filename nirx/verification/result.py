@@ -8,6 +8,7 @@ from typing import Any, Literal
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import earliest
 from nirx.errors import InputError, did_you_mean
+from nirx.recordings.event_timing import EventTiming
 from nirx.verification.tolerance import Tolerance
 
 __all__ = ["NodeVerdict", "Verdict", "Verification"]
@@ -96,6 +97,7 @@ class Verification:
         not_observed: recordings that only the reference has.
         why: sentences of `nirx.diagnose`, if requested.
         notes: assumptions about the recording.
+        events: how the recorded events fell between steps; None for a recording of arrays.
         batch_axes: how many of the first axes of a divergence's index are samples.
     """
 
@@ -110,6 +112,7 @@ class Verification:
     not_observed: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    events: EventTiming | None = None
     batch_axes: int = 1
 
     @property
@@ -161,4 +164,5 @@ class Verification:
             "not_observed": list(self.not_observed),
             "why": list(self.why),
             "notes": list(self.notes),
+            "events": self.events and self.events.to_dict(),
         }

@@ -15,6 +15,8 @@ from nirx.errors import FileError, InputError
 from nirx.files.archive import check_target, write_whole
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.reading import file_path
+from nirx.inputs.event_format import EventFormat
+from nirx.recordings.load_file import refuse_format
 from nirx.recordings.observed_run import ObservedRun, stream_arrays
 from nirx.recordings.open_reference import OpenReference, check_reference
 from nirx.recordings.stream_backend import stream_backend
@@ -38,6 +40,7 @@ def verify(
     observed: Any = None,
     *,
     backend: str | None = None,
+    events: EventFormat | None = None,
     jitter: int = 0,
     rate: float = 0.0,
     lsb: float | Mapping[Any, float] | None = None,
@@ -50,17 +53,19 @@ def verify(
     """Compare a recording with a reference, or run a backend against it.
 
     Both sides are read chunk by chunk: memory does not grow with the number of steps (an
-    `.npz` or `.csv` file is loaded whole). Numbers are compared in the reference's dtype. A
-    file of `nirx.reference` on either side is refused if its content does not match its
-    digests. Recordings that only the reference has are listed as not observed.
+    `.npz`, `.csv` or `.aedat4` file and groups of events are loaded whole). Numbers are compared
+    in the reference's dtype. A file of `nirx.reference` on either side is refused if its content
+    does not match its digests. Recordings that only the reference has are listed as not observed.
 
     Arguments:
         ref: path of a reference file, or an open `ReferenceFile`.
         observed: a recording: the path of an HDF5 file (a reference, NIRData, or datasets
-            whose paths are record keys), `.npz` or `.csv`, or a dict {record key: array
-            [time, *batch, *features]}.
+            or groups of events whose paths are record keys), `.npz`, `.csv` or `.aedat4`, or a
+            dict {record key: array [time, *batch, *features]}.
         backend: instead of `observed`: run the reference's graph on the reference's input, on
             this backend, in reproducible mode.
+        events: how the events of a file are laid out: its columns, unit of time, offset and
+            addresses. None recognises the usual names.
         jitter: steps that a single spike may be early or late; spikes of one neuron and sample
             are matched one to one. A spike without a partner that lies within this many steps
             of the first or last step is not counted, since its partner may lie outside. (All
@@ -100,7 +105,9 @@ def verify(
         reference = check_reference(file, lambda steps: advance("digests", steps))
         spikes = [o.key for o in reference.observables if reference.spiking(o)]
         tolerance.refuse_spikes(spikes)
-        run = _observe(reference, observed, backend, lambda steps: advance("digests", steps))
+        run = _observe(
+            reference, observed, backend, lambda steps: advance("digests", steps), events
+        )
         stack.callback(run.close)
         pair = make_pair(reference, run, partial)
         judges: list[Judge] = [
@@ -120,7 +127,8 @@ def verify(
             str(file.path),
             run.name,
             pair.not_observed,
-            notes=run.notes,
+            notes=(*(run.timing.sentences() if run.timing else ()), *run.notes),
+            events=run.timing,
             batch_axes=len(pair.shape(pair.shared[0])) - len(pair.shared[0].features),
         )
         first = found.first_divergence
@@ -147,11 +155,13 @@ def _observe(
     observed: Any,
     backend: str | None,
     advance: Callable[[int], object],
+    events: EventFormat | None,
 ) -> ObservedRun:
+    if isinstance(observed, str | os.PathLike):
+        return stream_file(reference, Path(file_path(observed)), advance, events)
+    refuse_format("a backend" if backend is not None else "observed", events)
     if backend is not None:
         return stream_backend(reference, backend)
-    if isinstance(observed, str | os.PathLike):
-        return stream_file(reference, Path(file_path(observed)), advance)
     return stream_arrays(reference, observed, "observed")
 
 

@@ -177,17 +177,17 @@ def test_files_that_are_not_recordings(folder, capsys):
     [
         ("", "line 1: the header is ''; expected step,node,index,value"),
         ("step,node,value\n", "line 1: the header is 'step,node,value'"),
-        ("step,node,index,colour\n", "line 1: the header"),
+        ("step,node,index,colour\n", "line 1: unknown column 'colour'"),
         ("step,node,index\n0,sub/lif\n", "line 2: expected 3 fields"),
         ("step,node,index\n0,sub/lif,0,1\n", "line 2: expected 3 fields"),
         ("step,node,index,sample\n0,sub/lif,0,0\n0,sub/lfi,0,0\n", "line 3: nothing is called"),
         ("step,node,index\n0,sub/lif,0\n", "line 2: no sample; expected 0..1"),
         (
             "step,node,index,sample\n60,sub/lif,0,0\n",
-            "line 2: step is '60'; expected 0..59; the input has 60 steps",
+            "line 2: step is 60; expected 0..59; the input has 60 steps",
         ),
-        ("step,node,index,sample\n-1,sub/lif,0,0\n", "line 2: step is '-1'"),
-        ("step,node,index,sample\n1.5,sub/lif,0,0\n", "line 2: step is '1.5'"),
+        ("step,node,index,sample\n-1,sub/lif,0,0\n", "line 2: time -1 is before the start"),
+        ("step,node,index,sample\n1.5,sub/lif,0,0\n", "line 2: expected a whole number of steps"),
         ("step,node,index,sample\n1,sub/lif,4,0\n", "line 2: index is '4'; expected 0..3"),
         ("step,node,index,sample\n1,sub/lif,1;1,0\n", "line 2: index is '1;1'"),
         ("step,node,index,sample\n1,sub/lif,,0\n", "line 2: no index"),
@@ -221,12 +221,12 @@ def test_spikes_in_csv_add_up_and_need_no_value(tmp_path):
     schedule = nirx.schedule(graph(), D)
     path = tmp_path / "s.csv"
     path.write_text("step,node,index\r\n3,sub/lif,1\r\n3,sub/lif,1\r\n5,output,0\r\n")
-    found = load_file(path, schedule, (8,))
+    found = load_file(path, schedule, (8,)).arrays
     assert found["sub/lif"][3, 1] == 2
     assert found["sub/lif"].sum() == 2
     assert found["output"].shape == (8, SIZE)
     assert found["output"][5, 0] == 1
-    one = load_file(path, schedule, (8, 1))  # a batch of one needs no sample
+    one = load_file(path, schedule, (8, 1)).arrays  # a batch of one needs no sample
     assert one["sub/lif"].shape == (8, 1, SIZE)
 
 
@@ -235,7 +235,7 @@ def test_odd_names_come_back(tmp_path):
 
     schedule = nirx.schedule(chain({"a\0/b": nir.Threshold(np.ones(1))}, 1), D)
     save_arrays(tmp_path / "o.npz", {"a\0~1b": np.ones((3, 1))})
-    assert list(load_file(tmp_path / "o.npz", schedule, (3,))) == ["a\0~1b"]
+    assert list(load_file(tmp_path / "o.npz", schedule, (3,)).arrays) == ["a\0~1b"]
 
 
 def test_an_unknown_key_names_the_file(folder, recorded, capsys):

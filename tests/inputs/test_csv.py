@@ -54,7 +54,7 @@ def test_a_table_without_header(tmp_path):
         ("step,index,value\n0,0,inf\n", InputError, "line 2: value is 'inf'"),
         ("step,index,sample\n0,0,-2\n", InputError, "line 2: sample is '-2'"),
         ("t,index\n0,0\n1e300,1\n", InputError, "line 3: time 1e.300 is in step"),
-        ("t,x\n0,0\n0,5\n", InputError, "line 3: x goes from 5 to 5, but the Input has 3"),
+        ("t,x\n0,0\n0,5\n", InputError, "line 3: x is 5, but the Input has 3"),
         ("t,x\n0,0.5\n", InputError, "line 2: x is 0.5; expected whole numbers"),
     ],
 )
