@@ -55,8 +55,8 @@ class Gain:
             return ""
         what = "threshold" if self.threshold != 1.0 else "input"
         if math.isinf(self.high):
-            return f"any factor of the {what} above {self.low:.4g}"
-        return f"any factor of the {what} from {self.low:.4g} to {self.high:.4g}"
+            return f"any factor of the {what} above {self.low:.6g}"
+        return f"any factor of the {what} from {self.low:.6g} to {self.high:.6g}"
 
     def to_dict(self) -> dict[str, Any] | None:
         """The factors as plain data, for JSON; None where both are 1."""

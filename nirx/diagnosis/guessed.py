@@ -66,19 +66,19 @@ def guessed_spikes(
         flat = {name: elements.parameter(value) for name, value in raw.items()}
         c = dynamics.coefficients(ops, flat)
         state, currents = dynamics.initial_state(ops, flat, ()), []
+        before_each = np.concatenate([state["v"][None], seen])
         for x in elements.series(lane.cut.feeds[0]):
             current, synapse = dynamics.drive(ops, c, x, state)
             state = {**state, **synapse}
             currents.append(current)
         late = int(dynamics.rule.reset_when != "same")
         for row, shift in enumerate(shifts):
-            first, last = max(1, 1 - shift), len(seen) - max(shift, 0)
+            # Of a recording that starts early, the v before its first step is not known.
+            first, last = (0 if shift >= 0 else 1 - shift), len(seen) - max(shift, 0)
             if first >= last:
                 continue
-            before, after = (
-                seen[first + shift - 1 : last + shift - 1],
-                seen[first + shift : last + shift],
-            )
+            before = before_each[first + shift : last + shift]
+            after = seen[first + shift : last + shift]
             current = np.stack(currents[first:last])
             with np.errstate(all="ignore"):
                 none = dynamics.integrate(ops, c, before, 0 * current)
@@ -94,7 +94,8 @@ def guessed_spikes(
                     whole = off / flat["v_threshold"]
                     count = np.maximum(np.rint(whole / np.abs(whole[marked]).min()), 1)
             reset = np.where(marked, count, 0.0)
-            found[first - late : last - late, number, row] = reset
+            start = max(first - late, 0)
+            found[start : last - late, number, row] = reset[start - first + late :]
     return found
 
 
