@@ -39,7 +39,7 @@ def forced_evidence(
     ops: NumpyOps,
     evidence: Evidence,
 ) -> bool:
-    """Run a lone node that spikes as recorded, and gather what that says.
+    """Run a lone neuron or Threshold that spikes as recorded, and gather what that says.
 
     Arguments:
         lanes: candidates whose runs are the same but for numbers.
@@ -50,7 +50,8 @@ def forced_evidence(
 
     Returns: False as soon as no gain is possible.
     """
-    run = _Run(lanes, elements, ops)
+    neuron = isinstance(lanes[0].cut.members[0].dynamics, Neuron)
+    run = _Run(lanes, elements, ops) if neuron else _Still(lanes, elements)
     states = [t for t in traces if not t.spikes]
     seen = [elements.series(t.values)[:, None, None] for t in states]
     length = len(traces[0].values)
@@ -128,6 +129,25 @@ class _Fires:
             return self.before
         self.decided = v
         return self.now
+
+
+class _Still:
+    """A Threshold: its input decides, and nothing of it is forced."""
+
+    def __init__(self, lanes: Sequence[Lane], elements: Elements):
+        place = lanes[0].cut.members[0]
+        self.rule = lanes[0].dynamics(place).rule
+        own = lanes[0].cut.variant.parameters[place.path]["threshold"]
+        self.threshold = elements.parameter(own)
+        each = [elements.series(lane.cut.feeds[0]) for lane in lanes]
+        self.x = np.stack(each, axis=1)[:, :, None, None]
+
+    def advance(self, start: int, stop: int, moved: _Moved | None, shifts: int) -> _Got:
+        """Some more steps."""
+        x = self.x[start:stop]
+        shape = (*x.shape[:2], shifts, len(CORNERS), x.shape[-1])
+        x = np.broadcast_to(x, shape)
+        return _Got(x, x, x, x)
 
 
 class _Run:

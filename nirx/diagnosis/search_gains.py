@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nirx.diagnosis.candidates import dynamics_of
 from nirx.diagnosis.evidence import Evidence
 from nirx.diagnosis.finished import Finished
 from nirx.diagnosis.forced import forced_evidence
@@ -20,7 +21,6 @@ from nirx.diagnosis.ranking import Ranking
 from nirx.diagnosis.search import Batches, Search, every
 from nirx.diagnosis.search_group import ANY_TRACE, search_fitted
 from nirx.diagnosis.trial import Lane
-from nirx.dynamics.neuron import Neuron
 
 __all__ = ["with_gains"]
 
@@ -79,8 +79,8 @@ def _gained(search: Search, traces: Sequence[Trace]) -> Batches:
     """The candidates with the gains that the recordings suggest."""
     spikes = sum(float(t.values.sum()) for t in traces if t.spikes)
     states = [t for t in traces if not t.spikes]
-    node = search.cuts[0].members[-1]
-    if not all(cut.alone for cut in search.cuts) or not isinstance(node.dynamics, Neuron):
+    node = dynamics_of(search.cuts[0].members[-1])
+    if not all(cut.alone for cut in search.cuts):  # what drives it has to be known
         return []
     if not states and spikes < FEWEST_SPIKES:
         return []
@@ -95,7 +95,7 @@ def _gained(search: Search, traces: Sequence[Trace]) -> Batches:
         if (evidence := _evidence(search, lanes, traces, blocks, None)) is None:
             continue
         then = None
-        if states and node.dynamics.spiking:
+        if states and node.spiking:
             fixed = _input_gains(evidence)
             then = _evidence(search, lanes, traces, blocks[:1], fixed) if fixed.any() else None
         for index, numbers in enumerate(each):

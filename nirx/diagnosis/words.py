@@ -99,7 +99,8 @@ def _of_node(node: NodeDiagnosis, given: bool) -> Iterator[str]:
     name, best = printable(node.node), node.best
     hedge = ""
     if best.gain != AS_IS:
-        yield f"no rule alone explains {name}; it fits with {best.gain.text()}"
+        it = "it" if best.explains_all else "by its spikes it"
+        yield f"no rule alone explains {name}; {it} fits with {best.gain.text()}"
         if several := best.gain.range_text():
             hint = f"; record {name}.v for the exact one" * (f"{node.node}.v" not in node.recorded)
             yield f"{name}: {several} explains its spikes{hint}"
