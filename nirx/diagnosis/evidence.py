@@ -141,9 +141,14 @@ class Evidence:
         return (g, h) if g > 0 and h > 0 and math.isfinite(g * h) else None
 
     @property
+    def states(self) -> bool:
+        """Whether v, i or a value was recorded."""
+        return bool(self.sums[0].any())
+
+    @property
     def possible(self) -> bool:
         """Whether some gain is left for some lane and shift, judged by what has been recorded."""
-        if not self.sums[0].any():
+        if not self.states:
             return bool((self.input.possible | self.threshold.possible).any())
         every = np.ndindex(self.sums.shape[1:])
         hows = ("input", "threshold", "both")

@@ -176,7 +176,8 @@ class _Run:
         self.state = {
             name: np.stack([own[name] for own in start])[:, None, None] for name in start[0]
         }
-        self.threshold = flat.get("v_threshold", np.zeros(size))
+        top = lanes[0].cut.variant.parameters[place.path].get("v_threshold", np.zeros(()))
+        self.threshold = elements.parameter(top)
         feeds = [elements.series(lane.cut.feeds[0]) for lane in lanes]
         same = all(feed is feeds[0] for feed in feeds)
         self.x = np.stack(feeds[:1] if same else feeds, axis=1)[:, :, None, None]

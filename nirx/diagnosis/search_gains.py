@@ -89,7 +89,7 @@ def _gained(search: Search, traces: Sequence[Trace]) -> Batches:
         operations, numbers = _motion(lane)
         motions.setdefault(operations, {}).setdefault(numbers, lane)
     blocks = _blocks(traces)
-    gains: dict[object, list[tuple[list[Gain], list[Gain]]]] = {}
+    gains: dict[object, dict[bool, list[Gain]]] = {}
     for operations, each in motions.items():
         lanes = list(each.values())
         if (evidence := _evidence(search, lanes, traces, blocks, None)) is None:
@@ -100,20 +100,16 @@ def _gained(search: Search, traces: Sequence[Trace]) -> Batches:
             then = _evidence(search, lanes, traces, blocks[:1], fixed) if fixed.any() else None
         for index, numbers in enumerate(each):
             rows = [(index, row) for row in range(len(search.shifts))]
-            gains[operations, numbers] = [
-                tuple(
-                    list(_suggested(evidence, then, at, bool(states), multi))
-                    for multi in (False, True)
-                )
-                for at in rows
-            ]
+            gains[operations, numbers] = {
+                multi: [g for at in rows for g in _suggested(evidence, then, at, multi)]
+                for multi in (False, True)
+            }
     batches = []
     for lanes in search.batches:
         grown = []
         for lane in lanes:
             multi = lane.choices.get("spikes") == "multi"
-            several = [own[multi] for own in gains.get(_motion(lane), ())]
-            distinct = dict.fromkeys(gain for own in several for gain in own)
+            distinct = dict.fromkeys(gains.get(_motion(lane), {}).get(multi, ()))
             grown += [replace(lane, gain=gain) for gain in distinct if gain != AS_IS]
         batches.append(grown)
     return batches
@@ -165,10 +161,10 @@ def _input_gains(evidence: Evidence) -> np.ndarray:
 
 
 def _suggested(
-    evidence: Evidence, then: Evidence | None, at: tuple[int, int], states: bool, multi: bool
+    evidence: Evidence, then: Evidence | None, at: tuple[int, int], multi: bool
 ) -> Iterator[Gain]:
     """Gains worth a try for a lane at a shift."""
-    if not states:
+    if not evidence.states:
         for name in ("input", "threshold"):
             bounds = evidence.bounds(name, at, multi)
             if (value := shortest_between(*bounds)) is not None:

@@ -1,5 +1,8 @@
 """Where no rule explains a node, a gain of its input or threshold is searched, and said."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -25,6 +28,7 @@ from support.diagnosing import (
 from support.graphs import chain
 
 XS = counts(4) * 2
+EXPONENTIAL = replace(SUBTRACTS, integrator="exponential")
 
 
 def found_with(gain, rule, *keys, graph=None, xs=XS, node="a", **options):

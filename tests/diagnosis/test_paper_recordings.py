@@ -7,6 +7,7 @@ import pytest
 
 import nirx
 
+pytestmark = pytest.mark.slow
 KEYS = (("1",), ("1", "1.v"), ("1.v",))
 PLATFORMS = {
     # what v and spikes together pin, and the scale of v
@@ -37,9 +38,7 @@ def found_for(paper, xs, v, z, keys, **options):
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-@pytest.mark.parametrize(
-    "keys", [KEYS[0], *(pytest.param(own, marks=pytest.mark.slow) for own in KEYS[1:])]
-)
+@pytest.mark.parametrize("keys", KEYS)
 def test_every_platform_is_explained_without_a_gain(name, keys, paper):
     x, v, z = columns(paper, name)
     found = found_for(paper, (x > 0).astype(float), v, z, keys)
@@ -60,7 +59,6 @@ def test_sinabs_needs_the_gain_of_euler_even_for_its_spikes(paper):
     assert text in found.explain()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("keys", KEYS)
 def test_sinabs_with_the_input_that_it_had_fits_with_a_gain(keys, paper):
     x, v, z = columns(paper, "sinabs")
@@ -75,7 +73,6 @@ def test_sinabs_with_the_input_that_it_had_fits_with_a_gain(keys, paper):
         assert 24 < gain.low < gain.input < gain.high < 27
 
 
-@pytest.mark.slow
 def test_an_input_that_is_ten_times_too_large(paper):
     x, v, z = columns(paper, "norse")
     found = found_for(paper, 10 * x, v, z, ("1", "1.v"))
@@ -90,7 +87,6 @@ def test_loihi_is_one_step_late(paper):
     assert "the recording of 1 is 1 step late" in found.explain()
 
 
-@pytest.mark.slow
 def test_the_v_of_loihi_is_in_integers_that_the_spikes_decide(paper):
     x, v, z = columns(paper, "lava_loihi_fixed")
     found = found_for(paper, x, v, z, ("1", "1.v"))

@@ -1,5 +1,8 @@
 """`input_gain="euler"`: an exponential decay, and an input that is scaled by dt/tau."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import math
@@ -12,6 +15,7 @@ import pytest
 
 import nirx
 from nirx.bridging.membrane import Synapse, membrane_of, neuron_node, synapse_of
+from nirx.cli.app import main
 from nirx.dynamics.coefficients import input_fraction
 from nirx.execution.numpy_ops import NumpyOps
 from nirx_conformance import oracle
@@ -136,3 +140,12 @@ def test_the_numbers_of_a_bridge_and_back(how):
         np.testing.assert_allclose(getattr(back, name), getattr(node, name), err_msg=name)
     plain = neuron_node(membrane, rule, True)
     np.testing.assert_allclose(plain.r, node.r)
+
+
+def test_info_shows_it(tmp_path, capsys):
+    nirx.write(tmp_path / "x.nir", graph(nir.LIF))
+    sets = ["--dt", "1", "--set", "integrator=exponential", "--set", "input_gain=euler"]
+    assert main(["info", str(tmp_path / "x.nir"), *sets]) == 0
+    assert "input_gain=euler" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "x.nir"), "--set", "input_gain=euler"]) == 2
+    assert "has no effect with integrator" in " ".join(capsys.readouterr().err.split())
