@@ -19,7 +19,7 @@ import nir
 import numpy as np
 
 from nirx.basics.foreign_arrays import to_numpy
-from nirx.dynamics.coefficients import decay_fraction
+from nirx.dynamics.coefficients import decay_fraction, input_fraction
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
 from nirx.execution.numpy_ops import NumpyOps
@@ -108,7 +108,8 @@ def membrane_of(node: Any, rule: Discretization) -> Membrane:
     """The membrane of an I, IF, LI, LIF, CubaLI or CubaLIF, whose input may be a synaptic current.
 
     Arguments:
-        rule: discretization of the node; `integrator`, `dt` and `initial_v` matter.
+        rule: discretization of the node; `integrator`, `input_gain`, `dt` and `initial_v`
+            matter.
     """
     r = numbers(node.r)
     zero = np.zeros_like(r)
@@ -119,13 +120,14 @@ def membrane_of(node: Any, rule: Discretization) -> Membrane:
     tau = numbers(node.tau_mem if hasattr(node, "tau_mem") else node.tau)
     a, leak = _fraction(tau, rule), numbers(node.v_leak)
     start = leak if rule.initial_v == "leak" else zero
-    return Membrane(1 - a, a * r, a * leak, threshold, reset, start)
+    return Membrane(1 - a, _gain(tau, rule) * r, a * leak, threshold, reset, start)
 
 
 def synapse_of(node: Any, rule: Discretization) -> Synapse:
     """The synapse of a CubaLI or CubaLIF; the choices of `synapse_input` differ in the jump."""
-    a, w_in = _fraction(numbers(node.tau_syn), rule), numbers(node.w_in)
-    jump = {"scaled": a * w_in, "jump": w_in, "jump-then-decay": (1 - a) * w_in}
+    tau, w_in = numbers(node.tau_syn), numbers(node.w_in)
+    a = _fraction(tau, rule)
+    jump = {"scaled": _gain(tau, rule) * w_in, "jump": w_in, "jump-then-decay": (1 - a) * w_in}
     return Synapse(1 - a, jump[rule.synapse_input])
 
 
@@ -136,7 +138,8 @@ def neuron_node(
 
     Arguments:
         membrane: in the coordinates of NIR, v itself.
-        rule: discretization of the node; `dt`, `integrator` and `synapse_input` matter.
+        rule: discretization of the node; `dt`, `integrator`, `input_gain` and `synapse_input`
+            matter.
         spiking: whether the neuron has a threshold.
 
     Returns: an IF (I) where nothing leaks and there is no synapse, else a LIF or CubaLIF (LI,
@@ -161,12 +164,14 @@ def neuron_node(
         return nir.IF(r=gain, **ends) if spiking else nir.I(r=gain)
     a = 1 - full["keep"]
     tau = _time_constant(full["keep"], rule, "membrane")
-    leaky = {"r": full["gain"] / a, "v_leak": full["offset"] / a, **ends}
+    scale = _gain(tau, rule) if rule.input_gain == "euler" else a
+    leaky = {"r": full["gain"] / scale, "v_leak": full["offset"] / a, **ends}
     if synapse is None:
         return nir.LIF(tau=tau, **leaky) if spiking else nir.LI(tau=tau, **leaky)
     keep = np.broadcast_to(synapse.keep, shape).copy()
     tau_syn = _time_constant(keep, rule, "synapse")
-    divisor = {"scaled": 1 - keep, "jump": np.ones(shape), "jump-then-decay": keep}
+    scale = _gain(tau_syn, rule) if rule.input_gain == "euler" else 1 - keep
+    divisor = {"scaled": scale, "jump": np.ones(shape), "jump-then-decay": keep}
     divisor = divisor[rule.synapse_input]
     if not divisor.all():
         raise UnsupportedError("a synapse that keeps nothing of its current has no w_in")
@@ -181,6 +186,11 @@ def neuron_node(
 
 def _fraction(tau: Numbers, rule: Discretization) -> Numbers:
     return np.asarray(decay_fraction(_OPS, rule.dt, tau, rule.integrator))
+
+
+def _gain(tau: Numbers, rule: Discretization) -> Numbers:
+    gain = input_fraction(_OPS, rule.dt, tau, rule.integrator, rule.input_gain)
+    return np.asarray(gain)
 
 
 def _time_constant(keep: Numbers, rule: Discretization, part: str) -> Numbers:

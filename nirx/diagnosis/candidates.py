@@ -92,7 +92,7 @@ def values_of(
         return {}
     found: dict[str, tuple[Any, ...]] = {}
     if dynamics.positive:
-        found["integrator"] = CHOICES["integrator"]
+        found |= {name: CHOICES[name] for name in ("integrator", "input_gain")}
     if dynamics.spiking:
         found |= {name: CHOICES[name] for name in ("threshold", "reset", "reset_when", "spikes")}
         found["max_spikes"] = tuple(dict.fromkeys((None, rule.max_spikes, most or None)))
@@ -162,6 +162,8 @@ class Space:
                 own["threshold"] = thresholds[0]
         if own.get("spikes") == "single":
             own["max_spikes"] = None
+        if own.get("integrator") == "euler":
+            own["input_gain"] = "matched"  # the gain is dt/tau anyway
         if own.get("reset") == "none":
             own["reset_when"] = "same"
         return own

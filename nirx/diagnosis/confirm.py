@@ -11,6 +11,7 @@ from nirx.basics.paths import Path
 from nirx.comparison.divergence import Divergence, find_first
 from nirx.diagnosis.candidates import is_searched
 from nirx.diagnosis.finished import Finished
+from nirx.diagnosis.gains import scaled_graph
 from nirx.diagnosis.groups import upstream
 from nirx.diagnosis.observed import Trace
 from nirx.diagnosis.problem import Problem
@@ -29,14 +30,15 @@ def confirm(
     """Run the graph and compare it with every recording.
 
     Arguments:
-        best: per node the candidate whose shift and fits to allow for.
+        best: per node the candidate whose shift, fits and gains to allow for.
     """
     each = [(path, trace) for path, own in problem.traces.items() for trace in own]
     keys = [trace.record_key(path) for path, trace in each]
+    graph = scaled_graph(problem.graph, {path: own.lane.gain for path, own in best.items()})
     with warnings.catch_warnings():
         # They concern the graph as it was found to run, not as its author asked for.
         warnings.simplefilter("ignore", NirxWarning)
-        net = from_nir(problem.graph, discretization, str(problem.ops.dtype))
+        net = from_nir(graph, discretization, str(problem.ops.dtype))
     _, _, recorded = net.run(dict(problem.inputs), record=keys)
     shifts = _total_shifts(net.schedule, problem, best)
     results = []

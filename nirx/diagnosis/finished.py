@@ -80,8 +80,8 @@ class Finished:
 
     @property
     def steps_away(self) -> int:
-        """Number of changes from what was asked for; a shift counts as one."""
-        return len(self.lane.changes) + (self.shift != 0)
+        """Number of changes from what was asked for; a shift counts as one, a gain too."""
+        return len(self.lane.changes) + (self.shift != 0) + self.lane.gain.steps_away
 
     @property
     def rank(self) -> tuple[Any, ...]:

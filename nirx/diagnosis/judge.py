@@ -19,6 +19,7 @@ from nirx.diagnosis.node_diagnosis import Candidate, NodeDiagnosis
 from nirx.diagnosis.problem import Problem
 from nirx.diagnosis.ranking import Ranking, shared_base, shared_discretization
 from nirx.diagnosis.result import Confirmed, Diagnosis
+from nirx.diagnosis.search_gains import with_gains
 from nirx.diagnosis.search_group import search_group
 from nirx.dynamics.discretization import Discretization
 
@@ -46,6 +47,19 @@ def judge(problem: Problem) -> Diagnosis:
     known = [known_values(problem, variant) for variant in problem.variants]
     groups = find_groups(problem.variants[0].schedule, known[0], problem.traces)
     rankings = [search_group(problem, group, known) for group in groups]
+    answer, tied = _decided(problem, rankings)
+    if answer.differing:  # else the free run explains what a node by itself may not
+        gained = [with_gains(ranking) for ranking in rankings]
+        if any(new is not old for new, old in zip(gained, rankings, strict=True)):
+            rankings = gained
+            answer, tied = _decided(problem, rankings)
+    each = zip(rankings, answer.best, strict=True)
+    nodes = tuple(_of_node(problem, ranking, tied, best) for ranking, best in each)
+    return Diagnosis(answer.discretization, problem.start, nodes, answer.confirmed, problem.given)
+
+
+def _decided(problem: Problem, rankings: Sequence[Ranking]) -> tuple[_Answer, list[int]]:
+    """The answer, and the variants that explain as much, its own first."""
     tied = _tied(problem, rankings)
     answer = _answer(problem, rankings, tied[0], _like_most(problem, rankings, tied[0]))
     if answer.differing:
@@ -53,10 +67,7 @@ def judge(problem: Problem) -> Diagnosis:
         first = min(tied, key=lambda v: sum(abs(r.on_time(v).shift) for r in rankings))
         on_time = _answer(problem, rankings, first, [r.on_time(first) for r in rankings])
         answer = min(answer, on_time, key=attrgetter("differing"))
-    tied = [answer.variant, *(v for v in tied if v != answer.variant)]
-    each = zip(rankings, answer.best, strict=True)
-    nodes = tuple(_of_node(problem, ranking, tied, best) for ranking, best in each)
-    return Diagnosis(answer.discretization, problem.start, nodes, answer.confirmed, problem.given)
+    return answer, [answer.variant, *(v for v in tied if v != answer.variant)]
 
 
 def _tied(problem: Problem, rankings: Sequence[Ranking]) -> list[int]:
@@ -144,6 +155,7 @@ def _candidate(own: Finished, asked: Choices, first_divergence: Divergence | Non
         samples=_whole(own.samples),
         error=own.error,
         tolerance_needed=own.needed,
+        gain=own.lane.gain,
         first_divergence=first_divergence,
     )
 

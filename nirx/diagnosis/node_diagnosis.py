@@ -9,6 +9,7 @@ from typing import Any
 from nirx.basics.paths import parse_path
 from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.candidates import Space
+from nirx.diagnosis.gains import AS_IS, Gain
 from nirx.dynamics.discretization import Discretization
 
 __all__ = ["Candidate", "NodeDiagnosis", "divergence_dict"]
@@ -35,6 +36,8 @@ class Candidate:
         error: largest deviation of the samples outside the tolerance; 0 if there are none.
         tolerance_needed: the tolerance, relative to a trace's largest magnitude, that would
             take in every sample; 0 if the one in force does.
+        gain: factors of the node's input and threshold; 1 unless no rule explains the recording
+            without them.
         first_divergence: the first point that it does not explain (the recording is the
             reference); known for the best candidate only, None where it explains everything.
     """
@@ -51,6 +54,7 @@ class Candidate:
     samples: int
     error: float
     tolerance_needed: float = 0.0
+    gain: Gain = AS_IS
     first_divergence: Divergence | None = None
 
     @property
@@ -60,7 +64,8 @@ class Candidate:
 
     def to_dict(self) -> dict[str, Any]:
         """The candidate as plain data, for JSON."""
-        return {**asdict(self), "first_divergence": divergence_dict(self.first_divergence)}
+        first = divergence_dict(self.first_divergence)
+        return {**asdict(self), "gain": self.gain.to_dict(), "first_divergence": first}
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,7 @@ class NodeDiagnosis:
             "type": self.type_name,
             **{name: getattr(self, name) for name in same},
             "indistinguishable": len(self.indistinguishable),
+            "gain": self.best.gain.to_dict(),
             "alternatives": [{"shift": s, "choices": dict(own)} for s, own in alternatives],
             "candidates": [own.to_dict() for own in self.candidates[:top]],
         }

@@ -10,6 +10,8 @@ __all__ = ["PHRASES", "choices_text", "phrase", "time_text"]
 PHRASES: Mapping[tuple[str, Any], str] = {
     ("integrator", "euler"): "integrates with forward Euler",
     ("integrator", "exponential"): "integrates exponentially",
+    ("input_gain", "matched"): "scales its input by the fraction that decays in a step",
+    ("input_gain", "euler"): "scales its input by dt/tau, as forward Euler does",
     ("threshold", "gt"): "spikes only above the threshold",
     ("threshold", "ge"): "spikes at the threshold too",
     ("reset", "value"): "is reset to v_reset",

@@ -85,8 +85,8 @@ class Ranking:
     def verdict(self, variant: int, best: Finished) -> Verdict:
         """The choices that explain as much as a best candidate, v too, at its shift."""
         every = [own for f in self.equal(variant) for own in f.at_each_shift]
-        wanted = best.shift, best.trace_score
-        like = [f.lane for f in every if (f.shift, f.trace_score) == wanted]
+        wanted = best.shift, best.trace_score, best.lane.gain
+        like = [f.lane for f in every if (f.shift, f.trace_score, f.lane.gain) == wanted]
         like.sort(key=lambda lane: lane is not best.lane)
         possible = tuple(lane.choices for lane in like)
         return Verdict(self.search.group, self.search.space, possible)

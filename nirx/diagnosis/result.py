@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nirx.comparison.divergence import Divergence
+from nirx.diagnosis.gains import AS_IS, Gain
 from nirx.diagnosis.node_diagnosis import NodeDiagnosis, divergence_dict
 from nirx.diagnosis.words import diagnosis_table, explanation
 from nirx.dynamics.discretization import Discretization
@@ -87,8 +88,23 @@ class Diagnosis:
         """Whether a free run with `discretization` reproduces every recording.
 
         Usually each node is explained by itself too. It may not be if its input was recorded
-        late: then it received something before that recording starts.
+        late: then it received something before that recording starts. Where a node needs a gain
+        that the graph does not have (`gains`), no discretization reproduces it.
         """
+        return self._reproduced and not self.gains
+
+    @property
+    def gains(self) -> dict[str, Gain]:
+        """The nodes whose input or threshold is scaled in the recording, with the factors."""
+        return {n.node: n.best.gain for n in self.nodes if n.best.gain != AS_IS}
+
+    @property
+    def explained_by_gains(self) -> bool:
+        """Whether a free run with `discretization` and `gains` reproduces every recording."""
+        return self._reproduced and bool(self.gains)
+
+    @property
+    def _reproduced(self) -> bool:
         each = all(node.best.explains_all for node in self.nodes)
         return all(c.reproduced or (each and not c.differing) for c in self.confirmed)
 
@@ -109,6 +125,7 @@ class Diagnosis:
         """The diagnosis as plain data, for JSON, with at most `top` candidates per node."""
         return {
             "explained": self.explained,
+            "explained_by_gains": self.explained_by_gains,
             "discretization": self.discretization.to_json(),
             "asked": self.asked.to_json(),
             "explanation": self.explain().split("\n"),

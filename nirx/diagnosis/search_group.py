@@ -15,7 +15,7 @@ from nirx.diagnosis.search import Batches, ByCut, Search, best_of, every, prepar
 from nirx.diagnosis.tally import STRETCH
 from nirx.diagnosis.trial import Bound
 
-__all__ = ["search_group"]
+__all__ = ["ANY_TRACE", "search_fitted", "search_group"]
 
 ANY_TRACE: Bound = (0.0, float("inf"))
 PERFECT: Bound = (0.0, 0.0)
@@ -40,7 +40,7 @@ def _search_traces(search: Search) -> ByCut:
         # explains all of it by an affine image, nothing can be better.
         perfect = {
             cut: own
-            for cut, own in _search_fitted(search, likely).items()
+            for cut, own in search_fitted(search, likely).items()
             if any(f.mismatches == f.outside == 0 for f in own)
         }
         if perfect:
@@ -70,16 +70,16 @@ def _with_fits(search: Search, likely: Batches, plain: ByCut) -> ByCut:
     """The candidates as they are, or by an affine image if that explains far more."""
     if any(f.outside == 0 for f in map(best_of, filter(None, plain.values()))):
         return plain
-    found = _search_fitted(search, likely)
+    found = search_fitted(search, likely)
     if not any(f.outside == 0 for f in every(found)):
         spikes = any(t.spikes for t in search.traces)
         if spikes and any(f.mismatches == 0 for f in every(plain)):
             return plain  # the spikes decide, and few candidates are left to be fitted
-        found = _search_fitted(search, search.batches)  # `likely` only held perfect fits
+        found = search_fitted(search, search.batches)  # `likely` only held perfect fits
     return {cut: found[cut] if _far_better(found[cut], own) else own for cut, own in plain.items()}
 
 
-def _search_fitted(search: Search, batches: Batches) -> ByCut:
+def search_fitted(search: Search, batches: Batches) -> ByCut:
     """The candidates of some batches, each with its own affine image of the membrane."""
     found: ByCut = {cut: [] for cut in search.cuts}
     for lanes in filter(None, batches):
@@ -117,7 +117,7 @@ def _by_spikes(search: Search, found: ByCut) -> ByCut:
     if any(t.membrane for t in states):
         good = {f.lane for f in every(seen) if f.mismatches == 0}
         kept = [[lane for lane in own if lane in good] for own in search.batches]
-        fitted = _search_fitted(search, kept)
+        fitted = search_fitted(search, kept)
         if _far_better(every(fitted), every(seen)):
             seen = {cut: fitted[cut] or own for cut, own in seen.items()}
     return {cut: seen[cut] or own for cut, own in found.items()}

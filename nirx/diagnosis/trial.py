@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 
 from nirx.basics.paths import Path
-from nirx.diagnosis.candidates import Choices, dynamics_of, values_of, with_choices
+from nirx.diagnosis.candidates import (
+    Choices,
+    dynamics_of,
+    is_searched,
+    values_of,
+    with_choices,
+)
+from nirx.diagnosis.gains import AS_IS, Gain, scaled_parameters
 from nirx.diagnosis.groups import Cut
 from nirx.diagnosis.tally import Tally
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.conv import Convolution
 from nirx.dynamics.linear import Linear
-from nirx.dynamics.neuron import Neuron
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.execute import Executor
 from nirx.execution.numpy_ops import NumpyOps
@@ -44,12 +50,14 @@ class Lane:
         choices: the choices of the searched nodes.
         order: the candidate's place among all.
         changes: names of the choices that differ from those asked for.
+        gain: of the input and threshold of the node with this path, the target.
     """
 
     cut: Cut
     choices: Choices
     order: int
     changes: tuple[str, ...]
+    gain: Gain = AS_IS
 
     def dynamics(self, node: ScheduledNode) -> Dynamics:
         """The dynamics of a member under this candidate, which changes only what matters there."""
@@ -63,27 +71,33 @@ class Lane:
 
 
 class LaneRunner(NativeRunner):
-    """A neuron whose coefficients and initial state differ from lane to lane.
+    """A neuron or Threshold whose coefficients and initial state differ from lane to lane.
 
     Arguments:
         lanes: the dynamics of each lane; their rules differ only in dt, integrator and
             initial_v, which change numbers but no operation.
-        parameters: the node's arrays.
+        parameters: the node's arrays, for each lane.
         batch: the batch axes of the data, without the leading axis of lanes.
     """
 
     def __init__(
-        self, lanes: Sequence[Dynamics], parameters: Mapping[str, np.ndarray], batch: Shape
+        self,
+        lanes: Sequence[Dynamics],
+        parameters: Sequence[Mapping[str, np.ndarray]],
+        batch: Shape,
     ):
-        super().__init__(lanes[0], parameters)
+        super().__init__(lanes[0], parameters[0])
         self.lanes, self.batch = lanes, batch
+        self._each = parameters
 
     def coefficients(self, ops: Ops) -> Any:
-        each = [lane.coefficients(ops, self._used(ops)) for lane in self.lanes]
+        pairs = zip(self.lanes, self._each, strict=True)
+        each = [lane.coefficients(ops, p) for lane, p in pairs]
         return {name: self._stacked([own[name] for own in each]) for name in each[0]}
 
     def initial_state(self, ops: Ops, batch: Shape) -> Any:
-        each = [lane.initial_state(ops, self._used(ops), self.batch) for lane in self.lanes]
+        pairs = zip(self.lanes, self._each, strict=True)
+        each = [lane.initial_state(ops, p, self.batch) for lane, p in pairs]
         return {name: np.stack([own[name] for own in each]) for name in each[0]}
 
     def _stacked(self, arrays: list[Array]) -> Array:
@@ -125,8 +139,10 @@ class Trial:
             parameters = cut.variant.parameters[node.path]
             each = [lane.dynamics(node) for lane in lanes]
             members.append(replace(node, dynamics=each[0]))
-            if isinstance(node.dynamics, Neuron):
-                runners.append(LaneRunner(each, parameters, self._batch))
+            if is_searched(node.dynamics):
+                gains = [lane.gain if node.path == target else AS_IS for lane in lanes]
+                scaled = [scaled_parameters(parameters, gain) for gain in gains]
+                runners.append(LaneRunner(each, scaled, self._batch))
             else:
                 runners.append(NativeRunner(each[0], parameters))
         self._executor = Executor(cut.schedule(members), ops, runners)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nirx.basics.printable import printable
 from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.diagnosis.gains import AS_IS
 from nirx.diagnosis.node_diagnosis import Candidate, NodeDiagnosis
 from nirx.diagnosis.phrases import choices_text, phrase, time_text
 
@@ -45,12 +46,16 @@ def _node_table(node: NodeDiagnosis, top: int) -> Table:
     for header in ("#", "changes", "spikes", "trace", "shift"):
         table.add_column(header, justify="left" if header == "changes" else "right")
     fitted = any((c.scale, c.offset) != (1.0, 0.0) for c in node.candidates[:top])
+    if gained := any(c.gain != AS_IS for c in node.candidates[:top]):
+        table.add_column("gain")
     if fitted:
         table.add_column("v recorded as")
     for number, own in enumerate(node.candidates[:top], start=1):
         changes = choices_text({n: own.choices[n] for n in own.changes}) or "as asked for"
         trace = f"{own.samples_within / own.samples:.2%}" if own.samples else "-"
         row = [str(number), cell(changes), _spikes(own), trace, f"{own.shift:+d}"]
+        if gained:
+            row.append(cell(own.gain.text() or "-"))
         if fitted:
             row.append(f"{own.scale:.6g}*v + {own.offset:.6g}")
         table.add_row(*row)
@@ -73,7 +78,12 @@ def explanation(diagnosis: Diagnosis) -> Iterator[str]:
         else:
             yield from _of_node(node, given)
     differing = [c for c in diagnosis.confirmed if c.differing]
-    if diagnosis.explained:
+    if diagnosis.explained_by_gains:
+        yield (
+            "with these gains, a free run of the whole graph reproduces every recording; without "
+            "them it does not: does your graph have the gain that the other side has?"
+        )
+    elif diagnosis.explained:
         yield "a free run of the whole graph confirms it: every recording is reproduced"
     elif not differing:
         yield (
@@ -90,6 +100,12 @@ def explanation(diagnosis: Diagnosis) -> Iterator[str]:
 def _of_node(node: NodeDiagnosis, given: bool) -> Iterator[str]:
     name, best = printable(node.node), node.best
     hedge = ""
+    if best.gain != AS_IS:
+        it = "it" if best.explains_all else "by its spikes it"
+        yield f"no rule alone explains {name}; {it} fits with {best.gain.text()}"
+        if several := best.gain.range_text():
+            hint = f"; record {name}.v for the exact one" * (f"{node.node}.v" not in node.recorded)
+            yield f"{name}: {several} explains its spikes{hint}"
     if not best.explains_all:
         if trouble := _trouble(node, name):
             yield trouble
@@ -105,7 +121,8 @@ def _of_node(node: NodeDiagnosis, given: bool) -> Iterator[str]:
     changed = yield from _changed(node, given, hedge)
     if best.explains_all and not changed:
         does = "does what you asked for" if given else "does what the default says"
-        yield f"{name} {does}" + ", as far as the recording tells" * bool(node.open)
+        besides = "but for that, " if best.gain != AS_IS else ""
+        yield f"{besides}{name} {does}" + ", as far as the recording tells" * bool(node.open)
     if not node.silent:
         yield from _alternatives(node, name)
     if (best.scale, best.offset) != (1.0, 0.0):

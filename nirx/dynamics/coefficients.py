@@ -10,7 +10,7 @@ import math
 
 from nirx.dynamics.ops import Array, Ops
 
-__all__ = ["decay_fraction", "one_minus_exp"]
+__all__ = ["decay_fraction", "input_fraction", "one_minus_exp"]
 
 HALVINGS = 4
 LARGEST = 64.0
@@ -29,6 +29,18 @@ def decay_fraction(ops: Ops, dt: float, tau: Array, integrator: str) -> Array:
     """
     ratio = ops.div(ops.constant(dt), tau)
     return ratio if integrator == "euler" else one_minus_exp(ops, ratio)
+
+
+def input_fraction(ops: Ops, dt: float, tau: Array, integrator: str, input_gain: str) -> Array:
+    """The factor of the input in one step.
+
+    Arguments:
+        dt, tau, integrator: as for `decay_fraction`.
+        input_gain: `"matched"` (the decay fraction) or `"euler"` (dt/tau).
+
+    Returns: an array of tau's shape.
+    """
+    return decay_fraction(ops, dt, tau, "euler" if input_gain == "euler" else integrator)
 
 
 def one_minus_exp(ops: Ops, q: Array) -> Array:

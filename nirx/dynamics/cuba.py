@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from nirx.dynamics.base import Arrays
-from nirx.dynamics.coefficients import decay_fraction
-from nirx.dynamics.leaky import leaky_step
+from nirx.dynamics.coefficients import decay_fraction, input_fraction
+from nirx.dynamics.leaky import leaky_coefficients, leaky_step
 from nirx.dynamics.neuron import Neuron
 from nirx.dynamics.ops import Array, Ops, Shape
 
@@ -24,20 +24,26 @@ class CurrentBasedIntegrator(Neuron):
         return {"v": self.output_shape, "i": self.output_shape}
 
     def membrane_coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
-        d = self.rule
-        return {
-            "a": decay_fraction(ops, d.dt, p["tau_mem"], d.integrator),
-            "a_syn": decay_fraction(ops, d.dt, p["tau_syn"], d.integrator),
-            "r": p["r"],
-            "v_leak": p["v_leak"],
+        d, tau_syn = self.rule, p["tau_syn"]
+        c = {
+            **leaky_coefficients(ops, d, p, p["tau_mem"]),
+            "a_syn": decay_fraction(ops, d.dt, tau_syn, d.integrator),
             "w_in": p["w_in"],
         }
+        if d.input_gain == "euler" and d.synapse_input == "scaled":
+            b = input_fraction(ops, d.dt, tau_syn, d.integrator, d.input_gain)
+            c["gain_syn"] = ops.mul(b, p["w_in"])
+        return c
 
     def integrate(self, ops: Ops, c: Arrays, v: Array, current: Array) -> Array:
         return leaky_step(ops, c, v, current)
 
     def drive(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
         old = s["i"]
+        if "gain_syn" in c:
+            change = ops.sub(ops.mul(c["gain_syn"], x), ops.mul(c["a_syn"], old))
+            new = ops.add(old, change)
+            return (old if self.rule.synapse == "voltage-first" else new), {"i": new}
         jump = ops.mul(c["w_in"], x)
         if self.rule.synapse_input == "scaled":
             new = ops.add(old, ops.mul(c["a_syn"], ops.sub(jump, old)))

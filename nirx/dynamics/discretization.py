@@ -18,6 +18,9 @@ __all__ = ["SEMANTICS_VERSION", "Discretization"]
 SEMANTICS_VERSION = 1
 """Version of docs/semantics.md that this code follows."""
 
+ADDED_LATER = ("input_gain",)
+"""Choices that an older nirx does not know: a text without one means its default, so that what
+was stored before keeps its bits."""
 GLOBAL_ONLY = ("dt", "feedback", "feedback_initial", "overrides")
 """Choices that apply to a whole graph and cannot be overridden for one node."""
 
@@ -29,6 +32,9 @@ class Discretization:
     Arguments:
         dt: length of a step, in the unit of the graph's time constants and delays.
         integrator: `"euler"` (a = dt/tau) or `"exponential"` (a = -expm1(-dt/tau)).
+        input_gain: with the exponential integrator, the factor of the input: `"matched"` to the
+            decay (1 - exp(-dt/tau)), or that of Euler (`"euler"`: dt/tau). It concerns the
+            membranes of LI, LIF, CubaLI and CubaLIF, and their synapse where it is `"scaled"`.
         threshold: whether a v exactly at the threshold spikes: `"gt"` no, `"ge"` yes.
         reset: `"value"` (to v_reset), `"subtract"` (subtracts v_threshold and ignores v_reset)
             or `"none"`.
@@ -60,6 +66,7 @@ class Discretization:
 
     dt: float = 1e-4
     integrator: Literal["euler", "exponential"] = "euler"
+    input_gain: Literal["matched", "euler"] = "matched"
     threshold: Literal["gt", "ge"] = "gt"
     reset: Literal["value", "subtract", "none"] = "value"
     reset_when: Literal["same", "next", "next-leaked"] = "same"
@@ -117,6 +124,9 @@ class Discretization:
     def to_json(self) -> str:
         """Canonical JSON: equal choices have equal texts."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ADDED_LATER:
+            if values[name] == CHOICES[name][0]:
+                del values[name]
         values["overrides"] = {k: dict(v) for k, v in self.overrides.items()}
         return json.dumps({"semantics": SEMANTICS_VERSION, **values}, sort_keys=True)
 
@@ -171,6 +181,12 @@ def _check_dt(dt: Any) -> None:
 
 
 def _check_combination(d: Discretization) -> None:
+    if d.input_gain == "euler" and d.integrator == "euler":
+        raise InputError(
+            'Discretization: input_gain="euler" has no effect with integrator="euler", whose input '
+            'already has the gain dt/tau; use integrator="exponential", or leave input_gain at '
+            '"matched"'
+        )
     limit = d.max_spikes
     if limit is not None:
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 2**53:

@@ -10,7 +10,7 @@ from nirx.dynamics.base import Arrays, Dynamics, Elementwise
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch, parameter
-from nirx.dynamics.spike import spiking_coefficients, spiking_step
+from nirx.dynamics.spike import Fires, fire, spiking_coefficients, spiking_step
 
 __all__ = ["Neuron"]
 
@@ -89,11 +89,13 @@ class Neuron(Elementwise):
         """The current into the membrane for an input x, and the new state of the synapse."""
         return x, {}
 
-    def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
+    def step(
+        self, ops: Ops, c: Arrays, x: Array, s: Arrays, fires: Fires = fire
+    ) -> tuple[Array, dict[str, Array]]:
         current, synapse = self.drive(ops, c, x, s)
         if self.spiking:
             y, v = spiking_step(
-                ops, self.rule, c, s["v"], lambda v: self.integrate(ops, c, v, current)
+                ops, self.rule, c, s["v"], lambda v: self.integrate(ops, c, v, current), fires
             )
         else:
             v = self.integrate(ops, c, s["v"], current)

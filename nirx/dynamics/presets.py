@@ -67,12 +67,17 @@ PRESETS: Mapping[str, Discretization] = MappingProxyType(
         "sinabs.LIF": _SINABS,
         "sinabs.IAF": _SINABS,
         "sinabs.ExpLeak": _SINABS,
+        # Its importer builds this layer, whose input has no gain: dt/tau*r is 1 where r = tau/dt.
+        "sinabs.LIF(norm_input=False)": replace(_SINABS, input_gain="euler"),
         "spikingjelly.LIFNode": replace(_SPIKINGJELLY, initial_v="leak"),
         "spikingjelly.IFNode": _SPIKINGJELLY,
         "spikingjelly.CUBALIFNode": replace(_SPIKINGJELLY, synapse_input="jump"),
         "rockpool.LIFTorch": _ROCKPOOL,
         "rockpool.LIFNeuronTorch": _ROCKPOOL,
         "rockpool.ExpSynTorch": _ROCKPOOL,
+        # Its exporter writes r = tau*exp(-dt/tau)/dt, which is the gain exp(-dt/tau) of its
+        # ExpSynTorch if r is read with Euler's dt/tau.
+        "rockpool.to_nir": replace(_ROCKPOOL, input_gain="euler"),
         "spyx.LIF": _SPYX,
         "spyx.IF": _SPYX,
         "spyx.CuBaLIF": _SPYX_CUBA,

@@ -11,7 +11,11 @@ from nirx.dynamics.base import Arrays
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array, Ops
 
-__all__ = ["fire", "single_spike", "spiking_step", "spiking_coefficients"]
+__all__ = ["Fires", "fire", "single_spike", "spiking_step", "spiking_coefficients"]
+
+
+Fires = Callable[[Ops, Discretization, Arrays, Array], Array]
+"""What decides on the spikes of a membrane potential: `fire`, or a recording of them."""
 
 
 def single_spike(ops: Ops, rule: Discretization, v: Array, threshold: Array) -> Array:
@@ -62,7 +66,12 @@ def _apply_reset(ops: Ops, rule: Discretization, c: Arrays, v: Array, z: Array) 
 
 
 def spiking_step(
-    ops: Ops, rule: Discretization, c: Arrays, v_old: Array, integrate: Callable[[Array], Array]
+    ops: Ops,
+    rule: Discretization,
+    c: Arrays,
+    v_old: Array,
+    integrate: Callable[[Array], Array],
+    fires: Fires = fire,
 ) -> tuple[Array, Array]:
     """Integrate, spike and reset, in the order that the rule sets.
 
@@ -70,16 +79,17 @@ def spiking_step(
         v_old: membrane potential [*batch, *features] after the previous step. With
             `reset_when="next"` it still holds the value that spiked: the reset is due in this step.
         integrate: one step of the membrane without spikes.
+        fires: decides on the spikes.
 
     Returns: spikes and the new membrane potential.
     """
     if rule.reset_when == "next":
-        v = _apply_reset(ops, rule, c, integrate(v_old), fire(ops, rule, c, v_old))
+        v = _apply_reset(ops, rule, c, integrate(v_old), fires(ops, rule, c, v_old))
     elif rule.reset_when == "next-leaked":
-        v = integrate(_apply_reset(ops, rule, c, v_old, fire(ops, rule, c, v_old)))
+        v = integrate(_apply_reset(ops, rule, c, v_old, fires(ops, rule, c, v_old)))
     else:
         v = integrate(v_old)
-    z = fire(ops, rule, c, v_old if rule.output == "old" else v)
+    z = fires(ops, rule, c, v_old if rule.output == "old" else v)
     if rule.reset_when == "same" and rule.reset != "none":
         v = _apply_reset(ops, rule, c, v, z)
     return z, v

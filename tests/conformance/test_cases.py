@@ -18,6 +18,9 @@ from nirx_conformance.suite.outcome import Outcome
 
 CHUNKS = 4
 NEURONS = {"I", "IF", "LI", "LIF", "CubaLI", "CubaLIF"}
+UNSTORED = {("input_gain", "euler")}
+"""Added after the cases were stored; tests/dynamics/test_input_gain.py and the random cases of
+tests/conformance/test_core_against_oracle.py cover it."""
 NO_CROSSING = {"silence from the start"}
 
 
@@ -64,7 +67,8 @@ def test_every_node_type_occurs():
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_every_value_of_every_choice_occurs():
     found = set().union(*map(values, ALL_CASES))
-    assert found >= {(name, value) for name, own in CHOICES.items() for value in own}
+    every = {(name, value) for name, own in CHOICES.items() for value in own}
+    assert found >= every - UNSTORED
     assert len([v for name, v in found if name == "max_spikes"]) > 3
     assert any(case.discretization.overrides for case in ALL_CASES)
     assert len({case.discretization.dt for case in ALL_CASES}) > 4

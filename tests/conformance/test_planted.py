@@ -37,7 +37,7 @@ def test_another_integrator_is_ruled_out():
     planted = case.discretization
     other = replace(planted, integrator="exponential", overrides={})
     if planted.integrator == "exponential":
-        other = replace(planted, integrator="euler", overrides={})
+        other = replace(planted, integrator="euler", input_gain="matched", overrides={})
     pinned = [n for n in found.nodes if "integrator" in n.pinned]
     assert all(not n.allows(other) for n in pinned)
     assert all(n.allows(planted) for n in found.nodes)

@@ -90,6 +90,20 @@ def test_a_module_steps_as_its_preset_says(case):
     assert_same_steps(graph, xs, {name: y.movedim(1, 0)}, states, dtype="float32", atol=atol)
 
 
+def test_its_exporter_writes_an_r_for_the_gain_of_euler():
+    layer = ExpSynTorch((30,), tau=TAUS)
+    node = _extract_rockpool_module(layer)
+    node = nir.LI(
+        *(np.broadcast_to(p.detach(), 30).copy() for p in (node.tau, node.r, node.v_leak))
+    )
+    graph, xs = around(node), drive(300)
+    graph.metadata["nirx_discretization"] = nirx.PRESETS["rockpool.to_nir"].to_json()
+    currents = xs @ graph.nodes["fc"].weight.T + graph.nodes["fc"].bias
+    with torch.no_grad():
+        y, *_ = layer(torch.from_numpy(currents.astype(np.float32)).movedim(0, 1))
+    assert_same_steps(graph, xs, {"neuron": y.movedim(1, 0)}, atol=1e-5 * float(y.abs().max()))
+
+
 def test_recurrent_weights_carry_the_spikes_of_the_step_before():
     torch.manual_seed(1)
     lif = LIFTorch((30,), has_rec=True, w_rec=0.05 * torch.randn(30, 30), threshold=6.0, **ONE)

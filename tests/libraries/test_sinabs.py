@@ -227,6 +227,33 @@ def test_a_model_runs_in_nirx_as_in_sinabs(squeezed):
     assert_layers_agree(BRIDGE, model, xs, map(str, range(len(model))), atol=1e-6)
 
 
+PLAIN = {
+    "LIF": lambda: sl.LIF(TAUS, spike_threshold=TAUS / 20, norm_input=False, **RECORD),
+    "LI": lambda: sl.ExpLeak(TAUS, norm_input=False, **RECORD),
+    "CubaLIF": lambda: sl.LIF(TAUS, tau_syn=TAUS / 2, norm_input=False, **RECORD),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_without_norm_input_it_reads_an_r_of_tau_with_the_gain_of_euler(kind):
+    tau, one, zero = TAUS.double().numpy(), np.ones(30), np.zeros(30)
+    node = {
+        "LIF": nir.LIF(tau, tau, zero, tau / 20, zero),
+        "LI": nir.LI(tau, tau, zero),
+        "CubaLIF": nir.CubaLIF(tau / 2, tau, tau, zero, one, zero, one),
+    }[kind]
+    graph, xs, layer = around(node), drive(300), PLAIN[kind]().double()
+    rule = nirx.PRESETS["sinabs.LIF(norm_input=False)"]
+    graph.metadata["nirx_discretization"] = rule.to_json()
+    currents = torch.from_numpy(xs @ graph.nodes["fc"].weight.T + graph.nodes["fc"].bias)
+    with torch.no_grad():
+        y = layer(currents.movedim(0, 1)).movedim(1, 0)
+    assert y.any()
+    states = {"neuron.v": layer.recordings["v_mem"].movedim(1, 0)}
+    scale = float(states["neuron.v"].abs().max())
+    assert_same_steps(graph, xs, {"neuron": y}, states, atol=1e-6 * scale, busy=False)
+
+
 # Its own functions for NIR. When one of these fails, sinabs has fixed it: change the notes.
 
 

@@ -93,7 +93,7 @@ def exponential_for_euler(rule: Rule) -> Rule:
 @on_rule
 def euler_for_exponential(rule: Rule) -> Rule:
     """dt/tau instead of 1 - exp(-dt/tau)."""
-    return replace(rule, integrator="euler")
+    return replace(rule, integrator="euler", input_gain="matched")
 
 
 @on_rule

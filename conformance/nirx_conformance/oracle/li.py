@@ -7,7 +7,7 @@ from nirx_conformance.oracle.node import Array, OracleNode, Shape, State, Step
 
 
 class LI(OracleNode):
-    """a is dt/tau, or 1 - exp(-dt/tau)."""
+    """a is dt/tau, or 1 - exp(-dt/tau); with `input_gain="euler"`, r * x has the gain dt/tau."""
 
     neuron = True
     elementwise = ("tau", "r", "v_leak")

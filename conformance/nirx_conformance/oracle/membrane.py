@@ -15,8 +15,15 @@ def fraction(rule: Discretization, tau: Array) -> Array:
     return rule.dt / tau
 
 
+def gain(rule: Discretization, tau: Array) -> Array:
+    """The factor of the input in one step: Euler's, or the fraction that decays."""
+    return rule.dt / tau if rule.input_gain == "euler" else fraction(rule, tau)
+
+
 def leak(rule: Discretization, tau: Array, r: Array, v_leak: Array, v: Array, x: Array) -> Array:
-    """v + a * ((v_leak - v) + r * x)."""
+    """v + a * ((v_leak - v) + r * x), the input with a gain of its own if the rule says so."""
+    if rule.input_gain != "matched":
+        return v + fraction(rule, tau) * (v_leak - v) + gain(rule, tau) * r * x
     return v + fraction(rule, tau) * ((v_leak - v) + r * x)
 
 

@@ -18,7 +18,7 @@ FREE = {
     "synapse_input": ("scaled",) * 4 + ("jump", "jump-then-decay"),
     "initial_v": ("zero", "leak"),
 }
-"""Choices that can be combined with any other choice."""
+"""Choices that can be combined with any other choice, but `integrator` with one `input_gain`."""
 
 
 @st.composite
@@ -43,20 +43,23 @@ def draw_discretization(
         paths = sorted({p[:k] for p in nodes for k in range(1, len(p) + 1)})
         for _ in range(draw.integer(1, 3)):
             overrides[path_text(draw.choice(paths))] = _override(draw)
-    return Discretization(
-        dt=dt,
-        feedback=draw.choice(("back-edges", "back-edges", "component")),
-        feedback_initial=draw.choice(("silent", "silent", "zero")),
-        overrides=overrides,
+    choices = {
+        "feedback": draw.choice(("back-edges", "back-edges", "component")),
+        "feedback_initial": draw.choice(("silent", "silent", "zero")),
         **_free(draw),
         **_spiking(draw),
-    )
+    }
+    if choices["integrator"] == "exponential" and draw.chance(0.3):
+        choices["input_gain"] = "euler"
+    return Discretization(dt=dt, overrides=overrides, **choices)
 
 
 def _override(draw: Draw) -> dict[str, Any]:
     if draw.chance(0.5):
         name = draw.choice(sorted(FREE))
-        return {name: draw.choice(FREE[name])}
+        own = {name: draw.choice(FREE[name])}
+        # An override is legal on top of anything.
+        return own | {"input_gain": "matched"} if name == "integrator" else own
     # Choices that may conflict are drawn together, so that they are legal on top of anything.
     return _spiking(draw)
 
