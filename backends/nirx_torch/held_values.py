@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ __all__ = [
     "held_values",
     "places",
     "put",
+    "put_back_after",
     "same_numbers",
     "take",
     "was_replaced",
@@ -35,7 +38,7 @@ def held_values(module: torch.nn.Module, skip: tuple[type, ...] = ()) -> dict[st
     Returns: {path: value}.
     """
     found = {}
-    for path, part in module.named_modules():
+    for path, part in named(module):
         if not isinstance(part, skip):
             for name, value in {**vars(part), **part._buffers}.items():
                 if name not in INTERNAL and value is not None:
@@ -65,7 +68,7 @@ def places(module: torch.nn.Module) -> dict[str, Place]:
     norm, the vectors of a spectral norm) belongs to training, not to a time step.
     """
     found: dict[str, Place] = {}
-    for path, part in module.named_modules():
+    for path, part in named(module):
         if not _of_torch(part):
             for name in [*vars(part), *part._buffers]:
                 if name not in INTERNAL:
@@ -93,6 +96,32 @@ def put(place: Place, value: Any) -> None:
 def copied(value: Any) -> Any:
     """A copy of a value with its tensors cloned; gradients flow through. Other objects stay."""
     return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, value)
+
+
+@contextmanager
+def put_back_after(module: torch.nn.Module) -> Iterator[None]:
+    """Afterwards leave in a module, and those in it, what they held before."""
+    kept = [(m, dict(vars(m)), dict(m._buffers)) for m in torch.nn.Module.modules(module)]
+    before = held_values(module)
+    with torch.no_grad():
+        copies = {path: copied(value) for path, value in before.items()}
+    try:
+        yield
+    finally:
+        for m, attributes, buffers in kept:
+            vars(m).clear()
+            vars(m).update(attributes)
+            m._buffers.clear()
+            m._buffers.update(buffers)
+        for path, value in before.items():
+            if differs(copies[path], value):  # written in place
+                part, _, name = path.rpartition(".")
+                put((dict(named(module))[part], name), copies[path])
+
+
+def named(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+    """`named_modules`, which libraries override."""
+    return torch.nn.Module.named_modules(module)
 
 
 def was_replaced(old: Any, new: Any) -> bool:

@@ -18,7 +18,7 @@ from nirx_torch.native import NativeNode
 from nirx_torch.ops import TorchOps
 from nirx_torch.reproducible import ReproducibleTorchOps
 
-__all__ = ["HoldingNet", "Net"]
+__all__ = ["AS_HELD", "HoldingNet", "Net", "Subgraph", "is_port"]
 
 CHUNK = 256
 
@@ -116,7 +116,6 @@ class HoldingNet(Net):
         return self._executor().step(x, state)
 
 
-
 def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard | None]:
     """The guards through which users' modules are called; None for nirx's own."""
     pairs = zip(schedule.nodes, modules, strict=True)
@@ -149,7 +148,7 @@ def _adopt(
     net: torch.nn.Module, paths: list[tuple[str, ...]], modules: list[torch.nn.Module]
 ) -> None:
     """Register every module as a child, subgraph by subgraph."""
-    leaves = {p: m for p, m in zip(paths, modules, strict=True) if not _is_port(m)}
+    leaves = {p: m for p, m in zip(paths, modules, strict=True) if not is_port(m)}
     below: dict[tuple[str, ...], set[str]] = {}
     for path in paths:
         if path not in leaves:
@@ -167,6 +166,6 @@ def _adopt(
             parent.add_module(child, module)
 
 
-def _is_port(module: torch.nn.Module) -> bool:
+def is_port(module: torch.nn.Module) -> bool:
     """Inputs and Outputs hold no parameters, so they are not registered as children."""
     return isinstance(module, NativeNode) and module.type_name in ("Input", "Output")
