@@ -19,16 +19,18 @@ import torch
 
 from nirx.basics.type_map import ABSENT, find_handler
 from nirx.dynamics.node_types import has_neuron
-from nirx.errors import GraphError, InputError
+from nirx.errors import GraphError, InputError, UnsupportedError
 from nirx.execution.adapter import import_nir
 from nirx.execution.assemble import Assembly
 from nirx.files.reading import read
 from nirx.graphs.flatten import walk_graphs
 from nirx.tracing.draft import Draft
+from nirx.tracing.exporting import call_exporter
 from nirx_torch.held_values import put_back_after
 from nirx_torch.native import NativeNode
 from nirx_torch.nir_to_torch import ADAPTER, nir_to_torch
 from nirx_torch.nirtorch_executor import GraphExecutor
+from nirx_torch.nirtorch_sample import Calls, graph_of_calls
 from nirx_torch.node_map import NODE_MAP
 from nirx_torch.torch_to_nir import torch_to_nir
 
@@ -72,7 +74,7 @@ def _convert(graph: nir.NIRGraph, model_map: Callable[[Any], Any], modules: dict
                 _convert(node, model_map, modules)
             continue
         if has_neuron(node) and not isinstance(node, nir.NIRGraph):
-            shape = np.shape(node.v_threshold)
+            shape = np.shape(getattr(node, "v_leak", getattr(node, "r", 1.0)))
             node = graph.nodes[name] = nir.IF(np.ones(shape), np.ones(shape))
         key = str(len(modules))
         modules[key] = module
@@ -139,18 +141,41 @@ def extract_nir_graph(
     for module in torch.nn.Module.modules(model):
         if isinstance(module, whole) or nodes[id(module)] is not None:
             module_map.setdefault(type(module), lambda m: nodes[id(m)])
-    single = find_handler(type(model), module_map) is not ABSENT
     faults: list[GraphError] = []
     for shape in _feature_shapes(tuple(sample_data.shape), ignore_dims):
         try:
-            if single:
-                return _without_subgraphs(_alone(nodes[id(model)], model_name or "model", shape))
-            graph = torch_to_nir(model, module_map, concrete_args=pinned or None, input_shape=shape)
+            if find_handler(type(model), module_map) is not ABSENT:
+                graph = _alone(nodes[id(model)], model_name or "model", shape)
+            else:
+                try:
+                    graph = torch_to_nir(
+                        model, module_map, concrete_args=pinned or None, input_shape=shape
+                    )
+                except UnsupportedError as error:
+                    graph = _by_sample(model, nodes, sample_data, model_fwd_args, shape, error)
         except GraphError as error:
             faults.append(error)
         else:
             return _without_subgraphs(graph)
     raise faults[0]
+
+
+def _by_sample(
+    model: torch.nn.Module,
+    nodes: dict[int, Any],
+    sample: Any,
+    further: Sequence[Any],
+    shape: tuple[int, ...],
+    cause: UnsupportedError,
+) -> nir.NIRGraph:
+    """The graph of a run, for a model that cannot be traced. **Raises** `cause` otherwise."""
+    mapped = [key for key, node in nodes.items() if node is not None]
+    with put_back_after(model), torch.random.fork_rng(), torch.no_grad(), Calls(mapped) as calls:
+        result = model(sample, *further)
+    try:
+        return graph_of_calls(model, nodes, calls, sample, result, shape)
+    except UnsupportedError:
+        raise cause from None
 
 
 def _nodes_of(
@@ -170,7 +195,10 @@ def _nodes_of(
                 f"the model does not run on sample_data of shape {tuple(sample.shape)}: "
                 f"{cause[0] if cause else type(error).__name__}"
             ) from error
-        return {id(module): _try(model_map, module) for module in torch.nn.Module.modules(model)}
+        nodes: dict[int, Any] = {}
+        for path, module in torch.nn.Module.named_modules(model):
+            nodes[id(module)] = _owned(_try(model_map, module), module, path)
+        return nodes
 
 
 def _feature_shapes(shape: tuple[int, ...], ignore_dims: Sequence[int] | None) -> list[Any]:
@@ -239,6 +267,11 @@ class _Alone(torch.nn.Module):
     def forward(self, x: Any, state: Any = None) -> Any:
         assert isinstance(self.node, NativeNode)
         return self.node(x, state) if self.node.has_memory else (self.node(x), None)
+
+
+def _owned(node: Any, module: torch.nn.Module, path: str) -> Any:
+    """A node of a map, with arrays of its own in place of tensors."""
+    return None if node is None else call_exporter(lambda _: node, module, path or "the model")
 
 
 def _try(function: Callable[[Any], Any], argument: Any) -> Any:
