@@ -15,6 +15,7 @@ from nirx_torch.nir_to_torch import from_nir as from_nir
 from nirx_torch.nir_to_torch import nir_to_torch as nir_to_torch
 from nirx_torch.nirtorch_api import extract_nir_graph as extract_nir_graph
 from nirx_torch.nirtorch_api import load as load
+from nirx_torch.nirtorch_install import install_as_nirtorch as install_as_nirtorch
 from nirx_torch.node_map import NODE_MAP as NODE_MAP
 from nirx_torch.ops import TorchOps as TorchOps
 from nirx_torch.parameters import load_parameters as load_parameters

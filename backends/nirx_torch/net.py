@@ -18,7 +18,7 @@ from nirx_torch.native import NativeNode
 from nirx_torch.ops import TorchOps
 from nirx_torch.reproducible import ReproducibleTorchOps
 
-__all__ = ["Net"]
+__all__ = ["AS_HELD", "HoldingNet", "Net", "Subgraph", "is_port"]
 
 CHUNK = 256
 
@@ -86,7 +86,7 @@ class Net(torch.nn.Module):
         assert isinstance(anchor, torch.Tensor)
         return anchor.dtype
 
-    def _executor(self) -> Executor:
+    def _executor(self, goes_on: bool = False) -> Executor:
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
         kind = ReproducibleTorchOps if self.reproducible else TorchOps
@@ -94,7 +94,26 @@ class Net(torch.nn.Module):
         ops.any_dtype = self.any_dtype
         nodes = zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
         returns = stored_returns(self.origin.node)
-        return Executor(self.schedule, ops, [_runner(*node) for node in nodes], returns)
+        return Executor(self.schedule, ops, [_runner(*node, goes_on) for node in nodes], returns)
+
+
+AS_HELD: Any = type("AsHeld", (), {"__repr__": lambda self: "<as the modules hold it>"})()
+"""The state of a step that is called without one."""
+
+
+class HoldingNet(Net):
+    """A network with users' modules that may keep state in themselves.
+
+    `net(x, state)` and `net(x, None)` depend on nothing else, as in every network. `net(x)`
+    lets such modules go on from what they hold, as they do outside nirx, until their library
+    resets them; all other nodes start afresh. `net.run` always starts afresh without a state.
+    """
+
+    def forward(self, x: Any, state: Any = AS_HELD) -> tuple[Any, dict[str, Any]]:
+        """Run one time step; see `nirx.Network`."""
+        if state is AS_HELD:
+            return self._executor(goes_on=True).step(x, None)
+        return self._executor().step(x, state)
 
 
 def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard | None]:
@@ -103,9 +122,23 @@ def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard
     return [None if isinstance(m, NativeNode) else CallGuard(n.name, m) for n, m in pairs]
 
 
-def _runner(node: ScheduledNode, module: torch.nn.Module, call: CallGuard | None) -> Runner:
+class ModuleRunner(ForeignRunner):
+    """A node that a user's module runs, wherever that keeps its state."""
+
+    def __init__(self, node: ScheduledNode, call: CallGuard, goes_on: bool):
+        super().__init__(node.name, call.module, call, node.output_shape, call.module.forward)
+        self.has_memory = call.has_memory
+        self.goes_on = goes_on
+
+    def called(self, x: Any, state: Any) -> Any:
+        return self.call(x, state, self.goes_on)
+
+
+def _runner(
+    node: ScheduledNode, module: torch.nn.Module, call: CallGuard | None, goes_on: bool
+) -> Runner:
     if call is not None:
-        return ForeignRunner(node.name, module, call, node.output_shape, module.forward)
+        return ModuleRunner(node, call, goes_on)
     assert isinstance(module, NativeNode)
     assert node.dynamics is not None, "a native node always has dynamics"
     return NativeRunner(node.dynamics, module.arrays())
@@ -115,7 +148,7 @@ def _adopt(
     net: torch.nn.Module, paths: list[tuple[str, ...]], modules: list[torch.nn.Module]
 ) -> None:
     """Register every module as a child, subgraph by subgraph."""
-    leaves = {p: m for p, m in zip(paths, modules, strict=True) if not _is_port(m)}
+    leaves = {p: m for p, m in zip(paths, modules, strict=True) if not is_port(m)}
     below: dict[tuple[str, ...], set[str]] = {}
     for path in paths:
         if path not in leaves:
@@ -133,6 +166,6 @@ def _adopt(
             parent.add_module(child, module)
 
 
-def _is_port(module: torch.nn.Module) -> bool:
+def is_port(module: torch.nn.Module) -> bool:
     """Inputs and Outputs hold no parameters, so they are not registered as children."""
     return isinstance(module, NativeNode) and module.type_name in ("Input", "Output")

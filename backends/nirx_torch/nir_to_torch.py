@@ -9,8 +9,9 @@ import torch
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.adapter import Adapter, NodeHandlers, build_network, import_nir
 from nirx.execution.assemble import Assembly
+from nirx.execution.runners import takes_state
 from nirx_torch.native import NativeNode
-from nirx_torch.net import Net
+from nirx_torch.net import HoldingNet, Net
 from nirx_torch.node_map import NODE_MAP
 
 __all__ = ["from_nir", "nir_to_torch"]
@@ -18,7 +19,8 @@ __all__ = ["from_nir", "nir_to_torch"]
 
 def _net(assembly: Assembly, modules: list[Any], dtype: str, *options: Any) -> Net:
     kind = getattr(torch, dtype)
-    return Net(assembly, modules, kind, *options).to(kind)
+    holding = any(not isinstance(m, NativeNode) and not takes_state(m.forward) for m in modules)
+    return (HoldingNet if holding else Net)(assembly, modules, kind, *options).to(kind)
 
 
 def _cast(module: torch.nn.Module, dtype: str | None) -> torch.nn.Module:

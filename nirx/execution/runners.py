@@ -115,7 +115,7 @@ class ForeignRunner:
         raise AssertionError("only nirx's own Delays are deferred")
 
     def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
-        result = self.call(x, state) if self.has_memory else (self.call(x), None)
+        result = self.called(x, state)
         if not (isinstance(result, tuple) and len(result) == 2):
             raise InputError(
                 f"{self.name!r}: the module of node_map takes a state but returned a "
@@ -134,6 +134,10 @@ class ForeignRunner:
                 f"expected [{', '.join(map(str, (*batch, *self.output_shape)))}]"
             )
         return y, state
+
+    def called(self, x: Array, state: Any) -> Any:
+        """The module's result, as (y, state) unless the module breaks its word."""
+        return self.call(x, state) if self.has_memory else (self.call(x), None)
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]

@@ -159,6 +159,11 @@ class InAttribute(nn.Module):
         return self.last
 
 
+class Norm(nn.BatchNorm1d):
+    def __init__(self):
+        super().__init__(2)
+
+
 class FromNone(nn.Module):
     def __init__(self):
         super().__init__()
@@ -169,22 +174,124 @@ class FromNone(nn.Module):
         return self.last
 
 
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        (InBuffer, "v"),
-        (InBufferInPlace, "v"),
-        (InAttribute, "last"),
-        (FromNone, "last"),
-        (lambda: nn.Sequential(InBuffer()), "0.v"),
-        (lambda: nn.BatchNorm1d(2), "running_mean"),
-        (lambda: nn.Sequential(nn.BatchNorm1d(2)), "0.running_var"),
-    ],
-)
-def test_hidden_state_is_refused_by_name(make, name):
+HOLDING = [
+    (InBuffer, "v"),
+    (InBufferInPlace, "v"),
+    (InAttribute, "last"),
+    (FromNone, "last"),
+    (lambda: nn.Sequential(InBuffer()), "0.v"),
+]
+
+
+def stepped(net, xs):
+    """Outputs of explicit steps, and the last state."""
+    state, ys = None, []
+    for x in xs:
+        y, state = net(x, state)
+        ys.append(y)
+    return torch.stack(ys), state
+
+
+@pytest.mark.parametrize(("make", "name"), HOLDING)
+def test_a_state_that_a_module_keeps_in_itself_is_carried(make, name):
+    xs = torch.rand(5, 4, 2)
+    alone = make()
+    expected = torch.stack([alone(x) for x in xs])
     net = with_scale(make)
-    with pytest.raises(nirx.UnsupportedError, match=rf"'s'.*keeps state in itself.*'{name}'"):
-        net.run(torch.rand(3, 4, 2))
+    ys, state = stepped(net, xs)
+    assert torch.equal(ys, expected)
+    assert name in state["s"]
+    for again in (stepped(net, xs)[0], net.run(xs)[0], with_scale(make).run(xs)[0]):
+        assert torch.equal(again, expected)
+
+
+@pytest.mark.parametrize(("make", "name"), HOLDING)
+def test_the_states_of_earlier_steps_stay_as_they_were(make, name):
+    xs = torch.rand(5, 4, 2)
+    net = with_scale(make)
+    _, first = net(xs[0], None)
+    kept = first["s"][name].clone()
+    y, _ = net(xs[1], first)
+    for x in xs:
+        net(x)
+    assert torch.equal(first["s"][name], kept)
+    assert torch.equal(net(xs[1], first)[0], y)
+    assert torch.equal(with_scale(make)(xs[1], first)[0], y)
+
+
+@pytest.mark.parametrize(("make", "name"), HOLDING)
+def test_without_a_state_the_module_goes_on_from_what_it_holds(make, name):
+    xs = torch.rand(5, 4, 2)
+    net = with_scale(make)
+    expected = stepped(with_scale(make), xs)[0]
+    assert torch.equal(torch.stack([net(x)[0] for x in xs]), expected)
+    net(xs[0], None)  # neither reads nor changes what the module holds
+    net.run(xs)
+    longer = stepped(with_scale(make), torch.cat([xs, xs[:1]]))[0]
+    assert torch.equal(net(xs[0])[0], longer[-1])
+
+
+def test_gradients_flow_through_a_carried_state():
+    net = with_scale(InBuffer)
+    x = torch.ones(3, 4, 2, requires_grad=True)
+    net.run(x)[0][-1].sum().backward()
+    assert torch.equal(x.grad, torch.ones(3, 4, 2))
+
+
+@pytest.mark.parametrize("make", [lambda: nn.BatchNorm1d(2), lambda: nn.Sequential(Norm())])
+def test_the_statistics_of_training_are_no_state(make):
+    net = with_scale(make)
+    _, state, *_ = net.run(torch.rand(3, 4, 2))
+    assert state == {}
+    assert any(int(b) == 3 for name, b in net.named_buffers() if "tracked" in name)
+
+
+class Handle:
+    pass
+
+
+class KeepsAnObject(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.handle = Handle()
+
+    def forward(self, x):
+        self.handle = Handle()
+        return x
+
+
+class TakesAndKeeps(InBuffer):
+    def forward(self, x, state=None):
+        return super().forward(x), state
+
+
+@pytest.mark.parametrize(("make", "name"), [(KeepsAnObject, "handle"), (TakesAndKeeps, "v")])
+def test_a_state_that_cannot_be_carried_is_warned_of(make, name):
+    net = with_scale(make)
+    with pytest.warns(UserWarning, match=rf"'s': '{name}' of its module .*nirx (does not|cannot)"):
+        net(torch.rand(4, 2), None)
+    net(torch.rand(4, 2), None)  # once
+
+
+def test_a_module_may_take_its_state_as_further_arguments():
+    torch.manual_seed(0)
+    rnn = nn.LSTM(2, 2)
+    xs = torch.rand(4, 3, 1, 2)
+    expected, hidden = [], None
+    for x in xs:
+        y, hidden = rnn(x, hidden)
+        expected.append(y)
+    net = with_scale(lambda: rnn)
+    assert torch.equal(net.run(xs)[0], torch.stack(expected))
+    assert torch.equal(stepped(net, xs)[0], torch.stack(expected))
+
+
+def test_a_state_of_another_form_is_refused():
+    net = with_scale(InBuffer)
+    with pytest.raises(nirx.InputError, match="state of 's' is a Tensor"):
+        net(torch.rand(4, 2), {"s": torch.zeros(2)})
+    with pytest.raises(nirx.InputError, match=r"state of 's' has 'a\.b'"):
+        net(torch.rand(4, 2), {"s": {"a.b": torch.zeros(2)}})
 
 
 class Cached(nn.Module):
