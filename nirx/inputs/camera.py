@@ -39,10 +39,12 @@ EVENT_OPTIONS = (
 
 
 def format_of(options: Options) -> EventFormat:
-    """The format that a text such as `"csv:x.csv,unit=ms,time=stamp"` asks for.
+    """The format that a caller states, or that `"csv:x.csv,unit=ms,time=stamp"` asks for.
 
     **Raises**: `InputError`.
     """
+    if options.events is not None:
+        return options.events
     unit = options.text("unit", "") or None
     number = options.number("unit", 1.0) if unit and unit not in (*UNITS, "steps") else 1.0
     if number <= 0:
@@ -66,9 +68,11 @@ def format_of(options: Options) -> EventFormat:
     )
 
 
-def identity_of(options: Options, chosen: EventOptions) -> dict[str, str]:
+def identity_of(options: Options, chosen: EventOptions) -> dict[str, Any]:
     """The options of the layout, as far as they are given; of a map its content, not its name."""
-    own = {name: options.text(name, "") for name in LAYOUT_OPTIONS if name in options}
+    own: dict[str, Any] = {k: options.text(k, "") for k in LAYOUT_OPTIONS if k in options}
+    if options.events is not None:
+        own["format"] = chosen.form.changes()
     if chosen.addresses is not None:
         own["map"] = chosen.addresses.sha256
     return own

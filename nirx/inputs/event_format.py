@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from nirx.errors import FileError, InputError, did_you_mean
@@ -160,6 +160,12 @@ class EventFormat:
                 raise FileError(f"{where}: y and p go with x, not with {found['neuron']}")
             found = {what: name for what, name in found.items() if what not in "yp"}
         return found
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the default, as JSON; without the addresses."""
+        default = EventFormat()
+        names = [f.name for f in fields(self) if f.name != "addresses"]
+        return {n: getattr(self, n) for n in names if getattr(self, n) != getattr(default, n)}
 
     def tick(self, column: str, dt: float) -> float:
         """The length of one tick of a column of times, in the unit of dt."""
