@@ -178,6 +178,10 @@ class EventFormat:
             return self.time_unit
         return _suffix(column.lower())[1] or "us"
 
+    def unit_is_assumed(self, column: str) -> bool:
+        """Whether neither the caller nor the column's name says the unit of its times."""
+        return self.time_unit is None and not _suffix(column.lower())[1]
+
 
 def recognised(name: str) -> str | None:
     """What a column of this name holds; a time may end in its unit, as in `t_us`."""
