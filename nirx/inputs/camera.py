@@ -125,7 +125,9 @@ class EventOptions:
     def clock_of_steps(self) -> Clock:
         """The clock of a recording that counts steps. **Raises** `InputError`."""
         if self.form.time_unit is not None:
-            raise InputError(f"{self._where}: unit= goes with times, not with steps")
+            raise InputError(
+                f"{self._where}: a unit of time (unit=, time_unit=) goes with times, not with steps"
+            )
         if self.form.offset == "first":
             raise InputError(f"{self._where}: start=first goes with times, not with steps")
         return Clock(1.0, 1.0, self.form.offset)

@@ -109,6 +109,10 @@ class EventLayers:
         **Raises**: `InputError`.
         """
         own = self.addresses
+        if key is not None and self.form.node is not None:
+            raise InputError(
+                f"{rows.where}: it names its layers itself; leave out node={self.form.node!r}"
+            )
         if own is None:
             key = self.sole(rows.where) if key is None else key
             self._add(self.layer(rows.where, key), rows, column, sensor)
