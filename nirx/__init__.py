@@ -30,6 +30,7 @@ from nirx.graphs.sameness import same_graph as same_graph
 from nirx.graphs.schedule import Schedule as Schedule
 from nirx.graphs.schedule import schedule as schedule
 from nirx.graphs.state import state_to_numpy as state_to_numpy
+from nirx.inputs.event_format import EventFormat as EventFormat
 from nirx.moving.move import Move as Move
 from nirx.moving.move import move as move
 from nirx.references.reference import Reference as Reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class AddressMap:
         name: of the map, for messages.
         axes: what the parts of an address are: neuron, or x, y, or x, y, p.
         targets: by address.
-        sha256: of the file; empty for a map in memory.
+        sha256: of the file, or of the content of a map in memory.
     """
 
     name: str
@@ -122,7 +123,9 @@ def address_map(given: Any) -> AddressMap | None:
     if given is None:
         return None
     if isinstance(given, Mapping):
-        return _checked("addresses", given.items(), "", InputError)
+        text = repr(sorted((str(k), str(v)) for k, v in given.items()))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return _checked("addresses", given.items(), digest, InputError)
     path = Path(os.fsdecode(given))
     items, digest = read_address_file(path)
     return _checked(str(path), items, digest, FileError)

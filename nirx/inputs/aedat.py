@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,8 +24,9 @@ from nirx.inputs.watched import Watched
 
 __all__ = ["AedatEvents", "aedat_source", "read_aedat"]
 
-NAMES = {"time": "t", "x": "x", "y": "y", "p": "on"}
-"""The fields of an event, as the package calls them."""
+CHILD = Path(__file__).with_name("aedat_child.py")
+MEMORY = 4 * 2**30
+"""Address space of the process that decodes, beside four times what its events may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,55 +45,34 @@ class AedatEvents:
 def read_aedat(watched: Watched) -> AedatEvents:
     """The stream of events in a file; frames, triggers and motion are left out.
 
+    Another process decodes it: see `aedat_child.py`.
+
     **Raises**: `UnsupportedError` without the package aedat; `FileError` for a damaged file,
     and for one with no stream of events, or with several.
 
     **Source**: aedat 2.3.0, `aedat.Decoder`; times are microseconds.
     """
     path = watched.path
-    try:
-        decoder_of = import_module("aedat").Decoder
-    except (ImportError, AttributeError) as error:
+    if find_spec("aedat") is None:
         raise UnsupportedError(
-            f"AEDAT4 files need the package aedat ({error}); install it with: pip install "
-            '"nirx[aedat]"'
-        ) from error
+            f'{path}: AEDAT4 needs the package aedat; install it with: pip install "nirx[aedat]"'
+        )
     most = max(MOST_BYTES_FLOOR, MOST_EXPANSION * watched.size)
-    parts: list[np.ndarray] = []
-    size = 0
-    try:
-        decoder = decoder_of(os.fspath(path))
-        streams = {
-            number: own
-            for number, own in sorted(decoder.id_to_stream().items())
-            if own["type"] == "events"
-        }
-        if len(streams) != 1:
-            raise FileError(
-                f"{path}: it has {len(streams)} streams of events, {list(streams)}; expected one"
-            )
-        ((number, stream),) = streams.items()
-        for packet in decoder:
-            if packet["stream_id"] != number:
-                continue
-            events = packet["events"]
-            size += events.nbytes
-            if size > most:
-                raise FileError(f"{path}: it holds more events than a file of this size can")
-            parts.append(events)
-    except FileError:
-        raise
-    except BaseException as error:  # a panic of its Rust code is no Exception
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
-        raise FileError(f"{path}: not a readable AEDAT4 file: {error}") from error
-    columns = {what: _column(parts, name) for what, name in NAMES.items()}
-    return AedatEvents(columns, (int(stream["height"]), int(stream["width"])))
-
-
-def _column(parts: list[np.ndarray], name: str) -> np.ndarray:
-    found = np.concatenate([part[name] for part in parts]) if parts else np.zeros(0, np.int64)
-    return found.astype(np.int64)  # times are well below 2**63 microseconds
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "events.npy"
+        words = [str(CHILD), str(path.absolute()), str(out), str(most), str(MEMORY + 4 * most)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment["OPENBLAS_NUM_THREADS"] = "1"  # each thread takes address space
+        ran = subprocess.run(
+            [sys.executable, "-P", *words], env=environment, capture_output=True, check=False
+        )
+        said = ran.stdout.decode("utf-8", "replace").strip()
+        if ran.returncode:
+            reason = said if ran.returncode == 1 and said else "it is damaged, or too large"
+            raise FileError(f"{path}: not a readable AEDAT4 file: {reason}")
+        found = np.load(out, allow_pickle=False)
+    height, width = map(int, said.split())
+    return AedatEvents(dict(zip(("time", "x", "y", "p"), found, strict=True)), (height, width))
 
 
 def aedat_source(wanted: Wanted, path: Path, options: Options) -> EventSource:

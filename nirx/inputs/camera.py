@@ -39,10 +39,12 @@ EVENT_OPTIONS = (
 
 
 def format_of(options: Options) -> EventFormat:
-    """The format that a text such as `"csv:x.csv,unit=ms,time=stamp"` asks for.
+    """The format that a caller states, or that `"csv:x.csv,unit=ms,time=stamp"` asks for.
 
     **Raises**: `InputError`.
     """
+    if options.events is not None:
+        return options.events
     unit = options.text("unit", "") or None
     number = options.number("unit", 1.0) if unit and unit not in (*UNITS, "steps") else 1.0
     if number <= 0:
@@ -66,9 +68,11 @@ def format_of(options: Options) -> EventFormat:
     )
 
 
-def identity_of(options: Options, chosen: EventOptions) -> dict[str, str]:
+def identity_of(options: Options, chosen: EventOptions) -> dict[str, Any]:
     """The options of the layout, as far as they are given; of a map its content, not its name."""
-    own = {name: options.text(name, "") for name in LAYOUT_OPTIONS if name in options}
+    own: dict[str, Any] = {k: options.text(k, "") for k in LAYOUT_OPTIONS if k in options}
+    if options.events is not None:
+        own["format"] = chosen.form.changes()
     if chosen.addresses is not None:
         own["map"] = chosen.addresses.sha256
     return own
@@ -121,7 +125,9 @@ class EventOptions:
     def clock_of_steps(self) -> Clock:
         """The clock of a recording that counts steps. **Raises** `InputError`."""
         if self.form.time_unit is not None:
-            raise InputError(f"{self._where}: unit= goes with times, not with steps")
+            raise InputError(
+                f"{self._where}: a unit of time (unit=, time_unit=) goes with times, not with steps"
+            )
         if self.form.offset == "first":
             raise InputError(f"{self._where}: start=first goes with times, not with steps")
         return Clock(1.0, 1.0, self.form.offset)

@@ -16,6 +16,7 @@ from nirx.inputs.arrays import array_source
 from nirx.inputs.camera import COLUMN_OPTIONS, EVENT_OPTIONS
 from nirx.inputs.corners import CornerSource
 from nirx.inputs.csv import csv_source
+from nirx.inputs.event_format import EventFormat
 from nirx.inputs.events import events_source
 from nirx.inputs.generators import GENERATORS
 from nirx.inputs.hdf5 import OpenFile
@@ -60,6 +61,7 @@ def source_for(
     batch: Any = None,
     seed: int = 0,
     graph: Any = None,
+    events: EventFormat | None = None,
 ) -> Source:
     """The source of a run's input.
 
@@ -74,6 +76,7 @@ def source_for(
         batch: axes of samples; None takes the batch of the data, or one sample of a generator.
         seed: of random generators.
         graph: the `nir.NIRGraph`; only `"corners"` needs it.
+        events: how the events of a file are laid out, instead of the options of a text.
 
     **Units**: dt of the schedule is in the unit of the graph's time constants; event times are
     microseconds unless the option `unit` says otherwise; dt is then in seconds.
@@ -82,11 +85,16 @@ def source_for(
     """
     wanted = wanted_of(schedule, dtype, steps, batch)
     if isinstance(data, os.PathLike):
-        return _open_file(wanted, Path(os.fsdecode(data)))
+        return _open_file(wanted, Path(os.fsdecode(data)), events)
+    kind, head, values = _split(data) if isinstance(data, str) else ("", "", {})
+    if isinstance(data, str) and not kind:
+        return _open_file(wanted, Path(data), events)
+    if events is not None:
+        raise InputError(
+            "events= says how the events of a file are laid out; expected the path of one, "
+            f"not {data!r:.80}"
+        )
     if isinstance(data, str):
-        kind, head, values = _split(data)
-        if not kind:
-            return _open_file(wanted, Path(data))
         return _named_source(wanted, schedule, kind, head, values, seed, graph)
     if isinstance(data, Mapping | np.ndarray | list | tuple) or hasattr(data, "__array__"):
         return array_source(wanted, data)
@@ -158,7 +166,7 @@ def _named_source(
     return CornerSource(wanted, graph, schedule.discretization)
 
 
-def _open_file(wanted: Wanted, path: Path) -> Source:
+def _open_file(wanted: Wanted, path: Path, events: EventFormat | None) -> Source:
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         hint = "; a NIR graph is not an input" if path.suffix.lower() == ".nir" else ""
@@ -171,7 +179,9 @@ def _open_file(wanted: Wanted, path: Path) -> Source:
         kind = "nirdata" if file.kind(file.root) == GRAPH_DATA else "events"
         file.close()
     make, known = FILES[kind]
-    return make(wanted, path, Options(kind, {}, known))
+    if events is not None and "unit" not in known:
+        raise InputError(f"{path}: it holds no lists of events; leave events= out")
+    return make(wanted, path, Options(kind, {}, known, events))
 
 
 def _checked(wanted: Wanted, source: Source) -> Source:

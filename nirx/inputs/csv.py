@@ -44,6 +44,8 @@ def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
         raise FileError(f"{path}: no rows; expected one per step, or a header and events")
     if _lists_events(first, options):
         return EventList(wanted, features, path, first, options).source(rows, name, watched)
+    if options.events is not None:
+        raise InputError(f"{path}: a table with a row per step; events= goes with events")
     for option in EVENT_OPTIONS:
         if option in options:
             raise InputError(f"{path}: a table with a row per step; {option}= goes with events")
@@ -55,7 +57,8 @@ def csv_source(wanted: Wanted, path: Path, options: Options) -> Source:
 def _lists_events(first: Row, options: Options) -> bool:
     """Whether the first row is the header of a list of events, and not a table's."""
     names = {field.lower() for field in first[1]}
-    if any(option in options for option in COLUMN_OPTIONS):
+    stated = options.events is not None and options.events.columns
+    if stated or any(option in options for option in COLUMN_OPTIONS):
         return True
     if {"step", "t"} & names and {"index", "x"} & names:
         return True

@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from nirx.errors import FileError, InputError, did_you_mean
@@ -161,6 +161,12 @@ class EventFormat:
             found = {what: name for what, name in found.items() if what not in "yp"}
         return found
 
+    def changes(self) -> dict[str, Any]:
+        """What differs from the default, as JSON; without the addresses."""
+        default = EventFormat()
+        names = [f.name for f in fields(self) if f.name != "addresses"]
+        return {n: getattr(self, n) for n in names if getattr(self, n) != getattr(default, n)}
+
     def tick(self, column: str, dt: float) -> float:
         """The length of one tick of a column of times, in the unit of dt."""
         name = self.unit_name(column)
@@ -171,6 +177,10 @@ class EventFormat:
         if self.time_unit is not None:
             return self.time_unit
         return _suffix(column.lower())[1] or "us"
+
+    def unit_is_assumed(self, column: str) -> bool:
+        """Whether neither the caller nor the column's name says the unit of its times."""
+        return self.time_unit is None and not _suffix(column.lower())[1]
 
 
 def recognised(name: str) -> str | None:

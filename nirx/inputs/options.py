@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from nirx.errors import InputError, did_you_mean
 
@@ -17,12 +18,13 @@ class Options:
         kind: its name.
         values: option -> text.
         known: names of the options that it takes.
+        events: how a caller says that its events are laid out, instead of options.
 
     **Raises**: `InputError` for an unknown option.
     """
 
-    def __init__(self, kind: str, values: dict[str, str], known: Sequence[str]):
-        self.kind, self._values = kind, values
+    def __init__(self, kind: str, values: dict[str, str], known: Sequence[str], events: Any = None):
+        self.kind, self._values, self.events = kind, values, events
         for name in values:
             if name not in known:
                 hint = did_you_mean(name, known) or "it takes none"

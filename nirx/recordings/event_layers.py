@@ -109,6 +109,10 @@ class EventLayers:
         **Raises**: `InputError`.
         """
         own = self.addresses
+        if key is not None and self.form.node is not None:
+            raise InputError(
+                f"{rows.where}: it names its layers itself; leave out node={self.form.node!r}"
+            )
         if own is None:
             key = self.sole(rows.where) if key is None else key
             self._add(self.layer(rows.where, key), rows, column, sensor)
@@ -153,7 +157,7 @@ class EventLayers:
             clock = None
             if "time" in rows.columns:
                 clock = clocks.setdefault(options.unit, options.clock_from(start))
-            steps = self._steps(layer, rows, clock or options.clock_of_steps())
+            steps = self._steps(rows, clock or options.clock_of_steps(), column)
             refuse = self.strict and self.form.merge is None
             once = self.form.merge == "any"
             array, counted, first = layer_array(
@@ -176,10 +180,9 @@ class EventLayers:
         found = []
         if ignored:
             found.append(f"columns that are not read: {name_list(map(repr, ignored))}")
-        if column and self.form.time_unit is None:
-            unit = self.form.unit_name(column)
+        if column and self.form.unit_is_assumed(column):
             found.append(
-                f"{column!r} is taken to be in {unit}; time_unit= (--time-unit) says otherwise"
+                f"{column!r} is taken to be in us; time_unit= (--time-unit) says otherwise"
             )
         return tuple(found)
 
@@ -196,16 +199,19 @@ class EventLayers:
         times = [rows.columns["time"] for _, rows, _, _ in self._rows if "time" in rows.columns]
         return min((own.min().item() for own in times if own.size), default=0)
 
-    def _steps(self, layer: Layer, rows: EventRows, clock: Clock) -> np.ndarray:
+    def _steps(self, rows: EventRows, clock: Clock, column: str) -> np.ndarray:
         steps = rows.steps(clock)
         late = np.flatnonzero(steps >= self.lead[0])
         if late.size:
             row = int(late[0])
-            found = f"step is {steps[row]}"
+            found, hint = f"step is {steps[row]}", ""
             if "time" in rows.columns:
-                found = f"time {rows.columns['time'][row]} is in step {steps[row]}"
+                unit = self.form.unit_name(column)
+                shown = unit if isinstance(unit, str) else f"ticks of {unit:g}"
+                found = f"time {rows.columns['time'][row]} ({shown}) is in step {steps[row]}"
+                hint = ". Are the unit and the offset right (--time-unit, --offset)?"
             raise InputError(
                 f"{rows.row(row)}: {found}; expected 0..{self.lead[0] - 1}; the input has "
-                f"{self.lead[0]} steps"
+                f"{self.lead[0]} steps{hint}"
             )
         return steps

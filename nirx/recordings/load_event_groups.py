@@ -13,7 +13,7 @@ from nirx.errors import FileError, InputError
 from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
-from nirx.inputs.aedat import NAMES, read_aedat
+from nirx.inputs.aedat import read_aedat
 from nirx.inputs.event_format import EventFormat
 from nirx.inputs.event_group import RECORDS, EventGroup, event_group
 from nirx.inputs.event_rows import EventRows
@@ -74,7 +74,7 @@ def load_aedat(path: Path, schedule: Schedule, lead: Shape, form: EventFormat | 
     layers = EventLayers(str(path), schedule, lead, given)
     events = read_aedat(Watched(path))
     rows = EventRows(str(path), _namer(str(path)), events.columns)
-    layers.add(None, rows, NAMES["time"], events.sensor)
+    layers.add(None, rows, "t", events.sensor)
     found = layers.arrays()
     return Loaded(found.arrays, found.timing)
 

@@ -80,12 +80,8 @@ def load_recording(
 
 
 def _load_nirdata(
-    path: Path,
-    schedule: Schedule,
-    lead: Shape,
-    dts: Sequence[float],
-    form: EventFormat | None = None,
-) -> Recording:
+    path: Path, schedule: Schedule, lead: Shape, dts: Sequence[float]
+) -> dict[Any, np.ndarray]:
     failures: list[NirxError] = []
     every, dtype = observables(schedule, "all"), np.dtype("float64")
     for dt in dts:

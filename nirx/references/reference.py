@@ -18,6 +18,7 @@ from nirx.files.reading import file_path
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.schedule import build_schedule
 from nirx.inputs.choose import file_named, source_for
+from nirx.inputs.event_format import EventFormat
 from nirx.references.generate import Plan, generate
 from nirx.references.layout import observables
 
@@ -70,6 +71,7 @@ def reference(
     steps: int | None = None,
     batch: int | None = None,
     seed: int = 0,
+    events: EventFormat | None = None,
     licence: str = "",
     notes: str = "",
     advance: Callable[[int], object] = lambda steps: None,
@@ -91,6 +93,7 @@ def reference(
         spikes: `"dense"` (an array over time) or `"events"` (a list).
         compression: `"gzip"`, `"lzf"` or `"none"`.
         steps, batch, seed: for generators.
+        events: how the events of a file of `data` are laid out; None recognises the usual names.
         licence, notes: texts for the header.
         advance: called with numbers of steps during the run.
 
@@ -111,7 +114,9 @@ def reference(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NirxWarning)  # load has shown them already
         schedule, _ = build_schedule(own, chosen)
-    source = source_for(schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own)
+    source = source_for(
+        schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own, events=events
+    )
     if source.steps < 1:
         raise InputError("the input has no steps; there is nothing to record")
     extra: dict[str, Any] = {"licence": licence, "notes": notes}
