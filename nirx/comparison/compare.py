@@ -9,9 +9,10 @@ import numpy as np
 
 from nirx.comparison.divergence import differing, find_first
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison, earliest
+from nirx.comparison.silence import active, find_silence
 from nirx.comparison.ulp import same_bits, ulp_distance
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
+from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name, load
 from nirx.execution.backend import find_backend
 from nirx.graphs.metadata import resolve_discretization
@@ -19,7 +20,7 @@ from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.state import state_to_numpy
 
-__all__ = ["TOLERANCE", "assert_equivalent", "compare"]
+__all__ = ["TOLERANCE", "assert_equivalent", "compare", "compare_runs"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """Relative to a node's largest magnitude: fast kernels may sum in another order."""
@@ -52,10 +53,38 @@ def compare(
             Default: 1e-4 in float32, 1e-9 in float64, 0 in reproducible mode.
 
     Returns: a `Comparison`: `agree`, `bitwise`, `max_ulp`, `spike_mismatches`,
-    `first_divergence`, and everything that was recorded.
+    `first_divergence`, `silent`, `nothing_compared`, and everything that was recorded. Layers that
+    never spiked are named by a `NirxWarning`.
 
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
+    found = compare_runs(
+        graph,
+        xs,
+        backends,
+        reproducible=reproducible,
+        discretization=discretization,
+        dtype=dtype,
+        record=record,
+        tolerance=tolerance,
+    )
+    if said := found.silence.text():
+        warn_caller(said)
+    return found
+
+
+def compare_runs(
+    graph: Any,
+    xs: Any,
+    backends: Sequence[str | Callable[..., Any]],
+    *,
+    reproducible: bool = False,
+    discretization: Discretization | None = None,
+    dtype: str = "float32",
+    record: Any = "all",
+    tolerance: float | None = None,
+) -> Comparison:
+    """`compare` without a warning about silence."""
     backends = (backends,) if isinstance(backends, str) else tuple(backends)
     if len(backends) < 2:
         raise InputError(f"compare needs at least two backends, got {len(backends)}")
@@ -82,6 +111,7 @@ def compare(
     if tolerance is None:
         tolerance = 0.0 if reproducible else TOLERANCE[kind]
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
+    seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()
     return Comparison(
         reference,
@@ -91,6 +121,7 @@ def compare(
         tolerance,
         schedule.discretization,
         reproducible,
+        find_silence(graph, schedule, seen),
     )
 
 

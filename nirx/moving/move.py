@@ -13,7 +13,7 @@ from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.adapt import Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge
 from nirx.comparison.compare import TOLERANCE as COMPARED
-from nirx.comparison.compare import compare
+from nirx.comparison.compare import compare_runs
 from nirx.comparison.result import BackendComparison, Comparison, Fidelity
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
@@ -165,15 +165,14 @@ def move(
     places = {name: fit.moved.get(name, name) for name in names if fit.moved.get(name, name)}
     run = target_run(target, fit, checked, places)
     options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
-    comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
+    comparison = compare_runs(original, inputs, [*runs, run], discretization=chosen, **options)
     adapted = None
     if any(not change.exact for change in fit.changes):
         run = target_run(target, fit, checked, {at: at for at in places.values()})
         options["record"] = list(places.values())
-        adapted = compare(
+        adapted = compare_runs(
             fit.graph, inputs, [EXACT, run], discretization=fit.discretization, **options
         )
-    spikes = comparison.recordings[EXACT]
     return Move(
         model=from_nir(fit.graph, target.backend, None, kind, node_map=target.node_map),
         graph=fit.graph,
@@ -185,7 +184,7 @@ def move(
         inputs=inputs,
         comparison=comparison,
         adapted=adapted,
-        silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
+        silent=comparison.silent,
         by_nirx=_left_to_nirx(original, schedule, target),
     )
 

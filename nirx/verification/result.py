@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import earliest
+from nirx.comparison.silence import NO_SILENCE, Silence
 from nirx.errors import InputError, did_you_mean
 from nirx.verification.tolerance import Tolerance
 
@@ -97,6 +98,7 @@ class Verification:
         why: sentences of `nirx.diagnose`, if requested.
         notes: assumptions about the recording.
         batch_axes: how many of the first axes of a divergence's index are samples.
+        silence: which layers never spiked.
     """
 
     nodes: tuple[NodeVerdict, ...]
@@ -111,6 +113,17 @@ class Verification:
     why: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     batch_axes: int = 1
+    silence: Silence = NO_SILENCE
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Layers that spike on neither side, so that their spikes were not compared."""
+        return self.silence.silent
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Whether no layer spikes; without any spiking layer, whether every value is 0."""
+        return self.silence.nothing_compared
 
     @property
     def verdict(self) -> Verdict:
@@ -158,6 +171,7 @@ class Verification:
             "tolerance": self.tolerance.to_dict(),
             "first_divergence": first,
             "nodes": [node.to_dict() for node in self.nodes],
+            **self.silence.to_dict(),
             "not_observed": list(self.not_observed),
             "why": list(self.why),
             "notes": list(self.notes),

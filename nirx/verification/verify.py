@@ -11,10 +11,12 @@ from typing import Any
 
 from nirx.basics.paths import Path as NodePath
 from nirx.comparison import plotting
-from nirx.errors import FileError, InputError
+from nirx.comparison.silence import Silence, find_silence
+from nirx.errors import FileError, InputError, warn_caller
 from nirx.files.archive import check_target, write_whole
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.reading import file_path
+from nirx.graphs.recording import Probe
 from nirx.recordings.observed_run import ObservedRun, stream_arrays
 from nirx.recordings.open_reference import OpenReference, check_reference
 from nirx.recordings.stream_backend import stream_backend
@@ -77,8 +79,9 @@ def verify(
         plot: a file (.png, .pdf, .svg) for a picture of the first divergence.
         advance: called with the current stage and a number of steps, as the work proceeds.
 
-    Returns: a `Verification`: `agree`, `verdict`, `nodes`, `first_divergence`; prints as a
-    table.
+    Returns: a `Verification`: `agree`, `verdict`, `nodes`, `first_divergence`, `silent`,
+    `nothing_compared`; prints as a table. Layers that spike on neither side are named by a
+    `NirxWarning`.
 
     **Raises**: `FileError` for a file that is damaged or was changed, `InputError` for a
     recording that does not match the reference, `UnsupportedError` for a backend that cannot
@@ -122,6 +125,7 @@ def verify(
             pair.not_observed,
             notes=run.notes,
             batch_axes=len(pair.shape(pair.shared[0])) - len(pair.shared[0].features),
+            silence=_silence(pair, judges),
         )
         first = found.first_divergence
         if why and first is not None:
@@ -129,6 +133,8 @@ def verify(
         if plot is not None:
             picture = draw(pair, found, plot.suffix)
             write_whole(plot, lambda stream: stream.write(picture))
+    if said := found.silence.text():
+        warn_caller(said)
     return found
 
 
@@ -163,6 +169,13 @@ def _compare(pair: Pair, judges: list[Judge], advance: Advance) -> None:
             sides = (read(observable, start, stop) for read in (pair.expected, pair.recorded))
             judge.take(start, *(side.reshape(stop - start, -1) for side in sides))
         advance("comparing", stop - start)
+
+
+def _silence(pair: Pair, judges: list[Judge]) -> Silence:
+    schedule = pair.reference.schedule
+    probes = (Probe(o.key, schedule.positions[o.path], o.variable) for o in pair.shared)
+    seen = zip(probes, (judge.active for judge in judges), strict=True)
+    return find_silence(pair.reference.file.graph, schedule, seen)
 
 
 def _verdicts(pair: Pair, judges: list[Judge]) -> tuple[NodeVerdict, ...]:
