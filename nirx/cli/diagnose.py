@@ -10,9 +10,9 @@ import typer
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
-from nirx.cli.opening import open_graph
-from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Sets
+from nirx.cli.options import Dtype, FromLibrary, InputShape, Json, Overrides, Preset, Sets, Subject
 from nirx.cli.report import Report
+from nirx.cli.subject import open_subject
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
 from nirx.errors import InputError
@@ -26,7 +26,7 @@ _option = partial(typer.Option, rich_help_panel="Input (one of --input and --ran
 
 
 def diagnose_command(
-    file: File,
+    file: Subject,
     recording: Annotated[
         Path,
         typer.Argument(
@@ -74,6 +74,8 @@ def diagnose_command(
             "for whole numbers.",
         ),
     ] = None,
+    source: FromLibrary = None,
+    input_shape: InputShape = None,
     json: Json = False,
 ) -> Report:
     """Find the discretization under which nirx reproduces a recording.
@@ -81,7 +83,9 @@ def diagnose_command(
     Exit status: 0 if every recording is explained, 1 if not, 2 for bad input.
     """
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt[0] if dt else None, preset, set_, override)
+    _, opened = open_subject(
+        file, source, input_shape, dt[0] if dt else None, preset, set_, override
+    )
     if input_ is None or random is not None or _names_arrays(input_):  # as for `nirx run`
         arrays = None if input_ is None else Path(input_)
         inputs = make_inputs(opened.schedule, kind, arrays, random, steps, batch, rate)

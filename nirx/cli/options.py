@@ -15,17 +15,43 @@ __all__ = [
     "Dt",
     "Dtype",
     "File",
+    "FromLibrary",
+    "InputShape",
     "Json",
     "Overrides",
     "Preset",
     "Record",
     "Reproducible",
     "Sets",
+    "Subject",
     "backend_names",
     "record_of",
 ]
 
 File = Annotated[Path, Argument(metavar="FILE", help="The .nir file.")]
+Subject = Annotated[
+    str,
+    Argument(
+        metavar="MODEL",
+        help="A .nir file, or module:object, a model or a function that builds one.",
+    ),
+]
+FromLibrary = Annotated[
+    str | None,
+    Option(
+        "--from",
+        metavar="LIBRARY",
+        help="The library that a model is from. Default: inferred from the model.",
+    ),
+]
+InputShape = Annotated[
+    str | None,
+    Option(
+        "--input-shape",
+        metavar="N,N,...",
+        help="Shape of one sample, if the model's layers do not determine it.",
+    ),
+]
 _option = partial(
     Option, rich_help_panel="Discretization (default: the file's own, else dt=1e-4, forward Euler)"
 )

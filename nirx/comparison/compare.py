@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import nir
 import numpy as np
 
+from nirx.bridging.movable import graph_of
 from nirx.comparison.divergence import differing, find_first
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison, earliest
 from nirx.comparison.silence import active, find_silence
 from nirx.comparison.ulp import same_bits, ulp_distance
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, warn_caller
-from nirx.execution.assemble import dtype_name, load
+from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import find_backend
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.recording import Probe, resolve_record
@@ -38,19 +40,23 @@ def compare(
     dtype: str = "float32",
     record: Any = "all",
     tolerance: float | None = None,
+    source: str | None = None,
+    input_shape: Any = None,
 ) -> Comparison:
     """Run one graph on several backends and compare the results.
 
     Arguments:
-        graph: a `nir.NIRGraph` or a path.
+        graph: a `nir.NIRGraph`, a path, or a model of a library that nirx has a bridge for, which
+            is exported once.
         xs: [time, *batch, *features], or a dict {Input: array}.
         backends: names, or callables `f(xs)` that return the outputs, or outputs and state, or
             outputs, state and recordings (a dict by path). The first is the reference.
         reproducible: run in reproducible mode and require the same bits.
-        discretization: as in `nirx.from_nir`.
+        discretization: as in `nirx.from_nir`; None takes the model's own.
         record: what to compare, as in `net.run`.
         tolerance: for values, relative to a node's largest magnitude; spikes must be equal.
             Default: 1e-4 in float32, 1e-9 in float64, 0 in reproducible mode.
+        source, input_shape: for a model, as in `nirx.move`.
 
     Returns: a `Comparison`: `agree`, `bitwise`, `max_ulp`, `spike_mismatches`,
     `first_divergence`, `silent`, `nothing_compared`, and everything that was recorded. Layers that
@@ -59,7 +65,7 @@ def compare(
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
     found = compare_runs(
-        graph,
+        graph_of(graph, source, input_shape, xs),
         xs,
         backends,
         reproducible=reproducible,
@@ -74,7 +80,7 @@ def compare(
 
 
 def compare_runs(
-    graph: Any,
+    graph: nir.NIRGraph,
     xs: Any,
     backends: Sequence[str | Callable[..., Any]],
     *,
@@ -84,11 +90,10 @@ def compare_runs(
     record: Any = "all",
     tolerance: float | None = None,
 ) -> Comparison:
-    """`compare` without a warning about silence."""
+    """`compare` of a graph, without a warning about silence."""
     backends = (backends,) if isinstance(backends, str) else tuple(backends)
     if len(backends) < 2:
         raise InputError(f"compare needs at least two backends, got {len(backends)}")
-    graph = load(graph)
     chosen = resolve_discretization(graph, discretization)
     kind = dtype_name(dtype)
     schedule, _ = build_schedule(graph, chosen)

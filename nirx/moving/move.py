@@ -12,11 +12,11 @@ import numpy as np
 from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.adapt import Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge
+from nirx.bridging.movable import open_model, sample_shape
 from nirx.comparison.compare import TOLERANCE as COMPARED
 from nirx.comparison.compare import compare_runs
 from nirx.comparison.result import BackendComparison, Comparison, Fidelity
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import from_nir
 from nirx.execution.refusal import NotRepresentable
@@ -24,7 +24,6 @@ from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.origin import node_at
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.moving.inputs import accepted_input, inputs_for
-from nirx.moving.movable import Movable, is_graph, open_model
 from nirx.moving.runs import source_run, target_run
 
 __all__ = ["Move", "move"]
@@ -142,11 +141,7 @@ def move(
     target = find_bridge(to)
     kind = dtype_name(dtype)
     xs = accepted_input(xs)
-    if isinstance(model, Movable) and (source is not None or input_shape is not None):
-        raise InputError("source= and input_shape= are for open_model")
-    if input_shape is None and isinstance(xs, np.ndarray) and xs.ndim > 2 and not is_graph(model):
-        input_shape = xs.shape[2:]
-    own = model if isinstance(model, Movable) else open_model(model, source, input_shape)
+    own = open_model(model, source, sample_shape(model, input_shape, xs))
     original, origin = own.graph, own.bridge
     chosen = resolve_discretization(original, discretization)
     schedule, _ = build_schedule(original, chosen)

@@ -39,7 +39,9 @@ def verify(
     ref: Any,
     observed: Any = None,
     *,
-    backend: str | None = None,
+    backend: Any = None,
+    source: str | None = None,
+    input_shape: Any = None,
     jitter: int = 0,
     rate: float = 0.0,
     lsb: float | Mapping[Any, float] | None = None,
@@ -61,8 +63,11 @@ def verify(
         observed: a recording: the path of an HDF5 file (a reference, NIRData, or datasets
             whose paths are record keys), `.npz` or `.csv`, or a dict {record key: array
             [time, *batch, *features]}.
-        backend: instead of `observed`: run the reference's graph on the reference's input, on
-            this backend, in reproducible mode.
+        backend: instead of `observed`: what runs on the reference's input. The name of a
+            backend runs the reference's graph in reproducible mode. A `nir.NIRGraph`, or the path
+            of a `.nir` file, is run by nirx with its own discretization (without one, that of
+            the reference). A model is run by its own library, all steps at once.
+        source, input_shape: for a model as the backend, as in `nirx.move`.
         jitter: steps that a single spike may be early or late; spikes of one neuron and sample
             are matched one to one. A spike without a partner that lies within this many steps
             of the first or last step is not counted, since its partner may lie outside. (All
@@ -103,7 +108,10 @@ def verify(
         reference = check_reference(file, lambda steps: advance("digests", steps))
         spikes = [o.key for o in reference.observables if reference.spiking(o)]
         tolerance.refuse_spikes(spikes)
-        run = _observe(reference, observed, backend, lambda steps: advance("digests", steps))
+        if backend is not None:
+            run = stream_backend(reference, backend, source, input_shape)
+        else:
+            run = _observe(reference, observed, lambda steps: advance("digests", steps))
         stack.callback(run.close)
         pair = make_pair(reference, run, partial)
         judges: list[Judge] = [
@@ -149,13 +157,8 @@ def open_reference(ref: Any) -> ReferenceFile:
 
 
 def _observe(
-    reference: OpenReference,
-    observed: Any,
-    backend: str | None,
-    advance: Callable[[int], object],
+    reference: OpenReference, observed: Any, advance: Callable[[int], object]
 ) -> ObservedRun:
-    if backend is not None:
-        return stream_backend(reference, backend)
     if isinstance(observed, str | os.PathLike):
         return stream_file(reference, Path(file_path(observed)), advance)
     return stream_arrays(reference, observed, "observed")
