@@ -92,10 +92,10 @@ def diagnose_command(
     elif rate is not None:
         raise InputError("--rate needs --random; a generator takes it as poisson:rate=0.2")
     else:  # as for `nirx reference`
-        source = source_for(
+        stream = source_for(
             opened.schedule, input_, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
         )
-        inputs = Inputs(source.read(0, source.steps), source.steps, source.batch)
+        inputs = Inputs(stream.read(0, stream.steps), stream.steps, stream.batch)
     lead = (inputs.steps, *inputs.batch)
     dts = dt or [opened.discretization.dt]
     observed = load_recording(recording, opened.schedule, lead, dts)
