@@ -10,11 +10,11 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
-from nirx.cli.opening import open_graph
 from nirx.cli.options import (
     Dt,
     Dtype,
-    File,
+    FromLibrary,
+    InputShape,
     Json,
     Overrides,
     Preset,
@@ -22,12 +22,14 @@ from nirx.cli.options import (
     Repair,
     Reproducible,
     Sets,
+    Subject,
     backend_names,
     record_of,
 )
 from nirx.cli.pieces import run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
+from nirx.cli.subject import open_subject
 from nirx.comparison import plotting
 from nirx.comparison.compare import compare
 from nirx.comparison.table import node_tables
@@ -43,7 +45,7 @@ DIFFER = 1
 
 
 def compare_command(
-    file: File,
+    file: Subject,
     backends: Annotated[
         str,
         Option(
@@ -75,6 +77,8 @@ def compare_command(
         Path | None,
         Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
     ] = None,
+    source: FromLibrary = None,
+    input_shape: InputShape = None,
     json: Json = False,
 ) -> Report:
     """Run a network on several backends; report where they first diverge, and how far.
@@ -88,7 +92,7 @@ def compare_command(
         check_target(plot, "--plot", file, input_)
         plotting.check_format(plot.suffix)
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt, preset, set_, override, repair=repair)
+    _, opened = open_subject(file, source, input_shape, dt, preset, set_, override, repair=repair)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(opened.schedule, kind, input_, random, steps, batch, rate)
     if any(x.size == 0 for x in inputs.arrays.values()):

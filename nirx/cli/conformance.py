@@ -10,7 +10,7 @@ from typer import Option
 from nirx.cli.options import Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.execution.backend import find_backend
 
 __all__ = ["conformance_command"]
@@ -90,6 +90,8 @@ def conformance_command(
     with bars(len(tasks), "cases") as add_bar:
         advance = add_bar("conformance")
         results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
+    if said := table.silence(results):
+        warn_caller(said)
     saved = []
     if report is not None:
         write_report(report, results, level)

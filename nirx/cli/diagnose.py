@@ -24,9 +24,19 @@ from nirx.cli.event_options import (
     event_format,
 )
 from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
-from nirx.cli.opening import open_graph
-from nirx.cli.options import Dtype, File, Json, Overrides, Preset, Repair, Sets
+from nirx.cli.options import (
+    Dtype,
+    FromLibrary,
+    InputShape,
+    Json,
+    Overrides,
+    Preset,
+    Repair,
+    Sets,
+    Subject,
+)
 from nirx.cli.report import Report
+from nirx.cli.subject import open_subject
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
 from nirx.errors import InputError
@@ -39,7 +49,7 @@ _option = partial(typer.Option, rich_help_panel="Input (one of --input and --ran
 
 
 def diagnose_command(
-    file: File,
+    file: Subject,
     recording: Annotated[
         Path,
         typer.Argument(
@@ -99,6 +109,8 @@ def diagnose_command(
     height: Height = None,
     width: Width = None,
     report_above: ReportAbove = None,
+    source: FromLibrary = None,
+    input_shape: InputShape = None,
     json: Json = False,
 ) -> Report:
     """Find the discretization under which nirx reproduces a recording.
@@ -119,17 +131,26 @@ def diagnose_command(
         report_above=report_above,
     )
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt[0] if dt else None, preset, set_, override, repair=repair)
+    _, opened = open_subject(
+        file,
+        source,
+        input_shape,
+        dt[0] if dt else None,
+        preset,
+        set_,
+        override,
+        repair=repair,
+    )
     if input_ is None or random is not None or _names_arrays(input_):  # as for `nirx run`
         arrays = None if input_ is None else Path(input_)
         inputs = make_inputs(opened.schedule, kind, arrays, random, steps, batch, rate)
     elif rate is not None:
         raise InputError("--rate needs --random; a generator takes it as poisson:rate=0.2")
     else:  # as for `nirx reference`
-        source = source_for(
+        stream = source_for(
             opened.schedule, input_, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
         )
-        inputs = Inputs(source.read(0, source.steps), source.steps, source.batch)
+        inputs = Inputs(stream.read(0, stream.steps), stream.steps, stream.batch)
     asked = bool(preset or set_ or override) or "metadata" in opened.origin
     found = diagnose(
         opened.graph,

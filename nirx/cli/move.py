@@ -7,18 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from nirx.basics.importing import import_object
 from nirx.basics.tables import cell
 from nirx.bridging.bridge import find_bridge
 from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
-from nirx.cli.opening import Opened, open_graph, schedule_graph
-from nirx.cli.options import Dt, Json, Overrides, Preset, Repair, Sets
+from nirx.cli.opening import Opened
+from nirx.cli.options import (
+    Dt,
+    FromLibrary,
+    InputShape,
+    Json,
+    Overrides,
+    Preset,
+    Repair,
+    Sets,
+    Subject,
+)
 from nirx.cli.report import Report
-from nirx.errors import InputError, NirxError
+from nirx.cli.subject import open_subject
 from nirx.files.archive import check_target
 from nirx.files.writing import write
 from nirx.moving.inputs import RandomSpikes
-from nirx.moving.movable import open_model
 from nirx.moving.move import Move, move
 from nirx.moving.table import fidelity_table, remarks
 
@@ -28,35 +36,15 @@ DIFFERENT = 1
 
 
 def move_command(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A .nir file, or module:object, a model or a function that builds one.",
-        ),
-    ],
+    model: Subject,
     to: Annotated[str, typer.Option("--to", metavar="LIBRARY", help="The library to move to.")],
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="LIBRARY",
-            help="The library to move from. Default: inferred from the model.",
-        ),
-    ] = None,
+    source: FromLibrary = None,
     input_: InputFile = None,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
     rate: Rate = None,
-    input_shape: Annotated[
-        str | None,
-        typer.Option(
-            "--input-shape",
-            metavar="N,N,...",
-            help="Shape of one sample, if the model's layers do not determine it.",
-        ),
-    ] = None,
+    input_shape: InputShape = None,
     adapt: Annotated[
         bool,
         typer.Option(
@@ -83,17 +71,10 @@ def move_command(
     2 for bad input or a model that the target cannot represent.
     """
     check_target(out, "--out", model, input_)
-    shape = None if input_shape is None else _shape(input_shape)
     find_bridge(to)
-    choices = (dt, preset, set_, override)
-    if ":" in model and not Path(model).exists():
-        if repair:
-            raise InputError(f"--repair goes with a .nir file, but {model!r} is a Python object")
-        subject = open_model(_import_model(model), source, shape)
-        opened = schedule_graph(subject.graph, *choices)
-    else:
-        opened = open_graph(_graph_file(model), *choices, repair=repair)
-        subject = open_model(opened.graph, source, shape)
+    subject, opened = open_subject(
+        model, source, input_shape, dt, preset, set_, override, repair=repair
+    )
     if input_ is None:
         given = {"steps": steps, "batch": batch, "rate": rate, "seed": random}
         xs: Any = RandomSpikes(**{name: n for name, n in given.items() if n is not None})
@@ -111,39 +92,6 @@ def move_command(
         tuple(parts),
         json,
     )
-
-
-def _graph_file(model: str) -> Path:
-    path = Path(model)
-    if path.suffix == ".py" or not path.exists():
-        raise InputError(
-            f"{model}: {'a Python file' if path.exists() else 'no such file'}; expected "
-            "a .nir file or module:object, as in my_package.models:build"
-        )
-    return path
-
-
-def _import_model(model: str) -> Any:
-    """The object of `module:object`, or what it returns if it is a class or function."""
-    try:
-        found = import_object(model, "model")
-        if isinstance(found, type) or type(found).__name__ == "function":
-            found = found()
-        return found
-    except NirxError:
-        raise
-    except Exception as error:  # the user's own code may raise anything
-        raise InputError(
-            f"model {model!r} raised {type(error).__name__}: {error}; it must be a model, or a "
-            "function without arguments that builds one"
-        ) from error
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(n) for n in text.split(","))
-    except ValueError:
-        raise InputError(f"--input-shape {text!r}; expected integers, as in 2,34,34") from None
 
 
 def _payload(model: str, opened: Opened, moved: Move, out: Path | None) -> dict[str, Any]:

@@ -15,6 +15,8 @@ __all__ = [
     "Dt",
     "Dtype",
     "File",
+    "FromLibrary",
+    "InputShape",
     "Json",
     "Overrides",
     "Preset",
@@ -22,6 +24,7 @@ __all__ = [
     "Repair",
     "Reproducible",
     "Sets",
+    "Subject",
     "backend_names",
     "record_of",
 ]
@@ -33,6 +36,29 @@ Repair = Annotated[
         "--repair",
         help="Mend what is certain in the file, such as a declared batch axis or a flattened "
         "subgraph; every change is listed. See docs/files.md.",
+    ),
+]
+Subject = Annotated[
+    str,
+    Argument(
+        metavar="MODEL",
+        help="A .nir file, or module:object, a model or a function that builds one.",
+    ),
+]
+FromLibrary = Annotated[
+    str | None,
+    Option(
+        "--from",
+        metavar="LIBRARY",
+        help="The library that a model is from. Default: inferred from the model.",
+    ),
+]
+InputShape = Annotated[
+    str | None,
+    Option(
+        "--input-shape",
+        metavar="N,N,...",
+        help="Shape of one sample, if the model's layers do not determine it.",
     ),
 ]
 _option = partial(

@@ -42,6 +42,7 @@ def run_in_pieces(
     record: list[Any],
     state: Any = None,
     length: int | None = None,
+    watched: dict[Any, bool] | None = None,
 ) -> tuple[Arrays, Any, Arrays]:
     """Run a network on one backend over all of its input, with a progress bar.
 
@@ -49,6 +50,8 @@ def run_in_pieces(
         record: as in `net.run`.
         state: initial state; None for a fresh one.
         length: steps of a piece; None for `piece_length`.
+        watched: further keys as in `net.run`. They are not kept; a value becomes True where
+            any number of the recording is not 0.
 
     Returns: outputs [time, *batch, *features], the final state, and recordings.
     """
@@ -56,14 +59,17 @@ def run_in_pieces(
     options = {"reproducible": True} if reproducible else {}
     run = backend.prepare(opened.graph, opened.discretization, dtype, **options)
     length = length or piece_length(inputs.steps)
+    watched = {} if watched is None else watched
     outputs: Arrays = {}
     recordings: Arrays = {}
     for start in range(0, max(inputs.steps, 1), length):
         piece = {name: x[start : start + length] for name, x in inputs.arrays.items()}
-        ys, state, recorded = run(piece, state, record)
+        ys, state, recorded = run(piece, state, [*record, *watched])
+        for key in watched:
+            watched[key] = watched[key] or bool(np.any(recorded[key]))
         named = ys if isinstance(ys, Mapping) else {opened.schedule.outputs[0][0]: ys}
         _place(outputs, named, start, inputs.steps)
-        _place(recordings, recorded, start, inputs.steps)
+        _place(recordings, {key: recorded[key] for key in record}, start, inputs.steps)
         advance(min(length, inputs.steps - start))
     return outputs, state, recordings
 

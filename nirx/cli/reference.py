@@ -11,21 +11,23 @@ from typer import Option
 
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
-from nirx.cli.opening import open_graph
 from nirx.cli.options import (
     Dt,
     Dtype,
-    File,
+    FromLibrary,
+    InputShape,
     Json,
     Overrides,
     Preset,
     Record,
     Repair,
     Sets,
+    Subject,
     record_of,
 )
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
+from nirx.cli.subject import open_subject
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import dtype_name
 from nirx.inputs.choose import source_for
@@ -35,7 +37,7 @@ __all__ = ["reference_command"]
 
 
 def reference_command(
-    file: File,
+    file: Subject,
     data: Annotated[
         str,
         Option(
@@ -71,6 +73,8 @@ def reference_command(
     set_: Sets = None,
     override: Overrides = None,
     repair: Repair = False,
+    source: FromLibrary = None,
+    input_shape: InputShape = None,
     json: Json = False,
 ) -> Report:
     """Run in reproducible mode and write inputs, outputs and states with their hashes.
@@ -81,15 +85,17 @@ def reference_command(
     """
     check_reference_target(out, "--out", file, data)
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt, preset, set_, override, repair=repair)
-    source = source_for(
+    subject, opened = open_subject(
+        file, source, input_shape, dt, preset, set_, override, repair=repair
+    )
+    stream = source_for(
         opened.schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
     )
     start = time.perf_counter()
-    with bars(source.steps) as add_bar:
+    with bars(stream.steps) as add_bar:
         written = reference(
-            file,
-            source,
+            file if subject.bridge is None else subject,
+            stream,
             out,
             discretization=opened.discretization,
             record="outputs" if record == ["outputs"] else record_of(record) or "all",
@@ -108,7 +114,7 @@ def reference_command(
         "out": str(out),
         "digest": written.digest,
         "steps": written.steps,
-        "batch": list(source.batch),
+        "batch": list(stream.batch),
         "recordings": list(written.keys),
         "resumed_steps": written.resumed,
         "silent_neurons": dict(written.silent),

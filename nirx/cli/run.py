@@ -30,8 +30,9 @@ from nirx.cli.options import (
 from nirx.cli.pieces import run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
+from nirx.cli.silence import silence_of_run, watched_layers
 from nirx.cli.state_file import load_state, save_state
-from nirx.errors import InputError
+from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import find_backend
 from nirx.files.archive import check_target, save_arrays
@@ -90,13 +91,18 @@ def run_command(
     chosen = find_backend(backend)
     inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate)
     state = None if state_in is None else load_state(state_in, schedule, kind)
+    watched = watched_layers(schedule, keys, inputs, np.dtype(kind), chunk)
     start = time.perf_counter()
     with bars(inputs.steps) as add_bar:
         outputs, state, recordings = run_in_pieces(
             chosen, opened, inputs, add_bar,
             dtype=kind, reproducible=reproducible, record=keys, state=state, length=chunk,
+            watched=watched,
         )  # fmt: skip
     seconds = time.perf_counter() - start
+    silence = silence_of_run(opened, outputs, recordings, keys, watched)
+    if said := silence.text(compared=False):
+        warn_caller(said)
     if out is not None:
         save_arrays(out, {**recordings, **outputs})
     if state_out is not None:
@@ -112,6 +118,7 @@ def run_command(
         "seconds": seconds,
         "outputs": _outputs_of(opened, outputs),
         "recorded": [str(k) for k in keys],
+        **silence.to_dict(),
         "out": None if out is None else str(out),
     }
     return Report(0, payload, (_summary(payload), _output_table(payload)), json)

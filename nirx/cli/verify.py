@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from nirx.basics.importing import import_object
 from nirx.cli.event_options import (
     AddressFile,
     Columns,
@@ -22,9 +23,10 @@ from nirx.cli.event_options import (
     Width,
     event_format,
 )
-from nirx.cli.options import Json
+from nirx.cli.options import FromLibrary, InputShape, Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
+from nirx.cli.subject import import_model, names_model, shape_of
 from nirx.errors import InputError
 from nirx.verification.table import remarks, verdict_table
 from nirx.verification.verify import open_reference, verify
@@ -46,8 +48,15 @@ def verify_command(
     ] = None,
     backend: Annotated[
         str | None,
-        Option("--backend", help="Instead of OBSERVED: run the reference's graph and input here."),
+        Option(
+            "--backend",
+            metavar="NAME|MODEL",
+            help="Instead of OBSERVED: what runs on the reference's input. A backend runs the "
+            "reference's graph; or a .nir file, or module:object, a model that its library runs.",
+        ),
     ] = None,
+    source: FromLibrary = None,
+    input_shape: InputShape = None,
     jitter: Annotated[
         int, Option("--jitter", metavar="N", help="Steps that a spike may be early or late.")
     ] = 0,
@@ -117,8 +126,10 @@ def verify_command(
         found = verify(
             file,
             observed,
-            backend=backend,
+            backend=None if backend is None else _backend(backend),
             events=events,
+            source=source,
+            input_shape=None if input_shape is None else shape_of(input_shape),
             jitter=jitter,
             rate=rate,
             lsb=sizes,
@@ -133,6 +144,15 @@ def verify_command(
     if plot is not None:
         parts.append(f"plot: {plot}")
     return Report(0 if found.agree else FAILS, payload, tuple(parts), json)
+
+
+def _backend(text: str) -> Any:
+    """A backend's name, the path of a file, or the model of `module:object`."""
+    if not names_model(text):
+        return text
+    found = import_object(text, "backend")
+    own = callable(getattr(found, "prepare", None))
+    return text if own else import_model(text)
 
 
 def _sizes(texts: list[str] | None) -> dict[str | None, float] | None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import nir
 import numpy as np
 
+from nirx.bridging.movable import graph_of
 from nirx.comparison.divergence import differing, find_first
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison, earliest
+from nirx.comparison.silence import active, find_silence
 from nirx.comparison.ulp import same_bits, ulp_distance
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
-from nirx.execution.assemble import dtype_name, load
+from nirx.errors import InputError, warn_caller
+from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import find_backend
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.state import state_to_numpy
 
-__all__ = ["TOLERANCE", "assert_equivalent", "compare"]
+__all__ = ["TOLERANCE", "assert_equivalent", "compare", "compare_runs"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """Relative to a node's largest magnitude: fast kernels may sum in another order."""
@@ -37,29 +40,60 @@ def compare(
     dtype: str = "float32",
     record: Any = "all",
     tolerance: float | None = None,
+    source: str | None = None,
+    input_shape: Any = None,
 ) -> Comparison:
     """Run one graph on several backends and compare the results.
 
     Arguments:
-        graph: a `nir.NIRGraph` or a path.
+        graph: a `nir.NIRGraph`, a path, or a model of a library that nirx has a bridge for, which
+            is exported once.
         xs: [time, *batch, *features], or a dict {Input: array}.
         backends: names, or callables `f(xs)` that return the outputs, or outputs and state, or
             outputs, state and recordings (a dict by path). The first is the reference.
         reproducible: run in reproducible mode and require the same bits.
-        discretization: as in `nirx.from_nir`.
+        discretization: as in `nirx.from_nir`; None takes the model's own.
         record: what to compare, as in `net.run`.
         tolerance: for values, relative to a node's largest magnitude; spikes must be equal.
             Default: 1e-4 in float32, 1e-9 in float64, 0 in reproducible mode.
+        source, input_shape: for a model, as in `nirx.move`.
 
     Returns: a `Comparison`: `agree`, `bitwise`, `max_ulp`, `spike_mismatches`,
-    `first_divergence`, and everything that was recorded.
+    `first_divergence`, `silent`, `nothing_compared`, and everything that was recorded. Layers that
+    never spiked are named by a `NirxWarning`.
 
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
+    found = compare_runs(
+        graph_of(graph, source, input_shape, xs),
+        xs,
+        backends,
+        reproducible=reproducible,
+        discretization=discretization,
+        dtype=dtype,
+        record=record,
+        tolerance=tolerance,
+    )
+    if said := found.silence.text():
+        warn_caller(said)
+    return found
+
+
+def compare_runs(
+    graph: nir.NIRGraph,
+    xs: Any,
+    backends: Sequence[str | Callable[..., Any]],
+    *,
+    reproducible: bool = False,
+    discretization: Discretization | None = None,
+    dtype: str = "float32",
+    record: Any = "all",
+    tolerance: float | None = None,
+) -> Comparison:
+    """`compare` of a graph, without a warning about silence."""
     backends = (backends,) if isinstance(backends, str) else tuple(backends)
     if len(backends) < 2:
         raise InputError(f"compare needs at least two backends, got {len(backends)}")
-    graph = load(graph)
     chosen = resolve_discretization(graph, discretization)
     kind = dtype_name(dtype)
     schedule, _ = build_schedule(graph, chosen)
@@ -82,6 +116,7 @@ def compare(
     if tolerance is None:
         tolerance = 0.0 if reproducible else TOLERANCE[kind]
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
+    seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()
     return Comparison(
         reference,
@@ -91,6 +126,7 @@ def compare(
         tolerance,
         schedule.discretization,
         reproducible,
+        find_silence(graph, schedule, seen),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nirx.comparison.digest import digest
 from nirx.comparison.divergence import Divergence
+from nirx.comparison.silence import NO_SILENCE, Silence
 from nirx.dynamics.discretization import Discretization
 
 __all__ = ["BackendComparison", "Comparison", "Fidelity", "NodeComparison", "earliest"]
@@ -107,6 +108,7 @@ class Comparison:
         tolerance: relative to a node's largest magnitude; 0 in reproducible mode.
         discretization: the one that all backends ran with.
         reproducible: whether they ran in reproducible mode.
+        silence: which layers never spiked.
     """
 
     reference: str
@@ -116,6 +118,17 @@ class Comparison:
     tolerance: float
     discretization: Discretization
     reproducible: bool = False
+    silence: Silence = NO_SILENCE
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Layers that never spiked on any backend, so that their spikes were not compared."""
+        return self.silence.silent
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Whether no layer spiked; without any spiking layer, whether every output is 0."""
+        return self.silence.nothing_compared
 
     @property
     def digests(self) -> dict[str, str]:
@@ -158,6 +171,7 @@ class Comparison:
             "tolerance": self.tolerance,
             "dt": self.discretization.dt,
             "first_divergence": self.first_divergence and self.first_divergence.to_dict(),
+            **self.silence.to_dict(),
             "backends": [other.to_dict() for other in self.others],
         }
 

@@ -41,6 +41,8 @@ def comparison_table(comparison: Comparison) -> str:
         lines = [
             "no divergence: all spikes equal, " + (bound if comparison.tolerance else "all bits")
         ]
+    if said := comparison.silence.text():
+        lines.append(str(cell(said)))
     if comparison.reproducible:
         lines += [f"{cell(name)}: SHA-256 {text}" for name, text in comparison.digests.items()]
     return "\n".join([render(table), *lines])

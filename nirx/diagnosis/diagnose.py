@@ -11,6 +11,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.bridging.movable import graph_of
 from nirx.diagnosis.candidates import accept_choices
 from nirx.diagnosis.judge import judge
 from nirx.diagnosis.observed import accept_array, accept_observed, check_values
@@ -20,7 +21,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.execution.accept import accept_inputs
-from nirx.execution.assemble import dtype_name, load
+from nirx.execution.assemble import dtype_name
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.files.reading import file_path
 from nirx.graphs.metadata import given_or_stored, resolve_discretization
@@ -44,6 +45,8 @@ def diagnose(
     max_shift: int = 2,
     dtype: Any = "float64",
     tolerance: float | None = None,
+    source: str | None = None,
+    input_shape: Any = None,
 ) -> Diagnosis:
     """Find the discretization under which nirx reproduces a recording.
 
@@ -51,7 +54,8 @@ def diagnose(
     Unrecorded neurons in between are searched together with it and take the same choices.
 
     Arguments:
-        graph: a `nir.NIRGraph` or a path; it is not changed.
+        graph: a `nir.NIRGraph`, a path, or a model of a library that nirx has a bridge for; it is
+            not changed.
         xs: the input of the recording, [time, *batch, *features] or a dict {Input: array}.
         observed: {record key: array [time, *batch, *features]}, with keys as in
             `net.run(record=...)`: `"lif1"` for spikes, `"lif1.v"`, `"lif1.i"`; or the path of
@@ -68,6 +72,7 @@ def diagnose(
         tolerance: for v and i, relative to a trace's largest magnitude; spikes have to be
             equal. Default: 1e-6, or 1e-4 if recording or run is float32. In a recording of
             whole numbers it is at least 3/4 of a unit, capped at 1/8 of the largest magnitude.
+        source, input_shape: for a model, as in `nirx.move`.
 
     Returns: a `Diagnosis`: per node the ranked candidates and those that the recording cannot
     tell apart; for the graph one discretization, confirmed by a free run.
@@ -78,7 +83,7 @@ def diagnose(
 
     **Source**: docs/semantics.md for what is searched.
     """
-    graph = load(graph)
+    graph = graph_of(graph, source, input_shape, xs)
     ops = NumpyOps(np.dtype(dtype_name(dtype)))
     limits = accept_choices(choices)
     if isinstance(max_shift, bool) or not isinstance(max_shift, int) or max_shift < 0:

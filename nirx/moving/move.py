@@ -12,11 +12,11 @@ import numpy as np
 from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.adapt import Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge
+from nirx.bridging.movable import open_model, sample_shape
 from nirx.comparison.compare import TOLERANCE as COMPARED
-from nirx.comparison.compare import compare
+from nirx.comparison.compare import compare_runs
 from nirx.comparison.result import BackendComparison, Comparison, Fidelity
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import from_nir
 from nirx.execution.refusal import NotRepresentable
@@ -24,7 +24,6 @@ from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.origin import node_at
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.moving.inputs import accepted_input, inputs_for
-from nirx.moving.movable import Movable, is_graph, open_model
 from nirx.moving.runs import source_run, target_run
 
 __all__ = ["Move", "move"]
@@ -142,11 +141,7 @@ def move(
     target = find_bridge(to)
     kind = dtype_name(dtype)
     xs = accepted_input(xs)
-    if isinstance(model, Movable) and (source is not None or input_shape is not None):
-        raise InputError("source= and input_shape= are for open_model")
-    if input_shape is None and isinstance(xs, np.ndarray) and xs.ndim > 2 and not is_graph(model):
-        input_shape = xs.shape[2:]
-    own = model if isinstance(model, Movable) else open_model(model, source, input_shape)
+    own = open_model(model, source, sample_shape(model, input_shape, xs))
     original, origin = own.graph, own.bridge
     chosen = resolve_discretization(original, discretization)
     schedule, _ = build_schedule(original, chosen)
@@ -165,15 +160,14 @@ def move(
     places = {name: fit.moved.get(name, name) for name in names if fit.moved.get(name, name)}
     run = target_run(target, fit, checked, places)
     options = {"dtype": checked, "record": names, "tolerance": max(TOLERANCE, COMPARED[checked])}
-    comparison = compare(original, inputs, [*runs, run], discretization=chosen, **options)
+    comparison = compare_runs(original, inputs, [*runs, run], discretization=chosen, **options)
     adapted = None
     if any(not change.exact for change in fit.changes):
         run = target_run(target, fit, checked, {at: at for at in places.values()})
         options["record"] = list(places.values())
-        adapted = compare(
+        adapted = compare_runs(
             fit.graph, inputs, [EXACT, run], discretization=fit.discretization, **options
         )
-    spikes = comparison.recordings[EXACT]
     return Move(
         model=from_nir(fit.graph, target.backend, None, kind, node_map=target.node_map),
         graph=fit.graph,
@@ -185,7 +179,7 @@ def move(
         inputs=inputs,
         comparison=comparison,
         adapted=adapted,
-        silent=tuple(key for key in comparison.spiking if not spikes[key].any()),
+        silent=comparison.silent,
         by_nirx=_left_to_nirx(original, schedule, target),
     )
 

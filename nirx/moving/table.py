@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
+from nirx.basics.name_list import name_list
 from nirx.basics.tables import MOST_ROWS, cell, render
 from nirx.comparison.result import BackendComparison
 
@@ -63,8 +64,9 @@ def remarks(moved: Move) -> list[str]:
         names = ", ".join(str(cell(name)) for name in moved.by_nirx[:8])
         lines.append(f"{moved.target} lacks these neurons, so nirx runs them: {names}")
     if moved.silent:
-        names = ", ".join(str(cell(name)) for name in moved.silent[:8])
-        lines.append(f"never spiked, so not compared in their spikes: {names}; try another input")
+        names, hint = name_list(moved.silent), moved.comparison.silence.hint
+        said = f"never spiked, so not compared in their spikes: {names}; try another input"
+        lines.append(str(cell(f"{said}; {hint}" if hint else said)))
     unknown = ", as far as this input shows" * bool(moved.silent)
     lines.append(f"fidelity: {WORDS[moved.fidelity]}{unknown}")
     return lines

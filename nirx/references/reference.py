@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nirx.bridging.movable import graph_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import FileError, InputError, NirxWarning
-from nirx.execution.assemble import dtype_name, load
+from nirx.execution.assemble import dtype_name
 from nirx.files.archive import check_target
 from nirx.files.reading import file_path
 from nirx.graphs.metadata import resolve_discretization
@@ -72,6 +73,8 @@ def reference(
     batch: int | None = None,
     seed: int = 0,
     events: EventFormat | None = None,
+    source: str | None = None,
+    input_shape: Any = None,
     licence: str = "",
     notes: str = "",
     advance: Callable[[int], object] = lambda steps: None,
@@ -82,11 +85,13 @@ def reference(
     number of steps, and a killed run continues where it stopped when it is called again.
 
     Arguments:
-        graph: a `nir.NIRGraph`, or the path of a `.nir` file.
+        graph: a `nir.NIRGraph`, the path of a `.nir` file, or a model of a library that nirx has
+            a bridge for, which is exported once.
         data: the input: arrays `[time, *batch, *features]`, a path (npz, npy, csv, NIRData, HDF5
             events), or a generator such as `"poisson:rate=0.2"`; see docs/inputs.md.
         out: the file; either complete or not there.
-        discretization: None takes the graph's own (metadata), or the default with a warning.
+        discretization: None takes the graph's own (metadata) or the model's, or the default with
+            a warning.
         record: `"all"`, `"outputs"`, or keys as in `net.run`. Inputs are always in the file.
         dtype: `"float32"` or `"float64"`.
         backend: `"numpy"`, `"torch"` or `"jax"`; the numbers are the same.
@@ -94,6 +99,7 @@ def reference(
         compression: `"gzip"`, `"lzf"` or `"none"`.
         steps, batch, seed: for generators.
         events: how the events of a file of `data` are laid out; None recognises the usual names.
+        source, input_shape: for a model, as in `nirx.move`.
         licence, notes: texts for the header.
         advance: called with numbers of steps during the run.
 
@@ -108,28 +114,28 @@ def reference(
         raise InputError(f"compression={compression!r}; expected one of {expected}")
     target = Path(file_path(out))
     check_reference_target(target, "out", graph, data)
-    own = load(graph)
+    own = graph_of(graph, source, input_shape, data)
     kind = dtype_name(dtype)
     chosen = resolve_discretization(own, discretization)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NirxWarning)  # load has shown them already
         schedule, _ = build_schedule(own, chosen)
-    source = source_for(
+    stream = source_for(
         schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own, events=events
     )
-    if source.steps < 1:
+    if stream.steps < 1:
         raise InputError("the input has no steps; there is nothing to record")
     extra: dict[str, Any] = {"licence": licence, "notes": notes}
     if isinstance(graph, str | os.PathLike):
         extra["file_sha256"] = _sha256(file_path(graph))
     found = observables(schedule, record, spikes)
     filter_ = None if compression == "none" else compression
-    plan = Plan(own, schedule, source, found, kind, backend, filter_, extra)
+    plan = Plan(own, schedule, stream, found, kind, backend, filter_, extra)
     made = generate(plan, target, advance)
     return Reference(
         str(target),
         made.digest,
-        source.steps,
+        stream.steps,
         tuple(o.key for o in found),
         made.resumed,
         plan.recorded_bytes,

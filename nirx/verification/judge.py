@@ -31,16 +31,19 @@ class Judge(ABC):
         key: of the recording.
         shape: `[*batch, *features]` of one step.
 
-    `differs_from` is the first step in which any number differs, whether allowed or not.
+    `differs_from` is the first step in which any number differs, whether allowed or not; `active`
+    says whether either side holds any number but 0.
     """
 
     def __init__(self, key: str, shape: Shape):
         self.key, self._shape = key, shape
         self.differs_from: int | None = None
+        self.active = False
         self._elements = self._differing = 0
 
     def take(self, start: int, reference: np.ndarray, observed: np.ndarray) -> None:
         """The next steps of both, `[time, column]`; `start` is the first of them."""
+        self.active = self.active or bool(reference.any() or observed.any())
         differs = ~same_bits(reference, observed)
         self._elements += differs.size
         self._differing += int(np.count_nonzero(differs))

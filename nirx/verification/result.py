@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import earliest
+from nirx.comparison.silence import NO_SILENCE, Silence
 from nirx.errors import InputError, did_you_mean
 from nirx.recordings.event_timing import EventTiming
 from nirx.verification.tolerance import Tolerance
@@ -99,6 +100,7 @@ class Verification:
         notes: assumptions about the recording.
         events: how the recorded events fell between steps; None for a recording of arrays.
         batch_axes: how many of the first axes of a divergence's index are samples.
+        silence: which layers never spiked.
     """
 
     nodes: tuple[NodeVerdict, ...]
@@ -114,6 +116,17 @@ class Verification:
     notes: tuple[str, ...] = ()
     events: EventTiming | None = None
     batch_axes: int = 1
+    silence: Silence = NO_SILENCE
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Layers that spike on neither side, so that their spikes were not compared."""
+        return self.silence.silent
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Whether no layer spikes; without any spiking layer, whether every value is 0."""
+        return self.silence.nothing_compared
 
     @property
     def verdict(self) -> Verdict:
@@ -161,6 +174,7 @@ class Verification:
             "tolerance": self.tolerance.to_dict(),
             "first_divergence": first,
             "nodes": [node.to_dict() for node in self.nodes],
+            **self.silence.to_dict(),
             "not_observed": list(self.not_observed),
             "why": list(self.why),
             "notes": list(self.notes),

@@ -58,6 +58,8 @@ def remarks(found: Verification) -> list[str]:
     if found.not_observed:
         lines.append(f"not observed: {name_list(found.not_observed)}")
     lines += found.notes
+    if said := found.silence.text():
+        lines.append(said)
     part = "the first " if found.partial else ""
     samples = f"{found.samples} sample{'s' * (found.samples != 1)}"
     lines.append(f"compared: {part}{found.steps:,} steps of {samples}")

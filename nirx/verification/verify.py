@@ -11,10 +11,12 @@ from typing import Any
 
 from nirx.basics.paths import Path as NodePath
 from nirx.comparison import plotting
-from nirx.errors import FileError, InputError
+from nirx.comparison.silence import Silence, find_silence
+from nirx.errors import FileError, InputError, warn_caller
 from nirx.files.archive import check_target, write_whole
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.reading import file_path
+from nirx.graphs.recording import Probe
 from nirx.inputs.event_format import EventFormat
 from nirx.recordings.load_file import refuse_format
 from nirx.recordings.observed_run import ObservedRun, stream_arrays
@@ -39,8 +41,10 @@ def verify(
     ref: Any,
     observed: Any = None,
     *,
-    backend: str | None = None,
+    backend: Any = None,
     events: EventFormat | None = None,
+    source: str | None = None,
+    input_shape: Any = None,
     jitter: int = 0,
     rate: float = 0.0,
     lsb: float | Mapping[Any, float] | None = None,
@@ -62,10 +66,13 @@ def verify(
         observed: a recording: the path of an HDF5 file (a reference, NIRData, or datasets
             or groups of events whose paths are record keys), `.npz`, `.csv` or `.aedat4`, or a
             dict {record key: array [time, *batch, *features]}.
-        backend: instead of `observed`: run the reference's graph on the reference's input, on
-            this backend, in reproducible mode.
+        backend: instead of `observed`: what runs on the reference's input. The name of a
+            backend runs the reference's graph in reproducible mode. A `nir.NIRGraph`, or the path
+            of a `.nir` file, is run by nirx with its own discretization (without one, that of
+            the reference). A model is run by its own library, all steps at once.
         events: how the events of a file are laid out: its columns, unit of time, offset and
             addresses. None recognises the usual names.
+        source, input_shape: for a model as the backend, as in `nirx.move`.
         jitter: steps that a single spike may be early or late; spikes of one neuron and sample
             are matched one to one. A spike without a partner that lies within this many steps
             of the first or last step is not counted, since its partner may lie outside. (All
@@ -82,8 +89,9 @@ def verify(
         plot: a file (.png, .pdf, .svg) for a picture of the first divergence.
         advance: called with the current stage and a number of steps, as the work proceeds.
 
-    Returns: a `Verification`: `agree`, `verdict`, `nodes`, `first_divergence`; prints as a
-    table.
+    Returns: a `Verification`: `agree`, `verdict`, `nodes`, `first_divergence`, `silent`,
+    `nothing_compared`; prints as a table. Layers that spike on neither side are named by a
+    `NirxWarning`.
 
     **Raises**: `FileError` for a file that is damaged or was changed, `InputError` for a
     recording that does not match the reference, `UnsupportedError` for a backend that cannot
@@ -105,9 +113,11 @@ def verify(
         reference = check_reference(file, lambda steps: advance("digests", steps))
         spikes = [o.key for o in reference.observables if reference.spiking(o)]
         tolerance.refuse_spikes(spikes)
-        run = _observe(
-            reference, observed, backend, lambda steps: advance("digests", steps), events
-        )
+        if backend is not None:
+            refuse_format("a backend", events)
+            run = stream_backend(reference, backend, source, input_shape)
+        else:
+            run = _observe(reference, observed, lambda steps: advance("digests", steps), events)
         stack.callback(run.close)
         pair = make_pair(reference, run, partial)
         judges: list[Judge] = [
@@ -130,6 +140,7 @@ def verify(
             notes=(*(run.timing.sentences() if run.timing else ()), *run.notes),
             events=run.timing,
             batch_axes=len(pair.shape(pair.shared[0])) - len(pair.shared[0].features),
+            silence=_silence(pair, judges),
         )
         first = found.first_divergence
         if why and first is not None:
@@ -137,6 +148,8 @@ def verify(
         if plot is not None:
             picture = draw(pair, found, plot.suffix)
             write_whole(plot, lambda stream: stream.write(picture))
+    if said := found.silence.text():
+        warn_caller(said)
     return found
 
 
@@ -153,15 +166,12 @@ def open_reference(ref: Any) -> ReferenceFile:
 def _observe(
     reference: OpenReference,
     observed: Any,
-    backend: str | None,
     advance: Callable[[int], object],
     events: EventFormat | None,
 ) -> ObservedRun:
     if isinstance(observed, str | os.PathLike):
         return stream_file(reference, Path(file_path(observed)), advance, events)
-    refuse_format("a backend" if backend is not None else "observed", events)
-    if backend is not None:
-        return stream_backend(reference, backend)
+    refuse_format("observed", events)
     return stream_arrays(reference, observed, "observed")
 
 
@@ -173,6 +183,13 @@ def _compare(pair: Pair, judges: list[Judge], advance: Advance) -> None:
             sides = (read(observable, start, stop) for read in (pair.expected, pair.recorded))
             judge.take(start, *(side.reshape(stop - start, -1) for side in sides))
         advance("comparing", stop - start)
+
+
+def _silence(pair: Pair, judges: list[Judge]) -> Silence:
+    schedule = pair.reference.schedule
+    probes = (Probe(o.key, schedule.positions[o.path], o.variable) for o in pair.shared)
+    seen = zip(probes, (judge.active for judge in judges), strict=True)
+    return find_silence(pair.reference.file.graph, schedule, seen)
 
 
 def _verdicts(pair: Pair, judges: list[Judge]) -> tuple[NodeVerdict, ...]:

@@ -6,13 +6,16 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import nirx
 from nirx.basics.paths import format_path
+from nirx.comparison.silence import NO_SILENCE, Silence, active, find_silence
 from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.recording import resolve_record
 from nirx.graphs.state import map_tree, state_to_numpy
 from nirx_conformance import oracle
 from nirx_conformance.cases import FixedCase, in_dtype
@@ -29,8 +32,8 @@ AROUND = 40
 FLOAT32_TOLERANCE = 2e-4
 """Of a node's largest magnitude, where the case's own tolerance is meant for float64."""
 
-Checked = tuple[str | None, Explanation | None, dict[str, Any] | None]
-"""The fault, None for a pass; the explanation; the traces to plot."""
+Checked = tuple[str | None, Explanation | None, dict[str, Any] | None, Silence]
+"""The fault, None for a pass; the explanation; the traces to plot; what never spiked."""
 
 
 def judge(
@@ -62,18 +65,23 @@ def judge_bits(case: FixedCase, backend: Any, dtype: str | None = None) -> Resul
             raise nirx.UnsupportedError(str(error)) from error
         found = case_digest(case, backend, kind)
         same = found == committed()[case.name][kind]
-        return None if same else f"digest {found[:16]}..., the committed one differs", None, None
+        return (
+            None if same else f"digest {found[:16]}..., the committed one differs",
+            None,
+            None,
+            NO_SILENCE,
+        )
 
     return _timed(case, backend, check)
 
 
 def _timed(case: FixedCase, backend: Any, check: Callable[[], Checked]) -> Result:
     start = time.perf_counter()
-    explanation = plot = None
+    explanation, plot, silence = None, None, NO_SILENCE
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fault, explanation, plot = check()
+            fault, explanation, plot, silence = check()
         outcome, message = (Outcome.PASS, "") if fault is None else (Outcome.FAIL, fault)
     except nirx.UnsupportedError as error:
         outcome, message = Outcome.UNSUPPORTED, str(error)
@@ -82,7 +90,9 @@ def _timed(case: FixedCase, backend: Any, check: Callable[[], Checked]) -> Resul
         outcome = Outcome.ERROR
         message = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
     seconds = time.perf_counter() - start
-    return Result(case.name, backend.name, outcome, case.types, seconds, message, explanation, plot)
+    found = Result(case.name, backend.name, outcome, case.types, seconds, message)
+    layers, silent = len(silence.layers), silence.silent
+    return replace(found, explanation=explanation, plot=plot, layers=layers, silent=silent)
 
 
 def _run(case: FixedCase, backend: Any, kind: str, expected: Expected | None) -> Checked:
@@ -101,12 +111,19 @@ def _run(case: FixedCase, backend: Any, kind: str, expected: Expected | None) ->
         expected, recordings = _outputs_only(expected, outputs)
         state = expected.result.state if state is None else state
     if nirx.digest((inputs, start, _numbers(graph))) != kept:
-        return "the backend changed the input, state or graph it was given", None, None
+        return "the backend changed the input, state or graph it was given", None, None, NO_SILENCE
     fault, explanation = _compare(case, kind, expected, outputs, state, recordings)
+    silence = _silence(case, expected)
     if fault is None or explanation is None or explanation.worst is None:
-        return fault, explanation, None
+        return fault, explanation, None, silence
     plot = _around(explanation.worst, expected, recordings)
-    return str(explanation.beyond or fault), explanation, plot
+    return str(explanation.beyond or fault), explanation, plot, silence
+
+
+def _silence(case: FixedCase, expected: Expected) -> Silence:
+    schedule = nirx.schedule(case.graph, case.discretization)
+    seen = active(expected.result.recordings, resolve_record(schedule, "all"))
+    return find_silence(case.graph, schedule, seen)
 
 
 def _compare(

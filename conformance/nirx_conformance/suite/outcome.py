@@ -50,6 +50,8 @@ class Result:
         seconds: including compilation.
         message: why it did not pass; the reason of an expected failure.
         explanation: of the comparison, if there was one.
+        layers: number of spiking nodes in the case's graph; silent: those that never spike in
+            the oracle's run. 0 and empty where only digests, or nothing, was compared.
     """
 
     case: str
@@ -61,6 +63,13 @@ class Result:
     explanation: Explanation | None = None
     plot: Any = None
     """The traces around the first divergence, for the report."""
+    layers: int = 0
+    silent: tuple[str, ...] = ()
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Whether the case has spiking nodes and none of them ever spikes."""
+        return 0 < self.layers == len(self.silent)
 
     def expected_to_fail(self, reason: str | None) -> Result:
         """The result given the reason in an xfail file, if any."""

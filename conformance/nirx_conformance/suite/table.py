@@ -11,11 +11,12 @@ from typing import Any
 from rich.table import Table
 
 import nirx
+from nirx.basics.name_list import name_list
 from nirx_conformance.suite.explanation import BINS
 from nirx_conformance.suite.outcome import GOOD, Outcome, Result, node_outcome
 from nirx_conformance.suite.page import installed_versions, markdown_table
 
-__all__ = ["good", "markdown", "matrix", "payload", "tables"]
+__all__ = ["good", "markdown", "matrix", "payload", "silence", "tables"]
 
 PACKAGES = ("nirx", "nir", "numpy", "torch", "jax", "equinox")
 
@@ -66,10 +67,27 @@ def tables(results: Sequence[Result]) -> tuple[Any, ...]:
         lines.append(f"... and {len(bad) - SHOWN} more; --report DIR writes all of them")
     reasons = Counter(r.message for r in results if r.outcome is Outcome.UNSUPPORTED)
     lines += [f"unsupported ({n} cases): {text}" for text, n in reasons.most_common(SHOWN)]
+    quiet = list(dict.fromkeys(r.case for r in results if r.nothing_compared))
+    if quiet:
+        names = name_list(map(repr, quiet))
+        lines.append(f"no neuron spikes in {len(quiet)} of {_cases(results)}: {names}")
     verdict = "no unexpected failures" if good(results) else "FAILED"
     unsupported = sum(reasons.values())
     end = f"; {unsupported} of {len(results)} are unsupported" if unsupported else ""
     return nodes, counts, *lines, verdict + end
+
+
+def silence(results: Sequence[Result]) -> str:
+    """A warning where no neuron spikes in any case that has spiking nodes; else empty."""
+    spiking = [r for r in results if r.layers]
+    if not spiking or not all(r.nothing_compared for r in spiking):
+        return ""
+    return f"nothing was compared but values below threshold: no neuron spikes in {_cases(spiking)}"
+
+
+def _cases(results: Sequence[Result]) -> str:
+    count = len({r.case for r in results})
+    return f"{count} case{'s' * (count != 1)}"
 
 
 def markdown(results: Sequence[Result], level: str, command: str) -> str:
@@ -105,7 +123,9 @@ def payload(results: Sequence[Result], level: str) -> dict[str, Any]:
         },
         "nodes": {t: {b: str(cells[t, b][0]) for b in backends} for t in types},
         "ulp_bins": list(BINS),
-        "results": [_plain(asdict(r)) for r in results],
+        "silent": sorted({r.case for r in results if r.nothing_compared}),
+        "nothing_compared": bool(silence(results)),
+        "results": [{**_plain(asdict(r)), "nothing_compared": r.nothing_compared} for r in results],
     }
 
 
