@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 import copy
-import operator
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx.node import map_arg
-from torch.fx.proxy import TraceError
 
 from nirx.errors import UnsupportedError
 from nirx_torch.held_values import held_values, same_numbers
+from nirx_torch.step_proxy import IN_PLACE
 
-__all__ = ["StepProxy", "kept_as_it_is", "place_of", "require_no_lost_writes"]
-
-IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
-
-
-def _in_place(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    return lambda self, other: self.tracer.create_proxy(
-        "call_function", function, (self, other), {}
-    )
-
-
-def _untraceable(found: str) -> Any:
-    def refuse(self: fx.Proxy) -> Any:
-        raise TraceError(found)
-
-    return refuse
-
-
-class StepProxy(fx.Proxy):
-    """A value during tracing. torch.fx records `y += x` as `y = y + x`; this class does not."""
-
-    __iadd__, __isub__, __imul__, __itruediv__ = (_in_place(f) for f in IN_PLACE)
-    __len__ = _untraceable("len() of a tensor")
-    __index__ = _untraceable("a size of a tensor as a Python number")
-    __int__ = _untraceable("int() of a tensor")
-    __float__ = _untraceable("float() of a tensor")
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        stack = self.tracer.module_stack  # type: ignore[attr-defined]
-        path = next(reversed(stack), "")
-        raise UnsupportedError(
-            f"{path or 'forward'} assigns to an item of a tensor or of its state, which has no "
-            'NIR node; create a new one, or pin it with concrete_args={"state": None}'
-        )
+__all__ = ["kept_as_it_is", "line_of", "place_of", "require_no_lost_writes", "user_line"]
 
 
 def place_of(node: fx.Node, root: torch.nn.Module) -> str:
@@ -57,6 +25,27 @@ def place_of(node: fx.Node, root: torch.nn.Module) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     path = next(reversed(stack), "")
     return f"at {path}" if path else f"in {type(root).__name__}.forward"
+
+
+def line_of(node: fx.Node) -> str:
+    """The line of the user's program that an operation is in, as `model.py:12`; else ""."""
+    file, line = node.meta.get("line", ("", 0))
+    return f"{Path(file).name}:{line}" if file else ""
+
+
+def user_line() -> tuple[str, int]:
+    """The innermost line on the stack that is neither torch's nor nirx's."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((TORCH, OWN, "<")):
+            return file, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+TORCH = str(Path(str(torch.__file__)).parent) + "/"
+OWN = str(Path(__file__).parent) + "/"
 
 
 @contextmanager

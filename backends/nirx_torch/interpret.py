@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import nir
 import numpy as np
 import torch
 from torch import fx
@@ -16,12 +17,14 @@ from torch.fx.node import map_arg
 from nirx.basics.type_map import ABSENT
 from nirx.dynamics.node_types import has_neuron
 from nirx.errors import InputError, UnsupportedError
+from nirx.tracing.arranged import Arranged, in_nir, permuted_linear
 from nirx.tracing.draft import Draft
 from nirx.tracing.membranes import membrane_value
 from nirx.tracing.value import Value
 from nirx_torch.exporters import Exporters, starts_afresh
-from nirx_torch.functional import FUNCTIONS, KEYWORDS, METHODS
-from nirx_torch.in_place_writes import place_of
+from nirx_torch.functional import KEYWORDS, WEIGHTED, lowering_of
+from nirx_torch.in_place_writes import line_of, place_of
+from nirx_torch.layout import arrange, dimension
 from nirx_torch.lowering import Call, Constant, Dimension, LeafResult, LeafState, Shape, StateIn
 from nirx_torch.outputs_and_state import OutputsAndState
 from nirx_torch.trace import Trace, hidden_state
@@ -40,7 +43,10 @@ class TorchInterpreter(OutputsAndState):
         super().__init__(module, trace)
         self.exporters = exporters
         self.flows: dict[fx.Node, Any] = {}
-        self.result = next(n for n in reversed(trace.graph.nodes) if n.op == "output").args[0]
+        self.batch: int | None = None
+        """The batch size, where forward has it as a number."""
+        ends = [n for n in trace.graph.nodes if n.op == "output"]
+        self.result = ends[0].args[0] if ends else None
         self.arguments = [n.target for n in trace.graph.nodes if n.op == "placeholder"]
         self.shapes = self._shapes(shapes)
 
@@ -86,12 +92,14 @@ class TorchInterpreter(OutputsAndState):
         if all(isinstance(a, Constant) for a in flows):
             return self._constant(node, arguments, keywords)
         if _is_getitem(node) and not isinstance(arguments[0], Constant):
+            if isinstance(arguments[0], StateIn) and _is_index(arguments[1]):
+                arguments = (self._arranged(arguments[0]), *arguments[1:])
             taken = self._taken(node, arguments[0], arguments[1])
             if taken is not ABSENT:
                 return taken
         if node.target is getattr and isinstance(arguments[0], StateIn | LeafState):
             name = arguments[1].content
-            if name not in ("shape", "device", "dtype"):
+            if name not in ("shape", "device", "dtype", "T", "mT", "data"):
                 return replace(arguments[0], path=(*arguments[0].path, name))
         return self._operation(node, arguments, keywords)
 
@@ -104,16 +112,68 @@ class TorchInterpreter(OutputsAndState):
             return Constant(node.target(*args, **kwargs))
 
     def _operation(self, node: fx.Node, arguments: Any, keywords: Any) -> Any:
-        method = node.op == "call_method"
-        lowering = METHODS.get(str(node.target)) if method else FUNCTIONS.get(node.target)
-        place = f"{_label(node)} {place_of(node, self.module)}"
+        call = self._call(node, arguments, keywords)
+        size = dimension(call)
+        if size is not None:
+            return size
+        lowering = lowering_of(node.target, node.op == "call_method")
         if lowering is None:
-            raise UnsupportedError(f"{place} has no NIR node; {self._mend(node)}")
-        unknown = sorted(set(keywords) - KEYWORDS[lowering])
+            raise UnsupportedError(f"{call.place} has no NIR node; {self._mend(node)}")
+        handled = KEYWORDS[lowering]
+        unknown = [] if handled is None else sorted(set(keywords) - handled)
         if unknown:
-            raise UnsupportedError(f"{place} has {unknown[0]}=, which has no NIR node")
-        call = Call(self.draft, self._name(node), place, arguments, keywords, self._value)
+            raise UnsupportedError(f"{call.place} has {unknown[0]}=, which has no NIR node")
         return call.lower(lowering)
+
+    def _call(self, node: fx.Node, arguments: Any, keywords: Any) -> Call:
+        place = f"{_label(node)} {place_of(node, self.module)}"
+        return Call(
+            self.draft,
+            self._name(node),
+            place,
+            arguments,
+            keywords,
+            node.target,
+            self._arranged,
+            lambda batch, certain: self._assume_batch(node, place, batch, certain),
+            line_of(node),
+        )
+
+    def _assume_batch(self, node: fx.Node, place: str, batch: int, certain: bool) -> None:
+        """Take a number for the batch size, if forward cannot run with any other.
+
+        **Raises**: `UnsupportedError` where it could, or where another batch size was assumed.
+        """
+        mend = "write x.view(x.size(0), -1) or torch.flatten(x, 1)"
+        if self.batch not in (None, batch):
+            raise UnsupportedError(
+                f"{place} keeps the batch only for {batch} samples, another operation only for "
+                f"{self.batch}; {mend}"
+            )
+        self.batch = batch
+        if not (certain or self._feeds_weights(node)):
+            raise UnsupportedError(
+                f"{place} keeps the batch only if that has {batch} samples, and mixes the samples "
+                f"of any other batch without an error; {mend}"
+            )
+
+    def _feeds_weights(self, node: fx.Node) -> bool:
+        """Whether a layer reads the result that fails for another number of features."""
+        work, seen = [*node.users], set()
+        while work:
+            user = work.pop()
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.target in WEIGHTED:
+                return True
+            if user.op == "call_module":
+                path = str(user.target)
+                made = self.exporters.export(self.module.get_submodule(path), path)
+                if isinstance(made, nir.Linear | nir.Affine):
+                    return True
+            work += user.users
+        return False
 
     def _mend(self, node: fx.Node) -> str:
         """The suggested fix: map the module that contains the operation."""
@@ -138,12 +198,15 @@ class TorchInterpreter(OutputsAndState):
             return LeafState(owner.result, (*owner.path, key))
         if isinstance(owner, StateIn) and isinstance(key, int | str):
             return StateIn(owner.root, (*owner.path, key))
-        if isinstance(owner, Value):
-            raise UnsupportedError(
-                f"indexing {place_of(node, self.module)} has no NIR node; forward must be one time "
-                "step, and a module that returns (output, state) belongs in stateful_modules "
-                "unless its forward has an argument `state`"
-            )
+        if isinstance(owner, Value | Arranged):
+            try:
+                return self._call(node, (owner, Constant(plain(index))), {}).lower(arrange)
+            except UnsupportedError as error:
+                raise UnsupportedError(
+                    f"indexing {place_of(node, self.module)} has no NIR node; forward must be one "
+                    "time step, and a module that returns (output, state) belongs in "
+                    "stateful_modules unless its forward has an argument `state`"
+                ) from error
         return ABSENT
 
     # -- modules ----------------------------------------------------------------------
@@ -160,21 +223,37 @@ class TorchInterpreter(OutputsAndState):
         if not given:
             raise UnsupportedError(f"{path} is called without a value")
         first, *others = [*given, *keywords.values()]
-        value = self._value(first)
-        if not isinstance(value, Value):
+        found = self._arranged(first)
+        if not isinstance(found, Value | Arranged):
             raise UnsupportedError(f"{path} is applied to a constant, which has no NIR node")
         for part in flat(others):
             self._require_own_state(path, part)
         state_in = [part for part in flat(others) if not is_nothing(part)]
+        if exported is None and not others:
+            return found
         if exported is not None:
             self._require_one_state(path, module, exported, bool(others))
-            value = self.draft.node(path, exported, value, path)
+        value = self._node(node, exported, found)
         if not (others or self.exporters.has_state(module)):
             return value
         result = LeafResult(value, path, state_in)
         if exported is not None:
             self.stateful_calls.append(result)
         return result
+
+    def _node(self, node: fx.Node, exported: Any, found: Any) -> Any:
+        """The node of a module that reads what flows."""
+        path = str(node.target)
+        if isinstance(found, Arranged) and type(exported) is nir.Flatten:
+            start, end = (n + (n >= 0) for n in (exported.start_dim, exported.end_dim))
+            given = found, Constant(start), Constant(end)
+            call = replace(self._call(node, given, {}), target=torch.flatten, name=path)
+            return call.lower(arrange)
+        made = permuted_linear(self.draft, path, exported, found, path)
+        if made is not None:
+            return made
+        value = in_nir(self.draft, found, f"{path}.input", f"the input of {path}")
+        return value if exported is None else self.draft.node(path, exported, value, path)
 
     def _require_one_state(self, path: str, module: Any, node: Any, given: bool) -> None:
         """A neuron that keeps its state in itself has a single one, however often it is called."""
@@ -207,11 +286,15 @@ class TorchInterpreter(OutputsAndState):
 
     def _value(self, flow: Any) -> Any:
         """What flows, as a `Value`; constants stay constants."""
+        return in_nir(self.draft, self._arranged(flow), "permute", self.kind)
+
+    def _arranged(self, flow: Any) -> Any:
+        """The same, but an `Arranged` stays one: its nodes are made when something reads it."""
         if isinstance(flow, LeafResult):
             return flow.value
         if isinstance(flow, StateIn):
             return self._read(flow)
-        if isinstance(flow, Value | Constant):
+        if isinstance(flow, Value | Constant | Arranged):
             return flow
         if isinstance(flow, LeafState):
             found = self.recording(flow, f"the state of {flow.result.module}")
@@ -287,6 +370,12 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 def _is_getitem(node: fx.Node) -> bool:
     return getattr(node.target, "__name__", "") == "getitem"
+
+
+def _is_index(key: Any) -> bool:
+    """Whether a key takes a tensor's axes apart; a state is taken apart by numbers and names."""
+    content = key.content if isinstance(key, Constant) else key
+    return not isinstance(content, int | str)
 
 
 def _label(node: fx.Node) -> str:

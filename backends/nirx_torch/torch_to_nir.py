@@ -12,6 +12,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
+from nirx_torch.known_shapes import shape_finder
 from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.trace import trace
 
@@ -69,6 +70,7 @@ def torch_to_nir(
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
-    traced = trace(module, exporters.is_mapped, concrete_args)
+    shapes = shape_finder(module, exporters, input_shape)
+    traced = trace(module, exporters.is_mapped, concrete_args, shapes)
     draft = TorchInterpreter(module, traced, exporters, input_shape).run()
     return draft.build(discretization, type_check, subgraphs)

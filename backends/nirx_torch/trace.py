@@ -8,6 +8,7 @@ input.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,13 @@ from torch.fx.node import map_aggregate
 from torch.fx.proxy import TraceError
 
 from nirx.errors import InputError, UnsupportedError
-from nirx_torch.in_place_writes import StepProxy, kept_as_it_is, require_no_lost_writes
+from nirx_torch.in_place_writes import kept_as_it_is, require_no_lost_writes, user_line
+from nirx_torch.step_proxy import StepProxy
 
 __all__ = ["Trace", "hidden_state", "trace"]
+
+ShapeFinder = Callable[[fx.Graph], Callable[[fx.Node], tuple[int, ...] | None]]
+"""Graph of a trace under way -> its values -> the shape of one sample; see `known_shapes`."""
 
 Slot = tuple[str, str]
 """A module's path, and the attribute in which it keeps state."""
@@ -56,6 +61,7 @@ def trace(
     module: torch.nn.Module,
     is_leaf: Callable[[torch.nn.Module], bool],
     concrete_args: Mapping[str, Any] | None,
+    shapes: ShapeFinder | None = None,
 ) -> Trace:
     """Trace a module, which is left as it is.
 
@@ -63,23 +69,24 @@ def trace(
         module: the module.
         is_leaf: whether a module is a single node, whatever is inside it.
         concrete_args: {argument: value}, for arguments that are not inputs.
+        shapes: see `shape_finder`; None if forward learns no shapes.
 
     **Raises**: `UnsupportedError` for control flow that depends on data, for random numbers
     and for writes into tensors that the graph would not show; `InputError`.
     """
     pinned = _pinned(module, concrete_args)
     try:
-        first = _trace(module, is_leaf, pinned, {})
+        first = _trace(module, is_leaf, pinned, {}, shapes)
     except UnsupportedError:
         # Norse and others fill a list of states themselves if they are given None.
         if "state" in pinned or not _may_be_none(module, "state"):
             raise
         pinned["state"] = None
-        first = _trace(module, is_leaf, pinned, {})
+        first = _trace(module, is_leaf, pinned, {}, shapes)
     if not first.hidden:
         return first
     # Which attributes hold state is known only now; the second trace records their reads too.
-    return _trace(module, is_leaf, pinned, first.before)
+    return _trace(module, is_leaf, pinned, first.before, shapes)
 
 
 def _pinned(module: torch.nn.Module, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -102,8 +109,9 @@ def _trace(
     is_leaf: Callable[[torch.nn.Module], bool],
     pinned: dict[str, Any],
     slots: Mapping[Slot, Any],
+    shapes: ShapeFinder | None,
 ) -> Trace:
-    tracer = _Tracer(is_leaf, slots)
+    tracer = _Tracer(is_leaf, slots, shapes)
     with kept_as_it_is(module), _assignments_to(tracer, module):
         try:
             graph = tracer.trace(module, dict(pinned) or None)
@@ -150,17 +158,47 @@ def _node(value: Any) -> Any:
 
 
 class _Tracer(fx.Tracer):
-    def __init__(self, is_leaf: Callable[[torch.nn.Module], bool], slots: Mapping[Slot, Any]):
-        # torch.fx does not see a call without a tensor, such as torch.zeros(x.shape[0], 3).
-        super().__init__(autowrap_functions=FACTORIES)
-        self._autowrap_search.append(torch)
-        self.is_leaf, self.slots = is_leaf, slots
+    def __init__(
+        self,
+        is_leaf: Callable[[torch.nn.Module], bool],
+        slots: Mapping[Slot, Any],
+        shapes: ShapeFinder | None,
+    ):
+        # torch.fx does not see a call without a tensor, such as torch.zeros(x.shape[0], 3), nor
+        # into einops, which asks for the type of what it gets.
+        einops = sys.modules.get("einops")
+        rearrange = () if einops is None else (einops.rearrange,)
+        super().__init__(autowrap_functions=(*FACTORIES, *rearrange))
+        self._autowrap_search += [torch] if einops is None else [torch, einops]
+        self.is_leaf, self.slots, self.shapes = is_leaf, slots, shapes
+        self.asking = False
+        """Whether shapes are looked up, which reads parameters themselves rather than stand-ins."""
+        self.found_shapes: Callable[[fx.Node], Any] | None = None
         self.written: dict[Slot, Any] = {}
         self.found: dict[Slot, Any] = {}
         self.failed_in = ""
         """The path of the innermost module that raised, if one did."""
 
+    def shape_of(self, node: fx.Node) -> tuple[int, ...] | None:
+        """The shape of one sample of a value, if the layers before it tell."""
+        if self.shapes is None or self.asking:
+            return None
+        if self.found_shapes is None:
+            self.found_shapes = self.shapes(self.graph)
+        self.asking = True
+        try:
+            return self.found_shapes(node)
+        finally:
+            self.asking = False
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if self.asking:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
     def call_module(self, m: torch.nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if self.asking:
+            return forward(*args, **kwargs)
         try:
             return super().call_module(m, forward, args, kwargs)
         except (TraceError, TypeError):
@@ -169,6 +207,11 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
         return self.is_leaf(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        node = super().create_node(*args, **kwargs)
+        node.meta["line"] = user_line()
+        return node
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return StepProxy(node, self)

@@ -17,6 +17,7 @@ from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.graphs.metadata import MODULE_KEY, require_discretization
 from nirx.graphs.returns import with_returns
 from nirx.graphs.rules import gather_rules, take_rules
+from nirx.tracing.arranged import fold_permutations
 from nirx.tracing.exporting import with_discretization
 from nirx.tracing.finish import finish
 from nirx.tracing.loops import insert_delays, resolve_loop_shapes
@@ -45,6 +46,8 @@ class Draft:
         self.loops: list[Loop] = []
         self.shifts: dict[str, tuple[np.ndarray, str]] = {}
         """Additions of a constant, as nodes that `build` folds into a bias: value, place."""
+        self.permutations: dict[str, np.ndarray] = {}
+        """The nodes that only reorder a vector: what `build` may fold into the layer before."""
         self.shapes: dict[str, Shape | None] = {}
         self.modules: dict[str, str] = {}
         """The path of the module that a node came from."""
@@ -141,6 +144,8 @@ class Draft:
             return
         self.nodes = {new if k == old else k: n for k, n in self.nodes.items()}
         self.shapes[new] = self.shapes.pop(old)
+        if old in self.permutations:
+            self.permutations[new] = self.permutations.pop(old)
         if old in self.modules:
             self.modules[new] = self.modules.pop(old)
         self.replace_source(old, new)
@@ -175,6 +180,7 @@ class Draft:
         discretization = require_discretization(discretization) or gather_rules(rules)
         rule = discretization or Discretization()
         fold_shifts(self)
+        fold_permutations(self)
         resolve_loop_shapes(self)
         forced = force_delays(self, rule)
         insert_delays(self, forced, rule.dt)
@@ -225,6 +231,12 @@ class Draft:
         for loop in self.loops:
             if loop.value is not None:
                 loop.value = loop.value.renamed(old, new)
+
+    def readers(self, source: Source) -> int:
+        """How many edges and loops read a source."""
+        edges = sum(s == source for s, _ in self.edges)
+        values = [loop.value for loop in self.loops if loop.value is not None]
+        return edges + sum(v.sources.count(source) for v in values)
 
     def _fresh(self, name: str) -> str:
         base = name = name or "node"

@@ -8,7 +8,6 @@ import nir
 import numpy as np
 
 from nirx.errors import UnsupportedError
-from nirx.tracing.value import Source
 
 if TYPE_CHECKING:
     from nirx.tracing.draft import Draft
@@ -27,7 +26,7 @@ def fold_shifts(draft: Draft) -> None:
         sources = [s for s, target in draft.edges if target == name]
         source = sources[0]
         good = len(sources) == 1 and isinstance(source, str) and _has_bias(draft.nodes.get(source))
-        if not good or _readers(draft, source) != 1:
+        if not good or draft.readers(source) != 1:
             raise UnsupportedError(
                 f"{where} adds a constant, which NIR can only hold as the bias of a Linear or "
                 "convolution that nothing else reads; put it into one"
@@ -41,12 +40,6 @@ def fold_shifts(draft: Draft) -> None:
 
 def _has_bias(node: Any) -> bool:
     return isinstance(node, nir.Linear | nir.Affine | nir.Conv1d | nir.Conv2d)
-
-
-def _readers(draft: Draft, source: Source) -> int:
-    edges = sum(s == source for s, _ in draft.edges)
-    values = [loop.value for loop in draft.loops if loop.value is not None]
-    return edges + sum(v.sources.count(source) for v in values)
 
 
 def _shifted(node: Any, offset: np.ndarray, where: str) -> Any:
