@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support.their_tests import SUITES, obtain, run
 
 pytest.importorskip("nirtorch", reason="nirtorch is installed by `make libraries` only")
