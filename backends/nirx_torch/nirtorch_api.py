@@ -90,12 +90,12 @@ def _build(graph: nir.NIRGraph, modules: dict[str, Any], return_state: bool) -> 
     for path, below, _ in walk_graphs(graph):
         if path and LOADED in below.metadata:
             node_map[nir.NIRGraph] = lambda node: (
-                modules.get(node.metadata.get(LOADED)) or _build(node, modules, True)
+                modules.get(str(node.metadata.get(LOADED))) or _build(node, modules, True)
             )
         for node in below.nodes.values():
             if not isinstance(node, nir.NIRGraph) and LOADED in (node.metadata or {}):
                 node_map[type(node)] = lambda node: (
-                    modules.get((node.metadata or {}).get(LOADED)) or _Alone(node)
+                    modules.get(str((node.metadata or {}).get(LOADED))) or _Alone(node)
                 )
 
     def executor(assembly: Assembly, parts: list[Any], dtype: str, *options: Any) -> GraphExecutor:
@@ -197,7 +197,10 @@ def _nodes_of(
             ) from error
         nodes: dict[int, Any] = {}
         for path, module in torch.nn.Module.named_modules(model):
-            nodes[id(module)] = _owned(_try(model_map, module), module, path)
+            # A Sequential is never a node, whatever the map makes of it.
+            chain = isinstance(module, torch.nn.Sequential)
+            node = None if chain else _try(model_map, module)
+            nodes[id(module)] = _owned(node, module, path)
         return nodes
 
 

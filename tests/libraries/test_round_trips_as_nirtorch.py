@@ -58,9 +58,10 @@ def snntorch_trip(model):
 def norse_net():
     norse = pytest.importorskip("norse.torch")
     torch.manual_seed(3)
-    return norse.SequentialState(
-        torch.nn.Linear(6, 8), norse.LIFBoxCell(), torch.nn.Linear(8, 4), norse.LIBoxCell()
-    )
+    layers = torch.nn.Linear(6, 8), torch.nn.Linear(8, 4)
+    for layer in layers:
+        torch.nn.init.uniform_(layer.weight, 0, 2)
+    return norse.SequentialState(layers[0], norse.LIFBoxCell(), layers[1], norse.LIFBoxCell())
 
 
 def norse_trip(model):
