@@ -97,8 +97,8 @@ def redeclared_faults(flat: FlatGraph, found: Redeclared) -> list[Fault]:
         faults.append(
             Fault(
                 format_path(flat.nodes[index].path),
-                f"it declares {_axes_text(was[: len(was) - len(shape)])}",
-                f"shape {shape}, not {was}",
+                f"it has shape {was}: it declares {_axes_text(was[: len(was) - len(shape)])}",
+                f"shape {shape}",
                 f"{REPAIR} corrects it",
             )
         )

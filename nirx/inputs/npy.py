@@ -9,7 +9,15 @@ import numpy as np
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.files.archive import explain_damage
 from nirx.inputs.arrays import ArraySource, match_members
-from nirx.inputs.camera import EVENT_OPTIONS, CameraEvents, EventOptions, only_input
+from nirx.inputs.camera import (
+    EVENT_OPTIONS,
+    CameraEvents,
+    EventOptions,
+    format_of,
+    identity_of,
+    only_input,
+)
+from nirx.inputs.event_format import EventFormat
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
@@ -17,13 +25,8 @@ from nirx.inputs.watched import Watched
 
 __all__ = ["npy_source"]
 
-FIELDS = {
-    "t": ("t", "ts", "timestamp", "time"),
-    "x": ("x",),
-    "y": ("y",),
-    "p": ("p", "polarity", "pol"),
-}
-"""What event cameras' software calls the fields of an event."""
+USED = ("time", "x", "y", "p", "neuron")
+"""What a field of an event can hold."""
 
 
 def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource | EventSource:
@@ -60,16 +63,18 @@ def _event_source(
 ) -> EventSource:
     where = str(watched.path)
     name, features = only_input(where, wanted, "an array of events")
-    fields = _fields(where, array)
-    chosen = EventOptions(wanted, features, where, options)
-    columns = {own: array[field] for own, field in fields.items()}
+    form = format_of(options)
+    fields = _fields(where, array, form)
+    chosen = EventOptions(wanted.dt, features, where, form, column=fields["time"])
+    columns = {what: array[field] for what, field in fields.items()}
     sample = CameraEvents(where, lambda: columns, chosen)
     own = {
         "sha256": watched.sha256,
         "unit": chosen.unit,
-        "start": chosen.start,
-        "polarity": chosen.polarity,
-        "sensor": list(chosen.sensor),
+        "start": options.text("start", "0"),
+        "polarity": form.polarity,
+        "sensor": [form.height, form.width],
+        **identity_of(options, chosen),
     }
     events = {name: [sample]}
     source = EventSource(where, wanted, events, "npy", own, merge=chosen.merge, check=watched.check)
@@ -77,27 +82,22 @@ def _event_source(
     return source
 
 
-def _fields(where: str, array: np.ndarray) -> dict[str, str]:
-    """The fields of an array of events: t, x, y, p -> name. **Raises** `InputError`."""
+def _fields(where: str, array: np.ndarray, form: EventFormat) -> dict[str, str]:
+    """The fields of an array of events: time, x, y, p -> name. **Raises** `InputError`."""
     names = list(array.dtype.names or ())
-    expected = "an array of events with the fields t, x and perhaps y and p"
-    found: dict[str, str] = {}
-    for own, known in FIELDS.items():
-        held = [name for name in names if name.lower() in known]
-        if len(held) > 1:
-            raise InputError(
-                f"{where}: the fields {held[0]!r} and {held[1]!r}; expected one {own!r}"
-            )
-        if held:
-            found[own] = held[0]
-    for needed in "tx":
-        if needed not in found:
-            listed = ", ".join(map(repr, names[:8]))
-            hint = did_you_mean(needed, names)
-            near = f"; {hint}" if hint.startswith("did") else ""
-            raise InputError(
-                f"{where}: no field {needed!r} among {listed}{near}; expected {expected}"
-            )
+    try:
+        found = {k: v for k, v in form.match(where, names).items() if k in USED}
+    except FileError as error:
+        raise InputError(str(error)) from error
+    if "time" not in found or not {"x", "neuron"} & set(found):
+        missing = "t" if "time" not in found else "x"
+        listed = ", ".join(map(repr, names[:8]))
+        hint = did_you_mean(missing, names)
+        near = f"; {hint}" if hint.startswith("did") else ""
+        raise InputError(
+            f"{where}: no field {missing!r} among {listed}{near}; expected an array of events "
+            "with the fields t, x and perhaps y and p"
+        )
     for name in found.values():
         dtype = array.dtype[name]
         if dtype.kind not in "fiub":
