@@ -13,6 +13,7 @@ from nirx.comparison.divergence import differing, find_first
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison, earliest
 from nirx.comparison.silence import active, find_silence
 from nirx.comparison.ulp import same_bits, ulp_distance
+from nirx.comparison.whole_shift import shift_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name
@@ -188,6 +189,8 @@ def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool, tolerance: float
     marked = differing(a, b, 0.0 if spikes else tolerance)
     with np.errstate(invalid="ignore"):
         error = np.where(unequal, np.abs(a.astype(np.float64) - b), 0.0)
+    first = find_first([(key, marked, a, b)])
+    later = 0 if first is None else shift_of(a, b, None if spikes else tolerance) or 0
     return NodeComparison(
         key,
         spikes,
@@ -195,5 +198,7 @@ def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool, tolerance: float
         int(unequal.sum()),
         float(ulp_distance(a, b).max(initial=0)) if unequal.any() else 0.0,
         float(np.nan_to_num(error, nan=np.inf).max(initial=0)),
-        find_first([(key, marked, a, b)]),
+        first,
+        later,
+        spikes or not later or shift_of(a, b, 0.0) == later,
     )

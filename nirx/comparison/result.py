@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from nirx.comparison.digest import digest
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.silence import NO_SILENCE, Silence
+from nirx.comparison.whole_shift import shift_text
 from nirx.dynamics.discretization import Discretization
 
-__all__ = ["BackendComparison", "Comparison", "Fidelity", "NodeComparison", "earliest"]
+__all__ = [
+    "BackendComparison",
+    "Comparison",
+    "Fidelity",
+    "NodeComparison",
+    "earliest",
+    "worst_fidelity",
+]
 
-Fidelity = Literal["exact", "rounding", "different"]
+Fidelity = str
+"""`"exact"`, `"rounding"` or `"different"`; with a whole number of steps in between, also
+`"exact, 2 steps later"` or `"rounding, 1 step earlier"`."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,9 @@ class NodeComparison:
         differing: how many of them are not the same number.
         max_ulp, max_error: largest distance in ULP and in absolute terms.
         first_divergence: where it first exceeds the tolerance; None if it never does.
+        later: the whole number of steps by which the recording is later than the reference (or
+            earlier, if negative), where nothing else exceeds the tolerance; else 0.
+        later_exact: whether the numbers are the same then.
     """
 
     key: str
@@ -38,11 +51,15 @@ class NodeComparison:
     max_ulp: float
     max_error: float
     first_divergence: Divergence | None = None
+    later: int = 0
+    later_exact: bool = True
 
     @property
     def fidelity(self) -> Fidelity:
         """`"exact"`: the same numbers; `"rounding"`: spikes equal, values within the tolerance;
-        else `"different"`."""
+        the same with `", 2 steps later"`; else `"different"`."""
+        if self.later:
+            return f"{'exact' if self.later_exact else 'rounding'}, {shift_text(self.later)}"
         if self.first_divergence is not None:
             return "different"
         return "rounding" if self.differing else "exact"
@@ -69,6 +86,16 @@ class BackendComparison:
     first_divergence: Divergence | None
 
     @property
+    def fidelity(self) -> Fidelity:
+        """The worst of all nodes; of those that are only later or earlier, the largest shift."""
+        return worst_fidelity(self.nodes)
+
+    @property
+    def first_difference(self) -> Divergence | None:
+        """The earliest divergence that is more than a whole number of steps."""
+        return earliest([node for node in self.nodes if not node.later])
+
+    @property
     def bitwise(self) -> bool:
         """Whether every recorded number is the same."""
         return not any(n.differing for n in self.nodes)
@@ -89,6 +116,7 @@ class BackendComparison:
             "backend": self.backend,
             "agree": self.first_divergence is None,
             "bitwise": self.bitwise,
+            "fidelity": self.fidelity,
             "max_ulp": self.max_ulp,
             "spike_mismatches": self.spike_mismatches,
             "first_divergence": self.first_divergence and self.first_divergence.to_dict(),
@@ -185,3 +213,14 @@ def earliest(parts: Sequence[Any]) -> Divergence | None:
     """The first `first_divergence` of several; of one step, that of the part that comes first."""
     found = [part.first_divergence for part in parts if part.first_divergence]
     return min(found, key=lambda divergence: divergence.step, default=None)
+
+
+def worst_fidelity(nodes: Sequence[NodeComparison]) -> Fidelity:
+    """The worst fidelity of several recordings; of those that are only later or earlier, that with
+    the largest shift."""
+    if any(node.first_divergence is not None and not node.later for node in nodes):
+        return "different"
+    inexact = any(node.differing and not (node.later and node.later_exact) for node in nodes)
+    base = "rounding" if inexact else "exact"
+    shift = max((node.later for node in nodes), key=abs, default=0)
+    return f"{base}, {shift_text(shift)}" if shift else base

@@ -8,6 +8,7 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
+from nirx.basics.name_list import name_list
 from nirx.basics.tables import MOST_ROWS, cell, render
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def comparison_table(comparison: Comparison) -> str:
         for other in comparison.others
         if other.first_divergence is not None
     ]
+    for other in comparison.others:
+        late = [f"{node.key} {node.fidelity}" for node in other.nodes if node.later]
+        if late:
+            lines.append(f"{cell(other.backend)}: {cell(name_list(late))}")
     if not lines:
         bound = f"values within {comparison.tolerance:g} of each node's largest magnitude"
         lines = [

@@ -19,6 +19,7 @@ class NotRepresentable(UnsupportedError):
         rule: the closest discretization of the node, if a choice is unsupported.
         node: the closest node, if a parameter is unsupported.
         place: path of the node; set by `at`.
+        words: the cause in plain words, which comes first; may be empty.
     """
 
     def __init__(
@@ -28,17 +29,19 @@ class NotRepresentable(UnsupportedError):
         rule: Discretization | None = None,
         node: Any = None,
         place: str = "",
+        words: str = "",
     ):
         where = f"{place!r}: " if place else ""
-        super().__init__(f"{where}{found}; {expected}")
-        self.found, self.expected, self.place = found, expected, place
+        first = f"{words}; " if words else ""
+        super().__init__(f"{first}{where}{found}; {expected}")
+        self.found, self.expected, self.place, self.words = found, expected, place, words
         self.rule, self.node = rule, node
 
     def at(self, place: str) -> NotRepresentable:
         """The same refusal with the node's path."""
-        return NotRepresentable(self.found, self.expected, self.rule, self.node, place)
+        return NotRepresentable(self.found, self.expected, self.rule, self.node, place, self.words)
 
-    def with_hint(self, hint: str) -> NotRepresentable:
-        """The same refusal with a hint to the caller."""
+    def with_hint(self, hint: str, words: str = "") -> NotRepresentable:
+        """The same refusal with a hint to the caller, and the cause in plain words."""
         text = f"{self.expected}; {hint}"
-        return NotRepresentable(self.found, text, self.rule, self.node, self.place)
+        return NotRepresentable(self.found, text, self.rule, self.node, self.place, words)

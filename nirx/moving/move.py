@@ -15,7 +15,7 @@ from nirx.bridging.bridge import Bridge, find_bridge
 from nirx.bridging.movable import open_model, sample_shape
 from nirx.comparison.compare import TOLERANCE as COMPARED
 from nirx.comparison.compare import compare_runs
-from nirx.comparison.result import BackendComparison, Comparison, Fidelity
+from nirx.comparison.result import BackendComparison, Comparison, Fidelity, worst_fidelity
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import from_nir
@@ -87,11 +87,9 @@ class Move:
 
     @property
     def fidelity(self) -> Fidelity:
-        """The worst of all nodes of source and target: "exact", "rounding" or "different"."""
-        found = {n.fidelity for other in self.comparison.others for n in other.nodes}
-        if "different" in found:
-            return "different"
-        return "rounding" if "rounding" in found else "exact"
+        """The worst of all nodes of source and target: "exact", "rounding", "different", or, where
+        layers only answer a whole number of steps later, "exact, 2 steps later"."""
+        return worst_fidelity([node for other in self.comparison.others for node in other.nodes])
 
     def __str__(self) -> str:
         from nirx.moving.table import move_text
@@ -151,7 +149,8 @@ def move(
         fit = adapt_graph(original, schedule, target.node_map, kind, not adapt, exactly=True)
     except NotRepresentable as refusal:
         if not adapt and (refusal.rule or refusal.node):
-            raise refusal.with_hint("adapt=True (--adapt) uses it") from refusal
+            words = _late_words(refusal, schedule, target)
+            raise refusal.with_hint("adapt=True (--adapt) uses it", words) from refusal
         raise
     runs: list[Any] = [EXACT]
     if origin is not None:
@@ -181,6 +180,20 @@ def move(
         adapted=adapted,
         silent=comparison.silent,
         by_nirx=_left_to_nirx(original, schedule, target),
+    )
+
+
+def _late_words(refusal: NotRepresentable, schedule: Schedule, target: Bridge) -> str:
+    """What a refused output="new" means, for a target that has output="old" only."""
+    places = [place for place in schedule.nodes if place.name == refusal.place]
+    if refusal.rule is None or refusal.rule.output != "old" or not places:
+        return ""
+    if schedule.discretization.at(places[0].path).output == "old":
+        return ""
+    return (
+        f"{target.name} puts spikes out one step late; with adapt=True (--adapt) each of its "
+        "neurons answers one step later, layer after layer, and the result says whether anything "
+        "else changes"
     )
 
 

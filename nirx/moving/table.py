@@ -49,9 +49,9 @@ def remarks(moved: Move) -> list[str]:
     lines = ["run on " + ", ".join(_of(name, x) for name, x in moved.inputs.items())]
     lines += [f"changed: {cell(change)}" for change in moved.changes]
     lines += [
-        f"{cell(run.backend)} first diverges at {cell(run.first_divergence)}"
+        f"{cell(run.backend)} first diverges at {cell(run.first_difference)}"
         for run in moved.comparison.others
-        if run.first_divergence is not None
+        if run.first_difference is not None
     ]
     if moved.adapted is not None:
         (run,) = moved.adapted.others
@@ -68,7 +68,7 @@ def remarks(moved: Move) -> list[str]:
         said = f"never spiked, so not compared in their spikes: {names}; try another input"
         lines.append(str(cell(f"{said}; {hint}" if hint else said)))
     unknown = ", as far as this input shows" * bool(moved.silent)
-    lines.append(f"fidelity: {WORDS[moved.fidelity]}{unknown}")
+    lines.append(f"fidelity: {WORDS.get(moved.fidelity, moved.fidelity)}{unknown}")
     return lines
 
 
@@ -80,6 +80,8 @@ def move_text(moved: Move) -> str:
 def _verdict(run: BackendComparison, key: str, silent: bool) -> str:
     for node in run.nodes:
         if node.key == key:
+            if node.later:
+                return node.fidelity
             if node.first_divergence is not None:
                 return f"{node.differing:,} DIFFER, from step {node.first_divergence.step}"
             if silent:

@@ -9,11 +9,11 @@ import numpy as np
 
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.ulp import same_bits
+from nirx.comparison.whole_shift import WholeShift
 from nirx.dynamics.ops import Shape
 from nirx.verification.result import NodeVerdict
 from nirx.verification.spike_matching import OpenMatching, Unmatched, earlier, first_marked
 from nirx.verification.tolerance import Tolerance
-from nirx.verification.whole_shift import WholeShift
 
 __all__ = ["Judge", "SpikeJudge", "ValueJudge"]
 

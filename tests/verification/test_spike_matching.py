@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nirx.comparison.whole_shift import MOST, WholeShift
 from nirx.verification.spike_matching import Matching, OpenMatching
-from nirx.verification.whole_shift import MOST, WholeShift
 from support.bench import shifted
 
 STEPS = 9

@@ -1,10 +1,12 @@
-"""Whether one spike train is the other one, a whole number of steps late or early."""
+"""Whether one recording is another one, a whole number of steps late or early."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MOST", "WholeShift"]
+from nirx.comparison.divergence import differing
+
+__all__ = ["MOST", "WholeShift", "shift_of", "shift_text"]
 
 MOST = 8
 """The largest shift that is tried, in steps."""
@@ -56,3 +58,36 @@ class WholeShift:
         """The only shift that explains everything (positive: late), or None."""
         supported = [shift for shift, seen in self._left.items() if seen]
         return supported[0] if len(supported) == 1 else None
+
+
+def shift_of(reference: np.ndarray, observed: np.ndarray, tolerance: float | None) -> int | None:
+    """The only whole number of steps that explains every difference (positive: late), or None.
+
+    Arguments:
+        reference, observed: whole recordings, `[time, ...]`.
+        tolerance: None for spikes. Values have to agree within this share of the largest
+            magnitude; before the late one has anything to say, it has to stand still.
+    """
+    a, b = (array.reshape(len(array), -1) for array in (reference, observed))
+    if tolerance is None:
+        test = WholeShift(a.shape[1], a.dtype)
+        test.take(a, b)
+        return test.found
+    shifts = [k for n in range(1, min(MOST, len(a) - 1) + 1) for k in (n, -n)]
+    found = [k for k in shifts if _explains(k, a, b, tolerance)]
+    return found[0] if len(found) == 1 else None
+
+
+def _explains(shift: int, a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
+    first, late = (a, b) if shift > 0 else (b, a)
+    back = abs(shift)
+    then, now = first[:-back], late[back:]
+    moves = bool((now[1:] != now[:-1]).any())
+    still = bool((late[:back] == late[0]).all())
+    return moves and still and not differing(then, now, tolerance).any()
+
+
+def shift_text(shift: int) -> str:
+    """`"2 steps later"`; a negative shift is earlier."""
+    late = "later" if shift > 0 else "earlier"
+    return f"{abs(shift)} step{'s' * (abs(shift) > 1)} {late}"
