@@ -108,11 +108,12 @@ class AddressMap:
 
     def _unknown(self, address: tuple[int, ...]) -> str:
         known = sorted(self.targets)
-        shown = f"{_text(known[0])} to {_text(known[-1])}"
-        return (
-            f"address {_text(address)} is not in {self.name}, which has {len(known)} addresses, "
-            f"{shown}"
-        )
+        span = _text(known[0])
+        if len(known) > 1:
+            span = f"{len(known)} addresses, {span} to {_text(known[-1])}"
+        else:
+            span = f"1 address, {span}"
+        return f"address {_text(address)} is not in {self.name}, which has {span}"
 
 
 def address_map(given: Any) -> AddressMap | None:
