@@ -84,11 +84,12 @@ def move_command(
     """
     check_target(out, "--out", model, input_)
     shape = None if input_shape is None else _shape(input_shape)
+    imported = ":" in model and not Path(model).exists()
+    if repair and imported:
+        raise InputError(f"--repair goes with a .nir file, but {model!r} is a Python object")
     find_bridge(to)
     choices = (dt, preset, set_, override)
-    if ":" in model and not Path(model).exists():
-        if repair:
-            raise InputError(f"--repair goes with a .nir file, but {model!r} is a Python object")
+    if imported:
         subject = open_model(_import_model(model), source, shape)
         opened = schedule_graph(subject.graph, *choices)
     else:

@@ -88,7 +88,7 @@ def reference_command(
     start = time.perf_counter()
     with bars(source.steps) as add_bar:
         written = reference(
-            file,
+            opened.graph if repair else file,  # a repaired graph is not the one of the file
             source,
             out,
             discretization=opened.discretization,

@@ -38,13 +38,13 @@ def written(path: Path, takes: Any = (256, 3), gives: Any = 2) -> str:
 def arguments(command: str, file: str, folder: Path) -> list[str]:
     name, *options = COMMANDS[command]
     if command == "reference":
-        options += ["--out", str(folder / "r.h5")]
+        options += ["--out", str(folder / "r.nirref")]
     if command == "diagnose":
         xs = np.random.default_rng(0).random((9, 1, 3)).astype(np.float32)
         good = chain({"fc": affine(2, 3), "lif": lif(2, v_threshold=0.5)}, 3, 2)
         np.savez(folder / "x.npz", input=xs)
         np.savez(folder / "y.npz", lif=nirx.from_nir(good, "numpy", D).run(xs)[0])
-        options += ["--input", str(folder / "x.npz"), "--observed", str(folder / "y.npz")]
+        options += [str(folder / "y.npz"), "--input", str(folder / "x.npz")]
     return [name, file, *options]
 
 
@@ -57,7 +57,8 @@ def test_a_command_refuses_a_batch_axis_and_takes_it_with_repair(command, tmp_pa
     assert "repaired input: declared a batch axis of 256" in capsys.readouterr().err
 
 
-def test_move_takes_repair_for_files_only(tmp_path, capsys):
+def test_move_takes_repair_for_files_only(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("nirx.cli.move.find_bridge", lambda name: None)
     call = arguments("move", written(tmp_path / "g.nir"), tmp_path)
     assert main(call) == 2
     assert "batch axis of 256" in capsys.readouterr().err
