@@ -94,7 +94,8 @@ def reference_command(
     start = time.perf_counter()
     with bars(stream.steps) as add_bar:
         written = reference(
-            file if subject.bridge is None else subject,
+            # A repaired graph is not the one of the file.
+            subject if subject.bridge is not None else opened.graph if repair else file,
             stream,
             out,
             discretization=opened.discretization,

@@ -58,7 +58,7 @@ def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, n
 def explain_damage(error: Exception) -> str:
     """What is wrong with a file that NumPy could not read, in the user's terms."""
     text = str(error)
-    if "Object arrays" in text:
+    if "Object arrays" in text or "Python objects" in text:
         return "holds Python objects (a pickle), which are never loaded; save arrays of numbers"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

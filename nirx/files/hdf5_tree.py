@@ -115,7 +115,8 @@ def _read_dataset(item: h5py.Dataset, where: str, opaque: bool) -> Any:
 def _read_bytes(item: h5py.Dataset, where: str) -> bytes:
     """An opaque value, or a row of opaque values of one byte, as `nirx.write` stores bytes."""
     check_storage(item, where)
-    if item.dtype.subdtype is not None or len(item.shape) > 1:
+    row = len(item.shape) == 1 and item.dtype.itemsize == 1
+    if item.dtype.subdtype is not None or not (row or item.shape == ()):
         raise FileError(f"{where} has dtype {item.dtype}; expected numbers, text or bytes")
     try:
         return np.asarray(item[()]).tobytes()

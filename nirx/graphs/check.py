@@ -15,12 +15,13 @@ from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
-from nirx.graphs.declared import port_text, redeclare, redeclared_faults
+from nirx.graphs.declared import port_text, redeclared_faults
 from nirx.graphs.feedback import adjacency, algebraic_loops
 from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
 from nirx.graphs.leakless import leakless_fault
 from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.misnamed import REPAIR
+from nirx.graphs.redeclaring import redeclare
 from nirx.graphs.shapes import Shapes, infer_shapes
 from nirx.graphs.wrapping import wrapped
 
@@ -94,7 +95,8 @@ def examine(
     shapes, shape_faults = infer_shapes(flat, faulty)
     meant = redeclare(flat, faulty) if shape_faults else None
     if meant is not None and len(meant.faults) < len(shape_faults):
-        shapes, shape_faults = meant.shapes, [*redeclared_faults(flat, meant), *meant.faults]
+        causes = redeclared_faults(flat, meant, shape_faults)
+        shapes, shape_faults = meant.shapes, [*causes, *meant.faults]
     faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
     faults += _metadata_faults(graph, flat)
     result = Examination(flat, shapes, [None] * count, [False] * count, faults)

@@ -13,11 +13,12 @@ from nirx.basics.paths import format_path
 from nirx.dynamics.ops import Shape
 from nirx.errors import Fault, GraphError, InputError
 from nirx.graphs.check import node_faults
-from nirx.graphs.declared import redeclare, redeclared_text
+from nirx.graphs.declared import redeclared_text
 from nirx.graphs.flatten import FlatGraph, flatten, walk_graphs
 from nirx.graphs.leakless import without_leak
 from nirx.graphs.misnamed import mend_names
 from nirx.graphs.origin import rebuild_graph
+from nirx.graphs.redeclaring import redeclare
 from nirx.graphs.shapes import declared_shapes
 from nirx.graphs.wrapping import wrapped
 
