@@ -8,6 +8,7 @@ printed. Anything else: the process was ended.
 """
 
 import sys
+from importlib import import_module
 
 
 def main(path: str, out: str, most: int, memory: int) -> int:
@@ -21,10 +22,9 @@ def main(path: str, out: str, most: int, memory: int) -> int:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, OSError, ValueError):
         pass  # not on this system
-    import aedat
     import numpy as np
 
-    decoder = aedat.Decoder(path)
+    decoder = import_module("aedat").Decoder(path)
     streams = {n: s for n, s in decoder.id_to_stream().items() if s["type"] == "events"}
     if len(streams) != 1:
         print(f"{len(streams)} streams of events, {sorted(streams)}; expected one")

@@ -62,9 +62,7 @@ def test_the_content_of_a_map_is_part_of_the_identity(tmp_path):
         identities.append(source.identity)
     assert identities[0] == identities[1] != identities[2]
     (tmp_path / "x.csv").write_text("t,index\n400,17\n400,18\n")
-    with pytest.raises(
-        InputError, match=r"line 3: address 18 is not in .*, which has 1 address, 17"
-    ):
+    with pytest.raises(InputError, match=r"line 3: address 18 is not in .*has 1 address, 17"):
         read(f"csv:{tmp_path / 'x.csv'},map={tmp_path / 'a.csv'}")
 
 
@@ -89,8 +87,8 @@ def test_a_format_goes_with_files_of_events(tmp_path):
 
 @pytest.mark.skipif(find_spec("aedat") is None, reason="aedat is not installed")
 def test_aedat4_is_an_input(tmp_path):
-    columns = {"t": [0, 2500, 2600], "x": [0, 4, 4], "y": [0, 3, 3]}
-    path = write_aedat(tmp_path / "x.aedat4", (4, 5), on=[0, 1, 1], **columns)
+    events = {"t": [0, 2500, 2600], "x": [0, 4, 4], "y": [0, 3, 3], "on": [0, 1, 1]}
+    path = write_aedat(tmp_path / "x.aedat4", (4, 5), events)
     dense = read(camera(tmp_path / "x.h5"), CAMERA)
     assert np.array_equal(read(path, CAMERA), dense)
     assert read(f"aedat:{path},merge=any,unit=ms", CAMERA).shape[0] == 2601

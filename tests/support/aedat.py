@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ STREAM = (
 EVENT = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("on", "?"), ("pad", "V3")])
 
 
-def write_aedat(path: Path, sensor: tuple[int, int], streams: int = 1, **columns: Any) -> Path:
-    """Columns t, x, y, on as packets of at most three events.
+def write_aedat(
+    path: Path, sensor: tuple[int, int], columns: Mapping[str, Any], streams: int = 1
+) -> Path:
+    """Events as packets of at most three.
 
     Arguments:
         sensor: (height, width).
+        columns: t, x, y, on.
         streams: how many streams of events there are; all events are in the first.
     """
     events = np.zeros(len(columns["t"]), EVENT)

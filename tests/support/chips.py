@@ -26,7 +26,9 @@ def chip_of_layers(folder: Path) -> Bench:
 def camera_chip(folder: Path) -> Bench:
     """One layer of the shape [p, y, x] = [2, 3, 4]; 40 steps of 1 ms."""
     values = {"tau": 8e-3, "r": 6.0, "v_leak": 0.0, "v_reset": 0.0}
-    full = {name: np.full(PIXELS, value, np.float32) for name, value in values.items()}
+    full: dict[str, Any] = {
+        name: np.full(PIXELS, value, np.float32) for name, value in values.items()
+    }
     theta = np.linspace(0.5, 2, 24).reshape(PIXELS).astype(np.float32)
     neurons = nir.LIF(v_threshold=theta, **full)
     graph = make_graph([("input", "lif"), ("lif", "output")], PIXELS, lif=neurons)
