@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from nirx.basics.type_map import Handler
+from nirx.dynamics.node_types import has_neuron
 from nirx.execution.runners import takes_state
 from nirx.tracing import exporters
 from nirx_torch.native import NativeNode
@@ -41,6 +42,11 @@ class Exporters(exporters.Exporters):
         """Whether the module's call returns (y, state)."""
         found = (isinstance(module, s) if isinstance(s, type) else s(module) for s in self.stateful)
         return any(found) or starts_afresh(module)
+
+    def has_memory(self, module: torch.nn.Module, where: str) -> bool:
+        """Whether the module's node keeps a state. **Raises** `UnsupportedError`."""
+        made = self.export(module, where)
+        return made is not None and has_neuron(made)
 
     def export(self, module: torch.nn.Module, where: str) -> Any:
         """The module's node, or None to bypass it. **Raises** `UnsupportedError`."""

@@ -49,8 +49,12 @@ OWN = str(Path(__file__).parent) + "/"
 
 
 @contextmanager
-def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
+def kept_as_it_is(module: torch.nn.Module, free: tuple[str, ...] = ()) -> Iterator[None]:
     """Undo all changes that tracing and the module's own forward make to its attributes.
+
+    Arguments:
+        module: the module.
+        free: paths of modules whose attributes forward may change: they are only undone.
 
     **Raises**: `UnsupportedError` if forward changes numbers that the graph has as constants,
     or draws random numbers.
@@ -70,6 +74,7 @@ def kept_as_it_is(module: torch.nn.Module) -> Iterator[None]:
         after = held_values(module)
         changed = [k for k, (_, v) in before.items() if k in after and _differs(v, after[k])]
         changed += [k for k, (box, content) in boxes.items() if not _same_items(box, content)]
+        changed = [k for k in changed if not k.startswith(tuple(f"{path}." for path in free))]
     finally:
         is_random = not torch.equal(random, torch.random.get_rng_state())
         torch.random.set_rng_state(random)

@@ -9,11 +9,12 @@ import torch
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
+from nirx.errors import InputError, UnsupportedError
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.known_shapes import shape_finder
 from nirx_torch.module_map import MODULE_MAP
+from nirx_torch.over_time import trace_over_time
 from nirx_torch.trace import trace
 
 __all__ = ["torch_to_nir"]
@@ -71,6 +72,16 @@ def torch_to_nir(
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
     shapes = shape_finder(module, exporters, input_shape)
-    traced = trace(module, exporters.is_mapped, concrete_args, shapes)
+    try:
+        traced = trace(module, exporters.is_mapped, concrete_args, shapes)
+        draft = TorchInterpreter(module, traced, exporters, input_shape).run()
+        return draft.build(discretization, type_check, subgraphs)
+    except UnsupportedError:
+        # Not one time step: perhaps all of them.
+        traced = trace_over_time(
+            module, exporters.is_mapped, exporters.has_memory, concrete_args, shapes
+        )
+        if traced is None:
+            raise
     draft = TorchInterpreter(module, traced, exporters, input_shape).run()
     return draft.build(discretization, type_check, subgraphs)

@@ -24,7 +24,18 @@ from nirx.errors import InputError, UnsupportedError
 from nirx_torch.in_place_writes import kept_as_it_is, require_no_lost_writes, user_line
 from nirx_torch.step_proxy import StepProxy
 
-__all__ = ["Trace", "hidden_state", "trace"]
+__all__ = [
+    "ShapeFinder",
+    "Slot",
+    "StepTracer",
+    "Trace",
+    "assignments_to",
+    "hidden_state",
+    "may_be_none",
+    "pinned_arguments",
+    "trace",
+    "untraceable",
+]
 
 ShapeFinder = Callable[[fx.Graph], Callable[[fx.Node], tuple[int, ...] | None]]
 """Graph of a trace under way -> its values -> the shape of one sample; see `known_shapes`."""
@@ -74,12 +85,12 @@ def trace(
     **Raises**: `UnsupportedError` for control flow that depends on data, for random numbers
     and for writes into tensors that the graph would not show; `InputError`.
     """
-    pinned = _pinned(module, concrete_args)
+    pinned = pinned_arguments(module, concrete_args)
     try:
         first = _trace(module, is_leaf, pinned, {}, shapes)
     except UnsupportedError:
         # Norse and others fill a list of states themselves if they are given None.
-        if "state" in pinned or not _may_be_none(module, "state"):
+        if "state" in pinned or not may_be_none(module, "state"):
             raise
         pinned["state"] = None
         first = _trace(module, is_leaf, pinned, {}, shapes)
@@ -89,7 +100,7 @@ def trace(
     return _trace(module, is_leaf, pinned, first.before, shapes)
 
 
-def _pinned(module: torch.nn.Module, given: Mapping[str, Any] | None) -> dict[str, Any]:
+def pinned_arguments(module: torch.nn.Module, given: Mapping[str, Any] | None) -> dict[str, Any]:
     """The arguments that the caller fixes, and the options with a default."""
     arguments = inspect.signature(module.forward).parameters
     for name in given or ():
@@ -111,18 +122,12 @@ def _trace(
     slots: Mapping[Slot, Any],
     shapes: ShapeFinder | None,
 ) -> Trace:
-    tracer = _Tracer(is_leaf, slots, shapes)
-    with kept_as_it_is(module), _assignments_to(tracer, module):
+    tracer = StepTracer(is_leaf, slots, shapes)
+    with kept_as_it_is(module), assignments_to(tracer, module):
         try:
             graph = tracer.trace(module, dict(pinned) or None)
         except (TraceError, TypeError) as error:
-            if not (isinstance(error, TraceError) or any(n in str(error) for n in PROXIES)):
-                raise
-            raise UnsupportedError(
-                f"{_place(tracer, module)}: its forward branches or loops on the values or the "
-                f"length of a tensor ({str(error).splitlines()[0]:.80}); forward must be one time "
-                "step without such control flow: loop over time outside it" + _pin(module)
-            ) from error
+            raise untraceable(tracer, module, error) from error
         read = {str(n.target) for n in graph.nodes if n.op == "get_attr"}
         constants = {name: attrgetter(name)(module) for name in sorted(read)}
     hidden = {slot: map_aggregate(v, _node) for slot, v in tracer.written.items()}
@@ -130,11 +135,23 @@ def _trace(
     return Trace(graph, constants, tuple(pinned), hidden, dict(slots) or tracer.found)
 
 
+def untraceable(tracer: StepTracer, module: torch.nn.Module, error: Exception) -> UnsupportedError:
+    """The error for control flow on values. **Raises** the given error if it is another one."""
+    if isinstance(error, TypeError) and not any(name in str(error) for name in PROXIES):
+        raise error
+    return UnsupportedError(
+        f"{_place(tracer, module)}: its forward branches or loops on the values or the "
+        f"length of a tensor ({str(error).splitlines()[0]:.80}); forward must be one time "
+        "step without such control flow, or do the same in every step of a loop over time"
+        + _pin(module)
+    )
+
+
 PROXIES = ("Proxy", "'Attribute' object")
 """What Python's error messages call the stand-ins of torch.fx."""
 
 
-def _place(tracer: _Tracer, module: torch.nn.Module) -> str:
+def _place(tracer: StepTracer, module: torch.nn.Module) -> str:
     """The innermost module whose forward could not be traced."""
     if not tracer.failed_in:
         return type(module).__name__
@@ -144,11 +161,11 @@ def _place(tracer: _Tracer, module: torch.nn.Module) -> str:
 
 def _pin(module: torch.nn.Module) -> str:
     """The hint to pin an argument, if one may be None."""
-    names = [n for n in inspect.signature(module.forward).parameters if _may_be_none(module, n)]
+    names = [n for n in inspect.signature(module.forward).parameters if may_be_none(module, n)]
     return f'; or pin an argument with concrete_args={{"{names[0]}": None}}' if names else ""
 
 
-def _may_be_none(module: torch.nn.Module, name: str) -> bool:
+def may_be_none(module: torch.nn.Module, name: str) -> bool:
     parameter = inspect.signature(module.forward).parameters.get(name)
     return parameter is not None and parameter.default is None
 
@@ -157,7 +174,7 @@ def _node(value: Any) -> Any:
     return value.node if isinstance(value, fx.Proxy) else value
 
 
-class _Tracer(fx.Tracer):
+class StepTracer(fx.Tracer):
     def __init__(
         self,
         is_leaf: Callable[[torch.nn.Module], bool],
@@ -178,6 +195,9 @@ class _Tracer(fx.Tracer):
         self.found: dict[Slot, Any] = {}
         self.failed_in = ""
         """The path of the innermost module that raised, if one did."""
+
+    def note_reset(self, path: str) -> None:
+        """Called when forward changes a mapped module's own state."""
 
     def shape_of(self, node: fx.Node) -> tuple[int, ...] | None:
         """The shape of one sample of a value, if the layers before it tell."""
@@ -233,7 +253,7 @@ FACTORIES = (
 
 
 @contextmanager
-def _assignments_to(tracer: _Tracer, root: torch.nn.Module) -> Iterator[None]:
+def assignments_to(tracer: StepTracer, root: torch.nn.Module) -> Iterator[None]:
     """Record every traced value that forward assigns to an attribute of a module."""
     paths = {id(m): path for path, m in reversed(list(root.named_modules()))}
     plain = torch.nn.Module.__setattr__
@@ -241,6 +261,8 @@ def _assignments_to(tracer: _Tracer, root: torch.nn.Module) -> Iterator[None]:
     def assign(m: torch.nn.Module, name: str, value: Any) -> None:
         path = paths.get(id(m))
         if path is None or not _holds_proxy(value):
+            if path and tracer.is_leaf(m):
+                tracer.note_reset(path)
             plain(m, name, value)
             return
         slot = path, name
