@@ -82,5 +82,5 @@ def sample_shape(model: Any, input_shape: Any, xs: Any) -> Any:
 
 
 def is_graph(model: Any) -> bool:
-    """Whether it is a graph or the path of one, and not a model."""
-    return isinstance(model, nir.NIRGraph | str | os.PathLike)
+    """Whether it is a graph, a lone node or the path of a graph, and not a model."""
+    return isinstance(model, nir.NIRNode | str | os.PathLike)

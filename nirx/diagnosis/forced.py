@@ -201,7 +201,7 @@ class _Run:
                     y, self.state = self.dynamics.step(self.ops, self.c, self.x[step], self.state)
                 else:
                     fires = _Fires(old, self.spikes_before, z[step - start])
-                    y, self.state = self.dynamics.step(
+                    y, self.state = self.dynamics.step_with(
                         self.ops, self.c, self.x[step], self.state, fires
                     )
                     self.spikes_before = z[step - start]

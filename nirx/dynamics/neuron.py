@@ -89,9 +89,13 @@ class Neuron(Elementwise):
         """The current into the membrane for an input x, and the new state of the synapse."""
         return x, {}
 
-    def step(
-        self, ops: Ops, c: Arrays, x: Array, s: Arrays, fires: Fires = fire
+    def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
+        return self.step_with(ops, c, x, s, fire)
+
+    def step_with(
+        self, ops: Ops, c: Arrays, x: Array, s: Arrays, fires: Fires
     ) -> tuple[Array, dict[str, Array]]:
+        """`step`, with another function that decides where there is a spike."""
         current, synapse = self.drive(ops, c, x, s)
         if self.spiking:
             y, v = spiking_step(

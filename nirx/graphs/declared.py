@@ -61,10 +61,11 @@ def redeclared_faults(flat: FlatGraph, found: Redeclared, before: list[Fault]) -
     proof = f" ({follows.where}: {follows.found})" if follows is not None else ""
     for index, shape in sorted(found.inputs.items()):
         was = shape_of(flat, index) or ()
+        axes = _axes_text(was[: len(was) - len(shape)])
         faults.append(
             Fault(
                 format_path(flat.nodes[index].path),
-                f"it has shape {was}: it declares {_axes_text(was[: len(was) - len(shape)])}{proof}",
+                f"it has shape {was}: it declares {axes}{proof}",
                 f"shape {shape}",
                 f"{REPAIR} corrects it",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nir
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ XS = np.ones((20, 2, 2), np.float32)
 PAIR = ("numpy", "numpy")
 
 
-def layers(*thresholds: float, **values: float) -> nir.NIRGraph:
+def layers(*thresholds: float, **values: Any) -> nir.NIRGraph:
     return chain({f"lif{k}": lif(v_threshold=t, **values) for k, t in enumerate(thresholds)})
 
 

@@ -1,5 +1,8 @@
 """A recording that is only a whole number of steps later or earlier is called that."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
 from __future__ import annotations
 
 import nir

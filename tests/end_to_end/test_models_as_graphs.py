@@ -1,5 +1,8 @@
 """`compare`, `reference`, `diagnose` and `verify` take a library's model as `move` does."""
 
+# nir's own annotations are narrower than what it accepts.
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
 from __future__ import annotations
 
 import json

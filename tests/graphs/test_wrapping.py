@@ -27,7 +27,7 @@ def test_a_lone_node_is_checked_scheduled_and_compared():
     node = lif(3)
     nirx.check(node, D)
     assert [n.name for n in nirx.schedule(node, D).nodes] == ["input", "lif", "output"]
-    xs = np.ones((5, 1, 3), np.float32)
+    xs = np.full((5, 1, 3), 9, np.float32)
     assert nirx.compare(node, xs, ("numpy", "torch"), discretization=D).agree
     assert node.metadata == {}
 
