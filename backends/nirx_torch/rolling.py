@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.fx.node import map_aggregate, map_arg
 
 from nirx.errors import warn_caller
 from nirx.execution.runners import takes_state
@@ -287,7 +288,7 @@ class _Rolling:
                 )
             return age == 1
 
-        result = fx.node.map_aggregate(
+        result = map_aggregate(
             self._without_states(self._stacks(self.result)),
             lambda leaf: copy(leaf.values[number]) if isinstance(leaf, _Stack) else leaf,
         )
@@ -401,7 +402,7 @@ class _Rolling:
                 target = id(trace.constants[str(node.target)])
                 found = trace.constants[str(node.target)]
                 target = found.tolist() if isinstance(found, torch.Tensor) else target
-            args = fx.node.map_arg((node.args, dict(node.kwargs)), refer)
+            args = map_arg((node.args, dict(node.kwargs)), refer)
             rows.append((node.op, str(target), repr(args)))
         left = {slot: numbers[node] for slot, node in trace.hidden.items()}
         return rows, left
