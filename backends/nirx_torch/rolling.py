@@ -288,10 +288,10 @@ class _Rolling:
                 )
             return age == 1
 
-        result = map_aggregate(
-            self._without_states(self._stacks(self.result)),
-            lambda leaf: copy(leaf.values[number]) if isinstance(leaf, _Stack) else leaf,
-        )
+        def of_the_step(leaf: Any) -> Any:
+            return copy(leaf.values[number]) if isinstance(leaf, _Stack) else leaf
+
+        result = map_aggregate(self._without_states(self._stacks(self.result)), of_the_step)
         hidden: dict[Slot, Any] = {}
         while work_left:
             now = work_left.pop(0)
