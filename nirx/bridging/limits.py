@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,17 +13,38 @@ import numpy as np
 
 from nirx.bridging.membrane import membrane_of
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
+from nirx.errors import InputError, UnsupportedError
 from nirx.execution.refusal import NotRepresentable
 
 __all__ = [
     "Limits",
+    "no_node",
     "require_countable",
     "require_quiet_start",
     "require_uniform",
     "require_values",
     "reset_at_once",
 ]
+
+
+def no_node(library: str, like: str) -> Callable[[Any], Any]:
+    """The exporter for the neurons of a library that no other entry of its map is for.
+
+    Arguments:
+        library: its name.
+        like: its neurons that have a NIR node, in words.
+    """
+
+    def refuse(module: Any) -> Any:
+        raise UnsupportedError(
+            f"{library}'s {type(module).__name__} has no NIR node: NIR's neurons are I, IF, LI, "
+            "LIF, CubaLI and CubaLIF, which do not adapt, have no refractory period and are linear "
+            f"below the threshold. Use {like}, or define a node type with nirx.register_type and "
+            f"export to it: module_map={{{type(module).__name__}: function from the module to it}}"
+        )
+
+    return refuse
+
 
 LEAST_COUNTED = 1e-5
 """Float32 counts one by one up to 2**24: that many of these thresholds are v = 167."""

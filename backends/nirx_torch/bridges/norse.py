@@ -20,11 +20,12 @@ import norse.torch as norse
 import numpy as np
 import torch
 from norse.torch.functional.reset import reset_subtract, reset_value
+from norse.torch.module import snn
 
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
-from nirx.bridging.limits import Limits
+from nirx.bridging.limits import Limits, no_node
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
@@ -248,6 +249,13 @@ def _lif_recurrent_cell(cell: Any) -> nir.NIRGraph:
     neuron = nir.CubaLIF(**_alike(_current(cell) | _spikes(cell), size))
     graph = feedback_graph(with_rule(neuron, _rule(cell, "norse.LIFCell")), back, size, weights)
     return with_names(graph, {**dict.fromkeys(STATE, ""), "1.v": "lif.v", "1.z": ""})
+
+
+for _kind in (snn.SNNCell, snn.SNNRecurrentCell, snn.SNN, snn.SNNRecurrent):
+    MODULE_MAP.register(
+        _kind,
+        no_node("norse", "LIFBoxCell, LIFCell, LIFRecurrentCell, IAFCell, LIBoxCell or LICell"),
+    )
 
 
 def _alike(

@@ -21,6 +21,7 @@ from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSp
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.feedback import feedback_graph
+from nirx.bridging.limits import no_node
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -143,6 +144,9 @@ def _parts(module: torch.nn.Module) -> list[torch.nn.Module]:
     if isinstance(module, torch.nn.Sequential):
         return [part for child in module for part in _parts(child)]
     return [module]
+
+
+MODULE_MAP.register(sl.StatefulLayer, no_node("sinabs", "LIF, IAF, ExpLeak or LIFRecurrent"))
 
 
 @MODULE_MAP.register(sl.Repeat)

@@ -25,7 +25,7 @@ import torch
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
-from nirx.bridging.limits import Limits, require_values
+from nirx.bridging.limits import Limits, no_node, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
@@ -181,13 +181,13 @@ def _rule(cell: Any) -> Discretization:
     kind = "Synaptic" if hasattr(cell, "alpha") else "Leaky"
     base = PRESETS[f"snntorch.{kind}"]
     for name, plain in (("inhibition", False), ("state_quant", False), ("graded_spikes_factor", 1)):
-        value = getattr(cell, name)
+        value = getattr(cell, name, plain)  # Lapicque has fewer options
         if callable(value) or bool(np.any(numbers(value) != plain)):
             raise UnsupportedError(f"{name} has no NIR node; leave it at {plain}")
     if cell.reset_mechanism == "none":
         return replace(base, reset="none", reset_when="same")
     if cell.reset_mechanism == "subtract":
-        if cell.reset_delay:
+        if getattr(cell, "reset_delay", True):
             return base
         warn_caller(
             "snntorch subtracts the threshold of a spike at once only from a membrane potential "
@@ -204,6 +204,25 @@ def _neuron(cell: Any) -> nir.NIRNode:
     rule = _rule(cell)
     node = with_rule(neuron_node(membrane(cell), rule, True, synapse(cell)), rule)
     return with_names(node, {"1": "i", "2": "v"} if hasattr(cell, "alpha") else {"1": "v"})
+
+
+@MODULE_MAP.register(snntorch.Lapicque)
+def _lapicque(cell: Any) -> nir.NIRNode:
+    """mem = (1 - time_step/(R*C))*mem + time_step/C*x."""
+    if cell.reset_mechanism == "zero":
+        raise UnsupportedError(
+            "a Lapicque that resets to zero also drops the input of the next step, which NIR does "
+            'not; use reset_mechanism="subtract", or snntorch.Leaky'
+        )
+    step, r, c = (numbers(getattr(cell, name)) for name in ("time_step", "R", "C"))
+    own = Membrane(1 - step / (r * c), gain=step / c, threshold=numbers(cell.threshold))
+    rule = _rule(cell)
+    return with_names(with_rule(neuron_node(own, rule, True), rule), {"1": "v"})
+
+
+MODULE_MAP.register(
+    snntorch.SpikingNeuron, no_node("snntorch", "Leaky, Lapicque, Synaptic, RLeaky or RSynaptic")
+)
 
 
 @MODULE_MAP.register(snntorch.RLeaky)

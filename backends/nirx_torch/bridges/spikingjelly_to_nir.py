@@ -16,8 +16,11 @@ from typing import Any
 
 import nir
 import numpy as np
+import torch
+from spikingjelly.activation_based import neuron
 from spikingjelly.activation_based.layer import Dropout, Dropout2d, LinearRecurrentContainer
 from spikingjelly.activation_based.neuron import (
+    BaseNode,
     CUBALIFNode,
     IFNode,
     LIFNode,
@@ -28,6 +31,7 @@ from spikingjelly.activation_based.neuron import (
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.feedback import feedback_graph
+from nirx.bridging.limits import no_node
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -114,6 +118,13 @@ def _silent(cell: Any) -> nir.NIRNode:
         return with_rule(nir.I(r=np.ones(())), PRESETS["spikingjelly.IFNode"])
     values = {"tau": numbers(cell.tau), "r": np.ones(()), "v_leak": np.zeros(())}
     return with_rule(nir.LI(**values), PRESETS["spikingjelly.LIFNode"])
+
+
+_refuse = no_node("spikingjelly", "LIFNode, ParametricLIFNode, IFNode or CUBALIFNode")
+for _kind in (BaseNode, *vars(neuron).values()):
+    _own = isinstance(_kind, type) and _kind.__module__.startswith(neuron.__name__)
+    if _own and issubclass(_kind, torch.nn.Module) and find_handler(_kind, MODULE_MAP) is ABSENT:
+        MODULE_MAP.register(_kind, _refuse)
 
 
 @MODULE_MAP.register(LinearRecurrentContainer)
