@@ -80,12 +80,12 @@ class _Rolling:
         """The step before the last: what it leaves is read by the last one."""
         outputs = [leaf for leaf in _leaves(self._stacks(self.result)) if isinstance(leaf, _Stack)]
         for stack in outputs:
-            if len(stack.values) != self.count:
+            if len(stack.steps) != self.count:
                 raise AcrossSteps(
-                    f"{self._kind()} stacks {len(stack.values)} values of {self.count} time "
+                    f"{self._kind()} stacks {len(stack.steps)} values of {self.count} time "
                     f"steps{REWRITE}"
                 )
-            for a, b in zip(stack.values, stack.values[1:], strict=False):
+            for a, b in zip(stack.steps, stack.steps[1:], strict=False):
                 self._pair(a, b)
         if not outputs:
             raise self._not_stacked(self.result)
@@ -292,7 +292,7 @@ class _Rolling:
 
         result = map_aggregate(
             self._without_states(self._stacks(self.result)),
-            lambda leaf: copy(leaf.values[number]) if isinstance(leaf, _Stack) else leaf,
+            lambda leaf: copy(leaf.steps[number]) if isinstance(leaf, _Stack) else leaf,
         )
         hidden: dict[Slot, Any] = {}
         while work_left:
@@ -411,8 +411,8 @@ class _Rolling:
 
 
 class _Stack:
-    def __init__(self, values: tuple[Any, ...]):
-        self.values = values
+    def __init__(self, steps: tuple[Any, ...]):
+        self.steps = steps
 
 
 def _is_size(node: fx.Node) -> bool:

@@ -337,7 +337,7 @@ def _reshaped(seq: Sequence, name: str, sizes: tuple[Any, ...]) -> Sequence | No
     first = sizes[0] if sizes else None
     if isinstance(first, int) and first != -1:
         return None
-    if seq.merged or first == -1 or _is_product(seq, first):
+    if seq.merged or isinstance(first, int) or _is_product(seq, first):
         rest = (seq.tracer.batch_of(seq.step(0)), *sizes[1:])
         return seq._like(lambda number: getattr(seq.step(number), name)(*rest), merged=True)
     return None

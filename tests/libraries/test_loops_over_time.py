@@ -196,9 +196,7 @@ def hidden(m, x):
     from snntorch import utils
 
     utils.reset(m)
-    rows = []
-    for step in range(x.size(0)):
-        rows.append(m.lif2(m.fc2(m.lif1(m.fc1(x[step])))))
+    rows = [m.lif2(m.fc2(m.lif1(m.fc1(x[step])))) for step in range(x.size(0))]
     return torch.stack(rows)
 
 
@@ -294,10 +292,7 @@ class Jelly(nn.Module):
 
 
 def jelly_loop(m, x_seq):
-    rows = []
-    for t in range(x_seq.shape[0]):
-        rows.append(m.step(x_seq[t]))
-    return torch.stack(rows)
+    return torch.stack([m.step(x_seq[t]) for t in range(x_seq.shape[0])])
 
 
 def jelly_multi_step_forward(m, x_seq):
@@ -349,7 +344,7 @@ def test_spikingjellys_ways_over_time(run, mode):
     functional.reset_net(model)
     graph = assert_same_spikes(model, MODULE_MAP, xs, expected)
     kinds = [type(node).__name__ for node in graph.nodes.values()]
-    assert kinds == "Input Conv2d IF AvgPool2d Flatten Affine LIF Output".split()
+    assert kinds == ["Input", "Conv2d", "IF", "AvgPool2d", "Flatten", "Affine", "LIF", "Output"]
 
 
 def test_containers_of_spikingjelly_in_a_forward():

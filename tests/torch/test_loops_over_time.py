@@ -1,8 +1,9 @@
-"""torch_to_nir: a forward that loops over time is its step; a loop whose steps differ is refused."""
+"""torch_to_nir: a forward that loops over time is its step; other loops are refused."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # pyright: reportIncompatibleMethodOverride=false, reportOptionalMemberAccess=false
+# pyright: reportPossiblyUnboundVariable=false
 
 from __future__ import annotations
 
