@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from nirx.tracing.layers import conv_node, flatten_node, linear_node
+from nirx.tracing.arranged import Arranged, permuted_linear
+from nirx.tracing.layers import conv_node, linear_node
 from nirx.tracing.value import Value
+from nirx_jax.layout import reshape, reverse, transpose
 from nirx_jax.lowering import Operation
 from nirx_jax.module_map import node_padding
 
@@ -67,63 +70,39 @@ def _shifted(op: Operation, value: Value, constant: np.ndarray) -> Value:
 
 
 @lowers("neg")
-def _neg(op: Operation) -> Value:
-    return op.draft.scale(op.value(), -1.0, op.name)
+def _neg(op: Operation) -> Any:
+    return _scaled(op, 0, np.asarray(-1.0))
+
+
+def _scaled(op: Operation, position: int, factor: np.ndarray) -> Any:
+    """A factor for all elements leaves them where they are."""
+    found = op.operands[position]
+    if isinstance(found, Arranged) and factor.ndim == 0:
+        return replace(found, value=op.draft.scale(found.value, factor, op.name))
+    value = op.value(position)
+    return op.draft.scale(value, op.aligned(factor, value), op.name)
 
 
 @lowers("mul")
-def _mul(op: Operation) -> Value:
+def _mul(op: Operation) -> Any:
     a, b = op.constant(0), op.constant(1)
     factor, value = (a, 1) if a is not None else (b, 0)
     if factor is None:
         raise op.refuse("multiplies two values that depend on the network's inputs")
-    return op.draft.scale(op.value(value), op.aligned(factor, op.value(value)), op.name)
+    return _scaled(op, value, factor)
 
 
 @lowers("div")
-def _div(op: Operation) -> Value:
+def _div(op: Operation) -> Any:
     divisor = op.constant(1)
     if divisor is None:
         raise op.refuse("divides by a value that depends on the network's inputs")
-    return op.draft.scale(op.value(), op.aligned(op.reciprocal(divisor), op.value()), op.name)
+    return _scaled(op, 0, op.reciprocal(divisor))
 
 
-@lowers("reshape", "squeeze", "expand_dims", "broadcast_in_dim")
-def _reshape(op: Operation) -> Value:
-    value = op.value()
-    if op.params.get("dimensions") is not None and op.name == "reshape":
-        raise op.refuse("transposes")
-    if value.shape is None or not value.sources:
-        return Value(value.sources, op.shape)
-    if math.prod(op.shape) != math.prod(value.shape):
-        raise op.refuse(f"broadcasts a value of shape {op.shapes[0]} to {op.shape}")
-    wanted = tuple(n for n in op.shape if n != 1)
-    if wanted == tuple(n for n in value.shape if n != 1) and len(op.shape) >= len(value.shape):
-        return value  # new axes of size 1 may go again; fewer axes are a Flatten
-    groups = _joined(value.shape, op.shape)
-    if groups is None:
-        groups = _joined(value.shape, wanted)
-    if groups is None:
-        raise op.refuse(f"reshapes {op.shapes[0]} to {op.shape}", "NIR can only join axes")
-    for start, end in reversed(groups):  # from the last, so that earlier axes keep their numbers
-        value = op.draft.node("flatten", flatten_node(start, end), value)
-    return value
-
-
-def _joined(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[int, int]] | None:
-    """The runs of axes that a reshape joins, or None if it does something else."""
-    groups, axis = [], 0
-    for n, size in enumerate(after):
-        start, total = axis, 1
-        last = n == len(after) - 1
-        while axis < len(before) and (axis == start or total != size or last):
-            total *= before[axis]
-            axis += 1
-        if axis == start or total != size:
-            return None
-        if axis - start > 1:
-            groups.append((start, axis - 1))
-    return groups if axis == len(before) else None
+lowers("reshape", "squeeze", "expand_dims", "broadcast_in_dim")(reshape)
+lowers("transpose")(transpose)
+lowers("rev")(reverse)
 
 
 @lowers("dot_general")
@@ -133,20 +112,28 @@ def _dot_general(op: Operation) -> Value:
     weight, side = (a, 0) if a is not None else (b, 1)
     if weight is None:
         raise op.refuse("multiplies two values that depend on the network's inputs")
-    value = op.value(1 - side)
     own, other = (left, right) if side == 0 else (right, left)
     shape = op.shapes[1 - side]
-    flat = value.shape is None or len(value.shape) == 1
+    found = op.operands[1 - side]
+    if not isinstance(found, Arranged):
+        found = op.value(1 - side)
+    flat = isinstance(found, Arranged) or found.shape is None or len(found.shape) == 1
     fits = flat and len(own) == 1 and not batch and weight.ndim == 2
-    if not fits or shape[other[0]] != math.prod(shape):
+    axis = other[0] - op.leading if fits else -1
+    if not 0 <= axis < len(shape) or shape[axis] != math.prod(shape):
         raise op.refuse("multiplies matrices", "write weight @ x with an x of one axis")
+    if op.leading and side == 0:
+        raise op.refuse("multiplies matrices", "write x @ weight for samples in rows")
     node = linear_node(np.moveaxis(weight, own[0], -1), None)
-    return op.draft.node("linear", node, value)
+    made = permuted_linear(op.draft, "linear", node, found)
+    return op.draft.node("linear", node, op.value(1 - side)) if made is None else made
 
 
 @lowers("conv_general_dilated")
 def _conv(op: Operation) -> Value:
     weight, value, p = op.constant(1), op.value(), op.params
+    if op.leading > 1:
+        raise op.refuse("convolves all time steps at once", "convolve within the step")
     if weight is None:
         raise op.refuse("computes its kernel from the network's inputs")
     spec, axes = p["dimension_numbers"], weight.ndim - 2
@@ -173,4 +160,4 @@ def _convert(op: Operation) -> Value:
     before, after = op.dtypes
     if after != before and not str(after).startswith(("float", "bfloat")):
         raise op.refuse(f"converts {before} to {after}")
-    return op.value()
+    return op.operands[0] if isinstance(op.operands[0], Arranged) else op.value()

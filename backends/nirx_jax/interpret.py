@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
+import nir
 import numpy as np
 
+from nirx.dynamics.node_types import has_neuron
 from nirx.errors import UnsupportedError, warn_caller
+from nirx.tracing.arranged import Arranged, in_nir, permuted_linear
 from nirx.tracing.draft import Draft
 from nirx.tracing.interpreter import Interpreter
 from nirx.tracing.membranes import Recorded, membrane_value, recorded
 from nirx.tracing.value import Value
 from nirx_jax.exporters import Exporters
 from nirx_jax.leaf import INPUT, LeafCall, Place, dotted
-from nirx_jax.lowering import Constant, LeafState, StateIn
+from nirx_jax.lowering import Constant, Final, LeafState, Stacked, StateIn
+from nirx_jax.marks import BATCH, TIME, Marks, OtherLayout, OverTime
 from nirx_jax.trace import Static, Trace
 from nirx_jax.walk import Walk, live_operations
 
 __all__ = ["interpret"]
 
 
-def interpret(kind: str, trace: Trace, exporters: Exporters) -> Draft:
-    """The draft of a traced module of type `kind`. **Raises** `UnsupportedError`."""
-    return _Interpreter(kind, trace, exporters).run()
+def interpret(kind: str, trace: Trace, exporters: Exporters, marks: Marks | None = None) -> Draft:
+    """The draft of a traced module.
+
+    Arguments:
+        kind: its type.
+        trace: one step of one sample, unless `marks` tells axes of time and batch.
+        exporters: of the export.
+        marks: the sizes of such axes.
+
+    **Raises**: `UnsupportedError`.
+    """
+    return _Interpreter(kind, trace, exporters, marks or Marks()).run()
 
 
 class _Interpreter(Interpreter):
-    def __init__(self, kind: str, trace: Trace, exporters: Exporters):
+    def __init__(self, kind: str, trace: Trace, exporters: Exporters, marks: Marks):
         super().__init__(kind)
-        self.trace, self.exporters = trace, exporters
+        self.trace, self.exporters, self.marks = trace, exporters, marks
         self.nodes: dict[int, str] = {}
         """The node of each call, by its id; `calls` keeps the calls."""
         self.calls: list[tuple[LeafCall, dict[Place, StateIn]]] = []
@@ -36,24 +49,70 @@ class _Interpreter(Interpreter):
     def run(self) -> Draft:
         whole = self.trace.jaxpr
         arguments = [
-            _Input(name, v.aval.shape) if isinstance(name, str) else StateIn(name, v.aval.shape)
+            (_Input if isinstance(name, str) else StateIn)(
+                name, self.marks.sample(v.aval.shape, self.kind)
+            )
             for name, v in zip(self.trace.inputs, whole.jaxpr.invars, strict=True)
         ]
-        walk = Walk(self.kind, self.draft, self._leaf, self._value)
+        walk = Walk(self.kind, self.draft, self._leaf, self._value, self.marks)
         results = walk.run(whole.jaxpr, whole.consts, arguments, self._wanted())
-        found = self.trace.values
+        self._require_marks(walk)
         self.add_outputs(
-            _nested([(path, self._returned(part, results)) for path, part in found]),
+            _nested([(path, self._returned(result)) for path, result in self._outputs(results)]),
             _output_name,
             lambda result, where: self._as_in_nir(result[0], result[1], where),
         )
-        if self.trace.state is not None:
-            after = {path: self._result(part, results) for path, part in self.trace.state}
-            self.close_loops(
-                lambda place: self._new(after.get(place), place), self.trace.before.get
-            )
+        after = {path: self._left(part, results) for path, part in self.trace.state or ()}
+        after.update(walk.carried)
+        if self.trace.state is not None or after:
+            before = {**self.trace.before, **walk.starts}
+            self.close_loops(lambda place: self._new(after.get(place), place), before.get)
             self._check_states(after)
         return self.finish()
+
+    def _require_marks(self, walk: Walk) -> None:
+        """A time axis has to be scanned over, and a batch axis mapped over."""
+        kinds = self.marks.sizes.values()
+        if (TIME in kinds and not walk.scans) or (BATCH in kinds and not walk.mapped):
+            raise OtherLayout(f"{self.kind} neither scans over time nor maps over a batch")
+
+    def _outputs(self, results: list[Any]) -> list[tuple[Place, Any]]:
+        """What the call returns but for what the last step leaves, which is state."""
+        found = [(path, part, self._result(part, results)) for path, part in self.trace.values]
+        kept = [
+            (path, part, result) for path, part, result in found if not isinstance(result[0], Final)
+        ]
+        if found and not kept:
+            raise OverTime(
+                f"{found[0][2][0].place}: {self.kind} returns only what the last time step leaves; "
+                "return the outputs of all time steps (the second result of jax.lax.scan), and "
+                "take the last step outside"
+            )
+        outputs = []
+        for path, part, (flow, shape) in kept:
+            if isinstance(flow, Stacked):
+                outputs.append((path, (flow.content, shape[1:])))
+                continue
+            if isinstance(part, int):
+                keys = tuple(k.idx if hasattr(k, "idx") else dotted((k,)) for k in path)
+                shape = self._per_sample(shape, f"output {_output_name(keys)!r}")
+            outputs.append((path, (flow, shape)))
+        return outputs
+
+    def _per_sample(self, shape: Any, where: str) -> Any:
+        missing = [k for k in self.marks.sizes.values() if k not in self.marks.lead(shape)]
+        if missing:
+            raise OverTime(
+                f"{self.kind}: {where} has no axis of {missing[0]}; return the outputs of all time "
+                "steps and samples, and take the mean, the sum or the last step outside"
+            )
+        return self.marks.sample(shape, where)
+
+    def _left(self, part: Any, results: list[Any]) -> tuple[Any, Any]:
+        """What the call leaves in a part of its state."""
+        flow, shape = self._result(part, results)
+        flow = flow.content if isinstance(flow, Final) else flow
+        return flow, None if shape is None else self.marks.sample(shape, "the new state")
 
     def loop_name(self, key: Place) -> str:
         return ".".join(["state", *([dotted(key)] if key else [])])
@@ -77,9 +136,8 @@ class _Interpreter(Interpreter):
             return Constant(part.content), None
         return results[part], self.trace.jaxpr.out_avals[part].shape
 
-    def _returned(self, part: Any, results: list[Any]) -> Any:
+    def _returned(self, result: tuple[Any, Any]) -> Any:
         """What is returned: a recording for the state of a module, else the result."""
-        result = self._result(part, results)
         if isinstance(result[0], LeafState):
             return self._recording(result[0], "what the call returns")
         return result
@@ -94,24 +152,36 @@ class _Interpreter(Interpreter):
 
     # -- modules ----------------------------------------------------------------------
 
-    def _leaf(self, call: LeafCall, operands: list[Any], shapes: list[Any]) -> list[Any]:
+    def _leaf(
+        self,
+        call: LeafCall,
+        operands: list[Any],
+        shapes: list[Any],
+        results: list[Any],
+        at_once: bool,
+    ) -> list[Any]:
         leaf = call.leaf
         place = leaf._place
         exported = self.exporters.export(leaf)
+        if at_once and exported is not None and has_neuron(exported):
+            raise OverTime(f"{place} is mapped over time; scan over it, so that it has a state")
         value, states = None, {}
         for role, flow, shape in zip(call.roles, operands, shapes, strict=True):
             if role == INPUT and value is None:
-                value = self._as_in_nir(flow, shape, place)
+                value = self._value(flow, place)
+                if type(exported) not in (nir.Linear, nir.Affine) or not _fits(value, shape):
+                    value = self._as_in_nir(flow, shape, place)
             elif isinstance(role, tuple):
                 if self._is_own_state(place, leaf, flow):
                     states[role] = flow
             elif not isinstance(flow, Constant):
                 raise UnsupportedError(f"{place} takes several values; a NIR node has one input")
-        if not isinstance(value, Value):
+        if not isinstance(value, Value | Arranged):
             raise UnsupportedError(f"{place} is applied to a constant, which has no NIR node")
-        gives = tuple(call.shapes[0].shape)
+        gives = tuple(results[0])
         if exported is not None:
-            value = self.draft.node(place, exported, value, leaf._path)
+            made = permuted_linear(self.draft, place, exported, value, leaf._path)
+            value = self.draft.node(place, exported, value, leaf._path) if made is None else made
             self.nodes[id(call)] = str(value.sources[0])
             self.calls.append((call, states))
             if any(part is not None and part not in states for part in call.places):
@@ -148,8 +218,13 @@ class _Interpreter(Interpreter):
 
     def _value(self, flow: Any, where: str) -> Any:
         """What flows, as a `Value`; constants stay constants."""
-        if isinstance(flow, Value | Constant):
+        if isinstance(flow, Value | Constant | Arranged):
             return flow
+        if isinstance(flow, Final | Stacked):
+            raise OverTime(
+                f"{where} combines time steps; return the outputs of all steps, and take the mean, "
+                "the sum or the last step outside"
+            )
         if isinstance(flow, _Input):
             return self.read_input(flow.name, flow.shape)
         if isinstance(flow, StateIn):
@@ -163,7 +238,7 @@ class _Interpreter(Interpreter):
 
     def _as_in_nir(self, flow: Any, shape: Any, where: str) -> Any:
         """A value whose shape in the program is its shape in NIR."""
-        value = self._value(flow, where)
+        value = in_nir(self.draft, self._value(flow, where), "permute", where)
         if isinstance(value, Value) and value.shape not in (None, shape):
             raise UnsupportedError(
                 f"{where}: axes of size 1 were added to a value of shape {value.shape}, which "
@@ -197,6 +272,11 @@ class _Interpreter(Interpreter):
                     f"{own} takes its state from {name}, but the call leaves {found} there; the "
                     "state of a NIR node is its own"
                 )
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    """Whether a permuted value has the shape that a layer reads."""
+    return isinstance(value, Arranged) and value.order.shape == tuple(shape)
 
 
 class _Input:

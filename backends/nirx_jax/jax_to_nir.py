@@ -9,10 +9,13 @@ import equinox as eqx
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError
+from nirx.errors import InputError, UnsupportedError
+from nirx.tracing.draft import Draft
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret
+from nirx_jax.marks import Marks
 from nirx_jax.module_map import MODULE_MAP
+from nirx_jax.over_time import axes_of, draft_over_time
 from nirx_jax.trace import trace
 
 __all__ = ["jax_to_nir"]
@@ -41,7 +44,9 @@ def jax_to_nir(
         module: a callable `eqx.Module`, left as it is; the graph shares no memory with it. A
             module that a map has an entry for may be of any type.
         example_input: an array or a `jax.ShapeDtypeStruct` of one sample, without batch and
-            time; only its shape and dtype matter. Several inputs are a tuple of positional
+            time; only its shape and dtype matter. For a model that scans over time, or maps over
+            a batch, the array has these axes too: [time, batch, *features] (or batch first),
+            of any size. Several inputs are a tuple of positional
             arguments, or a dict of keyword arguments. (A single argument that is a tuple or a
             dict itself: `{"x": (...)}`.)
         module_map: {module type: function from a module to a NIR node}; its entries win over
@@ -70,5 +75,19 @@ def jax_to_nir(
         raise InputError(f"jax_to_nir: a {kind}; expected an equinox.Module with a __call__")
     if exporters.is_leaf(module):
         return exporters.export_root(module, discretization)
+
+    def attempt(given: Any, state: Any, marks: Marks) -> Draft:
+        traced = trace(module, given, state, exporters.is_leaf, exporters.export)
+        return interpret(kind, traced, exporters, marks)
+
     traced = trace(module, example_input, example_state, exporters.is_leaf, exporters.export)
-    return interpret(kind, traced, exporters).build(discretization, type_check, subgraphs)
+    try:
+        draft = interpret(kind, traced, exporters)
+    except UnsupportedError:
+        # Not one step of one sample: perhaps all steps, of a batch.
+        axes = axes_of(traced.jaxpr.jaxpr)
+        found = draft_over_time(attempt, axes, example_input, example_state)
+        if found is None:
+            raise
+        draft = found
+    return draft.build(discretization, type_check, subgraphs)

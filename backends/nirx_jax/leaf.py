@@ -38,12 +38,14 @@ class LeafCall:
             argument.
         places: of every returned array: None for the value, or a `Place` in the new state.
         shapes: of the returned arrays.
+        mapped: over how many axes jax.vmap maps the call; they are the first of every array.
     """
 
     leaf: Leaf
     roles: list[Any]
     places: list[Place | None]
     shapes: list[Any]
+    mapped: int = 0
 
 
 class Leaf:
@@ -183,17 +185,25 @@ def _lowering(_: Any, *operands: Any, call: LeafCall) -> Any:
     return _impl(*operands, call=call)  # JAX would run a loop over constants
 
 
-def _refuse_batching(_: Any, __: Any, *, call: LeafCall) -> Any:
-    raise UnsupportedError(
-        f"{call.leaf._place} is called under jax.vmap, which has no NIR node; write the step for "
-        "one sample without a batch, and apply vmap to the whole model"
-    )
+def _batched(arrays: Any, axes: Any, *, call: LeafCall) -> Any:
+    """Under jax.vmap the call is recorded with one more axis, the first; `Walk` judges it."""
+    size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
+    operands = [
+        jax.numpy.broadcast_to(x, (size, *x.shape))
+        if axis is None
+        else jax.numpy.moveaxis(x, axis, 0)
+        for x, axis in zip(arrays, axes, strict=True)
+    ]
+    shapes = [s.update(shape=(size, *s.shape)) for s in call.shapes]
+    mapped = LeafCall(call.leaf, call.roles, call.places, shapes, call.mapped + 1)
+    results = LEAF.bind(*operands, call=mapped)
+    return results, [0] * len(results)
 
 
 def _refuse_derivative(_: Any, __: Any, *, call: LeafCall) -> Any:
     raise UnsupportedError(f"{call.leaf._place} is differentiated, which has no NIR node")
 
 
-batching.primitive_batchers[LEAF] = _refuse_batching
+batching.primitive_batchers[LEAF] = _batched
 mlir.register_lowering(LEAF, _lowering)
 ad.primitive_jvps[LEAF] = _refuse_derivative

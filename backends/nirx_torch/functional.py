@@ -84,7 +84,7 @@ def _sub(call: Call) -> Any:
 def _scaled(call: Call, found: Any, factor: np.ndarray) -> Any:
     """A factor for all elements leaves them where they are."""
     if isinstance(found, Arranged) and factor.ndim == 0:
-        return Arranged(call.draft.scale(found.value, factor, call.name), found.order)
+        return replace(found, value=call.draft.scale(found.value, factor, call.name))
     return call.draft.scale(call.as_value(found), factor, call.name)
 
 

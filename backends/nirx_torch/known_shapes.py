@@ -19,6 +19,7 @@ from nirx.tracing.arranged import Arranged
 from nirx.tracing.value import Value
 from nirx_torch.exporters import Exporters
 from nirx_torch.interpret import TorchInterpreter
+from nirx_torch.loop_trace import time_step
 from nirx_torch.trace import Trace
 
 __all__ = ["shape_finder"]
@@ -54,6 +55,10 @@ class _Aside(TorchInterpreter):
         if isinstance(found, Arranged):
             return found.order.shape
         return found.shape if isinstance(found, Value) else None
+
+    def _flow(self, node: fx.Node) -> Any:
+        # A step of an input has the shape of the input without time.
+        return self.flows[node.args[0]] if node.target is time_step else super()._flow(node)  # type: ignore[index]
 
     def _below(self, node: fx.Node) -> list[fx.Node]:
         """What a value is computed from and was not asked for yet, in the order of the graph."""

@@ -62,7 +62,7 @@ def arrange(call: Call, position: int = 0) -> Any:
         other = _rows(call, found, 2 * batch)
         call.assume_batch(batch, isinstance(other, str) and other.startswith(FAILS))
     assert isinstance(order, np.ndarray)
-    return settled(call.draft, Arranged(found.value, order), call.name)
+    return settled(call.draft, Arranged(found.value, order, call.place), call.name)
 
 
 def _rows(call: Call, found: Arranged, batch: int) -> np.ndarray | str:

@@ -111,6 +111,8 @@ class _LoopTracer(StepTracer):
         self.reset: list[str] = []
         """The modules whose state forward changed after it had called them."""
         self.entered = False
+        self.whole: fx.Proxy | None = None
+        self.batch: fx.Proxy | None = None
 
     @property
     def count(self) -> int:
@@ -132,6 +134,12 @@ class _LoopTracer(StepTracer):
         file, line = user_line()
         return f"{file.rsplit('/', 1)[-1]}:{line}"
 
+    def batch_of(self, value: fx.Proxy) -> fx.Proxy:
+        if self.batch is None:  # one symbol for all steps
+            whole = value if self.whole is None else self.whole
+            self.batch = super().batch_of(whole)
+        return self.batch
+
     def read_step(self, sequence: Sequence, number: int) -> Any:
         """One step of a sequence that forward takes apart."""
         if sequence.count is None:
@@ -149,7 +157,7 @@ class _LoopTracer(StepTracer):
         first = next((i for i, a in enumerate(args) if isinstance(a, fx.Proxy)), None)
         if first is None:
             return function, args
-        whole = args[first]
+        self.whole = whole = args[first]
 
         def step(number: int) -> Any:
             return self.create_proxy("call_function", time_step, (whole, number), {})

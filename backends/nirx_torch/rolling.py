@@ -67,8 +67,8 @@ class _Rolling:
         """What depends on the input; anything else may be a start value."""
         found: set[fx.Node] = set()
         for node in nodes:
-            zero = _name(node) in ZEROS
-            if node is self.input or (not zero and any(n in found for n in node.all_input_nodes)):
+            fixed = _name(node) in ZEROS or _is_size(node)
+            if node is self.input or (not fixed and any(n in found for n in node.all_input_nodes)):
                 found.add(node)
             if node.op == "call_module":
                 found.add(node)
@@ -80,12 +80,12 @@ class _Rolling:
         """The step before the last: what it leaves is read by the last one."""
         outputs = [leaf for leaf in _leaves(self._stacks(self.result)) if isinstance(leaf, _Stack)]
         for stack in outputs:
-            if len(stack.values) != self.count:
+            if len(stack.steps) != self.count:
                 raise AcrossSteps(
-                    f"{self._kind()} stacks {len(stack.values)} values of {self.count} time "
+                    f"{self._kind()} stacks {len(stack.steps)} values of {self.count} time "
                     f"steps{REWRITE}"
                 )
-            for a, b in zip(stack.values, stack.values[1:], strict=False):
+            for a, b in zip(stack.steps, stack.steps[1:], strict=False):
                 self._pair(a, b)
         if not outputs:
             raise self._not_stacked(self.result)
@@ -112,14 +112,16 @@ class _Rolling:
                 if self.next.get(a) is not b:
                     raise self._differ(a, b, reader)
                 continue
-            if a not in self.varying and b in self.varying and reader is not None:
+            alike = a.op == b.op and a.target == b.target and _name(a) not in ("getitem", *ZEROS)
+            fixed = a not in self.varying
+            if fixed and b in self.varying and not alike and reader is not None:
                 self._start(a, b, reader)
                 continue
             if a.op == b.op == "get_attr" and self._same_constants(a, b):
                 continue
             if a.op != b.op or a.target != b.target or self.order[a] > self.order[b]:
                 raise self._differ(a, b, reader)
-            if a not in self.varying and b not in self.varying:
+            if fixed and b not in self.varying:
                 self._pair_constants(a, b, reader)
                 continue
             self.next[a], self.before[b] = b, a
@@ -220,10 +222,10 @@ class _Rolling:
                 continue
             if not self._at(node, self.count - 2):
                 continue
-            given = _leaves((node.args[1:], node.kwargs))
+            leaves = _leaves((node.args[1:], node.kwargs))
+            given = [leaf for leaf in leaves if isinstance(leaf, fx.Node)]
             alone = starts_afresh(self.module.get_submodule(path)) and not given
-            fixed = [g for g in given if isinstance(g, fx.Node)]
-            if alone or (fixed and not any(g in self.varying for g in fixed)):
+            if alone or (given and not any(g in self.varying for g in given)):
                 raise AcrossSteps(
                     f"{_at(node, self.module)}: {path} starts afresh in every step of the loop; "
                     "carry its state in a variable from step to step, as its NIR node does"
@@ -289,7 +291,7 @@ class _Rolling:
             return age == 1
 
         def of_the_step(leaf: Any) -> Any:
-            return copy(leaf.values[number]) if isinstance(leaf, _Stack) else leaf
+            return copy(leaf.steps[number]) if isinstance(leaf, _Stack) else leaf
 
         result = map_aggregate(self._without_states(self._stacks(self.result)), of_the_step)
         hidden: dict[Slot, Any] = {}
@@ -409,8 +411,15 @@ class _Rolling:
 
 
 class _Stack:
-    def __init__(self, values: tuple[Any, ...]):
-        self.values = values
+    def __init__(self, steps: tuple[Any, ...]):
+        self.steps = steps
+
+
+def _is_size(node: fx.Node) -> bool:
+    """Whether it gives a shape, or another property that is the same in every step."""
+    if _name(node) == "getattr":
+        return node.args[1] in ("shape", "device", "dtype", "ndim")
+    return node.op == "call_method" and node.target in ("size", "dim", "numel", "nelement")
 
 
 ZEROS = ("zeros", "zeros_like", "new_zeros")

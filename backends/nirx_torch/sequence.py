@@ -184,10 +184,13 @@ class _Sizes:
         axis, merged = self.owner.axis, self.owner.merged
         if not isinstance(key, int):
             raise AcrossSteps("the number of axes is not known; pass input_shape=")
+        batch = self.owner.tracer.batch_of(self.owner.step(0))
         if merged:
-            return self.owner._length() * self.inner[0] if key == 0 else self.inner[key]
+            return self.owner._length() * batch if key == 0 else self.inner[key]
         if key == axis:
             return self.owner._length()
+        if key == 1 - axis:
+            return batch
         return self.inner[key - 1 if key > axis else key]
 
     def __iter__(self) -> Any:
@@ -316,21 +319,26 @@ def _moved(seq: Sequence, name: str, args: Any, kwargs: Any) -> Sequence | None:
         sizes = tuple(given[0]) if len(given) == 1 and not _is_size(given[0]) else tuple(given)
         return _reshaped(seq, name, sizes)
     if name == "unflatten" and seq.merged and args[0] == 0:
-        return _reshaped(seq, "view", (*args[1], *seq.step(0).shape[1:]))
+        return seq._like(seq.step, merged=False) if _parts(seq, tuple(args[1])) else None
     return None
 
 
+def _parts(seq: Sequence, sizes: tuple[Any, ...]) -> bool:
+    """Whether the first of these sizes part a merged axis into time and batch."""
+    if len(sizes) < 2 or not isinstance(sizes[seq.axis], int) or sizes[seq.axis] != seq._length():
+        return False
+    return not isinstance(sizes[1 - seq.axis], int) or sizes[1 - seq.axis] == -1
+
+
 def _reshaped(seq: Sequence, name: str, sizes: tuple[Any, ...]) -> Sequence | None:
-    axis, count = seq.axis, seq._length()
-    parted = len(sizes) > 1 and isinstance(sizes[axis], int) and sizes[axis] == count
-    if parted and (seq.merged or not isinstance(sizes[1 - axis], int) or sizes[1 - axis] == -1):
-        rest = (*sizes[:axis], *sizes[axis + 1 :])
+    if _parts(seq, sizes):
+        rest = (*sizes[: seq.axis], *sizes[seq.axis + 1 :])
         return seq._like(lambda number: getattr(seq.step(number), name)(*rest), merged=False)
     first = sizes[0] if sizes else None
     if isinstance(first, int) and first != -1:
         return None
-    rest = (-1, *sizes[1:])
-    if seq.merged or first == -1 or _is_product(seq, first):
+    if seq.merged or isinstance(first, int) or _is_product(seq, first):
+        rest = (seq.tracer.batch_of(seq.step(0)), *sizes[1:])
         return seq._like(lambda number: getattr(seq.step(number), name)(*rest), merged=True)
     return None
 

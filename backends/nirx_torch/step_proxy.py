@@ -63,7 +63,7 @@ class StepProxy(fx.Proxy):
         return self.tracer.shape_of(self.node)  # type: ignore[attr-defined]
 
     def _batch(self) -> Any:
-        return self.tracer.create_proxy("call_method", "size", (self, 0), {})
+        return self.tracer.batch_of(self)  # type: ignore[attr-defined]
 
     @property
     def shape(self) -> Any:

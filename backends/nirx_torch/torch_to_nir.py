@@ -9,7 +9,7 @@ import torch
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import GraphError, InputError
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.known_shapes import shape_finder
@@ -76,8 +76,10 @@ def torch_to_nir(
         traced = trace(module, exporters.is_mapped, concrete_args, shapes)
         draft = TorchInterpreter(module, traced, exporters, input_shape).run()
         return draft.build(discretization, type_check, subgraphs)
-    except UnsupportedError:
-        # Not one time step: perhaps all of them.
+    except (InputError, GraphError):
+        raise
+    except Exception:
+        # Not one time step: perhaps all of them. Forward may then fail in any way on one.
         traced = trace_over_time(
             module, exporters.is_mapped, exporters.has_memory, concrete_args, shapes
         )

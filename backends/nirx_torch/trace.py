@@ -196,6 +196,10 @@ class StepTracer(fx.Tracer):
         self.failed_in = ""
         """The path of the innermost module that raised, if one did."""
 
+    def batch_of(self, value: fx.Proxy) -> fx.Proxy:
+        """The batch size, which is a symbol."""
+        return self.create_proxy("call_method", "size", (value, 0), {})
+
     def note_reset(self, path: str) -> None:
         """Called when forward changes a mapped module's own state."""
 

@@ -43,10 +43,12 @@ class Arranged:
         value: with its shape in NIR, which is known.
         order: an array of the program's shape of one sample: for every element its number in
             the flattened value. It is a permutation.
+        place: the operation that arranged them, and where that is in the program.
     """
 
     value: Value
     order: np.ndarray
+    place: str = ""
 
     @property
     def is_sorted(self) -> bool:
@@ -108,7 +110,7 @@ def in_nir(draft: Draft, found: Any, name: str, where: str) -> Any:
     """
     if not isinstance(found, Arranged):
         return found
-    order, before = found.order, found.value.shape
+    order, before, where = found.order, found.value.shape, found.place or where
     if order.ndim != 1:
         did = "reshapes" if found.is_sorted else "permutes the axes of"
         raise UnsupportedError(

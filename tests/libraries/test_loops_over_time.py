@@ -1,0 +1,455 @@
+"""Models that loop over time in forward, as the libraries' tutorials have them: their own spikes.
+
+Each model is exported as it is, run by its library over 100 steps, and by nirx from the graph.
+"""
+
+# The libraries are in .venv-libraries only, where these tests run.
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nirx
+import nirx_torch
+
+STEPS, BATCH = 100, 3
+
+
+def assert_same_spikes(model: Any, maps: Any, xs: torch.Tensor, expected: Any = None) -> Any:
+    """The model's outputs over time [time, ...] are those of its graph."""
+    graph = nirx_torch.torch_to_nir(model, maps, input_shape=tuple(xs.shape[2:]))
+    if expected is None:
+        with torch.no_grad():
+            expected = model(xs)
+    found, _ = nirx.from_nir(graph, backend="numpy").run(xs.numpy())
+    expected = expected.numpy()
+    assert 0.02 < expected.mean() < 0.9
+    assert int((np.asarray(found) != expected).sum()) == 0
+    return graph
+
+
+def pulses(*shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return 2 * torch.rand((STEPS, BATCH, *shape), generator=generator)
+
+
+# -- snnTorch -----------------------------------------------------------------------------------
+
+
+class Tutorial(nn.Module):
+    """The network of snnTorch's tutorial 5, with its forward to be filled in."""
+
+    def __init__(self, run: Any, **options: Any):
+        super().__init__()
+        snn = pytest.importorskip("snntorch")
+        torch.manual_seed(0)
+        self.fc1, self.fc2 = nn.Linear(6, 20), nn.Linear(20, 4)
+        self.lif1 = snn.Leaky(beta=0.9, threshold=0.5, **options)
+        self.lif2 = snn.Leaky(beta=0.8, threshold=0.3, **options)
+        self.run, self.num_steps = run, STEPS
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def by_number(m, x):
+    mem1, mem2 = m.lif1.init_leaky(), m.lif2.init_leaky()
+    spk2_rec, mem2_rec = [], []
+    for step in range(m.num_steps):
+        cur1 = m.fc1(x[step])
+        spk1, mem1 = m.lif1(cur1, mem1)
+        cur2 = m.fc2(spk1)
+        spk2, mem2 = m.lif2(cur2, mem2)
+        spk2_rec.append(spk2)
+        mem2_rec.append(mem2)
+    return torch.stack(spk2_rec, dim=0)
+
+
+def by_size(m, x):
+    mem1, mem2 = m.lif1.reset_mem(), m.lif2.reset_mem()
+    rows = []
+    for step in range(x.size(0)):
+        spk1, mem1 = m.lif1(m.fc1(x[step].flatten(1)), mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        rows += [spk2]
+    return torch.stack(rows)
+
+
+def by_iteration(m, x):
+    mem1, mem2, rows = m.lif1.init_leaky(), m.lif2.init_leaky(), []
+    for x_t in x:
+        spk1, mem1 = m.lif1(m.fc1(x_t.view(x_t.size(0), -1)), mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        rows.append(spk2)
+    return torch.stack(rows)
+
+
+def by_unbinding(m, x):
+    mem1, mem2, rows = m.lif1.init_leaky(), m.lif2.init_leaky(), []
+    for number, x_t in enumerate(x.unbind(0)):
+        spk1, mem1 = m.lif1(m.fc1(x_t), mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        assert number == len(rows)
+        rows.append(spk2)
+    return torch.stack(rows)
+
+
+def layers_before_the_loop(m, x):
+    mem1, mem2, rows = m.lif1.init_leaky(), m.lif2.init_leaky(), []
+    currents = m.fc1(x)
+    for step in range(len(currents)):
+        spk1, mem1 = m.lif1(currents[step], mem1)
+        rows.append(spk1)
+    currents, rows = m.fc2(torch.stack(rows)), []
+    for step in range(len(currents)):
+        spk2, mem2 = m.lif2(currents[step], mem2)
+        rows.append(spk2)
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize(
+    "run", [by_number, by_size, by_iteration, by_unbinding, layers_before_the_loop]
+)
+def test_the_loop_of_snntorchs_tutorials(run):
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    graph = assert_same_spikes(Tutorial(run), MODULE_MAP, pulses(6))
+    assert list(graph.nodes) == ["input", "fc1", "lif1", "fc2", "lif2", "output"]
+
+
+def test_a_model_that_has_run_before_is_exported_too():
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    model, xs = Tutorial(by_size), pulses(6)
+    with torch.no_grad():
+        model(xs)
+    before = model.lif1.mem.clone()
+    assert_same_spikes(model, MODULE_MAP, xs)
+    assert before.abs().sum() > 0
+
+
+def batch_first(m, x):
+    mem1, mem2, rows = m.lif1.init_leaky(), m.lif2.init_leaky(), []
+    for t in range(x.shape[1]):
+        spk1, mem1 = m.lif1(m.fc1(x[:, t, :]), mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        rows.append(spk2)
+    return torch.stack(rows, dim=1)
+
+
+def turned(m, x):
+    mem1, mem2, rows = m.lif1.init_leaky(), m.lif2.init_leaky(), []
+    for x_t in x.permute(1, 0, 2):
+        spk1, mem1 = m.lif1(m.fc1(x_t), mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        rows.append(spk2)
+    return torch.stack(rows).transpose(0, 1)
+
+
+@pytest.mark.parametrize("run", [batch_first, turned])
+def test_the_batch_may_come_first(run):
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    model, xs = Tutorial(run), pulses(6)
+    with torch.no_grad():
+        expected = model(xs.transpose(0, 1)).transpose(0, 1)
+    assert_same_spikes(model, MODULE_MAP, xs, expected)
+
+
+def constant_input(m, x):
+    mem1, mem2, spk2_rec, mem2_rec = m.lif1.init_leaky(), m.lif2.init_leaky(), [], []
+    for _ in range(m.num_steps):
+        spk1, mem1 = m.lif1(m.fc1(x), mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        spk2_rec.append(spk2)
+        mem2_rec.append(mem2)
+    return torch.stack(spk2_rec, dim=0), torch.stack(mem2_rec, dim=0)
+
+
+def constant_current(m, x):
+    current, mem1, mem2, rows = m.fc1(x), m.lif1.init_leaky(), m.lif2.init_leaky(), []
+    for _ in range(m.num_steps):
+        spk1, mem1 = m.lif1(current, mem1)
+        spk2, mem2 = m.lif2(m.fc2(spk1), mem2)
+        rows.append(spk2)
+    return torch.stack(rows), mem2
+
+
+@pytest.mark.parametrize("run", [constant_input, constant_current])
+def test_a_constant_input_is_the_input_of_every_step(run):
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    model, x = Tutorial(run), pulses(6)[0]
+    with torch.no_grad():
+        expected, _ = model(x)
+    xs = x.expand(STEPS, *x.shape)
+    assert_same_spikes(model, MODULE_MAP, xs, expected)
+
+
+def hidden(m, x):
+    from snntorch import utils
+
+    utils.reset(m)
+    rows = [m.lif2(m.fc2(m.lif1(m.fc1(x[step])))) for step in range(x.size(0))]
+    return torch.stack(rows)
+
+
+def test_hidden_states_are_reset_before_the_loop():
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    model, xs = Tutorial(hidden, init_hidden=True), pulses(6)
+    with torch.no_grad():
+        model(xs)
+    assert_same_spikes(model, MODULE_MAP, xs)
+
+
+def reset_in_every_step(m, x):
+    from snntorch import utils
+
+    rows = []
+    for x_t in x:
+        utils.reset(m)
+        rows.append(m.lif2(m.fc2(m.lif1(m.fc1(x_t)))))
+    return torch.stack(rows)
+
+
+def test_a_reset_in_every_step_is_refused():
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    model = Tutorial(reset_in_every_step, init_hidden=True)
+    with pytest.raises(nirx.UnsupportedError, match=r"the state of lif1 is changed or reset"):
+        nirx_torch.torch_to_nir(model, MODULE_MAP, input_shape=6)
+
+
+def state_made_in_every_step(m, x):
+    rows = []
+    for x_t in x:
+        spk1, _ = m.lif1(m.fc1(x_t), torch.zeros(x_t.size(0), 20))
+        rows.append(spk1)
+    return torch.stack(rows)
+
+
+def test_a_state_that_starts_in_every_step_is_refused():
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    with pytest.raises(nirx.UnsupportedError, match=r"lif1 starts afresh in every step"):
+        nirx_torch.torch_to_nir(Tutorial(state_made_in_every_step), MODULE_MAP, input_shape=6)
+
+
+def rate(m, x):
+    return by_size(m, x).mean(0)
+
+
+def last(m, x):
+    return by_size(m, x)[-1]
+
+
+def last_spikes(m, x):
+    mem1 = m.lif1.init_leaky()
+    for x_t in x:
+        spk1, mem1 = m.lif1(m.fc1(x_t), mem1)
+    return spk1
+
+
+@pytest.mark.parametrize("run", [rate, last, last_spikes])
+def test_one_value_for_all_steps_is_refused_with_the_line(run):
+    from nirx_torch.bridges.snntorch import MODULE_MAP
+
+    message = r"test_loops_over_time.py:\d+.*return torch.stack of the outputs of all steps"
+    with pytest.raises(nirx.UnsupportedError, match=message):
+        nirx_torch.torch_to_nir(Tutorial(run), MODULE_MAP, input_shape=6)
+
+
+# -- SpikingJelly -------------------------------------------------------------------------------
+
+
+class Jelly(nn.Module):
+    """Convolution, neuron, pooling and Linear, in both step modes."""
+
+    def __init__(self, run: Any, mode: str):
+        super().__init__()
+        pytest.importorskip("spikingjelly.activation_based")
+        from spikingjelly.activation_based import functional, layer, neuron
+
+        torch.manual_seed(0)
+        self.conv, self.sn1 = layer.Conv2d(1, 3, 3, padding=1), neuron.IFNode(v_threshold=0.4)
+        self.pool, self.flat = layer.AvgPool2d(2), layer.Flatten()
+        self.fc, self.sn2 = layer.Linear(27, 5), neuron.LIFNode(tau=2.0, v_threshold=0.1)
+        functional.set_step_mode(self, mode)
+        self.run = run
+
+    def forward(self, x):
+        return self.run(self, x)
+
+    def step(self, x):
+        return self.sn2(self.fc(self.flat(self.pool(self.sn1(self.conv(x))))))
+
+
+def jelly_loop(m, x_seq):
+    return torch.stack([m.step(x_seq[t]) for t in range(x_seq.shape[0])])
+
+
+def jelly_multi_step_forward(m, x_seq):
+    from spikingjelly.activation_based import functional
+
+    return functional.multi_step_forward(x_seq, (m.conv, m.sn1, m.pool, m.flat, m.fc, m.sn2))
+
+
+def jelly_seq_to_ann(m, x_seq):
+    from spikingjelly.activation_based import functional
+
+    y = functional.multi_step_forward(functional.seq_to_ann_forward(x_seq, m.conv), m.sn1)
+    y = functional.seq_to_ann_forward(y, [m.pool, m.flat, m.fc])
+    return functional.multi_step_forward(y, m.sn2)
+
+
+def jelly_merged(m, x_seq):
+    y = m.sn1(m.conv(x_seq))
+    y = m.fc(m.pool(y).flatten(2))
+    return torch.stack([*m.sn2(y).unbind(0)])
+
+
+def jelly_all_at_once(m, x_seq):
+    steps, batch = x_seq.shape[:2]
+    y = nn.functional.conv2d(x_seq.flatten(0, 1), m.conv.weight, m.conv.bias, padding=1)
+    y = m.sn1(y.view(steps, batch, *y.shape[1:]))
+    return m.sn2(m.fc(m.flat(m.pool(y))))
+
+
+@pytest.mark.parametrize(
+    ("run", "mode"),
+    [
+        (jelly_loop, "s"),
+        (jelly_multi_step_forward, "s"),
+        (jelly_seq_to_ann, "s"),
+        (jelly_merged, "m"),
+        (jelly_all_at_once, "m"),
+    ],
+)
+def test_spikingjellys_ways_over_time(run, mode):
+    model = Jelly(run, mode).eval()
+    from spikingjelly.activation_based import functional
+
+    from nirx_torch.bridges.spikingjelly import MODULE_MAP
+
+    xs = pulses(1, 6, 6)
+    with torch.no_grad():
+        expected = model(xs)
+    functional.reset_net(model)
+    graph = assert_same_spikes(model, MODULE_MAP, xs, expected)
+    kinds = [type(node).__name__ for node in graph.nodes.values()]
+    assert kinds == ["Input", "Conv2d", "IF", "AvgPool2d", "Flatten", "Affine", "LIF", "Output"]
+
+
+def test_containers_of_spikingjelly_in_a_forward():
+    pytest.importorskip("spikingjelly.activation_based")
+    from spikingjelly.activation_based import functional, layer, neuron
+
+    from nirx_torch.bridges.spikingjelly import MODULE_MAP
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            head = nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(48, 10)
+            self.head = layer.SeqToANNContainer(*head)
+            self.body = layer.MultiStepContainer(neuron.LIFNode(tau=2.0, v_threshold=0.2))
+
+        def forward(self, x_seq):
+            return self.body(self.head(x_seq))
+
+    model, xs = Net(), pulses(1, 6, 6)
+    with torch.no_grad():
+        expected = model(xs)
+    functional.reset_net(model)
+    assert_same_spikes(model, MODULE_MAP, xs, expected)
+
+
+def test_the_firing_rate_of_spikingjelly_is_refused():
+    from nirx_torch.bridges.spikingjelly import MODULE_MAP
+
+    for run, mode in ((jelly_loop, "s"), (jelly_merged, "m")):
+        model = Jelly(lambda m, x, run=run: run(m, x).mean(0), mode)
+        with pytest.raises(nirx.UnsupportedError, match=r"mean .*return torch.stack"):
+            nirx_torch.torch_to_nir(model, MODULE_MAP, input_shape=(1, 6, 6))
+
+
+# -- Norse --------------------------------------------------------------------------------------
+
+
+class Norse(nn.Module):
+    """Cells in a loop, or modules that take all steps."""
+
+    def __init__(self, run: Any):
+        super().__init__()
+        norse = pytest.importorskip("norse.torch")
+        torch.manual_seed(0)
+        box = norse.LIFBoxParameters(v_th=torch.tensor(0.3))
+        self.fc1, self.fc2 = nn.Linear(6, 20), nn.Linear(20, 4)
+        self.cell1, self.cell2 = norse.LIFBoxCell(box), norse.LIFBoxCell(box)
+        self.lift1 = norse.Lift(self.fc1)
+        self.run = run
+
+    def forward(self, x, state=None):
+        return self.run(self, x, state)
+
+
+def norse_loop(m, x, state):
+    s1, s2 = (None, None) if state is None else state
+    rows = []
+    for ts in range(x.shape[0]):
+        z, s1 = m.cell1(20 * m.fc1(x[ts]), s1)
+        z, s2 = m.cell2(20 * m.fc2(z), s2)
+        rows += [z]
+    return torch.stack(rows), (s1, s2)
+
+
+def norse_lifted(m, x, state):
+    s1 = s2 = None
+    rows = []
+    for current in m.lift1(x):
+        z, s1 = m.cell1(20 * current, s1)
+        z, s2 = m.cell2(20 * m.fc2(z), s2)
+        rows += [z]
+    return torch.stack(rows), (s1, s2)
+
+
+@pytest.mark.parametrize("run", [norse_loop, norse_lifted])
+def test_cells_of_norse_in_a_loop(run):
+    model = Norse(run)
+    from nirx_torch.bridges.norse import MODULE_MAP
+
+    xs = pulses(6)
+    with torch.no_grad():
+        expected, _ = model(xs)
+    assert_same_spikes(model, MODULE_MAP, xs, expected)
+
+
+def test_modules_of_norse_over_time_between_operations():
+    norse = pytest.importorskip("norse.torch")
+    from nirx_torch.bridges.norse import MODULE_MAP
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            parameters = norse.LIFParameters(v_th=torch.tensor(0.2))
+            self.conv = norse.Lift(nn.Conv2d(1, 3, 3))
+            self.lif, self.fc = norse.LIF(parameters), nn.Linear(48, 4)
+            self.cell = norse.LIFCell(parameters)
+
+        def forward(self, x):
+            z, _ = self.lif(20 * self.conv(x))
+            current, rows, state = 20 * self.fc(z.flatten(2)), [], None
+            for t in range(len(current)):
+                z, state = self.cell(current[t], state)
+                rows.append(z)
+            return torch.stack(rows)
+
+    assert_same_spikes(Net(), MODULE_MAP, pulses(1, 6, 6))
