@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import nir
 import numpy as np
 
 from nirx.dynamics.node_types import has_neuron
@@ -49,9 +48,7 @@ class _Interpreter(Interpreter):
     def run(self) -> Draft:
         whole = self.trace.jaxpr
         arguments = [
-            (_Input if isinstance(name, str) else StateIn)(
-                name, self.marks.sample(v.aval.shape, self.kind)
-            )
+            self._argument(name, self.marks.sample(v.aval.shape, self.kind))
             for name, v in zip(self.trace.inputs, whole.jaxpr.invars, strict=True)
         ]
         walk = Walk(self.kind, self.draft, self._leaf, self._value, self.marks)
@@ -69,6 +66,9 @@ class _Interpreter(Interpreter):
             self.close_loops(lambda place: self._new(after.get(place), place), before.get)
             self._check_states(after)
         return self.finish()
+
+    def _argument(self, name: Any, shape: Any) -> Any:
+        return _Input(name, shape) if isinstance(name, str) else StateIn(name, shape)
 
     def _require_marks(self, walk: Walk) -> None:
         """A time axis has to be scanned over, and a batch axis mapped over."""
@@ -165,23 +165,23 @@ class _Interpreter(Interpreter):
         exported = self.exporters.export(leaf)
         if at_once and exported is not None and has_neuron(exported):
             raise OverTime(f"{place} is mapped over time; scan over it, so that it has a state")
-        value, states = None, {}
+        value, made, states = None, None, {}
         for role, flow, shape in zip(call.roles, operands, shapes, strict=True):
             if role == INPUT and value is None:
-                value = self._value(flow, place)
-                if type(exported) not in (nir.Linear, nir.Affine) or not _fits(value, shape):
-                    value = self._as_in_nir(flow, shape, place)
+                given = self._value(flow, place)
+                if isinstance(given, Arranged) and given.order.shape == tuple(shape):
+                    made = permuted_linear(self.draft, place, exported, given, leaf._path)
+                value = made or self._as_in_nir(flow, shape, place)
             elif isinstance(role, tuple):
                 if self._is_own_state(place, leaf, flow):
                     states[role] = flow
             elif not isinstance(flow, Constant):
                 raise UnsupportedError(f"{place} takes several values; a NIR node has one input")
-        if not isinstance(value, Value | Arranged):
+        if not isinstance(value, Value):
             raise UnsupportedError(f"{place} is applied to a constant, which has no NIR node")
         gives = tuple(results[0])
         if exported is not None:
-            made = permuted_linear(self.draft, place, exported, value, leaf._path)
-            value = self.draft.node(place, exported, value, leaf._path) if made is None else made
+            value = made or self.draft.node(place, exported, value, leaf._path)
             self.nodes[id(call)] = str(value.sources[0])
             self.calls.append((call, states))
             if any(part is not None and part not in states for part in call.places):
@@ -272,11 +272,6 @@ class _Interpreter(Interpreter):
                     f"{own} takes its state from {name}, but the call leaves {found} there; the "
                     "state of a NIR node is its own"
                 )
-
-
-def _fits(value: Any, shape: Any) -> bool:
-    """Whether a permuted value has the shape that a layer reads."""
-    return isinstance(value, Arranged) and value.order.shape == tuple(shape)
 
 
 class _Input:

@@ -45,7 +45,7 @@ def reverse(op: Operation) -> Any:
     if min(axes, default=0) < 0 or not _is_value(op):
         raise op.refuse("reverses time or the batch")
     before = op.arranged()
-    return _settled(op, Arranged(before.value, np.flip(before.order, axes), op.place))
+    return _settled(op, Arranged(before.value, np.flip(before.order, tuple(axes)), op.place))
 
 
 def _is_value(op: Operation) -> bool:

@@ -58,7 +58,7 @@ def trace_over_time(
             if not first.is_loop:
                 continue
             step, form = roll(module, first)
-            _require_same(module, unrolled(LENGTH + 1), first, form)
+            _require_same(module, unrolled(max(LENGTH, first.count) + 1), first, form)
             return step
         except AcrossSteps as error:
             found = found or error

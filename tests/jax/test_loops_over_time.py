@@ -1,5 +1,7 @@
 """jax_to_nir: a call that scans over time, for a sample or a batch, is its step."""
 
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
