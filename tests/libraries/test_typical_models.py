@@ -145,29 +145,6 @@ def test_the_state_of_a_norse_model_may_have_any_name():
     assert moved.fidelity == "rounding"
 
 
-@pytest.mark.parametrize(
-    ("build", "text"),
-    [
-        ("snntorch:Alpha", r"1 \(Alpha, which no map has an entry for\): its forward branches"),
-        ("snntorch:Lapicque", r"1 \(Lapicque, which no map has an entry for\)"),
-        ("sinabs.layers:ALIF", r"1 \(ALIF, which no map has an entry for\)"),
-        ("norse.torch:LSNNCell", r"at 1 .*1 is a LSNNCell, which no map has an entry for"),
-    ],
-)
-def test_a_neuron_that_has_no_node_is_named(build, text):
-    package, kind = build.split(":")
-    module = getattr(pytest.importorskip(package), kind)
-    options = {
-        "Alpha": {"alpha": 0.9, "beta": 0.8, "init_hidden": True},
-        "Lapicque": {"beta": 0.9, "init_hidden": True},
-        "ALIF": {"tau_mem": 10.0, "tau_adapt": 10.0},
-        "LSNNCell": {},
-    }
-    model = nn.Sequential(nn.Linear(8, 4), module(**options[kind]))
-    with pytest.raises(nirx.UnsupportedError, match=text):
-        nirx.move(model, "torch")
-
-
 def test_the_input_tells_the_shape_that_no_layer_tells():
     snn = pytest.importorskip("snntorch")
     torch.manual_seed(0)
