@@ -15,6 +15,7 @@ __all__ = [
     "Place",
     "copied",
     "differs",
+    "held_marks",
     "held_values",
     "places",
     "put",
@@ -44,6 +45,19 @@ def held_values(module: torch.nn.Module, skip: tuple[type, ...] = ()) -> dict[st
                 if name not in INTERNAL and value is not None:
                     found[f"{path}.{name}" if path else name] = value
     return found
+
+
+def held_marks(module: torch.nn.Module) -> dict[str, Any]:
+    """What shows that something was assigned to a module, or written into what it holds."""
+    marks: dict[str, Any] = {}
+    for key, value in held_values(module).items():
+        if isinstance(value, torch.Tensor):
+            marks[key] = id(value), value._version
+        elif isinstance(value, dict):
+            marks[key] = [(name, id(part)) for name, part in value.items()]
+        else:
+            marks[key] = id(value)
+    return marks
 
 
 def same_numbers(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -14,11 +13,14 @@ from torch.fx.proxy import TraceError
 
 from nirx.errors import UnsupportedError
 from nirx.execution.runners import takes_state
+from nirx_torch.held_values import held_marks
 from nirx_torch.in_place_writes import kept_as_it_is, require_no_lost_writes, user_line
 from nirx_torch.multi_step import time_axis
 from nirx_torch.sequence import REWRITE, AcrossSteps, FinalState, Sequence, over_steps, stacked
 from nirx_torch.sequence import applied as applied_to_sequences
+from nirx_torch.sequence_axes import NotALoop, TooShort
 from nirx_torch.trace import StepTracer, assignments_to, untraceable
+from nirx_torch.watched import watched
 
 __all__ = ["LEAST", "Unrolled", "time_step", "time_steps", "unroll"]
 
@@ -81,7 +83,11 @@ def unroll(
     tracer = _LoopTracer(is_leaf, has_memory, shapes, axis, length)
     # Neurons start at zero in NIR: what forward resets in them before the loop needs no node.
     own = tuple(path for path, m in module.named_modules() if path and is_leaf(m))
-    with kept_as_it_is(module, own), assignments_to(tracer, module), _watched(tracer, module, own):
+    with (
+        kept_as_it_is(module, own),
+        assignments_to(tracer, module),
+        watched(tracer.note_reset, module, own),
+    ):
         try:
             graph = tracer.trace(module, dict(pinned) or None)
         except TooShort:
@@ -110,6 +116,8 @@ class _LoopTracer(StepTracer):
         self.called: dict[str, int] = {}
         self.reset: list[str] = []
         """The modules whose state forward changed after it had called them."""
+        self.held: dict[str, Any] = {}
+        """What every module held when it was called first: forward must not change it."""
         self.entered = False
         self.whole: fx.Proxy | None = None
         self.batch: fx.Proxy | None = None
@@ -209,6 +217,15 @@ class _LoopTracer(StepTracer):
         if self.called.get(path):
             self.reset.append(path)
 
+    def refuse_assigned_item(self, place: str) -> None:
+        if self.read:
+            self.entered = True
+            raise AcrossSteps(
+                f"{self.here()} writes the value of a step into a tensor; append it to a list, and "
+                "return torch.stack of that"
+            )
+        super().refuse_assigned_item(place)
+
     # -- modules ------------------------------------------------------------------------
 
     def call_module(self, m: torch.nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
@@ -218,7 +235,10 @@ class _LoopTracer(StepTracer):
         given = [a for a in (*args, *kwargs.values()) if isinstance(a, Sequence)]
         if not self.is_leaf_module(m, path):
             return super().call_module(m, forward, args, kwargs)
+        if self.held.setdefault(path, marks := held_marks(m)) != marks:
+            self.note_reset(path)
         if path in self.reset:
+            self.entered = True
             raise AcrossSteps(
                 f"{self.here()}: the state of {path} is changed or reset between two steps, which "
                 f"a NIR node cannot do{REWRITE}"
@@ -281,39 +301,10 @@ class _LoopTracer(StepTracer):
             self.asking = False
 
 
-class NotALoop(UnsupportedError):
-    """Forward cannot be traced over time, nor is there a sign that it loops over it."""
-
-
-class TooShort(UnsupportedError):
-    """Forward reads more steps than this trace has."""
-
-    def __init__(self, needed: int):
-        super().__init__(f"reads step {needed}")
-        self.needed = needed
-
-
 def _adds_axis(node: Any, dim: int) -> bool:
-    named = isinstance(node, fx.Node) and node.target in ("unsqueeze", torch.unsqueeze)
-    return named and dim in (0, 1) and (*node.args[1:], *node.kwargs.values()) == (dim,)
-
-
-@contextmanager
-def _watched(
-    tracer: _LoopTracer, module: torch.nn.Module, paths: tuple[str, ...]
-) -> Iterator[None]:
-    """Note when forward resets a neuron; `kept_as_it_is` removes what this puts in."""
-
-    def noting(path: str, method: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            tracer.note_reset(path)
-            return method(*args, **kwargs)
-
-        return call
-
-    for path in paths:
-        m = module.get_submodule(path)
-        for name in dir(type(m)):
-            if name.startswith("reset") and callable(getattr(m, name, None)):
-                vars(m)[name] = noting(path, getattr(m, name))
-    yield
+    if not isinstance(node, fx.Node) or dim not in (0, 1):
+        return False
+    if getattr(node.target, "__name__", "") == "getitem":
+        return dim == 0 and node.args[1] is None
+    named = node.target in ("unsqueeze", torch.unsqueeze)
+    return named and (*node.args[1:], *node.kwargs.values()) == (dim,)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from nirx.errors import UnsupportedError
-from nirx_torch.loop_trace import NotALoop, TooShort, Unrolled, unroll
+from nirx_torch.loop_trace import Unrolled, unroll
 from nirx_torch.rolling import roll
-from nirx_torch.sequence import AcrossSteps
+from nirx_torch.sequence_axes import AcrossSteps, NotALoop, TooShort
 from nirx_torch.trace import Trace, may_be_none, pinned_arguments
 
 __all__ = ["trace_over_time"]

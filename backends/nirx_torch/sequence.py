@@ -11,23 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from torch import fx
 
-from nirx.errors import UnsupportedError
+from nirx_torch.sequence_axes import AcrossSteps, UnknownSizes, WrongAxis, moved_axes
 from nirx_torch.step_proxy import Sizes
 
 __all__ = ["AcrossSteps", "FinalState", "Sequence", "WrongAxis", "applied", "over_steps", "stacked"]
 
 Steps = Callable[[int], Any]
-
-
-class AcrossSteps(UnsupportedError):
-    """Forward does something that is not the same in every time step."""
-
-
-class WrongAxis(AcrossSteps):
-    """Forward takes another axis for time than this trace does."""
 
 
 class FinalState:
@@ -94,6 +85,20 @@ class Sequence:
         self._require_time(dim)
         return self[(slice(None),) * self.axis + (index,)]
 
+    def split(self, size: int, dim: int = 0) -> tuple[Sequence, ...]:
+        """Sequences of one step each."""
+        self._require_time(dim)
+        if size != 1:
+            raise AcrossSteps(f"{self._where()} takes {size} steps at once{REWRITE}")
+        return tuple(
+            Sequence(self.tracer, lambda _, n=n: self.tracer.read_step(self, n), self.axis, count=1)
+            for n in range(self._length())
+        )
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Sequence, ...]:
+        """The same, by the number of parts."""
+        return self.split(self._length() // chunks if chunks else 0, dim)
+
     def __getitem__(self, key: Any) -> Any:
         keys = list(key) if isinstance(key, tuple) else [key]
         while keys and (keys[-1] is Ellipsis or _is_all(keys[-1])):
@@ -134,7 +139,7 @@ class Sequence:
         """The shape: steps as a number, the batch as a symbol, features where they are known."""
         inner = self.step(0).shape
         if not isinstance(inner, tuple):
-            return _Sizes(self, inner)
+            return UnknownSizes(self, inner)
         if self.merged:
             return Sizes((self._length() * inner[0], *inner[1:]))
         return Sizes((*inner[: self.axis], self._length(), *inner[self.axis :]))
@@ -174,29 +179,6 @@ REWRITE = (
 )
 
 
-class _Sizes:
-    """A shape of which the number of axes is not known."""
-
-    def __init__(self, owner: Sequence, inner: Any):
-        self.owner, self.inner = owner, inner
-
-    def __getitem__(self, key: Any) -> Any:
-        axis, merged = self.owner.axis, self.owner.merged
-        if not isinstance(key, int):
-            raise AcrossSteps("the number of axes is not known; pass input_shape=")
-        batch = self.owner.tracer.batch_of(self.owner.step(0))
-        if merged:
-            return self.owner._length() * batch if key == 0 else self.inner[key]
-        if key == axis:
-            return self.owner._length()
-        if key == 1 - axis:
-            return batch
-        return self.inner[key - 1 if key > axis else key]
-
-    def __iter__(self) -> Any:
-        raise AcrossSteps("the number of axes is not known; pass input_shape=")
-
-
 def _operator(name: str) -> Any:
     def operate(self: Sequence, *others: Any) -> Any:
         return applied(self.tracer, name, (self, *others), {})
@@ -224,9 +206,9 @@ def applied(tracer: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     if isinstance(first, Sequence):
         if name == "unbind":
             return first.unbind(*args[1:], **kwargs)
-        if name in ("select", "size"):
+        if name in ("select", "size", "split", "chunk"):
             return getattr(first, name)(*args[1:], **kwargs)
-        moved = _moved(first, name, args[1:], kwargs)
+        moved = moved_axes(first, name, args[1:], kwargs)
         if moved is not None:
             return moved
     if name in POINTWISE or first is None or not isinstance(first, Sequence):
@@ -290,90 +272,6 @@ def _call(function: Any, args: Any, kwargs: Any) -> Any:
 
 def _is_all(key: Any) -> bool:
     return isinstance(key, slice) and key == slice(None)
-
-
-# -- axes ---------------------------------------------------------------------------------
-
-
-def _moved(seq: Sequence, name: str, args: Any, kwargs: Any) -> Sequence | None:
-    """What an operation on axes makes of a sequence; None if it is another operation."""
-    if name in ("transpose", "swapaxes", "swapdims", "permute", "movedim") and not seq.merged:
-        return _permuted(seq, name, args, kwargs)
-    if name == "flatten":
-        start = kwargs.get("start_dim", args[0] if args else 0)
-        end = kwargs.get("end_dim", args[1] if len(args) > 1 else -1)
-        if seq.merged or start < 0:
-            return seq.map(lambda value: value.flatten(start, end))
-        if (start, end) == (0, 1):
-            return seq._like(seq.step, merged=True)
-        if start > 1:
-            return seq.map(lambda value: value.flatten(start - 1, end - (end > 0)))
-        return None
-    if name in ("unsqueeze", "squeeze") and (args or kwargs) and not seq.merged:
-        dim = kwargs.get("dim", args[0] if args else None)
-        if isinstance(dim, int) and (dim > 1 or dim < -1 or (dim == -1 and name == "unsqueeze")):
-            return seq.map(lambda value: getattr(value, name)(dim - (dim > 0)))
-        return None
-    if name in ("view", "reshape"):
-        given = args or (kwargs.get("shape", ()),)
-        sizes = tuple(given[0]) if len(given) == 1 and not _is_size(given[0]) else tuple(given)
-        return _reshaped(seq, name, sizes)
-    if name == "unflatten" and seq.merged and args[0] == 0:
-        return seq._like(seq.step, merged=False) if _parts(seq, tuple(args[1])) else None
-    return None
-
-
-def _parts(seq: Sequence, sizes: tuple[Any, ...]) -> bool:
-    """Whether the first of these sizes part a merged axis into time and batch."""
-    if len(sizes) < 2 or not isinstance(sizes[seq.axis], int) or sizes[seq.axis] != seq._length():
-        return False
-    return not isinstance(sizes[1 - seq.axis], int) or sizes[1 - seq.axis] == -1
-
-
-def _reshaped(seq: Sequence, name: str, sizes: tuple[Any, ...]) -> Sequence | None:
-    if _parts(seq, sizes):
-        rest = (*sizes[: seq.axis], *sizes[seq.axis + 1 :])
-        return seq._like(lambda number: getattr(seq.step(number), name)(*rest), merged=False)
-    first = sizes[0] if sizes else None
-    if isinstance(first, int) and first != -1:
-        return None
-    if seq.merged or isinstance(first, int) or _is_product(seq, first):
-        rest = (seq.tracer.batch_of(seq.step(0)), *sizes[1:])
-        return seq._like(lambda number: getattr(seq.step(number), name)(*rest), merged=True)
-    return None
-
-
-def _is_product(seq: Sequence, size: Any) -> bool:
-    """Whether a size was computed as steps times batch."""
-    node = getattr(size, "node", None)
-    return isinstance(node, fx.Node) and seq._length() in node.args
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int | fx.Proxy)
-
-
-def _permuted(seq: Sequence, name: str, args: Any, kwargs: Any) -> Sequence:
-    """A permutation of axes that may move the time axis to the first or second place."""
-    known = seq.ndim
-    numbers = [a for a in _leaves((args, kwargs)) if isinstance(a, int)]
-    rank = known if isinstance(known, int) else max(2, *(n + 1 for n in numbers))
-    like = torch.empty(tuple(range(2, 2 + rank)))
-    if not isinstance(known, int) and (name == "movedim" or min(numbers) < 0):
-        raise AcrossSteps(
-            f"{seq._where()} moves axes of an input of unknown shape; pass input_shape="
-        )
-    order = [n - 2 for n in getattr(like, name)(*args, **kwargs).shape]
-    axis = order.index(seq.axis)
-    inner = [n - (n > seq.axis) for n in order if n != seq.axis]
-    if axis > 1 or inner[0] != 0:
-        raise AcrossSteps(
-            f"{seq._where()} moves the time axis to place {axis}; put time first, or time second "
-            "after the batch"
-        )
-    if inner == sorted(inner):
-        return seq._like(seq.step, axis=axis)
-    return seq._like(lambda number: seq.step(number).permute(*inner), axis=axis)
 
 
 def stacked(tracer: Any, parts: Any, dim: int) -> Sequence | None:

@@ -9,8 +9,6 @@ from typing import Any
 from torch import fx
 from torch.fx.proxy import Attribute, TraceError
 
-from nirx.errors import UnsupportedError
-
 __all__ = ["IN_PLACE", "Sizes", "StepProxy"]
 
 IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
@@ -51,11 +49,7 @@ class StepProxy(fx.Proxy):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         stack = self.tracer.module_stack  # type: ignore[attr-defined]
-        path = next(reversed(stack), "")
-        raise UnsupportedError(
-            f"{path or 'forward'} assigns to an item of a tensor or of its state, which has no "
-            'NIR node; create a new one, or pin it with concrete_args={"state": None}'
-        )
+        self.tracer.refuse_assigned_item(next(reversed(stack), ""))  # type: ignore[attr-defined]
 
     # -- shapes -------------------------------------------------------------------------
 

@@ -196,6 +196,13 @@ class StepTracer(fx.Tracer):
         self.failed_in = ""
         """The path of the innermost module that raised, if one did."""
 
+    def refuse_assigned_item(self, place: str) -> None:
+        """Raise the error for `y[0] = x`, in a module of this path."""
+        raise UnsupportedError(
+            f"{place or 'forward'} assigns to an item of a tensor or of its state, which has no "
+            'NIR node; create a new one, or pin it with concrete_args={"state": None}'
+        )
+
     def batch_of(self, value: fx.Proxy) -> fx.Proxy:
         """The batch size, which is a symbol."""
         return self.create_proxy("call_method", "size", (value, 0), {})
