@@ -16,6 +16,8 @@ from support.graphs import chain, lif, neuron
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.filterwarnings("ignore:nothing was compared:nirx.NirxWarning")
+
 D = nirx.Discretization(dt=1.0)
 
 
