@@ -48,6 +48,8 @@ def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource | Ev
         raise FileError(f"{path}: {explain_damage(error)}") from error
     if array.dtype.names:
         return _event_source(wanted, watched, array, options)
+    if options.events is not None:
+        raise InputError(f"{path}: events= goes with events; this is an array of numbers")
     for name in EVENT_OPTIONS:
         if name in options:
             raise InputError(

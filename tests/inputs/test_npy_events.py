@@ -64,7 +64,7 @@ def test_no_events_are_silence(tmp_path):
 
 BAD = {
     "no field 't' among": np.zeros(3, [("x", "i8"), ("when", "f8")]),
-    "no field 'x' among": np.zeros(3, [("t", "i8"), ("address", "f8")]),
+    "no field 'x' among": np.zeros(3, [("t", "i8"), ("place", "f8")]),
     "'t' and 'timestamp'": np.zeros(3, [("t", "i8"), ("timestamp", "i8"), ("x", "i8")]),
     "has dtype": np.zeros(3, [("t", "U9"), ("x", "i8")]),
     "one axis": np.zeros((3, 2), [("t", "i8"), ("x", "i8")]),
