@@ -16,7 +16,9 @@ from support.graphs import chain, lif, neuron
 
 pytest.importorskip("matplotlib")
 
-pytestmark = pytest.mark.filterwarnings("ignore:(nothing was compared|never spiked):nirx.NirxWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:(nothing was compared|never spiked):nirx.NirxWarning"
+)
 
 D = nirx.Discretization(dt=1.0)
 

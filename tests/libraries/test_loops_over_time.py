@@ -18,6 +18,8 @@ from torch import nn
 import nirx
 import nirx_torch
 
+pytest.importorskip("snntorch")
+
 STEPS, BATCH = 100, 3
 
 

@@ -18,6 +18,9 @@ from torch import nn
 import nirx
 import nirx_torch
 
+pytest.importorskip("spikingjelly.activation_based")
+pytest.importorskip("norse.torch")
+
 STEPS, BATCH = 100, 3
 
 
