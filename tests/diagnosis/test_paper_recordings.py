@@ -7,7 +7,7 @@ import pytest
 
 import nirx
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 KEYS = (("1",), ("1", "1.v"), ("1.v",))
 PLATFORMS = {
     # what v and spikes together pin, and the scale of v

@@ -72,7 +72,7 @@ def test_every_other_case_too(case, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(10), *(pytest.param(n, marks=pytest.mark.slow) for n in range(10, 120))]
+    "seed", [*range(10), *(pytest.param(n, marks=pytest.mark.exhaustive) for n in range(10, 120))]
 )
 def test_random_graphs(seed, tmp_path):
     graph = random_case(seed).graph
