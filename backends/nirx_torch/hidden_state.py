@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
+from nirx.bridging.neuron import BridgedNeuron
 from nirx.errors import InputError, warn_caller
 from nirx.execution.runners import takes_state
 from nirx_torch.held_values import ABSENT, Place, copied, differs, places, put, take, was_replaced
@@ -91,6 +92,8 @@ class CallGuard:
                 _put_back({**before, **held}, self.slots)
 
     def _explicit(self, x: Any, state: Any, watching: bool) -> Any:
+        # A bridge's neuron passes its state; what else its library notes down does not count.
+        watching = watching and not isinstance(self.module, BridgedNeuron)
         before = _found(self.module) if watching else {}
         result = self.module(x, state)
         changed = [path for path, (place, _, copy) in before.items() if differs(copy, take(place))]
