@@ -10,7 +10,7 @@ from nirx.dynamics.node_types import has_neuron
 from nirx.errors import UnsupportedError, warn_caller
 from nirx.tracing.arranged import Arranged, in_nir, permuted_linear
 from nirx.tracing.draft import Draft
-from nirx.tracing.interpreter import Interpreter
+from nirx.tracing.interpreter import Interpreter, output_name
 from nirx.tracing.membranes import Recorded, membrane_value, recorded
 from nirx.tracing.value import Value
 from nirx_jax.exporters import Exporters
@@ -56,7 +56,6 @@ class _Interpreter(Interpreter):
         self._require_marks(walk)
         self.add_outputs(
             _nested([(path, self._returned(result)) for path, result in self._outputs(results)]),
-            _output_name,
             lambda result, where: self._as_in_nir(result[0], result[1], where),
         )
         after = {path: self._left(part, results) for path, part in self.trace.state or ()}
@@ -94,8 +93,8 @@ class _Interpreter(Interpreter):
                 outputs.append((path, (flow.content, shape[1:])))
                 continue
             if isinstance(part, int):
-                keys = tuple(k.idx if hasattr(k, "idx") else dotted((k,)) for k in path)
-                shape = self._per_sample(shape, f"output {_output_name(keys)!r}")
+                name = output_name(tuple(map(_key, path)))
+                shape = self._per_sample(shape, f"output {name!r}")
             outputs.append((path, (flow, shape)))
         return outputs
 
@@ -285,17 +284,13 @@ def _nested(found: list[tuple[Place, Any]]) -> Any:
         return found[0][1]
     below: dict[Any, list[tuple[Place, Any]]] = {}
     for path, part in found:
-        first = path[0]
-        key = first.idx if hasattr(first, "idx") else dotted((first,))
-        below.setdefault(key, []).append((path[1:], part))
+        below.setdefault(_key(path[0]), []).append((path[1:], part))
     nested = {key: _nested(parts) for key, parts in below.items()}
     if all(isinstance(key, int) for key in nested):
         return [nested.get(n) for n in range(max(nested, default=-1) + 1)]
     return nested
 
 
-def _output_name(keys: tuple[Any, ...]) -> str:
-    name = "output"
-    for key in keys:
-        name = f"{name}_{key}" if isinstance(key, int) else str(key)
-    return name
+def _key(part: Any) -> Any:
+    """One key of JAX's path: a position, or a name."""
+    return part.idx if hasattr(part, "idx") else dotted((part,))

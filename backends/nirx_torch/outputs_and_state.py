@@ -46,7 +46,6 @@ class OutputsAndState(Interpreter):
         states = {part.root for call in self.stateful_calls for part in call.state_in}
         self.add_outputs(
             self._returned(outputs, states, new_state is None),
-            _output_name,
             lambda flow, where: self._value(flow),
         )
         if self.taken_for_state:
@@ -67,9 +66,6 @@ class OutputsAndState(Interpreter):
             states: the arguments and attributes that modules get their states from.
             alone: whether nothing is returned besides, so that a part of it may be the state.
         """
-        fields = getattr(tree, "_fields", None)
-        if isinstance(tree, tuple) and fields is not None:
-            tree = dict(zip(fields, tree, strict=True))
         if isinstance(tree, dict):
             return {key: self._returned(part, states, alone) for key, part in tree.items()}
         if isinstance(tree, tuple | list):
@@ -173,13 +169,6 @@ class OutputsAndState(Interpreter):
                 f"{loop_name(*key)}: the state of {found.result.module} is read as a value"
             )
         return self._value(found)
-
-
-def _output_name(keys: tuple[Any, ...]) -> str:
-    name = "output"
-    for key in keys:
-        name = f"{name}_{key}" if isinstance(key, int) else str(key)
-    return name
 
 
 def _is_slot(root: Any) -> bool:

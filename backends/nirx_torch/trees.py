@@ -15,7 +15,6 @@ __all__ = [
     "is_record",
     "is_state",
     "loop_name",
-    "named",
     "plain",
     "record",
 ]
@@ -23,16 +22,9 @@ __all__ = [
 
 def flat(tree: Any) -> list[Any]:
     """The leaves of a nest."""
-    return [leaf for _, leaf in named(tree)]
-
-
-def named(tree: Any, name: str = "output") -> list[tuple[str, Any]]:
-    """The leaves of a nest, each with a name: that of its key, or a number."""
     if isinstance(tree, dict):
-        return [pair for k, v in tree.items() for pair in named(v, str(k))]
-    if isinstance(tree, tuple | list):
-        return [pair for i, v in enumerate(tree) for pair in named(v, f"{name}_{i}")]
-    return [(name, tree)]
+        tree = tuple(tree.values())
+    return [leaf for v in tree for leaf in flat(v)] if isinstance(tree, tuple | list) else [tree]
 
 
 def plain(tree: Any) -> Any:

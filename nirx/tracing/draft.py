@@ -132,11 +132,13 @@ class Draft:
         assert isinstance(loop, Loop), "only a value from late() can be closed"
         loop.value = value
 
-    def output(self, name: str, value: Value) -> None:
-        """Add an Output that reads a value."""
+    def output(self, name: str, value: Value) -> str:
+        """Add an Output that reads a value; returns its name, made distinct."""
         if not value.sources:
             raise UnsupportedError(f"output {name!r} is a constant, which has no NIR node")
-        self.connect(value, self.put(name, nir.Output(dict(UNKNOWN)), value.shape))
+        name = self.put(name, nir.Output(dict(UNKNOWN)), value.shape)
+        self.connect(value, name)
+        return name
 
     def rename(self, old: str, new: str) -> None:
         """Give a node another name, unless that is taken."""

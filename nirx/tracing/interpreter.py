@@ -15,7 +15,15 @@ from nirx.tracing.lowering import Constant
 from nirx.tracing.membranes import Recorded, membrane_value, never_resets
 from nirx.tracing.value import Value
 
-__all__ = ["Interpreter"]
+__all__ = ["Interpreter", "output_name"]
+
+
+def output_name(keys: tuple[Any, ...]) -> str:
+    """The name of an output, from the keys that lead to it in what a program returns."""
+    name = "output"
+    for key in keys:
+        name = f"{name}_{key}" if isinstance(key, int) else str(key)
+    return name
 
 
 def _leaves(tree: Any, keys: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -27,13 +35,13 @@ def _leaves(tree: Any, keys: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...],
         yield keys, tree
 
 
-def _rebuilt(tree: Any, following: Callable[[], Any]) -> Any:
+def _rebuilt(tree: Any, leaves: Iterator[Any]) -> Any:
     """The tree with other leaves, in the order of `_leaves`."""
     if isinstance(tree, list):
-        return [_rebuilt(part, following) for part in tree]
+        return [_rebuilt(part, leaves) for part in tree]
     if isinstance(tree, dict):
-        return {str(key): _rebuilt(part, following) for key, part in tree.items()}
-    return None if tree is None else following()
+        return {str(key): _rebuilt(part, leaves) for key, part in tree.items()}
+    return None if tree is None else next(leaves)
 
 
 class Interpreter:
@@ -66,9 +74,7 @@ class Interpreter:
             self.loops[key] = self.draft.late(self.loop_name(key), shape)
         return self.loops[key]
 
-    def add_outputs(
-        self, tree: Any, name_of: Callable[[Any], str], as_value: Callable[[Any, str], Any]
-    ) -> None:
+    def add_outputs(self, tree: Any, as_value: Callable[[Any, str], Any]) -> None:
         """Add the outputs; a single one is called "output".
 
         A membrane potential becomes a recording, with a warning: NIR has no Output for it.
@@ -76,46 +82,49 @@ class Interpreter:
         Arguments:
             tree: what the program returns, in nested lists and dicts; None is left out. A
                 `Recorded` is a state variable, anything else goes to `as_value`.
-            name_of: the name of an output, from the keys that lead to it.
             as_value: turns what flows into a `Value`.
         """
         leaves = list(_leaves(tree, ()))
-        twins = [p for _, p in leaves if self._is_membrane(p, leaves)]
-        parts = [(name_of(keys), part) for keys, part in leaves]
-        values = [(n, p) for n, p in parts if not isinstance(p, Recorded) or p in twins]
-        kept = [(n, p) for n, p in parts if isinstance(p, Recorded) and p not in twins]
-        if not parts:
+        if not leaves:
             raise UnsupportedError(f"{self.kind} returns no value")
-        given: dict[Any, Any] = dict(kept)
-        for name, flow in values:
-            own = name if len(values) > 1 else "output"
-            where = f"output {own!r}"
-            value = (
-                membrane_value(self.draft, flow, f"{where} is a state")
-                if isinstance(flow, Recorded)
-                else as_value(flow, where)
-            )
-            given[name] = own
-            self.draft.output(own, value if isinstance(value, Value) else Value(()))
-        if not kept:
-            return
-        if not values:  # NIR has no graph without an Output
-            for node in dict.fromkeys(part.node for _, part in kept):
-                own = "output" if len({p.node for _, p in kept}) == 1 else f"output_{node}"
-                self.draft.output(own, Value((node,), self.draft.shapes[node]))
-        names = iter(name for name, _ in parts)
-        self.draft.returns = _rebuilt(tree, lambda: given[next(names)])
-        listed = ", ".join(f"{part.key((part.node,))!r}" for _, part in kept)
+        recorded = [
+            isinstance(part, Recorded) and not self._is_membrane(part, leaves) for _, part in leaves
+        ]
+        alone = recorded.count(False) == 1
+        found = [
+            part if kept else self._output("output" if alone else output_name(keys), part, as_value)
+            for (keys, part), kept in zip(leaves, recorded, strict=True)
+        ]
+        if any(recorded):
+            self._keep(tree, found)
+
+    def _output(self, name: str, flow: Any, as_value: Callable[[Any, str], Any]) -> str:
+        """Add an Output; returns its name."""
+        where = f"output {name!r}"
+        if isinstance(flow, Recorded):
+            value = membrane_value(self.draft, flow, f"{where} is a state")
+        else:
+            value = as_value(flow, where)
+        return self.draft.output(name, value if isinstance(value, Value) else Value(()))
+
+    def _keep(self, tree: Any, found: list[Any]) -> None:
+        """Keep what no Output can carry: `found` has a `Recorded` or an Output for each leaf."""
+        kept = [part for part in found if isinstance(part, Recorded)]
+        if len(kept) == len(found):  # NIR has no graph without an Output
+            nodes = list(dict.fromkeys(part.node for part in kept))
+            for node in nodes:
+                name = "output" if len(nodes) == 1 else f"output_{node}"
+                self.draft.output(name, Value((node,), self.draft.shapes[node]))
+        self.draft.returns = _rebuilt(tree, iter(found))
+        listed = ", ".join(f"{part.key((part.node,))!r}" for part in kept)
         warn_caller(
             f"{self.kind} returns membrane potentials or currents, which no NIR Output can carry: "
             f"they are kept as recordings ({listed}) that the graph's metadata names, and networks "
             "of nirx return them; other readers see the Outputs only"
         )
 
-    def _is_membrane(self, part: Any, leaves: list[tuple[Any, Any]]) -> bool:
-        """Whether an output is the membrane of a neuron that never resets or is read otherwise."""
-        if not isinstance(part, Recorded):
-            return False
+    def _is_membrane(self, part: Recorded, leaves: list[tuple[Any, Any]]) -> bool:
+        """Whether an output is the membrane of a neuron that never resets and is not read else."""
         if part.node in self.draft.twins:
             return part.variable == "v"
         spikes = any(s == part.node for s, _ in self.draft.edges) or any(

@@ -52,6 +52,10 @@ def run(net: Net, xs: np.ndarray) -> Any:
         (lambda s, v: {"spk": s, "mem": v}, {"mem": "lif.v", "spk": "output"}),
         (lambda s, v: v, "lif.v"),
         (lambda s, v: (s, (2 * s, v)), ["output_0", ["output_1_0", "lif.v"]]),
+        (
+            lambda s, v: {"a": {"z": s, "v": v}, "b": {"z": 2 * s}},  # one name at two places
+            {"a": {"v": "lif.v", "z": "z"}, "b": {"z": "z_1"}},
+        ),
     ],
 )
 def test_the_graph_names_it_and_networks_return_it(returned, keys):
