@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import torch
 
+from nirx.basics.paths import free_name
+
 __all__ = ["child_names"]
 
 
@@ -33,8 +35,7 @@ def child_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
         child = name.replace(".", "_")
         if child.startswith("__") or keyword.iskeyword(child):
             child = "nir_node_" + child  # an IF is often called "if"; nirtorch's name for it
-        while child in taken:
-            child += "_"
+        child = free_name(child, taken)
         taken.add(child)
         result[name] = child
     return result

@@ -6,7 +6,9 @@ pointers (RFC 6901), so that paths and texts correspond one to one.
 
 from __future__ import annotations
 
-__all__ = ["Path", "format_path", "graph_name", "parse_path"]
+from collections.abc import Container
+
+__all__ = ["Path", "format_path", "free_name", "graph_name", "parse_path"]
 
 Path = tuple[str, ...]
 """Names from the outermost graph to the node. Paths sort by code point."""
@@ -20,6 +22,13 @@ def format_path(path: Path) -> str:
 def graph_name(path: Path) -> str:
     """The text of a graph's path, for messages; the outermost graph is `"graph"`."""
     return format_path(path) or "graph"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, with underscores appended until it is free."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def parse_path(text: str) -> Path:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import nir
-import numpy as np
 
 from nirx.basics.paths import Path, format_path, parse_path
 from nirx.dynamics.base import Dynamics
@@ -16,7 +15,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import Fault, GraphError, warn_caller
 from nirx.graphs.declared import port_text, redeclared_faults
-from nirx.graphs.feedback import adjacency, algebraic_loops
+from nirx.graphs.feedback import adjacency, algebraic_loops, reachable
 from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
 from nirx.graphs.leakless import leakless_fault
 from nirx.graphs.metadata import given_or_stored
@@ -249,13 +248,6 @@ def _misdeclared(flat: FlatGraph, shapes: Shapes) -> list[str]:
 
 def _unread_nodes(flat: FlatGraph) -> list[str]:
     predecessors = adjacency(len(flat.nodes), [(b, a) for a, b in flat.edges])
-    seen = np.zeros(len(flat.nodes), bool)
-    work = flat.ports(nir.Output)
-    seen[work] = True
-    while work:
-        for index in predecessors[work.pop()]:
-            if not seen[index]:
-                seen[index] = True
-                work.append(index)
-    paths = [format_path(flat.nodes[i].path) for i in np.flatnonzero(~seen)]
+    read = reachable(predecessors, flat.ports(nir.Output))
+    paths = [format_path(n.path) for n, known in zip(flat.nodes, read, strict=True) if not known]
     return [f"{_some(paths)}: no path to an Output; it runs and can be recorded"] if paths else []

@@ -6,11 +6,11 @@ docs/semantics.md states the rule in words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nirx.graphs.components import dominator_tree, strongly_connected
 
-__all__ = ["adjacency", "algebraic_loops", "late_edges"]
+__all__ = ["adjacency", "algebraic_loops", "late_edges", "reachable"]
 
 Edge = tuple[int, int]
 
@@ -21,6 +21,20 @@ def adjacency(count: int, edges: Sequence[Edge]) -> list[list[int]]:
     for source, target in edges:
         successors[source].append(target)
     return successors
+
+
+def reachable(successors: Sequence[Sequence[int]], start: Iterable[int]) -> list[bool]:
+    """Per node, whether a path leads to it from one of the nodes to start at, or it is one."""
+    seen = [False] * len(successors)
+    work = list(start)
+    for index in work:
+        seen[index] = True
+    while work:
+        for index in successors[work.pop()]:
+            if not seen[index]:
+                seen[index] = True
+                work.append(index)
+    return seen
 
 
 def cyclic_edges(count: int, edges: Sequence[Edge]) -> list[Edge]:

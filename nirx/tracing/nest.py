@@ -9,7 +9,7 @@ from typing import Any
 
 import nir
 
-from nirx.basics.paths import Path, format_path, parse_path
+from nirx.basics.paths import Path, format_path, free_name, parse_path
 from nirx.dynamics.discretization import Discretization
 from nirx.graphs.metadata import DISCRETIZATION_KEY
 
@@ -85,7 +85,7 @@ def _gathered(
         enters = kind is nir.Input
         groups = _groups(crossing, enters)
         for number, (far, near) in enumerate(groups):
-            name = _free(port if len(groups) == 1 else f"{port}_{number}", children)
+            name = free_name(port if len(groups) == 1 else f"{port}_{number}", children)
             shape = _shape(nodes, far if enters else near)
             children[name] = kind({port: shape})
             end = inside if len(groups) == 1 else (*inside, PORT, name)
@@ -114,9 +114,3 @@ def _shape(nodes: dict[Path, Any], ends: list[Path]) -> Any:
         if isinstance(types, dict) and len(types) == 1:
             return next(iter(types.values()))
     return None
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    while name in taken:
-        name += "_"
-    return name

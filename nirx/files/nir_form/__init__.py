@@ -29,7 +29,7 @@ from nirx.files.nir_form.nodes import (
 )
 from nirx.files.nir_form.ports import inline_subgraphs, restore_subgraphs, unify_ends
 from nirx.files.nir_form.square import insert_before, remove_before
-from nirx.graphs.feedback import adjacency
+from nirx.graphs.feedback import adjacency, reachable
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.ports import resolve_end
 
@@ -108,11 +108,6 @@ def _lost_pools(graph: nir.NIRGraph) -> list[str]:
         return []
     index = {name: i for i, name in enumerate(graph.nodes)}
     successors = adjacency(len(index), [(index[a], index[b]) for a, b in graph.edges])
-    reached = {i for n, i in index.items() if isinstance(graph.nodes[n], nir.Input)}
-    work = list(reached)
-    while work:
-        for below in successors[work.pop()]:
-            if below not in reached:
-                reached.add(below)
-                work.append(below)
-    return [name for name in names if index[name] not in reached]
+    inputs = (i for name, i in index.items() if isinstance(graph.nodes[name], nir.Input))
+    reached = reachable(successors, inputs)
+    return [name for name in names if not reached[index[name]]]

@@ -9,13 +9,13 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import free_name
 from nirx.dynamics.ops import Shape
 from nirx.files.nir_form.hints import hint_of, with_hint
 
 __all__ = [
     "connect_an_input",
     "disconnect_inputs",
-    "fresh",
     "merge_double_edges",
     "restore_double_edges",
 ]
@@ -39,7 +39,7 @@ def merge_double_edges(graph: nir.NIRGraph, shape_of: Callable[[str], Shape]) ->
         count = counts[source, target]
         if count > 1:
             scale = nir.Scale(np.full(shape_of(source), count, np.float32))
-            name = fresh(f"{source}.times_{count}", graph.nodes)
+            name = free_name(f"{source}.times_{count}", graph.nodes)
             graph.nodes[name] = with_hint(scale, {"edges": count})
             edges.append((source, name))
             source = name
@@ -82,7 +82,7 @@ def connect_an_input(graph: nir.NIRGraph) -> None:
     inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
     if inputs and not {a for a, _ in graph.edges}.intersection(inputs):
         output = nir.Output({"output": graph.nodes[inputs[0]].input_type["input"]})
-        name = fresh(f"output_{inputs[0]}", graph.nodes)
+        name = free_name(f"output_{inputs[0]}", graph.nodes)
         graph.nodes[name] = with_hint(output, {"added": True})
         graph.edges = [*graph.edges, (inputs[0], name)]
 
@@ -99,10 +99,3 @@ def disconnect_inputs(graph: nir.NIRGraph) -> None:
         if [type(graph.nodes.get(a)) for a in sources] == [nir.Input]:
             graph.edges = [e for e in graph.edges if e[1] != name]
             del graph.nodes[name]
-
-
-def fresh(name: str, taken: object) -> str:
-    """The name, with underscores appended until it is free."""
-    while name in taken:  # type: ignore[operator]
-        name += "_"
-    return name

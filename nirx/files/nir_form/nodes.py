@@ -21,6 +21,7 @@ from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.files.nir_form.hints import hint_of, with_hint, without_hint
 from nirx.files.nir_form.square import restore_square, square_form
+from nirx.graphs.repair import declare_port
 
 __all__ = ["POOLS", "TooLarge", "node_form", "pool_form", "restored_node", "spread_parameters"]
 
@@ -50,8 +51,13 @@ def spread_parameters(node: Any, shape: Shape) -> dict[str, list[int]]:
         return {}
     if not issubclass(entry.dynamics, Elementwise):
         return {}
+    return _spread(node, entry.stored, shape)
+
+
+def _spread(node: Any, names: tuple[str, ...], shape: Shape) -> dict[str, list[int]]:
+    """Give these arrays of a node a shape; the node is changed. Returns the former shapes."""
     former = {}
-    for name in entry.stored:
+    for name in names:
         array = np.asarray(getattr(node, name))
         if array.shape != shape:
             former[name] = list(array.shape)
@@ -72,18 +78,19 @@ def node_form(node: Any, takes: Shape, gives: Shape) -> tuple[Any, nir.Conv2d | 
     **Raises**: `TooLarge`.
     """
     new = copy.copy(node)
-    if isinstance(node, nir.Input | nir.Output | nir.Flatten):
-        new.input_type = {"input": np.array(takes, np.int64)}  # a file has to declare it
-        return new, None
-    if isinstance(node, POOLS):
-        new.input_type = {"input": np.array(takes, np.int64)}  # for `pool_form`
+    if isinstance(node, nir.Input | nir.Output | nir.Flatten | nir.SumPool2d | nir.AvgPool2d):
+        declare_port(new, takes)  # a file declares it; `pool_form` reads that of a pool
         return new, None
     hint: dict[str, Any] = {}
     spread = spread_parameters(new, takes)
+    if isinstance(node, nir.Affine | nir.Conv1d | nir.Conv2d):
+        bias = gives if isinstance(node, nir.Affine) else gives[:1]
+        if new.bias is None:
+            hint["bias"] = None
+            new.bias = np.zeros(bias, np.asarray(new.weight).dtype)
+        spread |= _spread(new, ("bias",), bias)
     if spread:
         hint["shapes"] = spread
-    if isinstance(node, nir.Affine | nir.Conv1d | nir.Conv2d):
-        _fill_bias(new, gives if isinstance(node, nir.Affine) else gives[:1], hint)
     before = None
     if isinstance(node, nir.Conv1d | nir.Conv2d):
         if new.input_shape is None:
@@ -137,15 +144,6 @@ def _restored_pool(conv: Any, was: Any) -> Any:
             raise ValueError(name)
     pool.metadata = conv.metadata
     return pool
-
-
-def _fill_bias(new: Any, shape: Shape, hint: dict[str, Any]) -> None:
-    if new.bias is None:
-        hint["bias"] = None
-        new.bias = np.zeros(shape, np.asarray(new.weight).dtype)
-    elif np.shape(new.bias) != shape:
-        hint["bias"] = list(np.shape(new.bias))
-        new.bias = np.broadcast_to(new.bias, shape).copy()
 
 
 def _dense(weight: np.ndarray, groups: int) -> np.ndarray:
@@ -219,9 +217,7 @@ def _reduce(new: Any, name: str, former: list[int]) -> bool:
 
 
 def _restore_bias(new: Any, former: Any) -> bool:
-    if former is not None:
-        return _reduce(new, "bias", former)
-    if np.any(new.bias):
+    if former is not None or np.any(new.bias):
         return False
     new.bias = None
     return True

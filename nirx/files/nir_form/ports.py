@@ -16,10 +16,9 @@ from typing import Any
 import nir
 import numpy as np
 
-from nirx.basics.paths import Path
+from nirx.basics.paths import Path, free_name
 from nirx.dynamics.ops import Shape
-from nirx.files.nir_form.edges import fresh
-from nirx.files.nir_form.hints import FORM_KEY, GRAPHS_KEY, hint_of, with_hint
+from nirx.files.nir_form.hints import GRAPHS_KEY, hint_of, with_hint, without_hint
 from nirx.files.nir_form.nodes import POOLS
 from nirx.graphs.ports import BadEnd, resolve_end
 
@@ -78,7 +77,7 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
                 new = nir.Scale(np.ones(shape_of((name, child)), np.float32))
                 new.metadata = dict(node.metadata or {})
                 hint["port"] = type(node).__name__
-            names[name, child] = fresh(f"{name}.{child}", taken)
+            names[name, child] = free_name(f"{name}.{child}", taken)
             taken[names[name, child]] = None
             nodes[names[name, child]] = with_hint(new, hint)
     edges = []
@@ -181,9 +180,8 @@ def _restored(node: Any, hint: dict[str, Any]) -> Any:
             raise _Misfit
         new = kind({hint["port"].lower(): np.array(np.shape(node.scale), np.int64)})
         new.metadata = dict(node.metadata)
-    new.metadata = {k: v for k, v in new.metadata.items() if k != FORM_KEY}
     rest = {k: v for k, v in hint.items() if k not in ("path", "port")}
-    return with_hint(new, rest)
+    return with_hint(without_hint(new), rest)
 
 
 def _end(path: Path) -> str:

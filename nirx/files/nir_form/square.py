@@ -14,9 +14,9 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.paths import free_name
 from nirx.dynamics.conv import conv_geometry
 from nirx.dynamics.ops import Shape
-from nirx.files.nir_form.edges import fresh
 from nirx.files.nir_form.hints import hint_of, with_hint
 
 __all__ = ["insert_before", "remove_before", "restore_square", "square_form"]
@@ -72,7 +72,7 @@ def _appending(takes: Shape, zeros: list[int], dtype: np.dtype) -> nir.Conv2d:
 
 def insert_before(graph: nir.NIRGraph, padding: Mapping[str, nir.Conv2d]) -> None:
     """Let convolutions of a graph read their inputs through those that pad them, by name."""
-    own = {name: fresh(f"{name}.before", graph.nodes) for name in padding}
+    own = {name: free_name(f"{name}.before", graph.nodes) for name in padding}
     for name, before in padding.items():
         graph.nodes[own[name]] = before
         path = hint_of(graph.nodes[name]).get("path")
