@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = [
     "places",
     "put",
     "put_back_after",
+    "remember_attributes",
     "same_numbers",
     "take",
     "was_replaced",
@@ -112,21 +113,31 @@ def copied(value: Any) -> Any:
     return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, value)
 
 
+def remember_attributes(module: torch.nn.Module) -> Callable[[], None]:
+    """A function that leaves in a module, and those in it, the attributes and buffers of now."""
+    kept = [(m, dict(vars(m)), dict(m._buffers)) for _, m in named(module)]
+
+    def put_back() -> None:
+        for m, attributes, buffers in kept:
+            vars(m).clear()
+            vars(m).update(attributes)
+            m._buffers.clear()
+            m._buffers.update(buffers)
+
+    return put_back
+
+
 @contextmanager
 def put_back_after(module: torch.nn.Module) -> Iterator[None]:
     """Afterwards leave in a module, and those in it, what they held before."""
-    kept = [(m, dict(vars(m)), dict(m._buffers)) for m in torch.nn.Module.modules(module)]
+    put_attributes_back = remember_attributes(module)
     before = held_values(module)
     with torch.no_grad():
         copies = {path: copied(value) for path, value in before.items()}
     try:
         yield
     finally:
-        for m, attributes, buffers in kept:
-            vars(m).clear()
-            vars(m).update(attributes)
-            m._buffers.clear()
-            m._buffers.update(buffers)
+        put_attributes_back()
         for path, value in before.items():
             if differs(copies[path], value):  # written in place
                 part, _, name = path.rpartition(".")

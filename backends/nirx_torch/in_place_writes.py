@@ -14,7 +14,7 @@ from torch import fx
 from torch.fx.node import map_arg
 
 from nirx.errors import UnsupportedError
-from nirx_torch.held_values import held_values, same_numbers
+from nirx_torch.held_values import held_values, remember_attributes, same_numbers
 from nirx_torch.step_proxy import IN_PLACE
 
 __all__ = ["kept_as_it_is", "line_of", "place_of", "require_no_lost_writes", "user_line"]
@@ -59,7 +59,7 @@ def kept_as_it_is(module: torch.nn.Module, free: tuple[str, ...] = ()) -> Iterat
     **Raises**: `UnsupportedError` if forward changes numbers that the graph has as constants,
     or draws random numbers.
     """
-    kept = [(m, dict(vars(m)), dict(m._buffers)) for _, m in module.named_modules()]
+    put_attributes_back = remember_attributes(module)
     values = held_values(module)
     before = {
         key: (value, value.detach().clone() if isinstance(value, torch.Tensor) else value)
@@ -78,11 +78,7 @@ def kept_as_it_is(module: torch.nn.Module, free: tuple[str, ...] = ()) -> Iterat
     finally:
         is_random = not torch.equal(random, torch.random.get_rng_state())
         torch.random.set_rng_state(random)
-        for m, attributes, buffers in kept:
-            vars(m).clear()
-            vars(m).update(attributes)
-            m._buffers.clear()
-            m._buffers.update(buffers)
+        put_attributes_back()
         for box, content in boxes.values():
             if not _same_items(box, content):
                 box.clear()

@@ -10,7 +10,6 @@ from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
 from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
-from nirx.graphs.returns import stored_returns
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.names import child_names
@@ -47,6 +46,7 @@ class Net(torch.nn.Module):
         super().__init__()
         self.schedule: Schedule = assembly.schedule
         self.origin = assembly.origin
+        self.returns = assembly.returns  # read once, not in every step
         self.any_dtype = any_dtype
         self.surrogate = surrogate
         self.detach_reset = detach_reset
@@ -93,8 +93,8 @@ class Net(torch.nn.Module):
         ops = kind(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
         ops.any_dtype = self.any_dtype
         nodes = zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
-        returns = stored_returns(self.origin.node)
-        return Executor(self.schedule, ops, [_runner(*node, goes_on) for node in nodes], returns)
+        runners = [_runner(*node, goes_on) for node in nodes]
+        return Executor(self.schedule, ops, runners, self.returns)
 
 
 AS_HELD: Any = type("AsHeld", (), {"__repr__": lambda self: "<as the modules hold it>"})()

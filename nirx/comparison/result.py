@@ -10,7 +10,7 @@ import numpy as np
 
 from nirx.comparison.digest import digest
 from nirx.comparison.divergence import Divergence
-from nirx.comparison.silence import NO_SILENCE, Silence
+from nirx.comparison.silence import NO_SILENCE, Silence, WithSilence
 from nirx.comparison.whole_shift import shift_text
 from nirx.dynamics.discretization import Discretization
 
@@ -125,7 +125,7 @@ class BackendComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(WithSilence):
     """The result of `nirx.compare`; prints as a table.
 
     Arguments:
@@ -147,16 +147,6 @@ class Comparison:
     discretization: Discretization
     reproducible: bool = False
     silence: Silence = NO_SILENCE
-
-    @property
-    def silent(self) -> tuple[str, ...]:
-        """Layers that never spiked on any backend, so that their spikes were not compared."""
-        return self.silence.silent
-
-    @property
-    def nothing_compared(self) -> bool:
-        """Whether no layer spiked; without any spiking layer, whether every output is 0."""
-        return self.silence.nothing_compared
 
     @property
     def digests(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from nirx.graphs.origin import node_at
 from nirx.graphs.recording import Probe, recorded_node
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["NO_SILENCE", "Silence", "active", "find_silence"]
+__all__ = ["NO_SILENCE", "Silence", "WithSilence", "active", "find_silence"]
 
 STEP_LIKE, SMALL_DT = 1.0, 0.01
 """Time constants from the first on, with a dt up to the second, probably count steps or ms."""
@@ -75,6 +75,22 @@ class Silence:
 
 
 NO_SILENCE = Silence()
+
+
+class WithSilence:
+    """A result that knows the silence of what was compared."""
+
+    silence: Silence
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Layers that never spiked on any side, so that their spikes were not compared."""
+        return self.silence.silent
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Whether no layer spiked; without any spiking layer, whether every value is 0."""
+        return self.silence.nothing_compared
 
 
 def find_silence(

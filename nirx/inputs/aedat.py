@@ -16,7 +16,7 @@ import numpy as np
 
 from nirx.errors import FileError, UnsupportedError
 from nirx.files.hdf5_tree import MOST_BYTES_FLOOR, MOST_EXPANSION
-from nirx.inputs.camera import CameraEvents, EventOptions, format_of, identity_of, only_input
+from nirx.inputs.camera import CameraEvents, EventOptions, event_source, format_of, only_input
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
@@ -89,18 +89,7 @@ def aedat_source(wanted: Wanted, path: Path, options: Options) -> EventSource:
     found = read_aedat(watched)
     chosen = EventOptions(wanted.dt, features, where, format_of(options))
     sample = CameraEvents(where, partial(_columns, found), chosen, found.sensor)
-    own = {
-        "sha256": watched.sha256,
-        "unit": chosen.unit,
-        "start": options.text("start", "0"),
-        "polarity": chosen.form.polarity,
-        **identity_of(options, chosen),
-    }
-    source = EventSource(
-        where, wanted, {name: [sample]}, "aedat", own, merge=chosen.merge, check=watched.check
-    )
-    sample.clock.warn(where)
-    return source
+    return event_source(wanted, "aedat", watched, options, (name, [sample]), chosen)
 
 
 def _columns(found: AedatEvents) -> dict[str, Any]:

@@ -12,16 +12,18 @@ from nirx.errors import InputError
 from nirx.inputs.address_map import address_map, flat_places
 from nirx.inputs.binning import ROUNDINGS, Clock, Rounding
 from nirx.inputs.event_format import MERGES, QUANTITIES, UNITS, EventFormat, Merge
-from nirx.inputs.event_source import BLOCK
+from nirx.inputs.event_source import BLOCK, EventSource
 from nirx.inputs.options import Options
 from nirx.inputs.pixels import POLARITIES, Pixels, pixels_for
 from nirx.inputs.protocol import Wanted
+from nirx.inputs.watched import Watched
 
 __all__ = [
     "COLUMN_OPTIONS",
     "EVENT_OPTIONS",
     "CameraEvents",
     "EventOptions",
+    "event_source",
     "format_of",
     "identity_of",
     "only_input",
@@ -76,6 +78,39 @@ def identity_of(options: Options, chosen: EventOptions) -> dict[str, Any]:
     if chosen.addresses is not None:
         own["map"] = chosen.addresses.sha256
     return own
+
+
+def event_source(
+    wanted: Wanted,
+    kind: str,
+    watched: Watched,
+    options: Options,
+    events: tuple[str, list[CameraEvents]],
+    chosen: EventOptions,
+    **more: Any,
+) -> EventSource:
+    """The events of a file, with what they depend on as their identity.
+
+    Arguments:
+        kind: of the file, as in `"npy:x.npy"`.
+        watched: the file.
+        events: the Input, and its samples.
+        more: further entries of the identity.
+    """
+    identity = {
+        "sha256": watched.sha256,
+        "unit": chosen.unit,
+        "start": options.text("start", "0"),
+        "polarity": chosen.form.polarity,
+        **more,
+        **identity_of(options, chosen),
+    }
+    name, samples = events
+    where, own = str(watched.path), {name: samples}
+    found = EventSource(where, wanted, own, kind, identity, merge=chosen.merge, check=watched.check)
+    for sample in samples:
+        sample.clock.warn(where)
+    return found
 
 
 class EventOptions:

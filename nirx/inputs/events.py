@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 
 from nirx.errors import FileError
-from nirx.inputs.camera import CameraEvents, EventOptions, format_of, identity_of, only_input
+from nirx.inputs.camera import CameraEvents, EventOptions, event_source, format_of, only_input
 from nirx.inputs.event_format import EventFormat
 from nirx.inputs.event_group import RECORDS, EventGroup, event_group
 from nirx.inputs.event_source import EventSource
@@ -35,23 +35,13 @@ def events_source(wanted: Wanted, path: Path, options: Options) -> EventSource:
     file, form = OpenFile(Watched(path)), format_of(options)
     found = _samples(file, form)
     chosen = EventOptions(wanted.dt, features, where, form, column=found[0].names["time"])
-    own = {
-        "sha256": file.watched.sha256,
-        "unit": chosen.unit,
-        "start": options.text("start", "0"),
-        "polarity": form.polarity,
-        "sensor": [form.height, form.width],
-        **identity_of(options, chosen),
-    }
     samples = [
         CameraEvents(own.columns["time"].where, lambda own=own: own.columns, chosen)
         for own in found
     ]
-    check, events = file.watched.check, {name: samples}
-    source = EventSource(where, wanted, events, "events", own, merge=chosen.merge, check=check)
-    for sample in samples:
-        sample.clock.warn(where)
-    return source
+    sensor = [form.height, form.width]
+    events = name, samples
+    return event_source(wanted, "events", file.watched, options, events, chosen, sensor=sensor)
 
 
 def _samples(file: OpenFile, form: EventFormat) -> list[EventGroup]:

@@ -13,8 +13,8 @@ from nirx.inputs.camera import (
     EVENT_OPTIONS,
     CameraEvents,
     EventOptions,
+    event_source,
     format_of,
-    identity_of,
     only_input,
 )
 from nirx.inputs.event_format import EventFormat
@@ -70,18 +70,8 @@ def _event_source(
     chosen = EventOptions(wanted.dt, features, where, form, column=fields["time"])
     columns = {what: array[field] for what, field in fields.items()}
     sample = CameraEvents(where, lambda: columns, chosen)
-    own = {
-        "sha256": watched.sha256,
-        "unit": chosen.unit,
-        "start": options.text("start", "0"),
-        "polarity": form.polarity,
-        "sensor": [form.height, form.width],
-        **identity_of(options, chosen),
-    }
-    events = {name: [sample]}
-    source = EventSource(where, wanted, events, "npy", own, merge=chosen.merge, check=watched.check)
-    sample.clock.warn(where)
-    return source
+    sensor, events = [form.height, form.width], (name, [sample])
+    return event_source(wanted, "npy", watched, options, events, chosen, sensor=sensor)
 
 
 def _fields(where: str, array: np.ndarray, form: EventFormat) -> dict[str, str]:

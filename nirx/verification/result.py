@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import earliest
-from nirx.comparison.silence import NO_SILENCE, Silence
+from nirx.comparison.silence import NO_SILENCE, Silence, WithSilence
 from nirx.errors import InputError, did_you_mean
 from nirx.recordings.event_timing import EventTiming
 from nirx.verification.tolerance import Tolerance
@@ -85,7 +85,7 @@ class NodeVerdict:
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(WithSilence):
     """The result of `nirx.verify`; prints as a table.
 
     Arguments:
@@ -117,16 +117,6 @@ class Verification:
     events: EventTiming | None = None
     batch_axes: int = 1
     silence: Silence = NO_SILENCE
-
-    @property
-    def silent(self) -> tuple[str, ...]:
-        """Layers that spike on neither side, so that their spikes were not compared."""
-        return self.silence.silent
-
-    @property
-    def nothing_compared(self) -> bool:
-        """Whether no layer spikes; without any spiking layer, whether every value is 0."""
-        return self.silence.nothing_compared
 
     @property
     def verdict(self) -> Verdict:
