@@ -29,6 +29,7 @@ __all__ = [
     "lif",
     "li",
     "linear",
+    "plain_loop",
     "runs_on_both",
     "samples",
     "sequential",
@@ -147,3 +148,12 @@ def assert_same_numbers(net: nn.Module, shape: Any = (3,), **options: Any) -> ni
     assert np.abs(expected).max() > 0.01
     assert_reads_back(graph, xs, expected, rtol=1e-12)
     return graph
+
+
+def plain_loop(m: Any, x: torch.Tensor) -> torch.Tensor:
+    """A forward over time: the outputs of all steps of a layer `a` and a neuron `n`."""
+    state, rows = None, []
+    for x_t in x:
+        y, state = m.n(m.a(x_t), state)
+        rows.append(y)
+    return torch.stack(rows)

@@ -24,6 +24,7 @@ from support.torch_modules import (
     li,
     lif,
     linear,
+    plain_loop,
     runs_on_both,
     samples,
 )
@@ -47,14 +48,6 @@ def assert_is_its_step(run: Forward, axis: int = 0, shape: Any = (3,)) -> Any:
     for found in runs_on_both(graph, xs):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
     return graph
-
-
-def plain(m, x):
-    state, rows = None, []
-    for x_t in x:
-        y, state = m.n(m.a(x_t), state)
-        rows.append(y)
-    return torch.stack(rows)
 
 
 def two_layers(m, x):
@@ -150,7 +143,7 @@ def first_step_by_number(m, x):
 @pytest.mark.parametrize(
     "run",
     [
-        plain,
+        plain_loop,
         two_layers,
         output_fed_back,
         output_fed_back_from_zeros_like,
@@ -294,6 +287,6 @@ def test_an_output_of_the_membrane_stays_one():
     with pytest.warns(nirx.NirxWarning, match="kept as recordings"):
         graph = torch_to_nir(net(both), discretization=RULE)
     with pytest.warns(nirx.NirxWarning, match="kept as recordings"):
-        once = torch_to_nir(Once(plain, a=linear(0), n=lif()), discretization=RULE)
+        once = torch_to_nir(Once(plain_loop, a=linear(0), n=lif()), discretization=RULE)
     assert (list(graph.nodes), graph.edges) == (list(once.nodes), once.edges)
     assert graph.metadata == once.metadata

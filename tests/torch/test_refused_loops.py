@@ -15,20 +15,12 @@ from torch import nn
 
 import nirx
 from nirx_torch import torch_to_nir
-from support.torch_modules import RULE, Forward, Net, li, lif, linear
+from support.torch_modules import RULE, Forward, Net, li, lif, linear, plain_loop
 
 
 def net(run: Forward) -> Any:
     layers = {"a": linear(0), "b": linear(1), "r": linear(2, False)}
     return Net(run, **layers, n=lif(), m=lif(), i=li()).double().eval()
-
-
-def plain(m, x):
-    state, rows = None, []
-    for x_t in x:
-        y, state = m.n(m.a(x_t), state)
-        rows.append(y)
-    return torch.stack(rows)
 
 
 def body(change: Any, end: Any = torch.stack) -> Forward:
@@ -87,7 +79,7 @@ def backwards(m, x):
 
 
 def returned_backwards(m, x):
-    return torch.stack(list(plain(m, x))[::-1])
+    return torch.stack(list(plain_loop(m, x))[::-1])
 
 
 def shifted(m, x):
@@ -130,12 +122,12 @@ def last_of_the_loop(m, x):
 
 
 def last_beside_all(m, x):
-    rows = plain(m, x)
+    rows = plain_loop(m, x)
     return rows, rows[-1]
 
 
 def a_layer_over_time(m, x):
-    return nn.functional.avg_pool2d(plain(m, x), 2)
+    return nn.functional.avg_pool2d(plain_loop(m, x), 2)
 
 
 def neuron_over_all_steps(m, x):
@@ -158,13 +150,13 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "every second output": (every_second, "stacks 2 values of 4 time steps"),
     "a start that is an input": (starts_from_the_input, "differ"),
     "a sum": (accumulated, "returns a call of add"),
-    "a mean": (lambda m, x: plain(m, x).mean(0), "applies mean to all time steps"),
-    "a maximum": (lambda m, x: torch.max(plain(m, x), dim=0)[0], "applies max"),
-    "a sum of a stack": (lambda m, x: plain(m, x).sum(dim=0), "applies sum"),
+    "a mean": (lambda m, x: plain_loop(m, x).mean(0), "applies mean to all time steps"),
+    "a maximum": (lambda m, x: torch.max(plain_loop(m, x), dim=0)[0], "applies max"),
+    "a sum of a stack": (lambda m, x: plain_loop(m, x).sum(dim=0), "applies sum"),
     "the last step": (last_of_the_loop, "returns a call of getitem"),
-    "the last of all": (lambda m, x: plain(m, x)[-1], "the last step of a sequence only"),
+    "the last of all": (lambda m, x: plain_loop(m, x)[-1], "the last step of a sequence only"),
     "the last beside all": (last_beside_all, "the last step of a sequence only"),
-    "a part of the steps": (lambda m, x: plain(m, x)[1:], "indexes the time axis by a slice"),
+    "a part of the steps": (lambda m, x: plain_loop(m, x)[1:], "indexes the time axis by a slice"),
     "pooling over time": (a_layer_over_time, "applies avg_pool2d to all time steps"),
     "one call for all steps": (neuron_over_all_steps, "one time step"),
 }
@@ -180,7 +172,7 @@ def test_a_loop_that_is_not_one_step_is_refused(name):
 
 
 def test_the_line_is_named():
-    for run in (body(another_factor), lambda m, x: plain(m, x).mean(0), last_of_the_loop):
+    for run in (body(another_factor), lambda m, x: plain_loop(m, x).mean(0), last_of_the_loop):
         with pytest.raises(nirx.UnsupportedError, match=r"test_refused_loops.py:\d+"):
             torch_to_nir(net(run), discretization=RULE, input_shape=3)
 
@@ -245,7 +237,7 @@ def test_too_few_steps_to_prove_anything():
 
 
 def test_the_module_is_left_as_it_is():
-    module = net(plain)
+    module = net(plain_loop)
     before = {name: dict(vars(part)) for name, part in module.named_modules()}
     torch_to_nir(module, discretization=RULE, input_shape=3)
     after = {name: dict(vars(part)) for name, part in module.named_modules()}

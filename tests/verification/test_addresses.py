@@ -10,19 +10,8 @@ import pytest
 
 import nirx
 from nirx import EventFormat
-from support.bench import Bench
 from support.chips import LAYERS as KEYS
-from support.chips import camera_chip, chip_of_layers, spikes, write
-
-
-@pytest.fixture(scope="module")
-def chip(tmp_path_factory) -> Bench:
-    return chip_of_layers(tmp_path_factory.mktemp("chip"))
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory) -> Bench:
-    return camera_chip(tmp_path_factory.mktemp("camera"))
+from support.chips import spikes, write
 
 
 def test_x_y_and_p_are_places_in_the_shape_of_a_layer(camera, tmp_path):

@@ -13,19 +13,9 @@ import nirx
 from nirx import EventFormat
 from support.aedat import write_aedat
 from support.bench import Bench
-from support.chips import LAYERS, camera_chip, chip_of_layers, spikes
+from support.chips import LAYERS, spikes
 
 needs_aedat = pytest.mark.skipif(find_spec("aedat") is None, reason="aedat is not installed")
-
-
-@pytest.fixture(scope="module")
-def chip(tmp_path_factory) -> Bench:
-    return chip_of_layers(tmp_path_factory.mktemp("chip"))
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory) -> Bench:
-    return camera_chip(tmp_path_factory.mktemp("camera"))
 
 
 def write_groups(path: Path, chip: Bench, names: tuple[str, str] = ("t", "x")) -> Path:

@@ -13,14 +13,8 @@ import nirx
 from nirx import EventFormat
 from support.bench import Bench, nested, signal, spiking, weights
 from support.chips import LAYERS as KEYS
-from support.chips import chip_of_layers, spikes, timed, write
+from support.chips import spikes, timed, write
 from support.graphs import chain
-
-
-@pytest.fixture(scope="module")
-def chip(tmp_path_factory) -> Bench:
-    return chip_of_layers(tmp_path_factory.mktemp("chip"))
-
 
 # -- columns, units and offsets ------------------------------------------------------------
 
