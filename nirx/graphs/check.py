@@ -119,16 +119,13 @@ def node_faults(flat: FlatGraph) -> list[Fault | None]:
 
 def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
     """What is wrong with a node's own parameters for any input, or None."""
-    leakless = leakless_fault(where, node)
-    if leakless is not None:
-        return leakless
     no_bias = getattr(node, "bias", None) is None
     try:
         check_finite(node, tuple(n for n in dynamics.parameters if n != "bias" or not no_bias))
         check_positive(node, dynamics.positive)
         dynamics.check(node)
     except NodeMismatch as mismatch:
-        return mismatch.fault(where)
+        return leakless_fault(where, node) or mismatch.fault(where)  # tau = inf is not finite
     return None
 
 
