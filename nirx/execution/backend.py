@@ -12,6 +12,7 @@ from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.execution.assemble import load
+from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.network import Network
 from nirx.graphs.returns import without_returns
 from nirx.graphs.state import state_to_numpy
@@ -146,6 +147,7 @@ def from_nir(
     node_map: Mapping[type, Any] | None = None,
     surrogate: Any = "superspike",
     detach_reset: bool = False,
+    execution: Execution = "auto",
     **options: Any,
 ) -> Network:
     """Build a network from a NIR graph.
@@ -162,6 +164,9 @@ def from_nir(
         surrogate: gradient of a spike: `"superspike"`, `"arctan"`, `"triangular"`,
             `"straight-through"`, or a function of v - v_threshold.
         detach_reset: stop gradients at the reset.
+        execution: `"auto"` runs neurons in fused kernels where the backend has them (NumPy, and
+            torch on the CPU, with the extra `fast`) and a run is long enough; `"fused"` wherever
+            there is one; `"plain"` never. In reproducible mode the bits are the same.
         options: further options of the backend (torch: `device`).
 
     Returns: a `nirx.Network`: `net(x, state)`, `net.run(xs, state, record=...)` and
@@ -173,10 +178,13 @@ def from_nir(
     **Units**: dt has the unit of the graph's time constants and delays.
     """
     found = find_backend(backend)
+    require_execution(execution)
     own = inspect.signature(found.from_nir).parameters
     for name in options:
         if name not in own:
             raise InputError(f"backend {backend!r} has no option {name!r}")
+    if "execution" in own:  # a backend that compiles by itself has one way only
+        options["execution"] = execution
     return found.from_nir(
         graph_or_path,
         discretization=discretization,

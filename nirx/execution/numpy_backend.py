@@ -13,9 +13,11 @@ from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
 from nirx.execution.execute import Executor
+from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
+from nirx.execution.kernels.runner import NumpyHost, native_runner
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
-from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
+from nirx.execution.runners import ForeignRunner, Runner
 from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
@@ -35,11 +37,13 @@ class Net:
         runners: list[Runner],
         dtype: np.dtype,
         reproducible: bool,
+        plan: Plan,
         returns: Returns | None = None,
     ):
         self.schedule = schedule
         self.dtype = dtype
-        ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype)
+        self.plan = plan
+        ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
         self._executor = Executor(schedule, ops, runners, returns)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -73,22 +77,28 @@ def from_nir(
     node_map: Mapping[type, Any] | None = None,
     surrogate: Any = "superspike",
     detach_reset: bool = False,
+    execution: Execution = "auto",
 ) -> Net:
     """Build a NumPy network; see `nirx.from_nir`. It has no gradients."""
     name = dtype_name(dtype)
+    require_execution(execution)
     resolve_surrogate(surrogate)
     assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
     modules = build_modules(assembly, callable, "a callable")
+    plan = make_plan(assembly.schedule, execution, name, reproducible)
     runners: list[Runner] = []
     places = assembly.schedule.nodes
-    for place, node, module in zip(places, assembly.nodes, modules, strict=True):
+    for position, (place, node, module) in enumerate(
+        zip(places, assembly.nodes, modules, strict=True)
+    ):
         if place.dynamics is None:
             runners.append(ForeignRunner(place.name, module, module, place.output_shape))
         else:
             arrays = native_arrays(type(place.dynamics), node)
             parameters = {k: v.astype(name) for k, v in arrays.items()}
-            runners.append(NativeRunner(place.dynamics, parameters))
-    return Net(assembly.schedule, runners, np.dtype(name), reproducible, assembly.returns)
+            own = native_runner(plan, position, place.dynamics, parameters, NumpyHost())
+            runners.append(own)
+    return Net(assembly.schedule, runners, np.dtype(name), reproducible, plan, assembly.returns)
 
 
 def _identity(x: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.errors import InputError
 from nirx.execution.array_ops import ArrayOps, Step
+from nirx.execution.kernels.gather import GatheredWeight
 
 __all__ = ["NumpyOps"]
 
@@ -18,8 +19,8 @@ class NumpyOps(ArrayOps):
 
     xp = np
 
-    def __init__(self, dtype: np.dtype):
-        self.dtype = dtype
+    def __init__(self, dtype: np.dtype, gathers: bool = False):
+        self.dtype, self.gathers = dtype, gathers
 
     def accept(self, value: Any, where: str) -> np.ndarray:
         try:
@@ -46,6 +47,15 @@ class NumpyOps(ArrayOps):
 
     def copy(self, a: Array) -> Array:
         return np.array(a)
+
+    def prepare_linear(self, weight: Array) -> Any:
+        return GatheredWeight(weight, weight) if self.gathers and weight.ndim == 2 else weight
+
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        if not isinstance(prepared, GatheredWeight):
+            return super().linear(x, prepared, binary)
+        y = prepared.product(x)
+        return super().linear(x, prepared.dense, binary) if y is None else y
 
     def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)

@@ -41,8 +41,8 @@ class ReproducibleNumpyOps(Reproducible, NumpyOps):
 
     kernel = NumpyKernel()
 
-    def __init__(self, dtype: np.dtype):
-        super().__init__(dtype)
+    def __init__(self, dtype: np.dtype, gathers: bool = False):
+        super().__init__(dtype, gathers)
         self._set_dtype(dtype.name)
 
     def _keep(self, y: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +62,14 @@ class Reproducible(_Base):
         """`value`, with the gradient of `plain(x, weight)`."""
         return value
 
-    def _cut(self, weight: Array, axes: tuple[int, ...]) -> tuple[Array, Sliced]:
-        """A weight and its slices."""
+    def _cut(
+        self, weight: Array, axes: tuple[int, ...], prepare: Callable[[Array], Any]
+    ) -> tuple[Array, Sliced]:
+        """A weight and its slices; `prepare` makes operands of the plain product."""
         bits = slice_bits(math.prod([weight.shape[axis] for axis in axes]))
         with self._exactly():
-            return weight, cut(self.kernel, self._wide(weight), axes, bits, self._slices)
+            sliced = cut(self.kernel, self._wide(weight), axes, bits, self._slices)
+            return weight, replace(sliced, whole=tuple(map(prepare, sliced.merged())))
 
     def _dot(
         self,
@@ -109,14 +113,16 @@ class Reproducible(_Base):
         return self._keep(super().floor(a))
 
     def prepare_linear(self, weight: Array) -> Any:
-        return self._cut(weight, (-1,))
+        return self._cut(weight, (-1,), super().prepare_linear)
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         plain = super().linear
         return self._dot(x, prepared, (-1,), lambda a, b: plain(a, b, False), binary)
 
     def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        return self._cut(weight, tuple(range(1, weight.ndim)))
+        plain = super().prepare_conv
+        axes = tuple(range(1, weight.ndim))
+        return self._cut(weight, axes, lambda part: plain(part, geometry))
 
     def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
         plain = super().conv

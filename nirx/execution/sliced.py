@@ -63,12 +63,14 @@ class Sliced:
         exponent: e per row, integers; the axes of the sum have length 1.
         finite: per row, whether all its elements are.
         bits: p.
+        whole: of a weight: `merged()`, as `product` takes it.
     """
 
     parts: tuple[Array, ...]
     exponent: Array
     finite: Array
     bits: int
+    whole: tuple[Any, ...] = ()
 
     def merged(self) -> tuple[Array, ...]:
         """The last two slices as one integer q*2**p + q', for products with 0 and 1."""
@@ -129,9 +131,9 @@ def binary_product(x: Array, w: Sliced, product: Callable[[Array, Array], Array]
     """
     half = 2.0 ** (w.bits - 1)
     if len(w.parts) == 2:
-        (whole,) = w.merged()
+        (whole,) = w.whole or w.merged()
         return product(x, whole) * (half * 2.0**-w.bits)
-    first, rest = w.merged()
+    first, rest = w.whole or w.merged()
     return product(x, first) * half + product(x, rest) * (half * 2.0 ** (-2 * w.bits))
 
 

@@ -1,0 +1,106 @@
+"""From source text to a compiled function, through numba, with a cache on disk.
+
+A kernel's text is written to the cache folder, so that numba stores machine code beside it; the
+next process loads that in milliseconds. What is compiled is the text that was just generated,
+never what the folder holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nirx.files.whole_file import whole_file
+
+__all__ = ["array_type", "cache_folder", "compile_kernel", "numba_is_installed"]
+
+FOLDER_VARIABLE = "NIRX_CACHE_DIR"
+
+
+@lru_cache(maxsize=1)
+def numba_is_installed() -> bool:
+    """Whether kernels can be compiled (extra `fast`)."""
+    return find_spec("numba") is not None
+
+
+def cache_folder() -> Path:
+    """Where kernels are cached: NIRX_CACHE_DIR, else the user's cache folder."""
+    own = os.environ.get(FOLDER_VARIABLE)
+    if own:
+        return Path(own) / "kernels"
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "nirx" / "kernels"
+
+
+@lru_cache(maxsize=1024)
+def compile_kernel(source: str, arguments: tuple[str, ...]) -> Callable[..., None]:
+    """The function `kernel` of a source text.
+
+    It releases the interpreter's lock, so that threads can run it side by side.
+
+    Arguments:
+        source: of `kernel` and what it needs but `np`.
+        arguments: their types: `"uint64"`, or an array's (`array_type`).
+    """
+    import numba
+
+    name = "nirx_kernel_" + hashlib.sha256(source.encode()).hexdigest()[:32]
+    signature = f"void({', '.join(arguments)})"
+    options = {"nogil": True, "error_model": "numpy"}  # no fastmath: every rounding stays
+    path = _stored(name, source)
+    function = _function(name, source, path or f"<{name}>")
+    if path is not None:
+        with suppress(Exception):  # a damaged cache
+            return numba.njit(signature, cache=True, **options)(function)
+    return numba.njit(signature, **options)(function)
+
+
+def array_type(array: np.ndarray) -> str:
+    """The type of a contiguous, writable array, for `compile_kernel`."""
+    return f"{array.dtype.name}[{', '.join([':'] * (array.ndim - 1) + ['::1'])}]"
+
+
+def _function(name: str, source: str, path: str) -> Callable[..., None]:
+    """Run our own text, which was generated from a fixed table of operations."""
+    module = types.ModuleType(name)
+    module.__dict__["np"] = np
+    sys.modules[name] = module  # numba looks the module up when it loads machine code
+    exec(compile(source, path, "exec"), module.__dict__)
+    return module.__dict__["kernel"]
+
+
+def _stored(name: str, source: str) -> str | None:
+    """The path of a file with the source, or None where none can be written."""
+    name = f"{name}.py"
+    for folder in (cache_folder, _temporary_folder):
+        try:
+            path = folder() / name
+            if not (path.is_file() and path.read_text() == source):
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with whole_file(str(path)) as temporary:
+                    Path(temporary).write_text(source)
+            return str(path)
+        except Exception:  # no home, a read-only disk: the cache is a convenience
+            continue
+    return None
+
+
+@lru_cache(maxsize=1)
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="nirx-kernels-"))

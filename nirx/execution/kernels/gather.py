@@ -1,0 +1,93 @@
+"""Products with rare spikes: gather and add rows of the weight instead of multiplying matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nirx.execution.kernels.compiled import array_type, compile_kernel
+from nirx.execution.kernels.threads import split
+
+__all__ = ["GatheredWeight"]
+
+SOURCE = """
+def kernel(x, weight, y, r0, r1):
+    index = np.empty(x.shape[1], np.uint64)
+    for r in range(r0, r1):
+        count = np.uint64(0)
+        for k in range(x.shape[1]):
+            index[count] = k
+            count += np.uint64(x[r, k] != 0)
+        for n in range(y.shape[1]):
+            y[r, n] = 0
+        whole = count - count % np.uint64(4)
+        for i in range(np.uint64(0), whole, np.uint64(4)):
+            a, b = index[i], index[i + np.uint64(1)]
+            c, d = index[i + np.uint64(2)], index[i + np.uint64(3)]
+            xa, xb, xc, xd = x[r, a], x[r, b], x[r, c], x[r, d]
+            for n in range(y.shape[1]):
+                first = xa * weight[a, n] + xb * weight[b, n]
+                y[r, n] += first + (xc * weight[c, n] + xd * weight[d, n])
+        for i in range(whole, count):
+            a = index[i]
+            xa = x[r, a]
+            for n in range(y.shape[1]):
+                y[r, n] += xa * weight[a, n]
+"""
+
+FEWEST_ROWS = 32
+"""With fewer rows, transposing the weight costs more than the product."""
+SAMPLED_ROWS = 64
+IN_CACHE = 2**25
+"""Bytes of a weight above which its rows come from memory."""
+RARE, RARE_FROM_MEMORY = 0.2, 0.04
+"""Densities below which gathering a wide row was measured to beat a dense product."""
+LOOKED_AT = 7.0
+"""What it costs to look at one input, in multiplications of a dense product."""
+
+
+class GatheredWeight:
+    """A weight [outputs, inputs], for dense products and for rare spikes.
+
+    Arguments:
+        dense: as the backend holds it.
+        host: the same numbers as a NumPy array.
+    """
+
+    def __init__(self, dense: Any, host: np.ndarray):
+        self.dense, self._host = dense, host
+        self._transposed: np.ndarray | None = None
+        self._finite = True
+
+    def product(self, x: np.ndarray) -> np.ndarray | None:
+        """`x @ weight.T` for x [*lead, inputs], or None where a dense product is the better way.
+
+        It is None where x is dense, where it has few rows, and for a weight that is not finite,
+        because 0 times infinity is not 0.
+        """
+        outputs, inputs = self._host.shape
+        rows = x.size // inputs if inputs else 0
+        if rows < FEWEST_ROWS or not outputs or not _is_rare(x.reshape(rows, inputs), self._host):
+            return None
+        if self._transposed is None:
+            self._finite = bool(np.isfinite(self._host).all())
+            self._transposed = np.ascontiguousarray(self._host.T)
+        if not self._finite:
+            return None
+        flat = np.require(x, requirements="CW").reshape(rows, inputs)
+        y = np.empty((rows, outputs), x.dtype)
+        arrays = flat, self._transposed, y
+        kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
+        split(lambda a, b: kernel(*arrays, a, b), rows, x.size + y.size * 8)
+        return y.reshape((*x.shape[:-1], outputs))
+
+
+def _is_rare(x: np.ndarray, weight: np.ndarray) -> bool:
+    """Whether gathering is the faster way, by the density of some rows of x."""
+    bound = RARE if weight.nbytes <= IN_CACHE else RARE_FROM_MEMORY
+    bound -= LOOKED_AT / weight.shape[0]
+    if bound <= 0:
+        return False
+    sample = x[:: -(-x.shape[0] // SAMPLED_ROWS)]
+    return np.count_nonzero(sample) <= bound * sample.size

@@ -1,0 +1,117 @@
+"""Which nodes run in fused kernels, and why the others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+from nirx.dynamics.linear import Linear
+from nirx.errors import InputError, UnsupportedError, did_you_mean
+from nirx.execution.kernels.compiled import numba_is_installed
+from nirx.execution.kernels.scan import traced
+from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.execution.kernels.trace import TracedStep
+from nirx.graphs.schedule import Schedule, ScheduledNode
+
+__all__ = ["EXECUTIONS", "Choice", "Execution", "Plan", "make_plan", "require_execution"]
+
+Execution = Literal["auto", "fused", "plain"]
+"""How a network runs: "auto" and "fused" use kernels wherever one exists ("fused" also for short
+runs, and requires numba); "plain" uses none."""
+EXECUTIONS: tuple[str, ...] = get_args(Execution)
+
+INSTALL = "pip install nirx[fast]"
+DTYPES = ("float32", "float64")
+
+FEWEST_STEPS, FEWEST_UPDATES = 32, 2**15
+"""A shorter chunk that updates fewer elements is not worth loading a kernel for ("auto")."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one node runs.
+
+    Arguments:
+        how: "fused" (one loop over time), "gathered" (rows of the weight where spikes are rare,
+            a dense product where they are not) or "plain".
+        why: of a plain node that one might expect to be fused; else empty.
+        step: of a fused node.
+    """
+
+    how: Literal["fused", "gathered", "plain"]
+    why: str = ""
+    step: TracedStep | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the nodes of a schedule run.
+
+    Arguments:
+        choices: by position.
+        eager: whether kernels also run where they may not be worth it.
+    """
+
+    choices: tuple[Choice, ...]
+    eager: bool
+
+    @property
+    def gathers(self) -> bool:
+        """Whether products look for rare spikes."""
+        return any(c.how == "gathered" for c in self.choices)
+
+    def is_worth_it(self, steps: int, updates: int) -> bool:
+        """Whether a chunk is long or large enough for a kernel."""
+        return self.eager or steps >= FEWEST_STEPS or updates >= FEWEST_UPDATES
+
+
+def require_execution(execution: str) -> None:
+    """Check an `execution` argument.
+
+    **Raises**: `InputError`; `UnsupportedError` for "fused" without numba.
+    """
+    if execution not in EXECUTIONS:
+        hint = did_you_mean(str(execution), EXECUTIONS)
+        raise InputError(f"execution={execution!r}; {hint}")
+    if execution == "fused" and not numba_is_installed():
+        raise UnsupportedError(f'execution="fused" needs numba; {INSTALL}')
+
+
+@lru_cache(maxsize=256)
+def make_plan(schedule: Schedule, execution: str, dtype: str, reproducible: bool) -> Plan:
+    """Choose for every node of a schedule.
+
+    Arguments:
+        execution: checked by `require_execution`.
+        dtype: of the run.
+    """
+    general = ""
+    if execution == "plain":
+        general = 'execution="plain"'
+    elif not numba_is_installed():
+        general = f"numba is not installed ({INSTALL})"
+    elif dtype not in DTYPES:
+        general = f"kernels run in {' or '.join(DTYPES)}"
+    cyclic = {p for s in schedule.segments if s.stepwise for p in range(s.start, s.stop)}
+    choices = [
+        _choice(node, general or ("it is in a cycle" if p in cyclic else ""), dtype, reproducible)
+        for p, node in enumerate(schedule.nodes)
+    ]
+    return Plan(tuple(choices), execution == "fused")
+
+
+def _choice(node: ScheduledNode, obstacle: str, dtype: str, reproducible: bool) -> Choice:
+    dynamics = node.dynamics
+    if dynamics is None:
+        return Choice("plain", "a module of node_map runs it")
+    if isinstance(dynamics, Linear):
+        return Choice("plain", obstacle) if obstacle else Choice("gathered")
+    if not (dynamics.neuron or dynamics.state_shapes()):
+        return Choice("plain")
+    if obstacle:
+        return Choice("plain", obstacle)
+    try:
+        return Choice("fused", step=traced(dynamics, dtype, reproducible))
+    except NotElementwise as error:
+        return Choice("plain", str(error))

@@ -1,0 +1,56 @@
+"""Kernels on several threads: each takes a slice of the samples, so results do not change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["split", "thread_count"]
+
+WORTH_IT = 2**17
+"""Element updates per thread below which a second thread costs more than it saves."""
+
+
+class _Pool:
+    """Threads of this process; a forked child starts its own."""
+
+    threads: ThreadPoolExecutor | None = None
+
+
+def thread_count() -> int:
+    """How many processors this process may use."""
+    limit = os.environ.get("NIRX_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
+    own = getattr(os, "sched_getaffinity", None)
+    count = len(own(0)) if own else os.cpu_count() or 1
+    return max(1, min(count, int(limit))) if limit and limit.isdigit() else count
+
+
+def split(call: Callable[[int, int], None], length: int, work: int) -> None:
+    """Call with (first, last) for slices that cover range(length), on several threads.
+
+    Arguments:
+        call: releases the interpreter's lock.
+        work: element updates in all.
+    """
+    count = min(thread_count(), length, max(1, work // WORTH_IT))
+    if count <= 1:
+        call(0, length)
+        return
+    cuts = [length * i // count for i in range(count + 1)]
+    if _Pool.threads is None:
+        _Pool.threads = ThreadPoolExecutor(thread_count(), "nirx-kernel")
+    waiting = [_Pool.threads.submit(call, a, b) for a, b in zip(cuts[1:], cuts[2:], strict=False)]
+    try:
+        call(cuts[0], cuts[1])
+    finally:
+        for each in waiting:
+            each.result()
+
+
+def _forget() -> None:
+    _Pool.threads = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,80 @@
+"""From a neuron's `Dynamics` to the expression of its step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nirx.dynamics.base import Dynamics, Stateless
+from nirx.execution.kernels.expression import Expression
+from nirx.execution.kernels.symbolic import (
+    NotElementwise,
+    ReproducibleSymbolicOps,
+    Symbol,
+    SymbolicOps,
+)
+
+__all__ = ["INPUT", "OUTPUT", "TracedStep", "trace_step"]
+
+INPUT, OUTPUT = "x", "y"
+
+
+@dataclass(frozen=True)
+class TracedStep:
+    """One step of a neuron.
+
+    Arguments:
+        expression: its inputs are "x", "c.NAME" and "s.NAME", its results "y" and "s.NAME".
+        coefficients, states: the names.
+    """
+
+    expression: Expression
+    coefficients: tuple[str, ...]
+    states: tuple[str, ...]
+
+
+def trace_step(
+    dynamics: Dynamics, dtype: str, reproducible: bool, detach_reset: bool = False
+) -> TracedStep:
+    """Run a neuron's step on symbols.
+
+    Arguments:
+        dtype: of the run.
+        reproducible: whether the step runs in reproducible mode.
+        detach_reset: whether gradients stop at the reset.
+
+    **Raises**: `NotElementwise` if the step mixes elements, steps or samples.
+    """
+    shapes = dynamics.state_shapes()
+    if dynamics.input_shape != dynamics.output_shape or any(
+        shape != dynamics.output_shape for shape in shapes.values()
+    ):
+        raise NotElementwise("its input, states and output differ in shape")
+    own_chunk = type(dynamics).chunk not in (Dynamics.chunk, Stateless.chunk)
+    if own_chunk or not (shapes or dynamics.spiking):
+        raise NotElementwise("it is not a neuron")
+
+    def ops_for(expression: Expression) -> SymbolicOps:
+        if reproducible:
+            return ReproducibleSymbolicOps(expression, dtype, detach_reset)
+        return SymbolicOps(expression, detach_reset)
+
+    try:
+        # The coefficients are computed once per run, as always; only their names matter here.
+        ops = ops_for(Expression())
+        names = tuple(
+            dynamics.coefficients(ops, {k: ops.input(k) for k in dynamics.parameters})
+        )
+        expression = Expression()
+        ops = ops_for(expression)
+        c = {name: ops.input(f"c.{name}") for name in names}
+        s = {name: ops.input(f"s.{name}") for name in shapes}
+        y, new = dynamics.step(ops, c, ops.input(INPUT), s)
+        results = {OUTPUT: y, **{f"s.{name}": new[name] for name in shapes}}
+        if not all(isinstance(r, Symbol) for r in results.values()):
+            raise NotElementwise("its step returns something else than arrays")
+    except NotElementwise:
+        raise
+    except Exception as error:  # a registered type may do anything with what it is given
+        raise NotElementwise(f"its step fails on symbols: {error!r:.200}") from error
+    expression.results = {name: r.position for name, r in results.items()}
+    return TracedStep(expression, names, tuple(shapes))
