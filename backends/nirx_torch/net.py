@@ -9,8 +9,10 @@ import torch
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
 from nirx.execution.execute import Executor
+from nirx.execution.kernels.plan import Execution, Plan, make_plan
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
+from nirx_torch.fused import TorchFusedRunner
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode
@@ -32,6 +34,9 @@ class Net(torch.nn.Module):
     The children follow the graph: node `("lif1", "lif")` is `net.lif1.lif`, its parameters
     carry NIR's names (`net.lif1.lif.tau`). `modules_by_path` gives the child of every path.
     """
+
+    execution: Execution = "auto"
+    """See `nirx.from_nir`."""
 
     def __init__(
         self,
@@ -86,14 +91,29 @@ class Net(torch.nn.Module):
         assert isinstance(anchor, torch.Tensor)
         return anchor.dtype
 
+    @property
+    def plan(self) -> Plan:
+        """Which nodes run in fused kernels, in the present dtype."""
+        dtype = str(self.dtype).rpartition(".")[2]
+        on_cpu = self._anchor.device.type == "cpu"  # type: ignore[union-attr]
+        execution = self.execution if on_cpu else "plain"
+        return make_plan(self.schedule, execution, dtype, self.reproducible, self.detach_reset)
+
     def _executor(self, goes_on: bool = False) -> Executor:
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
         kind = ReproducibleTorchOps if self.reproducible else TorchOps
         ops = kind(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
         ops.any_dtype = self.any_dtype
+        plan = None if torch.compiler.is_compiling() else self.plan
+        ops.gathers = plan is not None and plan.gathers
         nodes = zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
-        runners = [_runner(*node, goes_on) for node in nodes]
+        runners = [
+            _runner(node, module, self.surrogate, plan, position)
+            if call is None
+            else ModuleRunner(node, call, goes_on)
+            for position, (node, module, call) in enumerate(nodes)
+        ]
         return Executor(self.schedule, ops, runners, self.returns)
 
 
@@ -135,13 +155,18 @@ class ModuleRunner(ForeignRunner):
 
 
 def _runner(
-    node: ScheduledNode, module: torch.nn.Module, call: CallGuard | None, goes_on: bool
+    node: ScheduledNode,
+    module: torch.nn.Module,
+    surrogate: Surrogate,
+    plan: Plan | None,
+    position: int,
 ) -> Runner:
-    if call is not None:
-        return ModuleRunner(node, call, goes_on)
     assert isinstance(module, NativeNode)
     assert node.dynamics is not None, "a native node always has dynamics"
-    return NativeRunner(node.dynamics, module.arrays())
+    step = None if plan is None else plan.choices[position].step
+    if plan is None or step is None:
+        return NativeRunner(node.dynamics, module.arrays())
+    return TorchFusedRunner(node.dynamics, module.arrays(), step, plan, surrogate)
 
 
 def _adopt(

@@ -9,6 +9,7 @@ import torch
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.adapter import Adapter, NodeHandlers, build_network, import_nir
 from nirx.execution.assemble import Assembly
+from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.runners import takes_state
 from nirx_torch.native import NativeNode
 from nirx_torch.net import HoldingNet, Net
@@ -48,6 +49,7 @@ def from_nir(
     surrogate: Any = "superspike",
     detach_reset: bool = False,
     device: Any = None,
+    execution: Execution = "auto",
 ) -> Net:
     """Build a torch network from a NIR graph.
 
@@ -62,6 +64,7 @@ def from_nir(
             None instead of a function bypasses the nodes of the type.
         surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
         device: of the parameters.
+        execution: `"auto"`, `"fused"` or `"plain"`; see `nirx.from_nir`.
 
     Returns: a `torch.nn.Module` with `net(x, state)`, `net.run` and `net.init_state`.
 
@@ -69,6 +72,7 @@ def from_nir(
 
     **Raises**: `GraphError`, `FileError`, `InputError`, `UnsupportedError`.
     """
+    require_execution(execution)
     net = build_network(
         ADAPTER,
         graph_or_path,
@@ -79,6 +83,7 @@ def from_nir(
         surrogate,
         detach_reset,
     )
+    net.execution = execution
     return net.to(device)
 
 

@@ -13,6 +13,8 @@ from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError
 from nirx.execution.array_ops import ArrayOps
+from nirx.execution.kernels.gather import GatheredWeight
+from nirx_torch.lending import lent
 from nirx_torch.surrogate import select, with_surrogate
 
 __all__ = ["TorchOps"]
@@ -28,6 +30,7 @@ class TorchOps(ArrayOps):
     ):
         self.dtype, self.device = dtype, device
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self.gathers = False  # whether products look for rare spikes
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> torch.Tensor:
@@ -69,10 +72,25 @@ class TorchOps(ArrayOps):
     def copy(self, a: Array) -> Array:
         return a.clone()
 
+    def prepare_linear(self, weight: Array) -> Any:
+        if not self.gathers or weight.ndim != 2 or self._needs_gradient(weight):
+            return weight
+        host = lent(weight)
+        return weight if host is None else GatheredWeight(weight, host)
+
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        if isinstance(prepared, GatheredWeight):
+            host = None if self._needs_gradient(x) else lent(x)
+            y = None if host is None else prepared.product(host)
+            if y is not None:
+                return torch.from_numpy(y)
+            prepared = prepared.dense
         if prepared.ndim == 2:
             return functional.linear(x, prepared)  # one kernel, faster than a transposed matmul
         return super().linear(x, prepared, binary)
+
+    def _needs_gradient(self, a: Array) -> bool:
+        return torch.is_grad_enabled() and a.requires_grad
 
     def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)

@@ -13,6 +13,7 @@ ARITIES = {
     "mul": 2,
     "div": 2,
     "floor": 1,
+    "abs": 1,
     "greater": 2,
     "greater_equal": 2,
     "select": 3,
@@ -22,7 +23,8 @@ ARITIES = {
 }
 """Operations and their numbers of operands.
 
-The first eight are those of `nirx.dynamics.ops.Ops`. "keep" is +0 where the magnitude is below the
+"abs" occurs in surrogates only; what precedes it and the comparisons are operations of
+`nirx.dynamics.ops.Ops`. "keep" is +0 where the magnitude is below the
 bound of reproducible mode. "spike" (spikes, v, threshold) is its first operand, with the
 surrogate's gradient; "detach" is its operand without gradient.
 """
@@ -66,10 +68,6 @@ class Expression:
             self.operations.append(operation)
         return self._known[operation]
 
-    def inputs(self) -> list[str]:
-        """Names of the inputs, in the order of their first use."""
-        return [str(o.value) for o in self.operations if o.name == "input"]
-
     def needed(self, wanted: Sequence[int]) -> list[bool]:
         """For each operation, whether a wanted one depends on it."""
         marks = [False] * len(self.operations)
@@ -80,3 +78,8 @@ class Expression:
                 for operand in self.operations[position].operands:
                     marks[operand] = True
         return marks
+
+    def used_inputs(self) -> list[str]:
+        """Names of the inputs that the results depend on."""
+        needed = zip(self.operations, self.needed(list(self.results.values())), strict=True)
+        return [str(o.value) for o, need in needed if need and o.name == "input"]

@@ -79,12 +79,19 @@ def require_execution(execution: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def make_plan(schedule: Schedule, execution: str, dtype: str, reproducible: bool) -> Plan:
+def make_plan(
+    schedule: Schedule,
+    execution: str,
+    dtype: str,
+    reproducible: bool,
+    detach_reset: bool = False,
+) -> Plan:
     """Choose for every node of a schedule.
 
     Arguments:
         execution: checked by `require_execution`.
         dtype: of the run.
+        detach_reset: whether gradients stop at the reset.
     """
     general = ""
     if execution == "plain":
@@ -95,13 +102,13 @@ def make_plan(schedule: Schedule, execution: str, dtype: str, reproducible: bool
         general = f"kernels run in {' or '.join(DTYPES)}"
     cyclic = {p for s in schedule.segments if s.stepwise for p in range(s.start, s.stop)}
     choices = [
-        _choice(node, general or ("it is in a cycle" if p in cyclic else ""), dtype, reproducible)
+        _choice(node, general or ("it is in a cycle" if p in cyclic else ""), (dtype, reproducible, detach_reset))
         for p, node in enumerate(schedule.nodes)
     ]
     return Plan(tuple(choices), execution == "fused")
 
 
-def _choice(node: ScheduledNode, obstacle: str, dtype: str, reproducible: bool) -> Choice:
+def _choice(node: ScheduledNode, obstacle: str, mode: tuple[str, bool, bool]) -> Choice:
     dynamics = node.dynamics
     if dynamics is None:
         return Choice("plain", "a module of node_map runs it")
@@ -112,6 +119,6 @@ def _choice(node: ScheduledNode, obstacle: str, dtype: str, reproducible: bool) 
     if obstacle:
         return Choice("plain", obstacle)
     try:
-        return Choice("fused", step=traced(dynamics, dtype, reproducible))
+        return Choice("fused", step=traced(dynamics, *mode))
     except NotElementwise as error:
         return Choice("plain", str(error))

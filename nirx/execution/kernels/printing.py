@@ -10,6 +10,7 @@ __all__ = ["Printed", "print_expression"]
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 COMPARISONS = {"greater": ">", "greater_equal": ">="}
+FUNCTIONS = {"floor": "np.floor", "abs": "abs"}
 UNCHANGED = ("spike", "detach")
 """Operations that differ from their first operand in the gradient only."""
 
@@ -23,10 +24,13 @@ class Printed:
     Arguments:
         lines: the text so far; a caller may go on printing to it.
         bound: B of reproducible mode as text, for "keep".
+        prefix: of the names of values, where several expressions share a loop.
     """
 
-    def __init__(self, expression: Expression, inputs: Mapping[str, str], bound: str):
-        self.expression, self.bound = expression, bound
+    def __init__(
+        self, expression: Expression, inputs: Mapping[str, str], bound: str, prefix: str = ""
+    ):
+        self.expression, self.bound, self.prefix = expression, bound, prefix
         self.lines: list[str] = []
         self._inputs = inputs
         self._text: dict[int, str] = {}
@@ -41,13 +45,13 @@ class Printed:
         if operation.name in UNCHANGED:
             return self.test(operation.operands[0])
         if operation.name in COMPARISONS:
-            return f"b{position}"
+            return f"{self.prefix}b{position}"
         return f"({self.value(position)} != F(0))"
 
     def print(self, position: int) -> None:
         """Print one operation, after its operands."""
         operation = self.expression.operations[position]
-        name = f"t{position}"
+        name = f"{self.prefix}t{position}"
         operands = [self._text[o] for o in operation.operands]
         if operation.name == "input":
             name = self._inputs[str(operation.value)]
@@ -59,16 +63,17 @@ class Printed:
             self.lines.append(f"{name} = {operands[0]} {BINARY[operation.name]} {operands[1]}")
         elif operation.name in COMPARISONS:
             a, b = operands
-            self.lines.append(f"b{position} = {a} {COMPARISONS[operation.name]} {b}")
-            self.lines.append(f"{name} = F(1) if b{position} else F(0)")
+            test = self.test(position)
+            self.lines.append(f"{test} = {a} {COMPARISONS[operation.name]} {b}")
+            self.lines.append(f"{name} = F(1) if {test} else F(0)")
         elif operation.name == "select":
             test = self.test(operation.operands[0])
             self.lines.append(f"{name} = {operands[1]} if {test} else {operands[2]}")
         elif operation.name == "keep":
             (a,) = operands
             self.lines.append(f"{name} = F(0) if abs({a}) < F({self.bound}) else {a}")
-        elif operation.name == "floor":
-            self.lines.append(f"{name} = np.floor({operands[0]})")
+        elif operation.name in FUNCTIONS:
+            self.lines.append(f"{name} = {FUNCTIONS[operation.name]}({operands[0]})")
         else:
             raise AssertionError(f"no text for {operation.name}")
         self._text[position] = name
@@ -80,16 +85,20 @@ def _number(text: str) -> str:
 
 
 def print_expression(
-    expression: Expression, inputs: Mapping[str, str], wanted: Sequence[int], bound: str
+    expression: Expression,
+    inputs: Mapping[str, str],
+    wanted: Sequence[int],
+    bound: str,
+    prefix: str = "",
 ) -> Printed:
     """Print what some values need.
 
     Arguments:
         inputs: the text of every input.
         wanted: positions of the values.
-        bound: B of reproducible mode as text, for "keep".
+        bound, prefix: as for `Printed`.
     """
-    printed = Printed(expression, inputs, bound)
+    printed = Printed(expression, inputs, bound, prefix)
     for position, needed in enumerate(expression.needed(wanted)):
         if needed:
             printed.print(position)

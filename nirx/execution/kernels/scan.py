@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,20 +12,20 @@ import numpy as np
 from nirx.dynamics.base import Dynamics
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.printing import print_expression
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.threads import split, thread_count
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep, trace_step
 from nirx.execution.reproducible import SMALLEST
 
-__all__ = ["Layer", "fused_scan", "scan_source"]
+__all__ = ["Layer", "fused_scan", "over_samples", "scan_source", "traced"]
 
 NARROW = 64
 """Layers narrower than this run all samples in one inner loop, which the compiler can vectorize."""
 
 
 @lru_cache(maxsize=4096)
-def traced(dynamics: Dynamics, dtype: str, reproducible: bool) -> TracedStep:
+def traced(dynamics: Dynamics, dtype: str, reproducible: bool, detach_reset: bool) -> TracedStep:
     """`trace_step`, remembered."""
-    return trace_step(dynamics, dtype, reproducible)
+    return trace_step(dynamics, dtype, reproducible, detach_reset)
 
 
 def scan_source(step: TracedStep, dtype: str, record: tuple[str, ...]) -> str:
@@ -88,6 +88,22 @@ class Layer:
         whole = np.broadcast_to(array, self.features).reshape(-1)
         return np.tile(whole, self.tiles)
 
+    def summed(self, array: np.ndarray) -> np.ndarray:
+        """The sum over samples of [samples, neurons], as [*features]."""
+        return array.reshape((-1, *self.features)).sum(axis=0)
+
+
+def over_samples(
+    kernel: Callable[..., None], arrays: Sequence[np.ndarray], layer: Layer
+) -> None:
+    """Run a kernel on slices of the samples, or of the neurons of few samples."""
+    _, samples, neurons = layer.flat
+    work = math.prod(layer.flat)
+    if samples >= thread_count():
+        split(lambda a, b: kernel(*arrays, a, b, 0, neurons), samples, work)
+    else:
+        split(lambda a, b: kernel(*arrays, 0, samples, a, b), neurons, work)
+
 
 def fused_scan(
     step: TracedStep,
@@ -118,11 +134,7 @@ def fused_scan(
     arrays += [*states.values(), *recordings.values()]
     source = scan_source(step, dtype.name, record)
     kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 4))
-    _, samples, neurons = layer.flat
-    if samples >= neurons // NARROW or samples >= 8:
-        split(lambda a, b: kernel(*arrays, a, b, 0, neurons), samples, y.size)
-    else:
-        split(lambda a, b: kernel(*arrays, 0, samples, a, b), neurons, y.size)
+    over_samples(kernel, arrays, layer)
     return (
         y.reshape(xs.shape),
         {name: s.reshape(xs.shape[1:]) for name, s in states.items()},

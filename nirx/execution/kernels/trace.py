@@ -24,7 +24,7 @@ class TracedStep:
 
     Arguments:
         expression: its inputs are "x", "c.NAME" and "s.NAME", its results "y" and "s.NAME".
-        coefficients, states: the names.
+        coefficients, states: the names; coefficients that the step does not use are left out.
     """
 
     expression: Expression
@@ -77,4 +77,5 @@ def trace_step(
     except Exception as error:  # a registered type may do anything with what it is given
         raise NotElementwise(f"its step fails on symbols: {error!r:.200}") from error
     expression.results = {name: r.position for name, r in results.items()}
-    return TracedStep(expression, names, tuple(shapes))
+    used = expression.used_inputs()
+    return TracedStep(expression, tuple(k for k in names if f"c.{k}" in used), tuple(shapes))

@@ -1,0 +1,143 @@
+"""Fused kernels on torch: tensors of the CPU are lent to them, with gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirx.dynamics.base import Dynamics
+from nirx.dynamics.ops import Array, Ops
+from nirx.dynamics.surrogate import Surrogate
+from nirx.execution.kernels.gradient import Kept, backward_scan, kept_scan
+from nirx.execution.kernels.plan import Plan
+from nirx.execution.kernels.runner import FusedRunner
+from nirx.execution.kernels.surrogate import trace_surrogate
+from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.execution.kernels.trace import TracedStep
+from nirx.execution.runners import NativeRunner
+from nirx_torch.lending import lent
+
+__all__ = ["TorchFusedRunner", "TorchHost"]
+
+class TorchHost:
+    """See `nirx.execution.kernels.runner.Host`. Tensors that need a gradient are not lent."""
+
+    def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
+        found = [lent(a) for a in arrays]
+        return None if any(a is None for a in found) else found  # type: ignore[return-value]
+
+    def result(self, array: np.ndarray) -> Array:
+        return torch.from_numpy(array)
+
+
+HOST = TorchHost()
+
+
+class TorchFusedRunner(FusedRunner):
+    """`FusedRunner` with gradients: the adjoint of the step runs as a second kernel."""
+
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        parameters: Mapping[str, Array],
+        step: TracedStep,
+        plan: Plan,
+        surrogate: Surrogate,
+    ):
+        super().__init__(dynamics, parameters, step, plan, HOST)
+        self.surrogate = surrogate
+
+    def chunk(
+        self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        names = self.traced
+        tensors = [xs, *(c[k] for k in names.coefficients), *(state[k] for k in names.states)]
+        if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+            return super().chunk(ops, c, xs, state, record)
+        worth = self.plan.is_worth_it(xs.shape[0], math.prod(xs.shape))
+        if not (worth and xs.numel() and self.differentiable() and HOST.arrays(tensors)):
+            return NativeRunner.chunk(self, ops, c, xs, state, record)
+        y, *more = _Scan.apply(self, ops, record, *tensors)
+        states = dict(zip(names.states, more, strict=False))
+        return y, states, dict(zip(record, more[len(states) :], strict=True))
+
+    def differentiable(self) -> bool:
+        """Whether the surrogate is a formula that a kernel can follow."""
+        try:
+            trace_surrogate(self.surrogate)
+        except NotElementwise:
+            return False
+        return True
+
+
+class _Scan(torch.autograd.Function):
+    """(runner, ops, record, xs, *coefficients, *states) -> (y, *last states, *recordings)."""
+
+    @staticmethod
+    def forward(ctx: Any, runner: TorchFusedRunner, ops: Ops, record: Any, *tensors: Any) -> Any:  # type: ignore[override]
+        x, *rest = HOST.arrays(tensors) or []
+        step = runner.traced
+        coefficients = dict(zip(step.coefficients, rest, strict=False))
+        states = dict(zip(step.states, rest[len(coefficients) :], strict=True))
+        y, kept = kept_scan(step, coefficients, x, states, runner.dynamics.output_shape)
+        ctx.runner, ctx.ops, ctx.record, ctx.kept = runner, ops, record, kept
+        ctx.save_for_backward(*tensors)
+        # Copies: what is returned must not change with what is kept, nor the other way round.
+        shape = x.shape[1:]
+        last = [torch.from_numpy(kept.traces[k][-1].reshape(shape).copy()) for k in step.states]
+        recorded = [torch.from_numpy(kept.traces[k][1:].reshape(x.shape).copy()) for k in record]
+        return torch.from_numpy(y), *last, *recorded
+
+    @staticmethod
+    def backward(ctx: Any, gy: Any, *gradients: Any) -> Any:  # type: ignore[override]
+        tensors = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: second derivatives, by the plain steps
+            return None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
+        runner: TorchFusedRunner = ctx.runner
+        kept: Kept = ctx.kept
+        step = runner.traced
+        count = len(step.states)
+        arrays = [g.detach().numpy() for g in gradients]
+        last = dict(zip(step.states, arrays[:count], strict=True))
+        recorded = dict(zip(ctx.record, arrays[count:], strict=True))
+        needed = zip(step.coefficients, ctx.needs_input_grad[4:], strict=False)
+        wanted = tuple(f"c.{k}" for k, need in needed if need)
+        gx, first, parameters = backward_scan(
+            step, kept, runner.surrogate, wanted, gy.detach().numpy(), recorded, last
+        )
+        found = [torch.from_numpy(gx)]
+        for name, tensor in zip(step.coefficients, tensors[1:], strict=False):
+            own = parameters.get(f"c.{name}")
+            found.append(None if own is None else torch.from_numpy(own).sum_to_size(tensor.shape))
+        found += [
+            torch.from_numpy(first[name]).sum_to_size(tensor.shape)
+            for name, tensor in zip(step.states, tensors[-count:] if count else (), strict=True)
+        ]
+        return None, None, None, *found
+
+
+def _plain_gradients(ctx: Any, tensors: Any, gradients: Any) -> list[Any]:
+    """The same gradients as a differentiable function, through the steps one by one."""
+    step = ctx.runner.traced
+    xs, *rest = tensors
+    coefficients = dict(zip(step.coefficients, rest, strict=False))
+    states = dict(zip(step.states, rest[len(coefficients) :], strict=True))
+    y, last, recorded = NativeRunner.chunk(
+        ctx.runner, ctx.ops, coefficients, xs, states, ctx.record
+    )
+    outputs = [y, *(last[k] for k in step.states), *(recorded[k] for k in ctx.record)]
+    pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
+    wanted = [t for t in tensors if t.requires_grad]
+    found = torch.autograd.grad(
+        [o for o, _ in pairs],
+        wanted,
+        [g for _, g in pairs],
+        create_graph=True,
+        allow_unused=True,
+    )
+    given = iter(found)
+    return [next(given) if t.requires_grad else None for t in tensors]

@@ -1,0 +1,28 @@
+"""Tensors whose memory nirx's own kernels may use."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.autograd import forward_ad
+
+__all__ = ["lent"]
+
+LENT = (torch.Tensor, torch.nn.Parameter)
+
+
+def lent(tensor: torch.Tensor) -> np.ndarray | None:
+    """The memory of a plain tensor of the CPU as an array; None for every other tensor.
+
+    Compilers, `torch.func` and forward-mode gradients pass tensors that have no memory.
+    """
+    if (
+        type(tensor) not in LENT
+        or tensor.device.type != "cpu"
+        or torch.compiler.is_compiling()
+        or torch._C._functorch.maybe_current_level() is not None
+        or forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack()
+    ):
+        return None
+    return tensor.detach().numpy()
