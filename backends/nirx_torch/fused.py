@@ -21,12 +21,14 @@ from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx_torch.lending import lent
 
-__all__ = ["TorchFusedRunner", "TorchHost"]
+__all__ = ["HOST", "TorchFusedRunner", "TorchHost"]
 
 class TorchHost:
     """See `nirx.execution.kernels.runner.Host`. Tensors that need a gradient are not lent."""
 
     def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
+        if torch.is_grad_enabled() and any(a.requires_grad for a in arrays):
+            return None
         found = [lent(a) for a in arrays]
         return None if any(a is None for a in found) else found  # type: ignore[return-value]
 
@@ -59,7 +61,7 @@ class TorchFusedRunner(FusedRunner):
         if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
             return super().chunk(ops, c, xs, state, record)
         worth = self.plan.is_worth_it(xs.shape[0], math.prod(xs.shape))
-        if not (worth and xs.numel() and self.differentiable() and HOST.arrays(tensors)):
+        if not (worth and xs.numel() and self.differentiable() and all(lent(t) is not None for t in tensors)):
             return NativeRunner.chunk(self, ops, c, xs, state, record)
         y, *more = _Scan.apply(self, ops, record, *tensors)
         states = dict(zip(names.states, more, strict=False))
@@ -79,7 +81,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, runner: TorchFusedRunner, ops: Ops, record: Any, *tensors: Any) -> Any:  # type: ignore[override]
-        x, *rest = HOST.arrays(tensors) or []
+        x, *rest = (t.detach().numpy() for t in tensors)
         step = runner.traced
         coefficients = dict(zip(step.coefficients, rest, strict=False))
         states = dict(zip(step.states, rest[len(coefficients) :], strict=True))

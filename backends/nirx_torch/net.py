@@ -9,10 +9,11 @@ import torch
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
 from nirx.execution.execute import Executor
+from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
-from nirx_torch.fused import TorchFusedRunner
+from nirx_torch.fused import HOST, TorchFusedRunner
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode
@@ -114,7 +115,8 @@ class Net(torch.nn.Module):
             else ModuleRunner(node, call, goes_on)
             for position, (node, module, call) in enumerate(nodes)
         ]
-        return Executor(self.schedule, ops, runners, self.returns)
+        loops = None if plan is None else Loops(self.schedule, plan, ops, HOST)
+        return Executor(self.schedule, ops, runners, self.returns, loops)
 
 
 AS_HELD: Any = type("AsHeld", (), {"__repr__": lambda self: "<as the modules hold it>"})()

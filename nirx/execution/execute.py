@@ -8,6 +8,7 @@ from typing import Any
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.errors import InputError
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state
+from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.returns import Returns, fill_returns, returned_probes
@@ -35,8 +36,11 @@ class Executor:
         ops: Ops,
         runners: Sequence[Runner],
         returns: Returns | None = None,
+        loops: Loops | None = None,
     ):
         self.schedule, self.ops, self.runners = schedule, ops, runners
+        self.loops = loops
+        """Kernels that run cyclic components whole, if any."""
         self.returns = returns
         """What is returned instead of the Outputs, if anything."""
         self.returned = returned_probes(schedule, returns)
@@ -226,6 +230,17 @@ class Executor:
         own_coefficients = coefficients[segment.start : segment.stop]
         outside, wanted = self.schedule.borders[segment.start]
         wanted = [p for p in inside if p in keep or p in wanted]
+        before = states[segment.start : segment.stop]
+        if self.loops is not None:
+            found = self.loops.run(
+                segment.start, values, before, own_coefficients, wanted, recorded, length
+            )
+            if found is not None:
+                carry, outs, traced = found
+                states[segment.start : segment.stop] = carry
+                values.update(zip(wanted, outs, strict=True))
+                traces.update(zip(recorded, traced, strict=True))
+                return
 
         def step(carry: list[NodeState], xs: list[Array]):
             now = dict(zip(outside, xs, strict=True))
@@ -236,7 +251,7 @@ class Executor:
             return carry, [*(now[p] for p in wanted), *traced]
 
         xs = [values[p] for p in outside]
-        carry, outs = self.ops.scan(step, states[segment.start : segment.stop], xs, length)
+        carry, outs = self.ops.scan(step, before, xs, length)
         states[segment.start : segment.stop] = carry
         values.update(zip(wanted, outs, strict=False))
         traces.update(zip(recorded, outs[len(wanted) :], strict=True))

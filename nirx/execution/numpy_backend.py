@@ -13,6 +13,7 @@ from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
 from nirx.execution.execute import Executor
+from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
 from nirx.execution.kernels.runner import NumpyHost, native_runner
 from nirx.execution.numpy_ops import NumpyOps
@@ -44,7 +45,8 @@ class Net:
         self.dtype = dtype
         self.plan = plan
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
-        self._executor = Executor(schedule, ops, runners, returns)
+        loops = Loops(schedule, plan, ops, NumpyHost())
+        self._executor = Executor(schedule, ops, runners, returns, loops)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`."""

@@ -20,11 +20,13 @@ __all__ = [
     "SLICES",
     "SliceKernel",
     "Sliced",
+    "binary_factors",
     "binary_product",
     "cut",
     "dot",
     "slice_bits",
     "sliced_product",
+    "unscaling",
 ]
 
 SLICES = {"float32": 2, "float64": 3}
@@ -129,12 +131,26 @@ def binary_product(x: Array, w: Sliced, product: Callable[[Array, Array], Array]
     Such an x has e = 1 and the single slice x*2**(p-1), so its other products vanish. Two
     neighbouring slices of w then fit into one exact sum.
     """
-    half = 2.0 ** (w.bits - 1)
-    if len(w.parts) == 2:
-        (whole,) = w.whole or w.merged()
-        return product(x, whole) * (half * 2.0**-w.bits)
-    first, rest = w.whole or w.merged()
-    return product(x, first) * half + product(x, rest) * (half * 2.0 ** (-2 * w.bits))
+    parts = zip(w.whole or w.merged(), binary_factors(len(w.parts), w.bits), strict=True)
+    totals = [product(x, part) * factor for part, factor in parts]
+    return totals[0] if len(totals) == 1 else totals[0] + totals[1]
+
+
+def binary_factors(slices: int, bits: int) -> tuple[float, ...]:
+    """The factors of the products with the parts of `Sliced.merged`."""
+    half = 2.0 ** (bits - 1)
+    return (half * 2.0**-bits,) if slices == 2 else (half, half * 2.0 ** (-2 * bits))
+
+
+def unscaling(kernel: SliceKernel, exponent: Any, w: Sliced) -> tuple[Array, Array]:
+    """2**(ex + ew - 2p) in two factors, neither of which overflows.
+
+    Arguments:
+        exponent: ex, of the other operand; 1.0 if that is binary.
+    """
+    shift = (exponent + w.exponent[..., 0]) - 2.0 * w.bits
+    half = kernel.rint(shift * 0.5)
+    return kernel.power(half), kernel.power(shift - half)
 
 
 def dot(
@@ -159,9 +175,8 @@ def dot(
     else:
         own = cut(kernel, x, axes, w.bits, len(w.parts))
         total, exponent, finite = sliced_product(own, w, product), own.exponent, own.finite
-    # 2**(ex + ew - 2p), again in two factors. NaN where either row is not finite.
-    shift = (exponent + w.exponent[..., 0]) - 2.0 * w.bits
-    half = kernel.rint(shift * 0.5)
-    scaled = total * kernel.power(half) * kernel.power(shift - half)
+    first, second = unscaling(kernel, exponent, w)
+    scaled = total * first * second
+    # NaN where either row is not finite.
     scaled = kernel.where(w.finite[..., 0], scaled, float("nan"))
     return scaled if finite is None else kernel.where(finite, scaled, float("nan"))

@@ -70,17 +70,22 @@ class GatheredWeight:
         rows = x.size // inputs if inputs else 0
         if rows < FEWEST_ROWS or not outputs or not _is_rare(x.reshape(rows, inputs), self._host):
             return None
-        if self._transposed is None:
-            self._finite = bool(np.isfinite(self._host).all())
-            self._transposed = np.ascontiguousarray(self._host.T)
-        if not self._finite:
+        transposed = self.rows()
+        if transposed is None:
             return None
         flat = np.require(x, requirements="CW").reshape(rows, inputs)
         y = np.empty((rows, outputs), x.dtype)
-        arrays = flat, self._transposed, y
+        arrays = flat, transposed, y
         kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
         split(lambda a, b: kernel(*arrays, a, b), rows, x.size + y.size * 8)
         return y.reshape((*x.shape[:-1], outputs))
+
+    def rows(self) -> np.ndarray | None:
+        """The weight as [inputs, outputs], or None if it is not finite."""
+        if self._transposed is None:
+            self._finite = bool(np.isfinite(self._host).all())
+            self._transposed = np.ascontiguousarray(self._host.T)
+        return self._transposed if self._finite else None
 
 
 def _is_rare(x: np.ndarray, weight: np.ndarray) -> bool:

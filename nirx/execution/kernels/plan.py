@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -9,10 +10,11 @@ from typing import Literal, get_args
 from nirx.dynamics.linear import Linear
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.execution.kernels.compiled import numba_is_installed
+from nirx.execution.kernels.loop import Loop, loop_of
 from nirx.execution.kernels.scan import traced
 from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import TracedStep
-from nirx.graphs.schedule import Schedule, ScheduledNode
+from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
 
 __all__ = ["EXECUTIONS", "Choice", "Execution", "Plan", "make_plan", "require_execution"]
 
@@ -33,13 +35,14 @@ class Choice:
     """How one node runs.
 
     Arguments:
-        how: "fused" (one loop over time), "gathered" (rows of the weight where spikes are rare,
-            a dense product where they are not) or "plain".
+        how: "fused" (one loop over time), "loop" (a cyclic component in one kernel), "gathered"
+            (rows of the weight where spikes are rare, a dense product where they are not) or
+            "plain".
         why: of a plain node that one might expect to be fused; else empty.
         step: of a fused node.
     """
 
-    how: Literal["fused", "gathered", "plain"]
+    how: Literal["fused", "loop", "gathered", "plain"]
     why: str = ""
     step: TracedStep | None = None
 
@@ -50,16 +53,18 @@ class Plan:
 
     Arguments:
         choices: by position.
+        loops: by the first position of a cyclic component.
         eager: whether kernels also run where they may not be worth it.
     """
 
     choices: tuple[Choice, ...]
+    loops: Mapping[int, Loop]
     eager: bool
 
     @property
     def gathers(self) -> bool:
         """Whether products look for rare spikes."""
-        return any(c.how == "gathered" for c in self.choices)
+        return any(c.how in ("gathered", "loop") for c in self.choices)
 
     def is_worth_it(self, steps: int, updates: int) -> bool:
         """Whether a chunk is long or large enough for a kernel."""
@@ -100,15 +105,38 @@ def make_plan(
         general = f"numba is not installed ({INSTALL})"
     elif dtype not in DTYPES:
         general = f"kernels run in {' or '.join(DTYPES)}"
-    cyclic = {p for s in schedule.segments if s.stepwise for p in range(s.start, s.stop)}
-    choices = [
-        _choice(node, general or ("it is in a cycle" if p in cyclic else ""), (dtype, reproducible, detach_reset))
-        for p, node in enumerate(schedule.nodes)
-    ]
-    return Plan(tuple(choices), execution == "fused")
+    mode = dtype, reproducible, detach_reset
+    choices = [_choice(node, general, mode) for node in schedule.nodes]
+    loops = {}
+    for segment in schedule.segments:
+        if not segment.stepwise:
+            continue
+        inside = range(segment.start, segment.stop)
+        found = general or _loop(schedule, segment, mode)
+        if isinstance(found, str):
+            choice = Choice("plain", found)
+        else:
+            choice, loops[segment.start] = Choice("loop"), found
+        for position in inside:
+            choices[position] = choice
+    return Plan(tuple(choices), loops, execution == "fused")
+
+
+def _loop(schedule: Schedule, segment: Segment, mode: tuple[str, bool, bool]) -> Loop | str:
+    """The kernel of a cyclic component, or why there is none."""
+
+    def step(place: ScheduledNode) -> TracedStep:
+        assert place.dynamics is not None, "checked by loop_of"
+        return traced(place.dynamics, *mode)
+
+    try:
+        return loop_of(schedule, segment, step, *mode[:2])
+    except NotElementwise as error:
+        return str(error)
 
 
 def _choice(node: ScheduledNode, obstacle: str, mode: tuple[str, bool, bool]) -> Choice:
+    """How a node outside of cycles runs."""
     dynamics = node.dynamics
     if dynamics is None:
         return Choice("plain", "a module of node_map runs it")

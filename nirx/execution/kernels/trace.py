@@ -49,9 +49,8 @@ def trace_step(
         shape != dynamics.output_shape for shape in shapes.values()
     ):
         raise NotElementwise("its input, states and output differ in shape")
-    own_chunk = type(dynamics).chunk not in (Dynamics.chunk, Stateless.chunk)
-    if own_chunk or not (shapes or dynamics.spiking):
-        raise NotElementwise("it is not a neuron")
+    if type(dynamics).chunk not in (Dynamics.chunk, Stateless.chunk):
+        raise NotElementwise("it has a way of its own to run many steps")
 
     def ops_for(expression: Expression) -> SymbolicOps:
         if reproducible:
