@@ -23,6 +23,7 @@ from nirx_torch.lending import lent
 
 __all__ = ["HOST", "TorchFusedRunner", "TorchHost"]
 
+
 class TorchHost:
     """See `nirx.execution.kernels.runner.Host`. Tensors that need a gradient are not lent."""
 
@@ -61,7 +62,12 @@ class TorchFusedRunner(FusedRunner):
         if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
             return super().chunk(ops, c, xs, state, record)
         worth = self.plan.is_worth_it(xs.shape[0], math.prod(xs.shape))
-        if not (worth and xs.numel() and self.differentiable() and all(lent(t) is not None for t in tensors)):
+        if not (
+            worth
+            and xs.numel()
+            and self.differentiable()
+            and all(lent(t) is not None for t in tensors)
+        ):
             return NativeRunner.chunk(self, ops, c, xs, state, record)
         y, *more = _Scan.apply(self, ops, record, *tensors)
         states = dict(zip(names.states, more, strict=False))
@@ -111,7 +117,7 @@ class _Scan(torch.autograd.Function):
         gx, first, parameters = backward_scan(
             step, kept, runner.surrogate, wanted, gy.detach().numpy(), recorded, last
         )
-        found = [torch.from_numpy(gx)]
+        found: list[Any] = [torch.from_numpy(gx)]
         for name, tensor in zip(step.coefficients, tensors[1:], strict=False):
             own = parameters.get(f"c.{name}")
             found.append(None if own is None else torch.from_numpy(own).sum_to_size(tensor.shape))

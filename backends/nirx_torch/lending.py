@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch._C._functorch import maybe_current_level
 from torch.autograd import forward_ad
 
 __all__ = ["lent"]
@@ -20,7 +21,7 @@ def lent(tensor: torch.Tensor) -> np.ndarray | None:
         type(tensor) not in LENT
         or tensor.device.type != "cpu"
         or torch.compiler.is_compiling()
-        or torch._C._functorch.maybe_current_level() is not None
+        or maybe_current_level() is not None
         or forward_ad._current_level >= 0
         or torch._C._len_torch_dispatch_stack()
     ):

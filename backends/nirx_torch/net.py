@@ -22,7 +22,8 @@ from nirx_torch.reproducible import ReproducibleTorchOps
 
 __all__ = ["AS_HELD", "HoldingNet", "Net", "Subgraph", "is_port"]
 
-CHUNK = 256
+ROOM = 2**24
+"""Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 
 
 class Subgraph(torch.nn.Module):
@@ -67,9 +68,9 @@ class Net(torch.nn.Module):
         """Run one time step; see `nirx.Network`."""
         return self._executor().step(x, state)
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = CHUNK) -> Any:
+    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
         """Run many time steps; see `nirx.Network`."""
-        return self._executor().run(xs, state, record, chunk)
+        return self._executor().run(xs, state, record, chunk, ROOM)
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; see `nirx.Network`."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nirx.dynamics.ops import Array, Ops, Shape
-from nirx.errors import InputError
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state
+from nirx.execution.chunking import default_chunk, require_chunk
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
@@ -64,12 +64,19 @@ class Executor:
         probed = {p.key: self.ops.copy(self._probed(p, values, states)) for p in self._results()}
         return self._result(probed), nest(self.schedule.nodes, states, self.foreign)
 
-    def run(self, xs: Any, state: Any, record: Any, chunk: int) -> tuple[Any, ...]:
-        """Many steps: xs is [time, *batch, *features]; returns outputs, state and recordings."""
-        if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
-            raise InputError(f"chunk={chunk!r}; expected a whole number of steps, at least 1")
+    def run(
+        self, xs: Any, state: Any, record: Any, chunk: int | None, room: int = 0
+    ) -> tuple[Any, ...]:
+        """Many steps: xs is [time, *batch, *features]; returns outputs, state and recordings.
+
+        Arguments:
+            room: bytes of the values of a chunk, where `chunk` is None.
+        """
+        chunk = None if chunk is None else require_chunk(chunk)
         probes = [] if record is None else resolve_record(self.schedule, record)
         inputs, batch, length = accept_inputs(self.schedule, self.ops, xs, time=True)
+        if chunk is None:
+            chunk = default_chunk(self.schedule, batch, inputs[0].dtype.itemsize, room)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
         results = self._results()

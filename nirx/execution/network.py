@@ -34,15 +34,15 @@ class Network(Protocol):
         """
         ...
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int = ...) -> Any:
+    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
         """Run many time steps.
 
         Arguments:
             xs: `[time, *batch, *features]`, or a dict `{Input: array}`.
             state: where to start; None starts fresh.
             record: paths of nodes and state variables, or `"all"`; see docs/semantics.md.
-            chunk: number of steps that are computed together outside feedback. It changes
-                speed and memory only.
+            chunk: number of steps that are computed together outside feedback; None chooses by
+                sizes. It changes speed and memory only.
 
         Returns: outputs and the last state; if `record` is given, also the recordings
         `{key: [time, *batch, *features]}`.

@@ -73,7 +73,7 @@ class GatheredWeight:
         transposed = self.rows()
         if transposed is None:
             return None
-        flat = np.require(x, requirements="CW").reshape(rows, inputs)
+        flat = np.require(x, requirements=["C", "W"]).reshape(rows, inputs)
         y = np.empty((rows, outputs), x.dtype)
         arrays = flat, transposed, y
         kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))

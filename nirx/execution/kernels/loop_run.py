@@ -26,7 +26,7 @@ Outputs = tuple[list[NodeState], list[Array], list[Array]]
 """New states, wanted values, recordings."""
 
 
-class _NotLent(Exception):  # noqa: N818 # control flow
+class _NotLent(Exception):  # control flow
     """An array of the backend that no kernel can read."""
 
 
@@ -117,7 +117,7 @@ class _Run:
         if given.dtype != self.dtype:
             raise _NotLent
         flat = (*given.shape[:axes], self.samples, math.prod(features))
-        return np.require(given, requirements="CW").reshape(flat)
+        return np.require(given, requirements=["C", "W"]).reshape(flat)
 
     def state(self, array: Array, features: Shape) -> np.ndarray:
         """A copy for the kernel to replace."""

@@ -77,7 +77,7 @@ class Layer:
 
     def over_time(self, array: np.ndarray) -> np.ndarray:
         """[time, *batch, *features] as the kernel takes it."""
-        return np.require(array, requirements="CW").reshape(self.flat)
+        return np.require(array, requirements=["C", "W"]).reshape(self.flat)
 
     def state(self, array: np.ndarray) -> np.ndarray:
         """A copy of a state [*batch, *features], for the kernel to replace."""
@@ -93,9 +93,7 @@ class Layer:
         return array.reshape((-1, *self.features)).sum(axis=0)
 
 
-def over_samples(
-    kernel: Callable[..., None], arrays: Sequence[np.ndarray], layer: Layer
-) -> None:
+def over_samples(kernel: Callable[..., None], arrays: Sequence[np.ndarray], layer: Layer) -> None:
     """Run a kernel on slices of the samples, or of the neurons of few samples."""
     _, samples, neurons = layer.flat
     work = math.prod(layer.flat)

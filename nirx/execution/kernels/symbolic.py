@@ -13,7 +13,7 @@ from nirx.execution.reproducible import SMALLEST, Reproducible
 __all__ = ["NotElementwise", "ReproducibleSymbolicOps", "Symbol", "SymbolicOps"]
 
 
-class NotElementwise(Exception):  # noqa: N818 # control flow, not an error for users
+class NotElementwise(Exception):  # control flow, not an error for users
     """A step does something that no loop over single elements can do. The text says what."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,9 +41,10 @@ def split(call: Callable[[int, int], None], length: int, work: int) -> None:
     cuts = [length * i // count for i in range(count + 1)]
     if _Pool.threads is None:
         _Pool.threads = ThreadPoolExecutor(thread_count(), "nirx-kernel")
-    waiting = [_Pool.threads.submit(call, a, b) for a, b in zip(cuts[1:], cuts[2:], strict=False)]
+    own, *others = itertools.pairwise(cuts)
+    waiting = [_Pool.threads.submit(call, *each) for each in others]
     try:
-        call(cuts[0], cuts[1])
+        call(*own)
     finally:
         for each in waiting:
             each.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nirx.dynamics.base import Dynamics, Stateless
 from nirx.execution.kernels.expression import Expression
@@ -52,7 +53,7 @@ def trace_step(
     if type(dynamics).chunk not in (Dynamics.chunk, Stateless.chunk):
         raise NotElementwise("it has a way of its own to run many steps")
 
-    def ops_for(expression: Expression) -> SymbolicOps:
+    def ops_for(expression: Expression) -> Any:  # it has no products, paddings or scans
         if reproducible:
             return ReproducibleSymbolicOps(expression, dtype, detach_reset)
         return SymbolicOps(expression, detach_reset)
@@ -60,9 +61,7 @@ def trace_step(
     try:
         # The coefficients are computed once per run, as always; only their names matter here.
         ops = ops_for(Expression())
-        names = tuple(
-            dynamics.coefficients(ops, {k: ops.input(k) for k in dynamics.parameters})
-        )
+        names = tuple(dynamics.coefficients(ops, {k: ops.input(k) for k in dynamics.parameters}))
         expression = Expression()
         ops = ops_for(expression)
         c = {name: ops.input(f"c.{name}") for name in names}

@@ -1,0 +1,39 @@
+"""How many steps are computed together outside feedback, unless a caller says so."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nirx.dynamics.ops import Shape
+from nirx.errors import InputError
+from nirx.graphs.schedule import Schedule
+
+__all__ = ["default_chunk", "require_chunk"]
+
+FEWEST, MOST = 8, 1024
+
+
+def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) -> int:
+    """The number of steps whose values fit into a room.
+
+    A chunk that leaves the processor's cache costs more than the calls that it saves.
+
+    Arguments:
+        batch: batch axes of the run.
+        itemsize: bytes of a number.
+        room: bytes, chosen by each backend from measurements.
+    """
+    elements = sum(math.prod(node.output_shape) for node in schedule.nodes)
+    step = max(1, math.prod(batch) * elements * itemsize)
+    return max(FEWEST, min(MOST, room // step))
+
+
+def require_chunk(chunk: Any) -> int:
+    """Check a caller's number of steps.
+
+    **Raises**: `InputError`.
+    """
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise InputError(f"chunk={chunk!r}; expected a whole number of steps, at least 1, or None")
+    return chunk
