@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from nirx.execution.backend import NetworkBackend
 from nirx_torch.nir_to_torch import from_nir
 from nirx_torch.state import state_from_numpy
 
-__all__ = ["BACKEND", "TorchBackend"]
+__all__ = ["BACKEND", "FUSED", "TorchBackend"]
 
 
 class TorchBackend(NetworkBackend):
@@ -28,4 +29,11 @@ class TorchBackend(NetworkBackend):
         return torch.no_grad()
 
 
-BACKEND = TorchBackend()
+class FusedTorchBackend(TorchBackend):
+    """The same with every kernel, however short the run: for tests of the kernels."""
+
+    name = "torch-fused"
+    from_nir = staticmethod(partial(from_nir, execution="fused"))
+
+
+BACKEND, FUSED = TorchBackend(), FusedTorchBackend()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
 
-__all__ = ["BACKEND", "Net", "NumpyBackend", "from_nir"]
+__all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "from_nir"]
 
 ROOM = 2**24
 """Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
@@ -118,4 +119,11 @@ class NumpyBackend(NetworkBackend):
         return tree
 
 
-BACKEND = NumpyBackend()
+class FusedNumpyBackend(NumpyBackend):
+    """The same with every kernel, however short the run: for tests of the kernels."""
+
+    name = "numpy-fused"
+    from_nir = staticmethod(partial(from_nir, execution="fused"))
+
+
+BACKEND, FUSED = NumpyBackend(), FusedNumpyBackend()
