@@ -8,6 +8,7 @@ import torch
 
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
+from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
@@ -85,6 +86,9 @@ class Net(torch.nn.Module):
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
         return anchor.dtype
+
+    def __repr__(self) -> str:
+        return network_text("torch", self.schedule, self.dtype, self.reproducible)
 
     def _executor(self, goes_on: bool = False) -> Executor:
         anchor = self._anchor
