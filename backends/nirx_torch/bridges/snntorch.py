@@ -27,6 +27,7 @@ from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits, no_node, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
+from nirx.bridging.ranges import decay
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -60,6 +61,7 @@ class SnnTorchNeuron(LibraryNeuron):
     """Leaky, with the state (mem,), or Synaptic, with (syn, mem)."""
 
     ties = "gt"
+    ranges = (decay("alpha"), decay("beta"))
     membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
