@@ -35,7 +35,7 @@ def comparison_table(comparison: Comparison) -> str:
         )
     lines = []
     for other in comparison.others:
-        late = [f"{node.key} {shift_text(node.later)}" for node in other.nodes if node.later]
+        late = [f"{node.key} ({shift_text(node.later)})" for node in other.nodes if node.later]
         if other.first_difference is not None:
             lines.append(f"{cell(other.backend)} first diverges at {cell(other.first_difference)}")
         if late:

@@ -56,7 +56,7 @@ def test_each_layer_has_its_own_delay():
     assert other.first_difference is None
     assert not found.agree  # the numbers of a step do differ
     said = str(found).splitlines()[-1]
-    assert said.startswith("late: a 1 step later, fc 1 step later, b 2 steps later")
+    assert said.startswith("late: a (1 step later), fc (1 step later), b (2 steps later)")
     assert said.endswith(", 2 steps later; nothing else differs")
     assert "first diverges" not in str(found)
     assert found.to_dict()["backends"][0]["nodes"][0]["later"] == 1
@@ -77,7 +77,7 @@ def test_one_spike_that_is_wrong_makes_it_different():
     assert other.fidelity == "different"
     assert other.first_difference.node == "b"
     assert "late first diverges at step" in str(found)
-    assert "late: a 1 step later" in str(found)
+    assert "late: a (1 step later)" in str(found)
 
 
 def test_a_deep_network_may_be_late_by_as_many_steps_as_it_has_layers():
