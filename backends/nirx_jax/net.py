@@ -12,6 +12,7 @@ from nirx.basics.paths import format_path
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.assemble import Assembly
+from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.origin import Origin
@@ -94,6 +95,9 @@ class Net(eqx.Module):
         """The state before the first step; see `nirx.Network`."""
         self._require_x64()
         return self._executor().init_state(batch_shape)
+
+    def __repr__(self) -> str:
+        return network_text("jax", self.schedule, self.dtype, self.reproducible)
 
     # Arguments are checked before compilation, which would silently narrow a NumPy float64 to
     # float32 and take a foreign tensor for a constant.

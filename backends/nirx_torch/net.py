@@ -8,6 +8,7 @@ import torch
 
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
+from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
@@ -100,6 +101,9 @@ class Net(torch.nn.Module):
         on_cpu = self._anchor.device.type == "cpu"  # type: ignore[union-attr]
         execution = self.execution if on_cpu else "plain"
         return make_plan(self.schedule, execution, dtype, self.reproducible, self.detach_reset)
+
+    def __repr__(self) -> str:
+        return network_text("torch", self.schedule, self.dtype, self.reproducible)
 
     def _executor(self, goes_on: bool = False) -> Executor:
         anchor = self._anchor

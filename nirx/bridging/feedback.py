@@ -27,23 +27,25 @@ def feedback_graph(
     Arguments:
         neuron: a neuron; its parameters are repeated to `size`.
         feedback: the node on the way back, called "recurrent".
-        size: shape of the layer.
+        size: shape of the layer; None if only the layer before it tells, as where one number
+            stands for all neurons.
         weights: a Linear or Affine before the neuron, called "in".
         name: name of the neuron.
         delay: of a Delay before the output.
     """
-    shape = np.atleast_1d(np.array(size, int))
-    for key, value in vars(neuron).items():
-        if isinstance(value, np.ndarray):
-            setattr(neuron, key, np.broadcast_to(value, tuple(shape)).copy())
+    shape = None if size is None else np.atleast_1d(np.array(size, int))
+    if shape is not None:
+        for key, value in vars(neuron).items():
+            if isinstance(value, np.ndarray):
+                setattr(neuron, key, np.broadcast_to(value, tuple(shape)).copy())
     takes = shape if weights is None else np.array(weights.weight.shape[1:])
     chain = {
-        "input": nir.Input(takes),
+        "input": nir.Input({"input": takes}),
         "in": weights,
         name: neuron,
         "recurrent": feedback,
         "delay": None if delay is None else nir.Delay(np.full(tuple(shape), delay)),
-        "output": nir.Output(shape),
+        "output": nir.Output({"output": shape}),
     }
     nodes = {key: node for key, node in chain.items() if node is not None}
     edges = list(pairwise(key for key in nodes if key != "recurrent"))

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nirx.bridging.membrane import Membrane, Synapse, fed, neuron_node, numbers
+from nirx.bridging.ranges import Range, outside, under
 from nirx.bridging.threshold import threshold_from
 from nirx.dynamics.discretization import Discretization
+from nirx.errors import UnsupportedError
 
 __all__ = ["BridgedNeuron"]
 
@@ -32,6 +34,9 @@ class BridgedNeuron:
 
     ties: ClassVar[str] = ""
     """What the library does at the threshold, `"gt"` or `"ge"`, where `threshold_for` was used."""
+
+    ranges: ClassVar[tuple[Range, ...]] = ()
+    """The ranges of the library's parameters in which they have a NIR node."""
 
     membrane_at: ClassVar[int] = 0
     """Position of u among the state variables."""
@@ -59,6 +64,24 @@ class BridgedNeuron:
         """Whether the library's neuron still holds the numbers that it was built with."""
         raise NotImplementedError
 
+    def library_parameter(self, name: str) -> Any:
+        """The present value of a parameter by the library's name, or None."""
+        raise NotImplementedError
+
+    @property
+    def dtype_of_run(self) -> Any:
+        """The dtype that the library's parameters have."""
+        return self.gain.dtype
+
+    @property
+    def legal_ranges(self) -> dict[str, Range]:
+        """The range that each trainable parameter has to stay in, by the library's names.
+
+        Outside, `to_nir` refuses the neuron: NIR has no numbers for it.
+        """
+        held = [own for own in self.ranges if self.library_parameter(own.name) is not None]
+        return {own.name: under(self.rule, own) for own in held}
+
     def state_variables(self, state: Any) -> dict[str, Any]:
         """The variables of the NIR node that can be recorded: v, from the library's state."""
         return {"v": state[self.membrane_at] * self.scale + self.shift}
@@ -69,19 +92,33 @@ class BridgedNeuron:
         return hasattr(self.node, "v_threshold")
 
     def to_node(self) -> Any:
-        """The NIR node: the one it was built from, unless the numbers have changed since."""
+        """The NIR node: the one it was built from, unless the numbers have changed since.
+
+        **Raises**: `UnsupportedError` for numbers that NIR cannot express, with the legal range.
+        """
         if self.is_unchanged():
             return copy.deepcopy(self.node)
         given = numbers(self.gain), numbers(self.offset)
         own, synapse = fed(self.membrane(), self.synapse(), *given)
         if self.ties and self.rule.spikes == "single":  # counts define ties
-            run = own.threshold.astype(_numpy_dtype(self.gain))
+            run = own.threshold.astype(_numpy_dtype(self.dtype_of_run))
             own = replace(own, threshold=threshold_from(run, self.rule, self.ties))
         own = own.scaled(1 / numbers(self.scale)).shifted(-numbers(self.shift))
-        return neuron_node(own, self.rule, self.spiking, synapse)
+        try:
+            return neuron_node(own, self.rule, self.spiking, synapse)
+        except UnsupportedError as error:
+            legal = self.legal_ranges
+            values = {name: numbers(self.library_parameter(name)) for name in legal}
+            said = outside(legal.values(), values)
+            if not said:
+                raise
+            raise UnsupportedError(
+                f"{said}; clip it after every step of the optimizer, or train a number whose "
+                "sigmoid or softplus it is"
+            ) from error
 
 
-def _numpy_dtype(value: Any) -> np.dtype:
-    """NumPy's dtype of a floating array or tensor; bfloat16, which it lacks, counts as float32."""
-    kind = str(value.dtype).removeprefix("torch.")
+def _numpy_dtype(dtype: Any) -> np.dtype:
+    """NumPy's dtype of another library's; bfloat16, which it lacks, counts as float32."""
+    kind = str(dtype).removeprefix("torch.")
     return np.dtype("float32" if kind == "bfloat16" else kind)

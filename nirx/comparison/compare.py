@@ -13,7 +13,7 @@ from nirx.comparison.divergence import differing, find_first
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison, earliest
 from nirx.comparison.silence import active, find_silence
 from nirx.comparison.ulp import same_bits, ulp_distance
-from nirx.comparison.whole_shift import shift_of
+from nirx.comparison.whole_shift import MOST, shift_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name
@@ -27,6 +27,9 @@ __all__ = ["TOLERANCE", "assert_equivalent", "compare", "compare_runs"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """Relative to a node's largest magnitude: fast kernels may sum in another order."""
+
+DEEPEST = 64
+"""Layers of neurons up to which a network may be a step later with each of them."""
 
 Recordings = dict[str, np.ndarray]
 
@@ -119,9 +122,11 @@ def compare_runs(
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
     seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()
+    # Where each neuron answers a step later, the last one is as many steps late.
+    most = max(MOST, min(DEEPEST, sum(place.neuron for place in schedule.nodes)))
     return Comparison(
         reference,
-        tuple(_backend(name, own, expected, spiking, tolerance) for name, own in others),
+        tuple(_backend(name, own, expected, spiking, tolerance, most) for name, own in others),
         recordings,
         tuple(key for key in expected if key in spiking),
         tolerance,
@@ -169,7 +174,12 @@ def _holds_spikes(schedule: Schedule, probe: Probe) -> bool:
 
 
 def _backend(
-    name: str, own: Recordings, expected: Recordings, spiking: set[str], tolerance: float
+    name: str,
+    own: Recordings,
+    expected: Recordings,
+    spiking: set[str],
+    tolerance: float,
+    most: int,
 ) -> BackendComparison:
     nodes = []
     for key, a in expected.items():
@@ -180,17 +190,19 @@ def _backend(
             raise InputError(
                 f"backend {name!r} returned {key!r} in shape {b.shape}; expected {a.shape}"
             )
-        nodes.append(_node(key, a, b.astype(a.dtype), key in spiking, tolerance))
+        nodes.append(_node(key, a, b.astype(a.dtype), key in spiking, tolerance, most))
     return BackendComparison(name, tuple(nodes), earliest(nodes))
 
 
-def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool, tolerance: float) -> NodeComparison:
+def _node(
+    key: str, a: np.ndarray, b: np.ndarray, spikes: bool, tolerance: float, most: int
+) -> NodeComparison:
     unequal = ~same_bits(a, b)
     marked = differing(a, b, 0.0 if spikes else tolerance)
     with np.errstate(invalid="ignore"):
         error = np.where(unequal, np.abs(a.astype(np.float64) - b), 0.0)
     first = find_first([(key, marked, a, b)])
-    later = 0 if first is None else shift_of(a, b, None if spikes else tolerance) or 0
+    later = 0 if first is None else shift_of(a, b, None if spikes else tolerance, most) or 0
     return NodeComparison(
         key,
         spikes,
@@ -200,5 +212,5 @@ def _node(key: str, a: np.ndarray, b: np.ndarray, spikes: bool, tolerance: float
         float(np.nan_to_num(error, nan=np.inf).max(initial=0)),
         first,
         later,
-        spikes or not later or shift_of(a, b, 0.0) == later,
+        spikes or not later or shift_of(a, b, 0.0, most) == later,
     )

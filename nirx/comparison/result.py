@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.printable import printable
 from nirx.comparison.digest import digest
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.silence import NO_SILENCE, Silence, WithSilence
@@ -192,6 +193,14 @@ class Comparison(WithSilence):
             **self.silence.to_dict(),
             "backends": [other.to_dict() for other in self.others],
         }
+
+    def __repr__(self) -> str:
+        others = ", ".join(f"{other.backend}: {other.fidelity}" for other in self.others)
+        count = len(self.recordings[self.reference])
+        return (
+            f"Comparison(agree={self.agree}, {printable(self.reference)} against "
+            f"{printable(others)}; {count} recordings)"
+        )
 
     def __str__(self) -> str:
         from nirx.comparison.table import comparison_table

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.comparison.whole_shift import shift_text
 
 if TYPE_CHECKING:
     from nirx.comparison.result import BackendComparison, Comparison
@@ -32,15 +33,14 @@ def comparison_table(comparison: Comparison) -> str:
             str(other.spike_mismatches),
             f"{error:.3g}",
         )
-    lines = [
-        f"{cell(other.backend)} first diverges at {cell(other.first_divergence)}"
-        for other in comparison.others
-        if other.first_divergence is not None
-    ]
+    lines = []
     for other in comparison.others:
-        late = [f"{node.key} {node.fidelity}" for node in other.nodes if node.later]
+        late = [f"{node.key} ({shift_text(node.later)})" for node in other.nodes if node.later]
+        if other.first_difference is not None:
+            lines.append(f"{cell(other.backend)} first diverges at {cell(other.first_difference)}")
         if late:
-            lines.append(f"{cell(other.backend)}: {cell(name_list(late))}")
+            only = "" if other.first_difference else f": {other.fidelity}; nothing else differs"
+            lines.append(f"{cell(other.backend)}: {cell(name_list(late))}{only}")
     if not lines:
         bound = f"values within {comparison.tolerance:g} of each node's largest magnitude"
         lines = [

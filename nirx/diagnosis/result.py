@@ -11,6 +11,7 @@ from nirx.diagnosis.node_diagnosis import NodeDiagnosis, divergence_dict
 from nirx.diagnosis.words import diagnosis_table, explanation
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, did_you_mean
+from nirx.execution.describe import rule_text
 from nirx.recordings.event_timing import EventTiming
 
 __all__ = ["Confirmed", "Diagnosis"]
@@ -135,6 +136,13 @@ class Diagnosis:
             "events": self.events and self.events.to_dict(),
             "notes": list(self.notes),
         }
+
+    def __repr__(self) -> str:
+        return (
+            f"Diagnosis(explained={self.explained}, discretization: "
+            f"{rule_text(self.discretization)}; {len(self.nodes)} nodes, "
+            f"{len(self.confirmed)} recordings)"
+        )
 
     def __str__(self) -> str:
         return diagnosis_table(self)

@@ -19,9 +19,11 @@ from nirx.dynamics.leaky import LeakyIntegrateAndFire, LeakyIntegrator
 from nirx.dynamics.linear import Affine, Linear
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
+from nirx.dynamics.plugged_types import brought_by, load_type
 from nirx.dynamics.pool import AvgPool2d, SumPool2d
+from nirx.dynamics.registration import require_dynamics, require_names, require_shape_rule
 from nirx.dynamics.reshape import Flatten, Port
-from nirx.errors import InputError
+from nirx.errors import InputError, UnsupportedError
 
 __all__ = [
     "NATIVE_TYPES",
@@ -73,9 +75,12 @@ def _entry(
         infer_shape = dynamics.infer_shape if dynamics else _same_shape
     if neuron is None:
         neuron = dynamics.neuron if dynamics else False
-    if stored is None:
-        stored = tuple(f.name for f in fields(nir_type) if f.name not in NOT_STORED)
-    return NodeType(nir_type, dynamics, infer_shape, stored, neuron)
+    own = _fields(nir_type) if stored is None else stored
+    return NodeType(nir_type, dynamics, infer_shape, own, neuron)
+
+
+def _fields(nir_type: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(nir_type) if f.name not in NOT_STORED)
 
 
 def _same_shape(node: Any, input_shape: Shape) -> Shape:
@@ -111,11 +116,35 @@ NATIVE_TYPES = tuple(_TYPES)
 
 def find_type(node_class: type) -> NodeType | None:
     """The entry of a class or of its nearest registered base class, or None."""
+    found = _registered(node_class)
+    if found is None and issubclass(node_class, nir.NIRNode):
+        names = (base.__name__ for base in node_class.__mro__)
+        if any(load_type(name) for name in names):
+            return _registered(node_class)
+    return found
+
+
+def _registered(node_class: type) -> NodeType | None:
     return next((_TYPES[c] for c in node_class.__mro__ if c in _TYPES), None)
 
 
 def type_named(name: str) -> NodeType | None:
-    """The entry of a type by its name in a file, or None."""
+    """The entry of a type by its name in a file, or None.
+
+    **Raises**: `UnsupportedError` where the package that brings the type fails.
+    """
+    found = _named(name)
+    if found is None and name not in known_names() and load_type(name):
+        found = _named(name)
+        if found is None:
+            raise UnsupportedError(
+                f"node type {name!r}: {brought_by(name)} brings it, but its entry point registers "
+                "no type of that name; it has to call nirx.register_type when it is loaded"
+            )
+    return found
+
+
+def _named(name: str) -> NodeType | None:
     return next((t for t in _TYPES.values() if t.name == name), None)
 
 
@@ -147,13 +176,22 @@ def register_type(
 
     Returns: the new entry.
 
-    **Raises**: `InputError` if the type, or another type with its name, is already registered.
+    **Raises**: `InputError` if the type, or another type with its name, is already registered; or
+    with the class and the member where `dynamics`, `infer_shape` or `stored` do not fit.
     """
     if not (isinstance(nir_type, type) and issubclass(nir_type, nir.NIRNode)):
         raise InputError(f"register_type: {nir_type!r} is not a subclass of nir.NIRNode")
-    if nir_type in _TYPES or nir_type.__name__ in known_names():
+    if nir_type.__name__ in known_names():
         raise InputError(f"register_type: there is a node type {nir_type.__name__!r} already")
-    entry = _entry(nir_type, dynamics, infer_shape, stored, neuron)
+    at = f"register_type({nir_type.__name__})"
+    if infer_shape is not None:
+        require_shape_rule(infer_shape, at)
+    if stored is not None:
+        require_names(stored, f"{at}: stored")
+    own = _fields(nir_type) if stored is None else tuple(stored)
+    if dynamics is not None:
+        require_dynamics(nir_type, dynamics, own, infer_shape is not None, at)
+    entry = _entry(nir_type, dynamics, infer_shape, own, neuron)
     _TYPES[nir_type] = entry
     return entry
 

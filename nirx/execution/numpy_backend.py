@@ -13,6 +13,7 @@ from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
+from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
@@ -46,6 +47,7 @@ class Net:
         self.schedule = schedule
         self.dtype = dtype
         self.plan = plan
+        self.reproducible = reproducible
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
         loops = Loops(schedule, plan, ops, NumpyHost())
         self._executor = Executor(schedule, ops, runners, returns, loops)
@@ -66,6 +68,9 @@ class Net:
         """The state before the first step; see `nirx.Network`."""
         with np.errstate(all="ignore"):
             return _separate(self._executor.init_state(batch_shape))
+
+    def __repr__(self) -> str:
+        return network_text("numpy", self.schedule, self.dtype, self.reproducible)
 
 
 def _separate(state: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from nirx.basics.paths import Path, graph_name
 from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.dynamics.parameters import NodeMismatch
+from nirx.dynamics.plugged_types import HOW_TO_PLUG
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean, warn_caller
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
@@ -228,7 +229,9 @@ def _leaf(tree: Any) -> Any:
     if entry is None:
         known = known_names()
         expected = "one of " + ", ".join(known)
-        raise NodeMismatch(f"unknown node type {kind!r}", expected, did_you_mean(kind, known))
+        near = did_you_mean(kind, known)
+        mend = near if near.startswith("did") else HOW_TO_PLUG
+        raise NodeMismatch(f"unknown node type {kind!r}", expected, mend)
     values = _fields(entry, {k: v for k, v in tree.items() if k not in ("type", "metadata")})
     # Not by nir's constructor: it requires equal shapes although parameters may broadcast, and
     # computes wrong shapes for grouped and non-square convolutions.

@@ -21,6 +21,7 @@ from nirx.dynamics.node_types import (
     known_names,
     mapped_type,
 )
+from nirx.dynamics.plugged_types import HOW_TO_PLUG
 from nirx.errors import Fault
 from nirx.graphs.misnamed import FlatParts, misnaming, only_misnamed
 from nirx.graphs.ports import BadEnd, resolve_end
@@ -169,7 +170,7 @@ def _unknown_type(path: Path, node: Any) -> Fault:
         format_path(path),
         f"unknown node type {type(node).__name__}",
         "one of " + ", ".join(known_names()),
-        "give it dynamics with nirx.register_type, or an entry in node_map",
+        f"give it dynamics with nirx.register_type, or an entry in node_map; or {HOW_TO_PLUG}",
     )
 
 

@@ -13,6 +13,7 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.random_spikes import amplified, random_spikes
+from nirx.moving.searching import count_silent, searched
 
 __all__ = ["RandomSpikes", "accepted_input", "inputs_for"]
 
@@ -20,6 +21,9 @@ __all__ = ["RandomSpikes", "accepted_input", "inputs_for"]
 @dataclass(frozen=True)
 class RandomSpikes:
     """Random spike trains, as high as it takes (1, 2, 4, ... 256) to make every layer spike.
+
+    Where one height for all channels leaves a layer silent, the heights of single channels are
+    searched, from -256 to 256.
 
     Arguments:
         rate: probability of a spike per step.
@@ -41,13 +45,27 @@ def inputs_for(
     """[time, batch, *features] by Input, for an input that `accepted_input` returned."""
     if isinstance(xs, RandomSpikes):
         spikes = random_spikes(schedule, xs.steps, (xs.batch,), xs.rate, xs.seed, dtype)
-        return amplified(graph, schedule, spikes)
+        return _driving(graph, schedule, spikes, xs.seed)
     if isinstance(xs, Mapping):
         return {name: x.astype(dtype) for name, x in xs.items()}
     if len(schedule.inputs) != 1:
         names = ", ".join(repr(name) for name, _ in schedule.inputs)
         raise InputError(f"xs is one array; expected a dict of the Inputs {names}")
     return {schedule.inputs[0][0]: xs.astype(dtype)}
+
+
+def _driving(
+    graph: nir.NIRGraph, schedule: Schedule, spikes: Mapping[str, np.ndarray], seed: int
+) -> dict[str, np.ndarray]:
+    """Inputs that leave as few layers silent as possible, the last one included."""
+    loud = amplified(graph, schedule, spikes)
+    silent = count_silent(graph, schedule, loud)
+    if not silent or not all(x.size for x in spikes.values()):
+        return loud
+    found = searched(graph, schedule, spikes, seed)
+    if count_silent(graph, schedule, found) >= silent:
+        return loud
+    return {name: x.astype(loud[name].dtype) for name, x in found.items()}
 
 
 def accepted_input(xs: Any) -> Any:

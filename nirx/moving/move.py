@@ -91,6 +91,13 @@ class Move:
         layers only answer a whole number of steps later, "exact, 2 steps later"."""
         return worst_fidelity([node for other in self.comparison.others for node in other.nodes])
 
+    def __repr__(self) -> str:
+        count = len(self.schedule.nodes)
+        return (
+            f"Move({self.source or 'graph'} -> {self.target}, fidelity={self.fidelity!r}; "
+            f"{count} nodes, {len(self.changes)} changes, {len(self.silent)} silent)"
+        )
+
     def __str__(self) -> str:
         from nirx.moving.table import move_text
 

@@ -51,7 +51,9 @@ class Parts:
     def __enter__(self) -> Parts:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type | None, *error: object) -> None:
+        if kind is not None and not self._has_chunks():
+            self.remove()  # nothing to continue; a corrected run starts here
         self.close()
 
     def close(self) -> None:
@@ -79,11 +81,19 @@ class Parts:
             write_whole(path, lambda stream: stream.write(text.encode()))
             return
         found = path.read_bytes().decode("utf-8", "replace")
-        if found != text:
-            raise InputError(
-                f"{self.folder} holds the parts of another run{_difference(found, text)}; finish "
-                "that run, or delete the folder"
-            )
+        if found == text:
+            return
+        if _is_manifest(found) and not self._has_chunks():
+            write_whole(path, lambda stream: stream.write(text.encode()))  # killed at its start
+            return
+        raise InputError(
+            f"{self.folder} holds the parts of another run{_difference(found, text)}; finish "
+            "that run (the same call again), delete the folder to start anew, or write to another "
+            "file (out=, --out)"
+        )
+
+    def _has_chunks(self) -> bool:
+        return any(self.folder.glob("part-*.npz"))
 
     @property
     def done(self) -> int:
@@ -182,6 +192,14 @@ def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[A
         own = (*path, name)
         found += _leaves(below, own) if isinstance(below, Mapping) else [(own, below)]
     return found
+
+
+def _is_manifest(text: str) -> bool:
+    """Whether a text is what some run wrote, and not somebody else's file of that name."""
+    try:
+        return "graph_sha256" in json.loads(text)
+    except (ValueError, TypeError):
+        return False
 
 
 def _difference(found: str, text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nirx.basics.printable import printable
 from nirx.bridging.movable import graph_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import FileError, InputError, NirxWarning
@@ -51,6 +52,12 @@ class Reference:
     resumed: int
     recorded_bytes: int
     silent: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        return (
+            f"Reference({printable(self.path)}, {self.steps:,} steps, {len(self.keys)} recordings, "
+            f"digest={self.digest})"
+        )
 
     def __str__(self) -> str:
         lines = [f"reference: {self.path}", f"digest: {self.digest}", f"steps: {self.steps:,}"]

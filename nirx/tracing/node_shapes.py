@@ -46,9 +46,18 @@ def output_shape(node: Any, shape: Shape | None) -> Shape | None:
 
 
 def set_input_shape(node: Any, shape: Shape | None) -> None:
-    """Fill in the input shape of a Flatten or a convolution that was built without one."""
+    """Fill in the input shape of a Flatten or a convolution that was built without one, and that
+    of a graph whose ports have none, which is a layer with outputs of the shape of its inputs."""
     if shape is None:
         return
+    if isinstance(node, nir.NIRGraph):
+        ports = [n for n in node.nodes.values() if isinstance(n, nir.Input | nir.Output)]
+        if all(_declared(port, "input") is None for port in ports):
+            for port in ports:
+                port.input_type = {"input": np.array(shape)}
+                port.output_type = {"output": np.array(shape)}
+            for below in node.nodes.values():
+                set_input_shape(below, shape)
     if isinstance(node, nir.Flatten) and _declared(node, "input") is None:
         node.input_type = {"input": np.array(shape)}
     if isinstance(node, nir.Conv1d) and node.input_shape is None and len(shape) == 2:

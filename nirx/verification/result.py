@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from nirx.basics.name_list import name_list
+from nirx.basics.printable import printable
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import earliest
 from nirx.comparison.silence import NO_SILENCE, Silence, WithSilence
@@ -143,6 +145,15 @@ class Verification(WithSilence):
                 return node
         near = did_you_mean(str(key), [node.key for node in self.nodes])
         raise InputError(f"no verdict on {key!r}: it was not compared; {near}")
+
+    def __repr__(self) -> str:
+        failed = [node.key for node in self.nodes if node.verdict == "fails"]
+        fails = f", fails: {printable(name_list(failed))}" if failed else ""
+        return (
+            f"Verification({self.verdict!r}, {printable(self.observed)} against "
+            f"{printable(self.reference)}; {self.steps:,} steps, {self.samples:,} samples, "
+            f"{len(self.nodes)} recordings{fails})"
+        )
 
     def __str__(self) -> str:
         from nirx.verification.table import verification_text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.comparison.whole_shift import shift_of
+from nirx.comparison.whole_shift import MOST, shift_of
 from support.graphs import affine, chain, lif, neuron
 
 D = nirx.Discretization(dt=1.0)
@@ -55,7 +55,10 @@ def test_each_layer_has_its_own_delay():
     assert other.fidelity.endswith(", 2 steps later")
     assert other.first_difference is None
     assert not found.agree  # the numbers of a step do differ
-    assert "late: a exact, 1 step later" in str(found)
+    said = str(found).splitlines()[-1]
+    assert said.startswith("late: a (1 step later), fc (1 step later), b (2 steps later)")
+    assert said.endswith(", 2 steps later; nothing else differs")
+    assert "first diverges" not in str(found)
     assert found.to_dict()["backends"][0]["nodes"][0]["later"] == 1
 
 
@@ -73,6 +76,23 @@ def test_one_spike_that_is_wrong_makes_it_different():
     assert [node.fidelity for node in other.nodes] == ["exact, 1 step later", "different"]
     assert other.fidelity == "different"
     assert other.first_difference.node == "b"
+    assert "late first diverges at step" in str(found)
+    assert "late: a (1 step later)" in str(found)
+
+
+def test_a_deep_network_may_be_late_by_as_many_steps_as_it_has_layers():
+    count = MOST + 3
+    names = [f"n{k}" for k in range(count)]
+    graph = chain([lif(r=9.0, v_threshold=0.1) for _ in names])
+
+    def late(xs):
+        _, _, rows = nirx.from_nir(graph, "numpy", D).run(xs, record=names)
+        return {}, None, {name: later(rows[name], k + 1) for k, name in enumerate(names)}
+
+    xs = (DRAW.random((60, 2, 2)) < 0.5).astype(np.float32)
+    (other,) = nirx.compare(graph, xs, ("numpy", late), discretization=D, record=names).others
+    assert [node.later for node in other.nodes] == list(range(1, count + 1))
+    assert other.fidelity == f"exact, {count} steps later"
 
 
 @pytest.mark.parametrize("shift", [-3, -1, 1, 4, 8])

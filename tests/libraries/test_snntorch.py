@@ -85,6 +85,8 @@ def test_a_neuron_steps_as_its_preset_says(case):
 RECURRENT = [
     lambda **o: snn.RLeaky(0.8, linear_features=30, **o),
     lambda **o: snn.RLeaky(0.8, V=torch.linspace(-0.5, 0.5, 30), all_to_all=False, **o),
+    lambda **o: snn.RLeaky(0.8, V=-0.4, all_to_all=False, **o),
+    lambda **o: snn.RSynaptic(0.7, 0.8, V=0.3, all_to_all=False, **o),
     lambda **o: snn.RSynaptic(0.7, 0.8, linear_features=30, **o),
     lambda **o: snn.RSynaptic(0.7, 0.8, V=0.3 * DECAYS, all_to_all=False, **o),
 ]
@@ -99,6 +101,23 @@ def test_a_recurrent_neuron_gets_the_spikes_of_the_step_before(case, options):
     graph = BRIDGE.export(model, None)
     own = BRIDGE.run(model, xs, "float64")
     assert_same_steps(graph, xs, {"1/lif": own["1"]})
+
+
+def test_a_recurrent_convolution_has_the_size_of_the_layer_before():
+    torch.manual_seed(1)
+    cell = snn.RLeaky(0.8, conv2d_channels=3, kernel_size=3, threshold=2.0, init_hidden=True)
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3, padding=1), cell)
+    xs = 3 * np.random.default_rng(0).random((60, 2, 2, 6, 5))
+    graph = BRIDGE.export(model, (2, 6, 5))
+    own = BRIDGE.run(model, xs, "float64")
+    assert_same_steps(graph, xs, {"1/lif": own["1"]})
+
+
+def test_a_lone_recurrent_layer_without_a_size_asks_for_it():
+    cell = snn.RLeaky(0.8, V=0.5, all_to_all=False, init_hidden=True)
+    with pytest.raises(nirx.GraphError, match=r"nothing in the model determines .*input_shape="):
+        BRIDGE.export(torch.nn.Sequential(cell), None)
+    assert nirx.schedule(BRIDGE.export(torch.nn.Sequential(cell), (7,))).shapes["0/lif"][1] == (7,)
 
 
 RULES = [
@@ -158,7 +177,6 @@ def test_what_snntorch_cannot_do_is_refused_with_the_nearest(kind, rule, text):
 ODD = [
     (lambda: snn.Leaky(0.9, inhibition=True), "inhibition has no NIR node"),
     (lambda: snn.Leaky(0.9, graded_spikes_factor=2.0), "graded_spikes_factor has no NIR node"),
-    (lambda: snn.RLeaky(0.9, V=0.5, all_to_all=False), "a scalar V does not tell the size"),
     (
         lambda: snn.RSynaptic(0.9, 0.8, linear_features=30, reset_delay=False),
         "cannot run in snntorch itself",

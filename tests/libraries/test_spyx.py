@@ -158,7 +158,7 @@ def test_changed_parameters_come_back():
 def test_equal_networks_share_a_compilation_and_gradients_pass():
     d = nirx.Discretization(dt=1e-3, reset_when="next", **LATE)
     nets = [
-        nirx_jax.from_nir(around(neuron("LIF", seed)), d, node_map=BRIDGE.node_map)
+        nirx_jax.from_nir(around(neuron("LIF"), seed), d, node_map=BRIDGE.node_map)
         for seed in (0, 1)
     ]
     assert jax.tree.structure(nets[0]) == jax.tree.structure(nets[1])

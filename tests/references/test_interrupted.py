@@ -184,3 +184,33 @@ def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", missing)
     write_reference(tmp_path / "r.h5")
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+
+
+def failing(*arguments: Any) -> None:
+    raise OSError("the disk is gone")
+
+
+def test_a_run_that_failed_before_its_first_chunk_leaves_nothing(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Parts, "write", failing)
+        with pytest.raises(OSError, match="the disk is gone"):
+            write_reference(tmp_path / "r.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_killed_before_its_first_chunk_does_not_block_another(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Parts, "write", failing)
+        patched.setattr(Parts, "remove", lambda self: None)  # as if killed
+        with pytest.raises(OSError, match="the disk is gone"):
+            write_reference(tmp_path / "r.h5")
+    assert (tmp_path / "r.h5.parts" / "manifest.json").exists()
+    write_reference(tmp_path / "r.h5", discretization=replace(STEP, dt=2e-3))
+    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+
+
+def test_a_finished_chunk_is_kept_and_the_refusal_says_how_to_start_anew(stopped):
+    other = replace(STEP, dt=2e-3)
+    with pytest.raises(nirx.InputError, match=r"delete the folder to start anew, or .*--out"):
+        write_reference(stopped, Stopping(), discretization=other)
+    assert len(list(stopped.with_name("r.h5.parts").glob("part-*.npz"))) == 2

@@ -25,6 +25,7 @@ import numpy as np
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_quiet_start, require_values, reset_at_once
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.ranges import positive
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
@@ -50,6 +51,7 @@ class BrainPyNeuron(LibraryNeuron):
     """LIF with the state (V,), or CubaLIF with (V, g)."""
 
     ties = "ge"
+    ranges = (positive("tau"), positive("tau_syn"))
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         if not x.ndim:  # brainpy's layers have at least one axis
@@ -98,7 +100,7 @@ class BrainPyNeuron(LibraryNeuron):
             offset=a * numbers(own["V_rest"]),
             threshold=numbers(own.get("V_th", np.inf)),
             reset=numbers(own.get("V_reset", 0.0)),
-            start=numbers(self.start[0]),
+            start=self.start[0],
         )
 
     def synapse(self) -> Synapse | None:

@@ -32,6 +32,7 @@ from nirx.bridging.limits import (
     reset_at_once,
 )
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.ranges import positive
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
@@ -62,6 +63,7 @@ class RockpoolNeuron(LibraryNeuron):
     """
 
     ties = "ge"
+    ranges = (positive("tau_mem"), positive("tau_syn"))
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         features = self.features(x.shape)
@@ -74,7 +76,7 @@ class RockpoolNeuron(LibraryNeuron):
         if not x.size:
             return x, tuple(state)
         if self.kind == "LIF":  # undo the decay of the synapse, up to one rounding
-            x = x / jnp.exp(-self.rule.dt / self.arrays["tau_syn"])
+            x = x / jnp.exp(-self.rule.dt / self.constant("tau_syn"))
         flat = (part.reshape(-1, math.prod(features)) for part in (x, *state))
         y, *new = (part.reshape(x.shape) for part in jax.vmap(alone)(*flat))
         return (y if self.spiking else new[0]), tuple(new)
@@ -102,6 +104,9 @@ class RockpoolNeuron(LibraryNeuron):
             name: jnp.broadcast_to(value, features).reshape(-1)
             for name, value in self.arrays.items()
         }
+        if self.kind == "LIF":
+            forgets = self.constant("tau_syn")
+            own["tau_syn"] = jnp.broadcast_to(forgets, features).reshape(-1)
         own["tau_syn"] = own["tau_syn"][:, None]
         own.setdefault("threshold", jnp.full(size, NEVER, vmem.dtype))
         return cell.set_attributes({**own, "vmem": vmem, "isyn": isyn[..., None]})
@@ -112,7 +117,7 @@ class RockpoolNeuron(LibraryNeuron):
             keep=kept(own["tau_mem"], self.rule.dt),
             offset=numbers(own["bias"]),
             threshold=numbers(own.get("threshold", np.inf)),
-            start=numbers(self.start[0]),
+            start=self.start[0],
         )
 
     def synapse(self) -> Synapse | None:
@@ -147,9 +152,9 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     (LIF if hasattr(node, "v_threshold") else SILENT).require(reset_at_once(rule, node))
     own = membrane_of(node, rule)
     tau = np.full_like(own.keep, NO_SYNAPSE * rule.dt)
-    arrays = _arrays(node, "tau", own, tau, rule, dtype)
+    arrays = _arrays(node, "tau", own, rule, dtype)
     start = [own.start, np.zeros_like(own.start)]
-    return RockpoolNeuron(node, rule, arrays, start, own.gain, kind="LIF")
+    return RockpoolNeuron(node, rule, arrays, start, own.gain, kind="LIF", tau_syn=tau)
 
 
 @NODE_MAP.register(nir.CubaLIF)
@@ -159,20 +164,16 @@ def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron
     (CUBA if spiking else SILENT_CUBA).require(reset_at_once(rule, node))
     own, synapse = membrane_of(node, rule), synapse_of(node, rule)
     tau = _time_constant(node, "tau_syn", synapse.keep, rule)
-    arrays = _arrays(node, "tau_mem", own, tau, rule, dtype)
+    arrays = {"tau_syn": tau, **_arrays(node, "tau_mem", own, rule, dtype)}
     start = [own.start, np.zeros_like(own.start)]
     gain = synapse.jump * own.gain / synapse.keep  # isyn is what is added to vmem
     return RockpoolNeuron(node, rule, arrays, start, gain, kind="CubaLIF")
 
 
 def _arrays(
-    node: Any, name: str, own: Membrane, tau_syn: np.ndarray, rule: Discretization, dtype: str
+    node: Any, name: str, own: Membrane, rule: Discretization, dtype: str
 ) -> dict[str, Any]:
-    arrays = {
-        "tau_mem": _time_constant(node, name, own.keep, rule),
-        "tau_syn": tau_syn,
-        "bias": own.offset,
-    }
+    arrays = {"tau_mem": _time_constant(node, name, own.keep, rule), "bias": own.offset}
     if not hasattr(node, "v_threshold"):
         return arrays
     if rule.reset_when != "same":

@@ -18,6 +18,7 @@ import slax
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_quiet_start, require_values, reset_at_once
 from nirx.bridging.membrane import Membrane, membrane_of
+from nirx.bridging.ranges import Range
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
@@ -28,11 +29,15 @@ SPIKING = {"spikes": ("single",), "output": ("new",), "reset_when": ("same",)}
 LIF = Limits("slax.LIF", ({**SPIKING, "reset": ("value", "subtract")},))
 SILENT = Limits("slax.LIF", ({"output": ("new",)},))
 
+MOST = 36.0
+"""Beyond it, the sigmoid of tau, which a step keeps of v, rounds to 1."""
+
 
 class SlaxNeuron(LibraryNeuron):
     """LIF with the state (Vmem,)."""
 
     ties = "ge"
+    ranges = (Range("tau", -MOST, MOST),)
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         own = self.arrays
@@ -52,7 +57,7 @@ class SlaxNeuron(LibraryNeuron):
             keep=kept(own["tau"]),
             threshold=numbers(own.get("v_threshold", np.inf)),
             reset=numbers(own.get("v_reset", 0.0)),
-            start=numbers(self.start[0]),
+            start=self.start[0],
         )
 
 
@@ -83,4 +88,4 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     if spiking:
         arrays["v_threshold"] = threshold_for(own.threshold, rule, "ge", dtype)
         arrays["v_reset"] = own.reset
-    return SlaxNeuron(node, rule, arrays, [own.start], own.gain, own.offset)
+    return SlaxNeuron(node, rule, arrays, [own.start], gain=own.gain, offset=own.offset)

@@ -20,6 +20,7 @@ from spyx import nn as spyx
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.limits import Limits, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.ranges import decay
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
@@ -46,18 +47,20 @@ class SpyxNeuron(LibraryNeuron):
     """
 
     ties = "gt"
+    ranges = (decay("alpha"), decay("beta"))
 
     def advance(self, x: jax.Array, state: Any) -> tuple[jax.Array, Any]:
         cell, own = self.cell(x.shape[-1:]), self.arrays
         if len(state) == 1:
             y, new = cell(x, *state)
             return y, (new,)
-        lift = (1 - jnp.clip(own["alpha"], 0, 1)) * own["lift"]
+        lifted = self.constant("lift")
+        lift = (1 - jnp.clip(own["alpha"], 0, 1)) * lifted
         v, i = state
-        packed = jnp.concatenate([v, i + own["lift"]], axis=-1)
+        packed = jnp.concatenate([v, i + lifted], axis=-1)
         y, packed = cell(x + lift, packed)
         v, i = jnp.split(packed, 2, -1)
-        return y, (v, i - own["lift"])
+        return y, (v, i - lifted)
 
     def cell(self, shape: tuple[int, ...]) -> Any:
         """The neuron of spyx."""
@@ -76,9 +79,9 @@ class SpyxNeuron(LibraryNeuron):
         own = self.arrays
         return Membrane(
             keep=np.clip(numbers(own.get("beta", 1.0)), 0, 1),
-            offset=numbers(own.get("lift", 0.0)),
+            offset=self.constants.values.get("lift", np.zeros(())),
             threshold=numbers(own.get("threshold", np.inf)),
-            start=numbers(self.start[0]),
+            start=self.start[0],
         )
 
     def synapse(self) -> Synapse | None:
@@ -125,10 +128,10 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
         "threshold": threshold_for(own.threshold, rule, "gt", dtype),
         "alpha": synapse.keep,
         "beta": own.keep,
-        "lift": own.offset,
     }
     gain = synapse.jump * own.gain  # I here is what flows into V: a*r*i
-    return SpyxNeuron(node, rule, arrays, [own.start, 0.0 * own.start], gain, kind="CuBaLIF")
+    start = [own.start, 0.0 * own.start]
+    return SpyxNeuron(node, rule, arrays, start, gain, kind="CuBaLIF", lift=own.offset)
 
 
 def _require_decay(kind: str, node: Any, name: str, keep: np.ndarray, rule: Discretization) -> None:

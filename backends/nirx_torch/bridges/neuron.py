@@ -74,6 +74,9 @@ class LibraryNeuron(BridgedNeuron, torch.nn.Module):
         pairs = zip(self.built, self._held(), strict=True)
         return all(torch.equal(a.to(b.device, b.dtype), b) for a, b in pairs)
 
+    def library_parameter(self, name: str) -> Any:
+        return getattr(self.cell, name, None)
+
     def _held(self) -> list[torch.Tensor]:
         return [*self.parameters(), *self.buffers()]
 

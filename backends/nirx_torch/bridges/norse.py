@@ -27,6 +27,7 @@ from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits, no_node
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.ranges import positive
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -67,6 +68,7 @@ class NorseNeuron(LibraryNeuron):
     """A cell whose state is a named tuple of v, or of v and i."""
 
     ties = "gt"
+    ranges = (positive("tau_mem_inv"), positive("tau_syn_inv"))
 
     def __init__(self, cell: Any, node: Any, rule: Discretization, state: type, **where: Any):
         super().__init__(cell, node, rule, **where)
@@ -75,6 +77,9 @@ class NorseNeuron(LibraryNeuron):
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         y, new = self.cell(x, self.state(*state))
         return y, (new.v, new.i) if len(state) == 2 else (new.v,)
+
+    def library_parameter(self, name: str) -> Any:
+        return getattr(self.cell.p, name, None)
 
     def membrane(self) -> Membrane:
         p = self.cell.p

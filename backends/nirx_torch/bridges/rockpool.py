@@ -24,6 +24,7 @@ from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_countable, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.ranges import positive
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.refusal import NotRepresentable
@@ -46,6 +47,7 @@ class RockpoolNeuron(LibraryNeuron):
     """A module whose state is (vmem,), or (isyn, vmem)."""
 
     ties = "ge"
+    ranges = (positive("tau_mem"), positive("tau_syn"))
     membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:

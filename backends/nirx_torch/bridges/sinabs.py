@@ -26,6 +26,7 @@ from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.limits import Limits, require_countable, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
+from nirx.bridging.ranges import decay
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
@@ -50,6 +51,7 @@ class SinabsNeuron(LibraryNeuron):
     """A layer whose state is (v_mem,), or (i_syn, v_mem)."""
 
     ties = "ge"
+    ranges = (decay("alpha_mem"), decay("alpha_syn"))
     membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:

@@ -27,6 +27,7 @@ from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits, no_node, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
+from nirx.bridging.ranges import decay
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -60,6 +61,7 @@ class SnnTorchNeuron(LibraryNeuron):
     """Leaky, with the state (mem,), or Synaptic, with (syn, mem)."""
 
     ties = "gt"
+    ranges = (decay("alpha"), decay("beta"))
     membrane_at = -1
 
     def advance(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
@@ -232,20 +234,20 @@ def _recurrent(cell: Any) -> nir.NIRGraph:
         raise UnsupportedError("an RSynaptic with reset_delay=False cannot run in snntorch itself")
     node = _neuron(cell)
     back = _feedback(cell)
-    size = back.output_type["output"] if isinstance(back, nir.Scale) else back.weight.shape[:1]
+    size = None  # of a convolution, or of one number for all: the layer before tells it
+    if isinstance(back, nir.Affine | nir.Linear):
+        size = back.weight.shape[:1]
+    elif isinstance(back, nir.Scale) and back.scale.size > 1:
+        size = back.scale.shape
     names = {"1": "lif.i", "2": "lif.v"} if hasattr(cell, "alpha") else {"1": "lif.v"}
     return with_names(feedback_graph(node, back, size), names)
 
 
 def _feedback(cell: Any) -> Any:
-    if isinstance(cell.recurrent, torch.nn.Linear):
-        return TORCH[torch.nn.Linear](cell.recurrent)
-    if isinstance(cell.recurrent, torch.nn.Conv2d):
-        raise UnsupportedError("a recurrent convolution does not tell the size of the layer")
-    own = np.atleast_1d(numbers(cell.recurrent.V))
-    if own.size == 1:
-        raise UnsupportedError("a scalar V does not tell the size of the layer; give it a vector")
-    return nir.Scale(own)
+    for kind in (torch.nn.Linear, torch.nn.Conv2d):
+        if isinstance(cell.recurrent, kind):
+            return TORCH[kind](cell.recurrent)
+    return nir.Scale(np.atleast_1d(numbers(cell.recurrent.V)))
 
 
 def _fresh(model: torch.nn.Module) -> None:
