@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +16,19 @@ from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.runner import FusedRunner
 from nirx.execution.kernels.surrogate import trace_surrogate
 from nirx.execution.kernels.symbolic import NotElementwise
-from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx_torch.lending import lent
+from nirx_torch.ops import TorchOps
+from nirx_torch.reproducible import ReproducibleTorchOps
 
 __all__ = ["HOST", "TorchFusedRunner", "TorchHost"]
 
 
 class TorchHost:
     """See `nirx.execution.kernels.runner.Host`. Tensors that need a gradient are not lent."""
+
+    def stands_for(self, ops: Ops) -> bool:
+        return type(ops) in (TorchOps, ReproducibleTorchOps)
 
     def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
         if torch.is_grad_enabled() and any(a.requires_grad for a in arrays):
@@ -47,30 +50,24 @@ class TorchFusedRunner(FusedRunner):
         self,
         dynamics: Dynamics,
         parameters: Mapping[str, Array],
-        step: TracedStep,
         plan: Plan,
         surrogate: Surrogate,
     ):
-        super().__init__(dynamics, parameters, step, plan, HOST)
+        super().__init__(dynamics, parameters, plan, HOST)
         self.surrogate = surrogate
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
-        names = self.traced
-        tensors = [xs, *(c[k] for k in names.coefficients), *(state[k] for k in names.states)]
+        step = self.traced
+        tensors = [xs, *(c[k] for k in step.coefficients), *(state[k] for k in step.states)]
         if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
             return super().chunk(ops, c, xs, state, record)
-        worth = self.plan.is_worth_it(xs.shape[0], math.prod(xs.shape))
-        if not (
-            worth
-            and xs.numel()
-            and self.differentiable()
-            and all(lent(t) is not None for t in tensors)
-        ):
+        lendable = all(lent(t) is not None for t in tensors)
+        if not (self.uses_kernel(ops, xs) and xs.numel() and lendable and self.differentiable()):
             return NativeRunner.chunk(self, ops, c, xs, state, record)
         y, *more = _Scan.apply(self, ops, record, *tensors)
-        states = dict(zip(names.states, more, strict=False))
+        states = dict(zip(step.states, more, strict=False))
         return y, states, dict(zip(record, more[len(states) :], strict=True))
 
     def differentiable(self) -> bool:

@@ -170,10 +170,9 @@ def _runner(
 ) -> Runner:
     assert isinstance(module, NativeNode)
     assert node.dynamics is not None, "a native node always has dynamics"
-    step = None if plan is None else plan.choices[position].step
-    if plan is None or step is None:
+    if plan is None or plan.choices[position].how != "fused":
         return NativeRunner(node.dynamics, module.arrays())
-    return TorchFusedRunner(node.dynamics, module.arrays(), step, plan, surrogate)
+    return TorchFusedRunner(node.dynamics, module.arrays(), plan, surrogate)
 
 
 def _adopt(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
@@ -17,7 +18,7 @@ from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
-from nirx.execution.kernels.runner import NumpyHost, native_runner
+from nirx.execution.kernels.runner import native_runner
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx.execution.runners import ForeignRunner, Runner
@@ -30,6 +31,19 @@ __all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "from_nir"]
 ROOM = 2**24
 """Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 NUMERIC = (np.ndarray, np.generic)
+
+
+class NumpyHost:
+    """See `nirx.execution.kernels.runner.Host`."""
+
+    def stands_for(self, ops: Any) -> bool:
+        return type(ops) in (NumpyOps, ReproducibleNumpyOps)
+
+    def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
+        return list(arrays)
+
+    def result(self, array: np.ndarray) -> Array:
+        return array
 
 
 class Net:

@@ -49,6 +49,15 @@ def test_the_mutant_is_killed(name):
     assert found.outcome is Outcome.FAIL, found.message
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", KILLED_BY)
+def test_the_mutant_is_killed_in_kernels_too(name):
+    fused = functools.partial(MUTANTS[name].prepare, execution="fused")
+    backend = types.SimpleNamespace(name=name, prepare=fused)
+    found = outcome(backend, KILLED_BY[name])
+    assert found.outcome is Outcome.FAIL, found.message
+
+
 @pytest.mark.parametrize("kill", KILLERS, ids=lambda k: f"{k.case}, {k.by}")
 def test_the_unmutated_backend_passes(kill):
     found = outcome(BACKEND, kill)

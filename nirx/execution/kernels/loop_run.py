@@ -70,6 +70,8 @@ class Loops:
         loop = self.plan.loops.get(start)
         if loop is None or not self.plan.is_worth_it(length, 0):
             return None
+        if not self.host.stands_for(self.ops):
+            return None
         nodes = self.schedule.nodes
         try:
             run = _Run(loop, self.schedule, self.ops, self.host, states, length)

@@ -39,12 +39,10 @@ class Choice:
             (rows of the weight where spikes are rare, a dense product where they are not) or
             "plain".
         why: of a plain node that one might expect to be fused; else empty.
-        step: of a fused node.
     """
 
     how: Literal["fused", "loop", "gathered", "plain"]
     why: str = ""
-    step: TracedStep | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,13 @@ class Plan:
         choices: by position.
         loops: by the first position of a cyclic component.
         eager: whether kernels also run where they may not be worth it.
+        mode: dtype, reproducible, detach_reset.
     """
 
     choices: tuple[Choice, ...]
     loops: Mapping[int, Loop]
     eager: bool
+    mode: tuple[str, bool, bool]
 
     @property
     def gathers(self) -> bool:
@@ -119,7 +119,7 @@ def make_plan(
             choice, loops[segment.start] = Choice("loop"), found
         for position in inside:
             choices[position] = choice
-    return Plan(tuple(choices), loops, execution == "fused")
+    return Plan(tuple(choices), loops, execution == "fused", mode)
 
 
 def _loop(schedule: Schedule, segment: Segment, mode: tuple[str, bool, bool]) -> Loop | str:
@@ -147,6 +147,7 @@ def _choice(node: ScheduledNode, obstacle: str, mode: tuple[str, bool, bool]) ->
     if obstacle:
         return Choice("plain", obstacle)
     try:
-        return Choice("fused", step=traced(dynamics, *mode))
+        traced(dynamics, *mode)
     except NotElementwise as error:
         return Choice("plain", str(error))
+    return Choice("fused")
