@@ -16,6 +16,7 @@ from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.runner import FusedRunner
 from nirx.execution.kernels.surrogate import trace_surrogate
 from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx_torch.lending import lent
 from nirx_torch.ops import TorchOps
@@ -59,14 +60,16 @@ class TorchFusedRunner(FusedRunner):
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
-        step = self.traced
+        step = self.kernel_step(ops, xs)
+        if step is None:
+            return NativeRunner.chunk(self, ops, c, xs, state, record)
         tensors = [xs, *(c[k] for k in step.coefficients), *(state[k] for k in step.states)]
         if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
             return super().chunk(ops, c, xs, state, record)
         lendable = all(lent(t) is not None for t in tensors)
-        if not (self.uses_kernel(ops, xs) and xs.numel() and lendable and self.differentiable()):
+        if not (xs.numel() and lendable and self.differentiable()):
             return NativeRunner.chunk(self, ops, c, xs, state, record)
-        y, *more = _Scan.apply(self, ops, record, *tensors)
+        y, *more = _Scan.apply(self, step, ops, record, *tensors)
         states = dict(zip(step.states, more, strict=False))
         return y, states, dict(zip(record, more[len(states) :], strict=True))
 
@@ -80,16 +83,22 @@ class TorchFusedRunner(FusedRunner):
 
 
 class _Scan(torch.autograd.Function):
-    """(runner, ops, record, xs, *coefficients, *states) -> (y, *last states, *recordings)."""
+    """(runner, step, ops, record, xs, *coefficients, *states) -> (y, *last states, *recordings)."""
 
     @staticmethod
-    def forward(ctx: Any, runner: TorchFusedRunner, ops: Ops, record: Any, *tensors: Any) -> Any:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        runner: TorchFusedRunner,
+        step: TracedStep,
+        ops: Ops,
+        record: Any,
+        *tensors: Any,
+    ) -> Any:
         x, *rest = (t.detach().numpy() for t in tensors)
-        step = runner.traced
         coefficients = dict(zip(step.coefficients, rest, strict=False))
         states = dict(zip(step.states, rest[len(coefficients) :], strict=True))
         y, kept = kept_scan(step, coefficients, x, states, runner.dynamics.output_shape)
-        ctx.runner, ctx.ops, ctx.record, ctx.kept = runner, ops, record, kept
+        ctx.runner, ctx.step, ctx.ops, ctx.record, ctx.kept = runner, step, ops, record, kept
         ctx.save_for_backward(*tensors)
         # Copies: what is returned must not change with what is kept, nor the other way round.
         shape = x.shape[1:]
@@ -101,15 +110,15 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, gy: Any, *gradients: Any) -> Any:  # type: ignore[override]
         tensors = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: second derivatives, by the plain steps
-            return None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
+            return None, None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
         runner: TorchFusedRunner = ctx.runner
         kept: Kept = ctx.kept
-        step = runner.traced
+        step: TracedStep = ctx.step
         count = len(step.states)
         arrays = [g.detach().numpy() for g in gradients]
         last = dict(zip(step.states, arrays[:count], strict=True))
         recorded = dict(zip(ctx.record, arrays[count:], strict=True))
-        needed = zip(step.coefficients, ctx.needs_input_grad[4:], strict=False)
+        needed = zip(step.coefficients, ctx.needs_input_grad[5:], strict=False)
         wanted = tuple(f"c.{k}" for k, need in needed if need)
         gx, first, parameters = backward_scan(
             step, kept, runner.surrogate, wanted, gy.detach().numpy(), recorded, last
@@ -122,12 +131,12 @@ class _Scan(torch.autograd.Function):
             torch.from_numpy(first[name]).sum_to_size(tensor.shape)
             for name, tensor in zip(step.states, tensors[-count:] if count else (), strict=True)
         ]
-        return None, None, None, *found
+        return None, None, None, None, *found
 
 
 def _plain_gradients(ctx: Any, tensors: Any, gradients: Any) -> list[Any]:
     """The same gradients as a differentiable function, through the steps one by one."""
-    step = ctx.runner.traced
+    step: TracedStep = ctx.step
     xs, *rest = tensors
     coefficients = dict(zip(step.coefficients, rest, strict=False))
     states = dict(zip(step.states, rest[len(coefficients) :], strict=True))

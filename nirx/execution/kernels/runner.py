@@ -12,6 +12,7 @@ from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.scan import fused_scan, traced
+from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 
@@ -47,25 +48,26 @@ class FusedRunner(NativeRunner):
         super().__init__(dynamics, parameters)
         self.plan, self.host = plan, host
 
-    @property
-    def traced(self) -> TracedStep:
-        """The step of the present dynamics."""
-        return traced(self.dynamics, *self.plan.mode)
-
-    def uses_kernel(self, ops: Ops, xs: Array) -> bool:
-        """Whether a chunk is large enough for a kernel, and a kernel would compute the same."""
+    def kernel_step(self, ops: Ops, xs: Array) -> TracedStep | None:
+        """The step of the present dynamics, or None for a chunk that is too small for a kernel or
+        whose arithmetic is not that of a kernel."""
         worth = self.plan.is_worth_it(xs.shape[0], math.prod(xs.shape))
-        return worth and self.host.stands_for(ops)
+        if not (worth and self.host.stands_for(ops)):
+            return None
+        try:
+            return traced(self.dynamics, *self.plan.mode)
+        except NotElementwise:  # the dynamics are others than those of the plan
+            return None
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
-        lent, step = None, self.traced
-        if self.uses_kernel(ops, xs):
+        lent, step = None, self.kernel_step(ops, xs)
+        if step is not None:
             lent = self.host.arrays(
                 [xs, *(c[k] for k in step.coefficients), *(state[k] for k in step.states)]
             )
-        if lent is None:
+        if step is None or lent is None:
             return super().chunk(ops, c, xs, state, record)
         x, *rest = lent
         coefficients = dict(zip(step.coefficients, rest, strict=False))
