@@ -16,6 +16,9 @@ Path = tuple[str, ...]
 
 def format_path(path: Path) -> str:
     """The text of a path: `("lif1", "a/b")` is `"lif1/a~1b"`."""
+    text = "/".join(path)
+    if "~" not in text and text.count("/") == max(len(path) - 1, 0):
+        return text
     return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import nir
 
-from nirx.basics.paths import Path, format_path, parse_path
+from nirx.basics.paths import format_path, parse_path
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
@@ -149,10 +149,12 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
                 expected = f"at least one nir.{name} in the outermost graph"
                 faults.append(Fault("graph", f"no {name}", expected))
     entered = {target for _, target in flat.edges}
+    # A missing edge is in the node's own graph or, for a subgraph's Input, one level above.
+    explained = {graph for broken in flat.broken for graph in (broken, broken[:-1])}
     for index, node in enumerate(flat.nodes):
         known = index in entered or flat.is_port(index, nir.Input)
-        if known or _explained(flat, node.path):  # or the missing edge is already a fault
-            continue
+        if known or node.path[:-1] in explained or node.path[:-2] in explained:
+            continue  # or the missing edge is already a fault
         faults.append(
             Fault(
                 format_path(node.path),
@@ -162,14 +164,6 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
             )
         )
     return faults
-
-
-def _explained(flat: FlatGraph, path: Path) -> bool:
-    if not flat.broken:
-        return False
-    # The missing edge is in the node's own graph or, for a subgraph's Input, one level above.
-    graphs = (path[:-1], path[:-2])
-    return any(b in graphs or b[:-1] in graphs for b in flat.broken)
 
 
 def _build_dynamics(

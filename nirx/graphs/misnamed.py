@@ -7,12 +7,14 @@ nodes, and leave edges that still name "lif1".
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import nir
 
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.basics.printable import quoted
+from nirx.graphs.ports import BadEnd, Ends
 
 __all__ = ["REPAIR", "FlatParts", "mend_names", "misnaming", "only_misnamed"]
 
@@ -32,16 +34,13 @@ class FlatParts:
     def __init__(self, nodes: Mapping[Any, Any]):
         self._names = sorted(name for name in nodes if isinstance(name, str))
 
-    def of(self, owner: str) -> list[str]:
+    def of(self, owner: str) -> Iterator[str]:
         """Names that begin with the owner's name and a dot, in order."""
         prefix = f"{owner}."
-        first = bisect_left(self._names, prefix)
-        found = []
-        for name in self._names[first:]:
-            if not name.startswith(prefix):
+        for place in range(bisect_left(self._names, prefix), len(self._names)):
+            if not self._names[place].startswith(prefix):
                 break
-            found.append(name)
-        return found
+            yield self._names[place]
 
 
 def misnaming(parts: FlatParts, name: str, lone: str | None) -> str:
@@ -51,26 +50,28 @@ def misnaming(parts: FlatParts, name: str, lone: str | None) -> str:
         name: the end of an edge.
         lone: what `only_misnamed` found to be meant, or None.
     """
-    members = parts.of(name)
+    members = list(islice(parts.of(name), SHOWN + 1))
     if members:
-        return (
-            f"{name!r} is a subgraph that was flattened into {_listed(members)}; {REPAIR} mends it"
-        )
-    return f"did you mean {lone!r}? No edge names it; {REPAIR} mends it" if lone is not None else ""
+        parts_of = f"a subgraph that was flattened into {_listed(members)}"
+        return f"{quoted(name)} is {parts_of}; {REPAIR} mends it"
+    if lone is None:
+        return ""
+    return f"did you mean {quoted(lone)}? No edge names it; {REPAIR} mends it"
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+    return ", ".join(map(quoted, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
 def only_misnamed(graph: nir.NIRGraph) -> tuple[str, str] | None:
     """The only end of edges that names nothing, and the only node that no edge names, or None."""
     missing: dict[str, None] = {}
     named: set[str] = set()
+    ends = Ends(graph.nodes)
     for edge in graph.edges:
         for end, port in zip(edge, (nir.Output, nir.Input), strict=True):
             try:
-                named.add(resolve_end(graph.nodes, end, port)[0])
+                named.add(ends.resolve(end, port)[0])
             except BadEnd as bad:
                 if not bad.missing:
                     return None
@@ -101,7 +102,7 @@ def mend_names(graph: nir.NIRGraph) -> list[tuple[str, str]]:
     """
     done = []
     for owner in _flattened_owners(graph):
-        members = FlatParts(graph.nodes).of(owner)
+        members = list(FlatParts(graph.nodes).of(owner))
         if _nest(graph, owner, members):
             done.append((owner, f"a subgraph again; it was flattened into {_listed(members)}"))
     found = only_misnamed(graph)
@@ -122,7 +123,7 @@ def _flattened_owners(graph: nir.NIRGraph) -> list[str]:
             owner = end.rpartition(".")[0]
             if isinstance(node, port) and owner and owner not in graph.nodes:
                 owners[owner] = None
-            elif node is None and parts.of(end):
+            elif node is None and end not in owners and any(parts.of(end)):
                 owners[end] = None
     return sorted(owners, key=lambda name: (-name.count("."), name))
 
