@@ -17,6 +17,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import NodeType, find_type
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, GraphError
+from nirx.files.hdf5_small import put_small
 from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
@@ -154,7 +155,7 @@ def _write_graph(
     _write_metadata(group, metadata, where, rename)
     nodes = group.require_group("nodes")
     for name, node in graph.nodes.items():
-        own = nodes.require_group(rename(name))
+        own = nodes.create_group(rename(name))
         if isinstance(node, nir.NIRGraph):
             continue
         entry = find_type(type(node))
@@ -225,6 +226,8 @@ def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
             "expected numbers or text (in metadata also bytes)"
         )
     try:
+        if put_small(group, name, value):
+            return
         if isinstance(value, str):
             group.create_dataset(name, data=value, dtype=h5py.string_dtype())
         elif isinstance(value, np.ndarray) and value.ndim and value.size:
