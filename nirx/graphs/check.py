@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -217,9 +218,11 @@ def _check_loops(result: Examination) -> None:
 
 
 def _check_overrides(result: Examination, discretization: Discretization) -> None:
-    known = {n.path[:k] for n in result.flat.nodes for k in range(1, len(n.path) + 1)}
+    paths = [node.path for node in result.flat.nodes]  # sorted: a subgraph is before its nodes
     for text in discretization.overrides:
-        if parse_path(text) not in known:
+        path = parse_path(text)
+        place = bisect_left(paths, path)
+        if place == len(paths) or paths[place][: len(path)] != path:
             result.faults.append(
                 Fault(f"discretization override {text!r}", "no node or subgraph at that path")
             )

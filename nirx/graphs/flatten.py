@@ -23,8 +23,9 @@ from nirx.dynamics.node_types import (
     mapped_type,
 )
 from nirx.errors import MOST_LINES, Fault
-from nirx.graphs.misnamed import FlatParts, misnaming, only_misnamed
+from nirx.graphs.misnamed import misnaming, only_misnamed
 from nirx.graphs.ports import BadEnd, Ends
+from nirx.graphs.unflattening import FlatParts
 
 __all__ = [
     "Claim",

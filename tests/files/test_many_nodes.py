@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nir
@@ -55,5 +56,5 @@ def test_large_arrays_are_compressed(tmp_path):
     }
     nirx.write(tmp_path / "a.nir", graph)
     with h5py.File(tmp_path / "a.nir") as file:
-        group = file["node/nodes/n0/metadata"]
+        group: Any = file["node/nodes/n0/metadata"]
         assert (group["small"].compression, group["large"].compression) == (None, "gzip")
