@@ -37,6 +37,10 @@ __all__ = [
     "walk_graphs",
 ]
 
+MOST_CHARACTERS = 2**28
+"""Limit for the paths of all nodes together: each path repeats the names of the graphs around it,
+so that a small file with long names can ask for any amount of memory."""
+
 Claim = Literal["module", "bypass"]
 """What a node map does with the nodes of a type: a module runs them, or they are bypassed."""
 
@@ -93,16 +97,21 @@ def walk_graphs(
     Returns: for each graph its path, the graph, and whether it is a repetition of a graph that
     contains itself. A repetition is not entered.
     """
-    stack: list[tuple[Path, nir.NIRGraph, frozenset[int]]] = [((), graph, frozenset())]
+    stack: list[tuple[Path, nir.NIRGraph, bool]] = [((), graph, False)]
+    above: set[int] = set()
     while stack:
-        path, current, above = stack.pop()
+        path, current, leaving = stack.pop()
+        if leaving:
+            above.discard(id(current))
+            continue
         yield path, current, id(current) in above
         if id(current) in above or not isinstance(current.nodes, Mapping) or not enter:
             continue
-        inside = above | {id(current)}
+        above.add(id(current))
+        stack.append((path, current, True))
         for name, node in current.nodes.items():
             if isinstance(node, nir.NIRGraph) and isinstance(name, str):
-                stack.append(((*path, name), node, inside))
+                stack.append(((*path, name), node, False))
 
 
 def flatten(
@@ -120,6 +129,7 @@ def flatten(
     flat = FlatGraph()
     edges: list[tuple[Path, Path]] = []
     whole = custom(nir.NIRGraph) is not None
+    characters = 0
     for path, current, recursive in walk_graphs(graph, enter=not whole):
         if recursive:
             flat.add_fault(path, Fault(format_path(path), "the graph contains itself"))
@@ -127,6 +137,9 @@ def flatten(
             found = f"nodes is a {type(current.nodes).__name__}"
             flat.add_fault(path, Fault(graph_name(path), found, "a dict of nodes"))
         else:
+            characters += _characters(path, current)
+            if characters > MOST_CHARACTERS:
+                return _too_long(characters)
             _add_nodes(flat, path, current, custom)
             resolved = _resolve_edges(flat, path, current)
             edges += [(a[:1], b[:1]) for a, b in resolved] if whole else resolved
@@ -135,6 +148,20 @@ def flatten(
     ends = ((index.get(a), index.get(b)) for a, b in edges)
     found_ends = [(a, b) for a, b in ends if a is not None and b is not None]
     flat.edges = sorted(found_ends, key=lambda e: (e[1], e[0]))
+    return flat
+
+
+def _characters(path: Path, graph: nir.NIRGraph) -> int:
+    """The length of the paths of all nodes of a graph, as text."""
+    names = [name for name in graph.nodes if isinstance(name, str)]
+    return len(names) * (sum(map(len, path)) + len(path)) + sum(map(len, names))
+
+
+def _too_long(characters: int) -> FlatGraph:
+    flat = FlatGraph()
+    found = f"the paths of its nodes have {characters:,} characters or more"
+    mend = "give nested subgraphs shorter names, or nest fewer of them"
+    flat.add_fault((), Fault("graph", found, f"at most {MOST_CHARACTERS:,}", mend))
     return flat
 
 

@@ -81,7 +81,9 @@ GRAPHS = (long_chain, one_shared_node, fan, many_inputs, ring, hub, subgraphs, p
 WORK: dict[str, Callable[[nir.NIRGraph], Any]] = {
     "check": lambda graph: nirx.check(graph, D),
     "digest of the schedule": lambda graph: nirx.schedule(graph, D).digest,
-    "from_nir": lambda graph: nirx.from_nir(graph, discretization=D),
+    "numpy": lambda graph: nirx.from_nir(graph, "numpy", discretization=D),
+    "torch": lambda graph: nirx.from_nir(graph, "torch", discretization=D),
+    "jax": lambda graph: nirx.from_nir(graph, "jax", discretization=D),
     "graph_digest": graph_digest,
     "repair": nirx.repair,
     "same_graph": lambda graph: nirx.same_graph(graph, graph),

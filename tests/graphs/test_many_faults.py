@@ -119,6 +119,59 @@ def test_long_names_and_deep_paths_make_short_errors():
     refused(graph)
 
 
+def test_paths_that_take_too_much_room_are_refused(monkeypatch):
+    def nested(depth: int) -> nir.NIRGraph:
+        graph = chain([lif()])
+        for _ in range(depth):
+            graph = chain({"n" * 1000: graph})
+        return graph
+
+    graph = nested(20)
+    nirx.check(graph)
+    monkeypatch.setattr("nirx.graphs.flatten.MOST_CHARACTERS", 500_000)
+    (fault,) = refused(graph).faults
+    assert "characters" in fault.found
+    with pytest.raises(nirx.GraphError, match="shorter names"):
+        nirx.from_nir(graph, "numpy", discretization=nirx.Discretization(dt=1.0))
+    with pytest.raises(nirx.GraphError, match="shorter names"):
+        nirx.write("unused.nir", graph)
+
+
+@pytest.mark.parametrize("where", ["graph", "node"])
+def test_deep_metadata_are_refused(where):
+    deep: dict = {}
+    for _ in range(5000):
+        deep = {"below": deep, "again": [deep]}
+    endless: dict = {}
+    endless["self"] = endless
+    for metadata in (deep, endless):
+        graph = chain({"node": lif()})
+        (graph if where == "graph" else graph.nodes["node"]).metadata = metadata
+        (fault,) = refused(graph).faults
+        assert fault.where == where
+        assert "nested more than 100 deep" in fault.found
+
+
+def test_warnings_of_many_nodes_are_counted():
+    rule = nirx.Discretization(dt=1.0)
+    graph = chain({f"n{k}": lif(tau=0.5 - k / 10_000) for k in range(1000)})
+    with pytest.warns(nirx.NirxWarning) as caught:
+        nirx.check(graph, rule)
+    texts = [str(warning.message) for warning in caught]
+    assert len(texts) == errors.MOST_LINES + 1
+    assert texts[-1].startswith("980 more warnings")
+    assert all(len(text) < 1000 for text in texts)
+
+
+def test_warnings_of_shared_modules_are_counted():
+    nodes = {f"n{k}": lif(tau=4.0 + k, metadata={"nirx_module": "one"}) for k in range(100)}
+    with pytest.warns(nirx.NirxWarning) as caught:
+        nirx.from_nir(chain(nodes), "numpy", discretization=nirx.Discretization(dt=1.0))
+    texts = [str(warning.message) for warning in caught]
+    assert len(texts) == errors.MOST_LINES + 1
+    assert "so did 79 more pairs" in texts[-1]
+
+
 def test_parts_of_a_graph_that_are_no_edges_are_cut():
     graph = make_graph([("input", "output")])
     graph.edges += [tuple("x" * 1000 for _ in range(1000))] * 100  # type: ignore[list-item]
