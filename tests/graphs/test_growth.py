@@ -17,6 +17,11 @@ from support.growth import assert_linear
 D = nirx.Discretization(dt=1.0)
 
 
+@pytest.fixture(autouse=True)
+def _nir_reads_what_is_written() -> None:
+    """Not in this file: nir's own reader takes quadratic time."""
+
+
 def lifs(count: int, name: str = "n") -> dict[str, nir.LIF]:
     return {f"{name}{k}": lif() for k in range(count)}
 
