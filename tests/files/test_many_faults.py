@@ -11,16 +11,20 @@ import nirx
 from support.growth import assert_linear
 
 
-def write_file(path: Path, names: list[list[str]], faulty: int) -> Path:
+def graph_group(group: h5py.Group) -> h5py.Group:
+    """Make a group an empty graph. Returns: the group of its nodes."""
+    group["type"] = "NIRGraph"
+    group["edges"] = []
+    return group.create_group("nodes")
+
+
+def write_file(path: Path, names: list[str], faulty: int) -> Path:
     """A chain of nested graphs with these names, and faulty nodes in the innermost one."""
     with h5py.File(path, "w") as file:
         group = file.create_group("node")
-        for name in [*names, None]:
-            group["type"] = "NIRGraph"
-            group["edges"] = []
-            nodes = group.create_group("nodes")
-            if name is not None:
-                group = nodes.create_group(name)
+        for name in names:
+            group = graph_group(group).create_group(name)
+        nodes = graph_group(group)
         for k in range(faulty):
             node = nodes.create_group(f"n{k}")
             node["type"] = "LIF" if k % 2 else "LIFE"
