@@ -138,3 +138,10 @@ def test_flattened_subgraphs_are_rebuilt_in_linear_time():
     assert len(changes) == 9
     assert nirx.same_graph(mended, subgraphs(27))
     assert_linear(lambda size: (graph := flattened(size)) and (lambda: nirx.repair(graph)), 40)
+
+
+@pytest.mark.parametrize("make", [fan, hub, long_chain])
+def test_a_schedule_is_a_short_table(make):
+    text = str(nirx.schedule(make(2000), D))
+    assert len(text.splitlines()) < 1000
+    assert "1,8" in text  # how many more nodes there are
