@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nirx.errors import shortened
+
 __all__ = ["MOST_NAMES", "name_list"]
 
 MOST_NAMES = 8
@@ -11,6 +13,7 @@ MOST_NAMES = 8
 
 def name_list(names: Iterable[object]) -> str:
     """`"a, b and 3 more"`: the first few names, and how many others there are."""
-    texts = [str(name) for name in names]
-    more = len(texts) - MOST_NAMES
-    return ", ".join(texts[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    every = list(names)
+    more = len(every) - MOST_NAMES
+    texts = [shortened(str(name)) for name in every[:MOST_NAMES]]
+    return ", ".join(texts) + (f" and {more:,} more" if more > 0 else "")

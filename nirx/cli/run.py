@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -150,11 +151,18 @@ def _outputs_of(opened: Opened, outputs: dict[str, np.ndarray]) -> dict[str, Any
         spiking = _carries_spikes(opened.schedule, position)
         ends[name] = {
             "shape": list(array.shape),
-            "spikes": int(array.sum(dtype=np.float64)) if spiking else None,
+            "spikes": _count(array) if spiking else None,
             "min": float(array.min()) if array.size else None,
             "max": float(array.max()) if array.size else None,
         }
     return ends
+
+
+def _count(array: np.ndarray) -> int | float:
+    """The number of spikes; as it is where counts of one step are infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(array.sum(dtype=np.float64))
+    return int(total) if math.isfinite(total) else total
 
 
 def _carries_spikes(schedule: Schedule, position: int) -> bool:

@@ -13,11 +13,19 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import format_path
+from nirx.basics.printable import quoted
 from nirx.basics.type_map import ABSENT, find_handler, require_type_map
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import parameter
-from nirx.errors import Fault, GraphError, InputError, UnsupportedError, warn_caller
+from nirx.errors import (
+    MOST_LINES,
+    Fault,
+    GraphError,
+    InputError,
+    UnsupportedError,
+    warn_caller,
+)
 from nirx.execution.refusal import NotRepresentable
 from nirx.files.reading import read
 from nirx.graphs.flatten import Claim, Unreadable, walk_graphs
@@ -200,6 +208,7 @@ def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
     """Nodes that, by their metadata, came from one module and still have equal content."""
     first: dict[tuple[str, str], int] = {}
     shared = {}
+    differing: list[tuple[int, int]] = []
     by_path = sorted(range(len(nodes)), key=lambda p: schedule.nodes[p].path)
     for position in by_path:
         node = nodes[position]
@@ -212,11 +221,16 @@ def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
         if same_node(nodes[leader], node):
             shared[position] = leader
         else:
-            a, b = (schedule.nodes[p].name for p in (leader, position))
-            warn_caller(
-                f"{a!r} and {b!r} came from one module {name!r}, but their parameters differ "
-                "now; each gets its own"
-            )
+            differing.append((leader, position))
+    for leader, position in differing[:MOST_LINES]:
+        a, b = (schedule.nodes[p].name for p in (leader, position))
+        name = nodes[leader].metadata[MODULE_KEY]
+        warn_caller(
+            f"{quoted(a)} and {quoted(b)} came from one module {quoted(name)}, but their "
+            "parameters differ now; each gets its own"
+        )
+    if len(differing) > MOST_LINES:
+        warn_caller(f"so did {len(differing) - MOST_LINES:,} more pairs of nodes that differ now")
     return shared
 
 

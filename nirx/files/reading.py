@@ -160,7 +160,8 @@ def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
 def _all_faults(root: nir.NIRGraph, faults: list[Fault]) -> list[Fault]:
     # `examine` repeats the faults of unreadable nodes.
     rest = examine(root, None).faults
-    return [*(f for f in faults if f not in rest), *rest]
+    known = frozenset(rest)
+    return [*(fault for fault in faults if fault not in known), *rest]
 
 
 def _node(

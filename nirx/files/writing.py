@@ -16,7 +16,8 @@ from nirx.basics.paths import Path, format_path
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import NodeType, find_type
 from nirx.dynamics.ops import Shape
-from nirx.errors import FileError, GraphError
+from nirx.errors import FileError, GraphError, shortened
+from nirx.files.hdf5_small import put_small
 from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
@@ -117,17 +118,15 @@ def _write_file(
     if encoded:
         file.attrs[MARK] = MARK_VALUE
     file.create_dataset("version", data=nir.version, dtype=h5py.string_dtype())
-    top = file.create_group("node")
+    groups: dict[Path, h5py.Group] = {(): file.create_group("node")}
     for path, current, _ in graphs:
         if 2 * len(path) + 4 > MOST_DEPTH:
-            raise FileError(f"{format_path(path)[:60]}...: nested too deeply for a file")
-        group = top
-        for name in path:
-            group = group.require_group("nodes").require_group(rename(name))
+            raise FileError(f"{shortened(format_path(path))}: nested too deeply for a file")
+        group = groups.pop(path)
         metadata = dict(current.metadata or {})
         if not path and discretization is not None:
             metadata[DISCRETIZATION_KEY] = discretization.to_json()
-        _write_graph(group, current, metadata, path, rename)
+        groups |= _write_graph(group, current, metadata, path, rename)
 
 
 def _names(graph: nir.NIRGraph) -> list[str]:
@@ -146,20 +145,27 @@ def _write_graph(
     metadata: dict[str, Any],
     path: Path,
     rename: Callable[[str], str],
-) -> None:
+) -> dict[Path, h5py.Group]:
+    """Write one graph with its nodes.
+
+    Returns: the groups of its subgraphs, which are still empty.
+    """
     where = format_path(path)
+    below: dict[Path, h5py.Group] = {}
     _put(group, "type", "NIRGraph", where)
     edges = np.array([[rename(a), rename(b)] for a, b in graph.edges], dtype=object)
     group.create_dataset("edges", data=edges.reshape((-1, 2)), dtype=h5py.string_dtype())
     _write_metadata(group, metadata, where, rename)
-    nodes = group.require_group("nodes")
+    nodes = group.create_group("nodes")
     for name, node in graph.nodes.items():
-        own = nodes.require_group(rename(name))
+        own = nodes.create_group(rename(name))
         if isinstance(node, nir.NIRGraph):
+            below[*path, name] = own
             continue
         entry = find_type(type(node))
         assert entry is not None, "check accepts no unknown type"
         _write_node(own, node, entry, (*path, name), rename)
+    return below
 
 
 def _write_node(
@@ -221,10 +227,12 @@ def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
     dtype = np.asarray(value).dtype
     if dtype.kind not in ("biufU" if isinstance(value, str | list) else "biuf"):
         raise FileError(
-            f"{where}: {name} is a {type(value).__name__} of dtype {dtype}; "
+            f"{shortened(where)}: {shortened(name)} is a {type(value).__name__} of dtype {dtype}; "
             "expected numbers or text (in metadata also bytes)"
         )
     try:
+        if put_small(group, name, value):
+            return
         if isinstance(value, str):
             group.create_dataset(name, data=value, dtype=h5py.string_dtype())
         elif isinstance(value, np.ndarray) and value.ndim and value.size:
@@ -233,5 +241,6 @@ def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
             group.create_dataset(name, data=value)
     except (TypeError, ValueError, UnicodeError) as error:
         raise FileError(
-            f"{where}: {name} is a {type(value).__name__} that HDF5 cannot store: {error}"
+            f"{shortened(where)}: {shortened(name)} is a {type(value).__name__} that HDF5 cannot "
+            f"store: {error}"
         ) from error

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import nir
 
-from nirx.basics.paths import Path, format_path, parse_path
+from nirx.basics.paths import format_path, parse_path
+from nirx.basics.printable import quoted
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
-from nirx.errors import Fault, GraphError, warn_caller
+from nirx.errors import MOST_LINES, Fault, GraphError, warn_caller
 from nirx.graphs.declared import port_text, redeclared_faults
 from nirx.graphs.feedback import adjacency, algebraic_loops, reachable
-from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom, walk_graphs
+from nirx.graphs.flatten import Claim, FlatGraph, flatten, nothing_custom
 from nirx.graphs.leakless import leakless_fault
 from nirx.graphs.metadata import given_or_stored
+from nirx.graphs.metadata_faults import metadata_faults
 from nirx.graphs.misnamed import REPAIR
 from nirx.graphs.redeclaring import redeclare
 from nirx.graphs.shapes import Shapes, infer_shapes
@@ -97,7 +100,7 @@ def examine(
         causes = redeclared_faults(flat, meant, shape_faults)
         shapes, shape_faults = meant.shapes, [*causes, *meant.faults]
     faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
-    faults += _metadata_faults(graph, flat)
+    faults += metadata_faults(graph, flat)
     result = Examination(flat, shapes, [None] * count, [False] * count, faults)
     _build_dynamics(result, discretization, faulty)
     _check_loops(result)
@@ -129,17 +132,6 @@ def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
     return None
 
 
-def _metadata_faults(graph: nir.NIRGraph, flat: FlatGraph) -> list[Fault]:
-    graphs = [(path or ("graph",), g) for path, g, _ in walk_graphs(graph)]
-    owners = [*graphs, *((node.path, node.node) for node in flat.nodes)]
-    found = ((path, getattr(owner, "metadata", None)) for path, owner in owners)
-    return [
-        Fault(format_path(path), f"metadata is a {type(metadata).__name__}", "a dict")
-        for path, metadata in found
-        if metadata is not None and not isinstance(metadata, dict)
-    ]
-
-
 def _missing_ends(flat: FlatGraph) -> list[Fault]:
     faults = []
     if () not in flat.broken:
@@ -149,10 +141,12 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
                 expected = f"at least one nir.{name} in the outermost graph"
                 faults.append(Fault("graph", f"no {name}", expected))
     entered = {target for _, target in flat.edges}
+    # A missing edge is in the node's own graph or, for a subgraph's Input, one level above.
+    explained = {graph for broken in flat.broken for graph in (broken, broken[:-1])}
     for index, node in enumerate(flat.nodes):
         known = index in entered or flat.is_port(index, nir.Input)
-        if known or _explained(flat, node.path):  # or the missing edge is already a fault
-            continue
+        if known or node.path[:-1] in explained or node.path[:-2] in explained:
+            continue  # or the missing edge is already a fault
         faults.append(
             Fault(
                 format_path(node.path),
@@ -162,14 +156,6 @@ def _missing_ends(flat: FlatGraph) -> list[Fault]:
             )
         )
     return faults
-
-
-def _explained(flat: FlatGraph, path: Path) -> bool:
-    if not flat.broken:
-        return False
-    # The missing edge is in the node's own graph or, for a subgraph's Input, one level above.
-    graphs = (path[:-1], path[:-2])
-    return any(b in graphs or b[:-1] in graphs for b in flat.broken)
 
 
 def _build_dynamics(
@@ -199,12 +185,16 @@ def _build_dynamics(
         result.delay[index] = built.whole_step_delay
         for text in kind.warnings(node.node, rule):
             odd.setdefault(text, []).append(format_path(node.path))
-    result.warnings += [f"{_some(paths)}: {text}" for text, paths in odd.items()]
+    named = list(odd.items())[:MOST_LINES]
+    result.warnings += [f"{_some(paths)}: {text}" for text, paths in named]
+    left = sum(map(len, odd.values())) - sum(len(paths) for _, paths in named)
+    if left:
+        result.warnings.append(f"{left:,} more warnings of time constants and delays")
 
 
 def _some(paths: list[str]) -> str:
-    shown = ", ".join(repr(p) for p in paths[:3])
-    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    shown = ", ".join(quoted(p) for p in paths[:3])
+    return shown + (f" and {len(paths) - 3:,} more" if len(paths) > 3 else "")
 
 
 def _check_loops(result: Examination) -> None:
@@ -223,9 +213,11 @@ def _check_loops(result: Examination) -> None:
 
 
 def _check_overrides(result: Examination, discretization: Discretization) -> None:
-    known = {n.path[:k] for n in result.flat.nodes for k in range(1, len(n.path) + 1)}
+    paths = [node.path for node in result.flat.nodes]  # sorted: a subgraph is before its nodes
     for text in discretization.overrides:
-        if parse_path(text) not in known:
+        path = parse_path(text)
+        place = bisect_left(paths, path)
+        if place == len(paths) or paths[place][: len(path)] != path:
             result.faults.append(
                 Fault(f"discretization override {text!r}", "no node or subgraph at that path")
             )
@@ -239,7 +231,7 @@ def _misdeclared(flat: FlatGraph, shapes: Shapes) -> list[str]:
         found.append(f"{format_path(flat.nodes[index].path)} {port_text(declared, takes)}")
     if not found:
         return []
-    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    more = f" (and {len(found) - 3:,} more)" if len(found) > 3 else ""
     return [f"{'; '.join(found[:3])}{more}; nothing depends on it. {REPAIR} corrects it"]
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import nir
 
 from nirx.basics.paths import Path, format_path, graph_name
+from nirx.basics.printable import quoted
 from nirx.dynamics.node_types import (
     NodeType,
     bypassed_type,
@@ -22,9 +23,10 @@ from nirx.dynamics.node_types import (
     mapped_type,
 )
 from nirx.dynamics.plugged_types import HOW_TO_PLUG
-from nirx.errors import Fault
-from nirx.graphs.misnamed import FlatParts, misnaming, only_misnamed
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.errors import MOST_LINES, Fault
+from nirx.graphs.misnamed import misnaming, only_misnamed
+from nirx.graphs.ports import BadEnd, Ends
+from nirx.graphs.unflattening import FlatParts
 
 __all__ = [
     "Claim",
@@ -35,6 +37,10 @@ __all__ = [
     "nothing_custom",
     "walk_graphs",
 ]
+
+MOST_CHARACTERS = 2**28
+"""Limit for the paths of all nodes together: each path repeats the names of the graphs around it,
+so that a small file with long names can ask for any amount of memory."""
 
 Claim = Literal["module", "bypass"]
 """What a node map does with the nodes of a type: a module runs them, or they are bypassed."""
@@ -61,13 +67,13 @@ class FlatGraph:
     nodes: list[FlatNode] = field(default_factory=list)
     edges: list[tuple[int, int]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    broken: list[Path] = field(default_factory=list)
+    broken: dict[Path, None] = field(default_factory=dict)
     """Nodes and graphs whose own faults explain missing edges inside or next to them."""
 
     def add_fault(self, path: Path, fault: Fault) -> None:
         """Add a fault of the node or graph at a path."""
         self.faults.append(fault)
-        self.broken.append(path)
+        self.broken[path] = None
 
     def is_port(self, index: int, kind: type) -> bool:
         """Whether a node is an Input (or Output) of the outermost graph."""
@@ -92,16 +98,21 @@ def walk_graphs(
     Returns: for each graph its path, the graph, and whether it is a repetition of a graph that
     contains itself. A repetition is not entered.
     """
-    stack: list[tuple[Path, nir.NIRGraph, frozenset[int]]] = [((), graph, frozenset())]
+    stack: list[tuple[Path, nir.NIRGraph, bool]] = [((), graph, False)]
+    above: set[int] = set()
     while stack:
-        path, current, above = stack.pop()
+        path, current, leaving = stack.pop()
+        if leaving:
+            above.discard(id(current))
+            continue
         yield path, current, id(current) in above
         if id(current) in above or not isinstance(current.nodes, Mapping) or not enter:
             continue
-        inside = above | {id(current)}
+        above.add(id(current))
+        stack.append((path, current, True))
         for name, node in current.nodes.items():
             if isinstance(node, nir.NIRGraph) and isinstance(name, str):
-                stack.append(((*path, name), node, inside))
+                stack.append(((*path, name), node, False))
 
 
 def flatten(
@@ -119,6 +130,7 @@ def flatten(
     flat = FlatGraph()
     edges: list[tuple[Path, Path]] = []
     whole = custom(nir.NIRGraph) is not None
+    characters = 0
     for path, current, recursive in walk_graphs(graph, enter=not whole):
         if recursive:
             flat.add_fault(path, Fault(format_path(path), "the graph contains itself"))
@@ -126,6 +138,9 @@ def flatten(
             found = f"nodes is a {type(current.nodes).__name__}"
             flat.add_fault(path, Fault(graph_name(path), found, "a dict of nodes"))
         else:
+            characters += _characters(path, current)
+            if characters > MOST_CHARACTERS:
+                return _too_long(characters)
             _add_nodes(flat, path, current, custom)
             resolved = _resolve_edges(flat, path, current)
             edges += [(a[:1], b[:1]) for a, b in resolved] if whole else resolved
@@ -137,12 +152,26 @@ def flatten(
     return flat
 
 
+def _characters(path: Path, graph: nir.NIRGraph) -> int:
+    """The length of the paths of all nodes of a graph, as text."""
+    names = [name for name in graph.nodes if isinstance(name, str)]
+    return len(names) * (sum(map(len, path)) + len(path)) + sum(map(len, names))
+
+
+def _too_long(characters: int) -> FlatGraph:
+    flat = FlatGraph()
+    found = f"the paths of its nodes have {characters:,} characters or more"
+    mend = "give nested subgraphs shorter names, or nest fewer of them"
+    flat.add_fault((), Fault("graph", found, f"at most {MOST_CHARACTERS:,}", mend))
+    return flat
+
+
 def _add_nodes(
     flat: FlatGraph, path: Path, graph: nir.NIRGraph, custom: Callable[[type], Claim | None]
 ) -> None:
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
-            found = f"a node is named {name!r}"
+            found = f"a node is named {name!r:.200}"
             flat.add_fault(path, Fault(graph_name(path), found, "a non-empty string"))
             continue
         own = (*path, name)
@@ -186,49 +215,71 @@ def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tup
         found = f"edges is a {type(graph.edges).__name__}"
         flat.add_fault(path, Fault(graph_name(path), found, "a list of pairs of node names"))
         return []
+    above = f"{format_path(path)}: " if path else ""
+    ends = Ends(graph.nodes)
     resolved = []
-    missing: dict[str, dict[str, str]] = {}  # node -> edge -> suggested fix
+    missing: Missing = {}
     good = True
     for edge in graph.edges:
         pair: Any = tuple(edge) if isinstance(edge, Iterable) else ()
         if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
-            flat.add_fault(path, Fault(graph_name(path), f"edge {edge!r}", "a pair of node names"))
+            fault = Fault(graph_name(path), f"edge {edge!r:.200}", "a pair of node names")
+            flat.add_fault(path, fault)
             good = False
             continue
-        where = (f"{format_path(path)}: " if path else "") + f"edge {pair[0]!r} -> {pair[1]!r}"
-        ends = []
+        found_ends = []
         for end, port in zip(pair, (nir.Output, nir.Input), strict=True):
             try:
-                ends.append(resolve_end(graph.nodes, end, port))
+                found_ends.append(ends.resolve(end, port))
             except BadEnd as bad:
+                where = above + _edge_text(pair)
                 if bad.missing:
-                    flat.broken.append(path)
-                    missing.setdefault(end, {})[where] = bad.mend
+                    flat.broken[path] = None
+                    missing.setdefault(end, {}).setdefault(where, port)
                 else:
                     flat.add_fault(path, Fault(where, bad.found, mend=bad.mend))
-        if len(ends) == 2:
-            wrong = _wrong_direction(graph, where, *ends)
-            for fault in wrong:
-                flat.add_fault(path, fault)
+        if len(found_ends) == 2:
+            source, target = found_ends
+            wrong = _wrong_direction(graph, source, target)
+            for found, mend in wrong:
+                flat.add_fault(path, Fault(above + _edge_text(pair), found, mend=mend))
             if not wrong:
-                resolved.append(((*path, *ends[0]), (*path, *ends[1])))
-    lone = only_misnamed(graph) if missing and good else None
-    parts = FlatParts(graph.nodes) if missing else None
-    for name in sorted(missing):
-        where, mend = min(missing[name].items())
-        mend = (misnaming(parts, name, lone[1] if lone else None) if parts else "") or mend
-        others = len(missing[name]) - 1
-        more = f" (and {others} more edge{'s' if others > 1 else ''})" if others else ""
-        flat.faults.append(Fault(where + more, f"no node {name!r}", mend=mend))
+                resolved.append(((*path, *source), (*path, *target)))
+    if missing:
+        flat.faults += _missing_nodes(graph, ends, missing, good)
     return resolved
 
 
-def _wrong_direction(graph: nir.NIRGraph, where: str, source: Path, target: Path) -> list[Fault]:
-    faults = []
+Missing = dict[str, dict[str, type]]
+"""For each name that is no node: the edges with it, and its port in each."""
+
+
+def _missing_nodes(
+    graph: nir.NIRGraph, ends: Ends, missing: Missing, good: bool
+) -> Iterator[Fault]:
+    """A fault for each name that is no node; the first ones with a suggested fix."""
+    lone = only_misnamed(graph) if good else None
+    parts = FlatParts(graph.nodes)
+    for number, name in enumerate(sorted(missing)):
+        where = min(missing[name])
+        mend = misnaming(parts, name, lone[1] if lone else None)
+        if not mend and number < MOST_LINES:
+            mend = ends.suggestion(name, missing[name][where])
+        others = len(missing[name]) - 1
+        more = f" (and {others:,} more edge{'s' if others > 1 else ''})" if others else ""
+        yield Fault(where + more, f"no node {quoted(name)}", mend=mend)
+
+
+def _edge_text(pair: tuple[str, str]) -> str:
+    return f"edge {quoted(pair[0])} -> {quoted(pair[1])}"
+
+
+def _wrong_direction(graph: nir.NIRGraph, source: Path, target: Path) -> list[tuple[str, str]]:
+    """What is wrong with an edge between two nodes, and suggested fixes."""
+    wrong = []
     if len(source) == 1 and isinstance(graph.nodes[source[0]], nir.Output):
-        mend = "take the value from the node before it"
-        faults.append(Fault(where, "it leaves an Output", mend=mend))
+        wrong.append(("it leaves an Output", "take the value from the node before it"))
     if len(target) == 1 and isinstance(graph.nodes[target[0]], nir.Input):
         mend = "add the value after it, with a second edge into its target"
-        faults.append(Fault(where, "it enters an Input", mend=mend))
-    return faults
+        wrong.append(("it enters an Input", mend))
+    return wrong

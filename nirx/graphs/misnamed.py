@@ -6,42 +6,20 @@ nodes, and leave edges that still name "lif1".
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping
-from typing import Any
+from itertools import islice
 
 import nir
 
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.basics.printable import quoted
+from nirx.graphs.ports import BadEnd, Ends
+from nirx.graphs.unflattening import FlatParts, unflatten
 
-__all__ = ["REPAIR", "FlatParts", "mend_names", "misnaming", "only_misnamed"]
+__all__ = ["REPAIR", "mend_names", "misnaming", "only_misnamed"]
 
 REPAIR = 'nirx.read(path, declared="repair"), nirx.repair(graph) or --repair'
 """How a user asks for a repair, for messages."""
 
 SHOWN = 3
-
-
-class FlatParts:
-    """Nodes of a graph by the part of their names before a dot.
-
-    Arguments:
-        nodes: of the graph.
-    """
-
-    def __init__(self, nodes: Mapping[Any, Any]):
-        self._names = sorted(name for name in nodes if isinstance(name, str))
-
-    def of(self, owner: str) -> list[str]:
-        """Names that begin with the owner's name and a dot, in order."""
-        prefix = f"{owner}."
-        first = bisect_left(self._names, prefix)
-        found = []
-        for name in self._names[first:]:
-            if not name.startswith(prefix):
-                break
-            found.append(name)
-        return found
 
 
 def misnaming(parts: FlatParts, name: str, lone: str | None) -> str:
@@ -51,26 +29,28 @@ def misnaming(parts: FlatParts, name: str, lone: str | None) -> str:
         name: the end of an edge.
         lone: what `only_misnamed` found to be meant, or None.
     """
-    members = parts.of(name)
+    members = list(islice(parts.of(name), SHOWN + 1))
     if members:
-        return (
-            f"{name!r} is a subgraph that was flattened into {_listed(members)}; {REPAIR} mends it"
-        )
-    return f"did you mean {lone!r}? No edge names it; {REPAIR} mends it" if lone is not None else ""
+        parts_of = f"a subgraph that was flattened into {_listed(members)}"
+        return f"{quoted(name)} is {parts_of}; {REPAIR} mends it"
+    if lone is None:
+        return ""
+    return f"did you mean {quoted(lone)}? No edge names it; {REPAIR} mends it"
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+    return ", ".join(map(quoted, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
 def only_misnamed(graph: nir.NIRGraph) -> tuple[str, str] | None:
     """The only end of edges that names nothing, and the only node that no edge names, or None."""
     missing: dict[str, None] = {}
     named: set[str] = set()
+    ends = Ends(graph.nodes)
     for edge in graph.edges:
         for end, port in zip(edge, (nir.Output, nir.Input), strict=True):
             try:
-                named.add(resolve_end(graph.nodes, end, port)[0])
+                named.add(ends.resolve(end, port)[0])
             except BadEnd as bad:
                 if not bad.missing:
                     return None
@@ -100,65 +80,11 @@ def mend_names(graph: nir.NIRGraph) -> list[tuple[str, str]]:
     Returns: names of nodes, and what was done.
     """
     done = []
-    for owner in _flattened_owners(graph):
-        members = FlatParts(graph.nodes).of(owner)
-        if _nest(graph, owner, members):
-            done.append((owner, f"a subgraph again; it was flattened into {_listed(members)}"))
+    for owner, members in unflatten(graph):
+        done.append((owner, f"a subgraph again; it was flattened into {_listed(members)}"))
     found = only_misnamed(graph)
     if found is not None:
         old, new = found
         graph.edges = [(new if a == old else a, new if b == old else b) for a, b in graph.edges]
         done.append((new, f"edges that named {old!r}, which does not exist, name it now"))
     return done
-
-
-def _flattened_owners(graph: nir.NIRGraph) -> list[str]:
-    """Names of subgraphs whose nodes stand beside the others, the innermost first."""
-    owners: dict[str, None] = {}
-    parts = FlatParts(graph.nodes)
-    for a, b in graph.edges:
-        for end, port in ((a, nir.Output), (b, nir.Input)):
-            node = graph.nodes.get(end)
-            owner = end.rpartition(".")[0]
-            if isinstance(node, port) and owner and owner not in graph.nodes:
-                owners[owner] = None
-            elif node is None and parts.of(end):
-                owners[end] = None
-    return sorted(owners, key=lambda name: (-name.count("."), name))
-
-
-def _nest(graph: nir.NIRGraph, owner: str, members: list[str]) -> bool:
-    """Turn nodes "owner.x" into a subgraph "owner".
-
-    Returns: False if that is not certain; the graph is then not changed.
-    """
-    if owner in graph.nodes or not members:
-        return False
-    inside = set(members)
-    cut = len(owner) + 1
-    ports = {
-        kind: [name for name in members if isinstance(graph.nodes[name], kind)]
-        for kind in (nir.Input, nir.Output)
-    }
-    inner, outer = [], []
-    for a, b in graph.edges:
-        if a in inside and b in inside:
-            inner.append((a[cut:], b[cut:]))
-            continue
-        ends = []
-        for end, kind in ((a, nir.Output), (b, nir.Input)):
-            if end in inside and end not in ports[kind]:
-                return False  # an edge past the ports
-            if (end in inside or end == owner) and not ports[kind]:
-                return False
-            if end == owner and len(ports[kind]) > 1:
-                return False
-            ends.append(owner if end in inside and len(ports[kind]) == 1 else end)
-        outer.append((ends[0], ends[1]))
-    below = nir.NIRGraph({}, inner, type_check=False)
-    below.metadata = {}
-    below.nodes = {name[cut:]: graph.nodes[name] for name in members}
-    graph.nodes = {name: node for name, node in graph.nodes.items() if name not in inside}
-    graph.nodes[owner] = below
-    graph.edges = outer
-    return True

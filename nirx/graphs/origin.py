@@ -110,7 +110,7 @@ def rebuild_graph(graph: nir.NIRGraph, nodes: Mapping[Path, Any]) -> nir.NIRGrap
     """
     graphs: dict[Path, nir.NIRGraph] = {}
     for path, old, _ in sorted(walk_graphs(graph), key=lambda item: len(item[0])):
-        if any(path[:length] in nodes for length in range(1, len(path) + 1)):
+        if path in nodes or (path and path[:-1] not in graphs):
             continue  # a module replaces the whole subgraph
         new = nir.NIRGraph({}, list(old.edges), type_check=False)
         new.metadata = copy.deepcopy(old.metadata)

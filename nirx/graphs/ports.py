@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import nir
 
+from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.paths import Path
-from nirx.errors import did_you_mean
+from nirx.basics.printable import quoted
+from nirx.errors import MOST_LETTERS, did_you_mean
 
-__all__ = ["BadEnd", "resolve_end"]
+__all__ = ["BadEnd", "Ends", "port_names"]
 
 
 class BadEnd(Exception):
@@ -18,52 +20,88 @@ class BadEnd(Exception):
 
     Arguments:
         found: what is wrong.
-        mend: a suggested fix.
+        mend: a suggested fix; empty if there is no such node (see `Ends.suggestion`).
         missing: whether there is no such node.
     """
 
-    def __init__(self, found: str, mend: str, missing: bool = False):
+    def __init__(self, found: str, mend: str = "", missing: bool = False):
         super().__init__(found)
         self.found, self.mend, self.missing = found, mend, missing
 
 
-def resolve_end(nodes: Mapping[str, Any], name: str, port: type) -> Path:
-    """The node that an end of an edge names, as a path inside the graph with the edge.
+class Ends:
+    """Tells what the ends of a graph's edges name. The size of the graph does not matter.
 
     Arguments:
-        nodes: the graph's nodes.
-        name: the end as written in the edge.
-        port: `nir.Output` for the source of the edge, `nir.Input` for its target.
-
-    **Raises**: `BadEnd`.
+        nodes: the graph's nodes, which must not change as long as this is used.
     """
-    if name in nodes:
-        node = nodes[name]
-        if not isinstance(node, nir.NIRGraph):
+
+    def __init__(self, nodes: Mapping[Any, Any]):
+        self._nodes = nodes
+        self._graphs = {
+            k: n for k, n in nodes.items() if isinstance(k, str) and isinstance(n, nir.NIRGraph)
+        }
+        self._lengths = frozenset(map(len, self._graphs))
+        self._ports: dict[tuple[str, type], list[str]] = {}
+
+    def resolve(self, name: str, port: type) -> Path:
+        """The node that an end of an edge names, as a path inside the graph with the edge.
+
+        Arguments:
+            name: the end as written in the edge.
+            port: `nir.Output` for the source of the edge, `nir.Input` for its target.
+
+        **Raises**: `BadEnd`.
+        """
+        if name in self._graphs:
+            return name, self._single_port(name, port)
+        if name in self._nodes:
             return (name,)
-        ports = _ports(node, port)
+        found = list(self._splits(name, port))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = [f"port {quoted(p)} of subgraph {quoted(s)}" for s, p in found]
+            raise BadEnd(f"{quoted(name)} may mean {name_list(listed)}", "rename one of them")
+        raise BadEnd(f"no node {quoted(name)}", missing=True)
+
+    def ports(self, name: str, port: type) -> list[str]:
+        """The Inputs (or Outputs) of a subgraph, sorted."""
+        if (name, port) not in self._ports:
+            self._ports[name, port] = sorted(port_names(self._graphs[name], port))
+        return self._ports[name, port]
+
+    def suggestion(self, name: str, port: type) -> str:
+        """What an end that names nothing may have meant. It takes time linear in the graph."""
+        known = [k for k in self._nodes if isinstance(k, str)]
+        for owner in self._graphs:
+            if len(owner) <= MOST_LETTERS:
+                known += [f"{owner}.{own}" for own in self.ports(owner, port)]
+        return did_you_mean(name, known)
+
+    def _single_port(self, name: str, port: type) -> str:
+        ports, kind = self.ports(name, port), port.__name__
         if len(ports) == 1:
-            return name, ports[0]
-        kind = port.__name__
+            return ports[0]
         if not ports:
-            raise BadEnd(f"subgraph {name!r} has no {kind}", f"add a nir.{kind} inside it")
-        listed = ", ".join(repr(f"{name}.{p}") for p in ports)
-        raise BadEnd(f"subgraph {name!r} has {len(ports)} {kind}s", f"name one of {listed}")
-    found = []
-    for cut in (i for i, letter in enumerate(name) if letter == "."):
-        owner, inner = name[:cut], name[cut + 1 :]
-        node = nodes.get(owner)
-        if isinstance(node, nir.NIRGraph) and isinstance(node.nodes.get(inner), port):
-            found.append((owner, inner))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        listed = " or ".join(f"port {p!r} of subgraph {s!r}" for s, p in found)
-        raise BadEnd(f"{name!r} may mean {listed}", "rename one of them")
-    graphs = [(k, n) for k, n in nodes.items() if isinstance(n, nir.NIRGraph)]
-    known = [*nodes, *(f"{k}.{p}" for k, n in graphs for p in _ports(n, port))]
-    raise BadEnd(f"no node {name!r}", did_you_mean(name, known), missing=True)
+            raise BadEnd(f"subgraph {quoted(name)} has no {kind}", f"add a nir.{kind} inside it")
+        listed = ", ".join(quoted(f"{name}.{p}") for p in ports[:MOST_NAMES])
+        more = ", ..." if len(ports) > MOST_NAMES else ""
+        raise BadEnd(
+            f"subgraph {quoted(name)} has {len(ports):,} {kind}s", f"name one of {listed}{more}"
+        )
+
+    def _splits(self, name: str, port: type) -> Iterator[tuple[str, str]]:
+        """The ways to read a name as a subgraph, a dot and one of its ports."""
+        cut = name.find(".") if self._lengths else -1
+        while cut >= 0:
+            if cut in self._lengths and name[:cut] in self._graphs:
+                owner, inner = name[:cut], name[cut + 1 :]
+                if isinstance(self._graphs[owner].nodes.get(inner), port):
+                    yield owner, inner
+            cut = name.find(".", cut + 1)
 
 
-def _ports(graph: nir.NIRGraph, port: type) -> list[str]:
-    return sorted(k for k, n in graph.nodes.items() if isinstance(k, str) and isinstance(n, port))
+def port_names(graph: nir.NIRGraph, port: type) -> list[str]:
+    """The Inputs (or Outputs) of a graph, in its own order."""
+    return [k for k, n in graph.nodes.items() if isinstance(k, str) and isinstance(n, port)]

@@ -10,7 +10,7 @@ import numpy as np
 from nirx.basics.paths import Path
 from nirx.dynamics.node_types import find_type
 from nirx.graphs.metadata import DISCRETIZATION_KEY
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.graphs.ports import BadEnd, Ends
 
 __all__ = ["DERIVED", "same_graph", "same_node", "stored_field"]
 
@@ -44,17 +44,15 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
 
 
 def _edges(graph: nir.NIRGraph) -> list[tuple[Any, Any]]:
+    ends = Ends(graph.nodes)
     return sorted(
-        (_end(graph, a, nir.Output), _end(graph, b, nir.Input)) for a, b in map(tuple, graph.edges)
+        (_end(ends, a, nir.Output), _end(ends, b, nir.Input)) for a, b in map(tuple, graph.edges)
     )
 
 
-def _end(graph: nir.NIRGraph, name: str, port: type) -> Path:
-    node = graph.nodes.get(name)
-    if not isinstance(node, nir.NIRGraph) and (node is not None or "." not in name):
-        return (name,)
+def _end(ends: Ends, name: str, port: type) -> Path:
     try:
-        return resolve_end(graph.nodes, name, port)
+        return ends.resolve(name, port)
     except BadEnd:
         return (name,)
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from nirx.basics.name_list import MOST_NAMES
 from nirx.basics.tables import MOST_ROWS, cell, render, shape_text
+from nirx.errors import shortened
 
 if TYPE_CHECKING:
     from nirx.graphs.schedule import Schedule
@@ -21,11 +23,16 @@ def schedule_table(schedule: Schedule) -> str:
         table.add_column(heading)
     ways = [way for s in schedule.segments for way in [s.stepwise] * (s.stop - s.start)]
     for number, (node, stepwise) in enumerate(zip(schedule.nodes[:MOST_ROWS], ways, strict=False)):
-        sources = [schedule.nodes[s.position].name + " (late)" * s.late for s in node.sources]
+        sources = [
+            shortened(schedule.nodes[s.position].name) + " (late)" * s.late
+            for s in node.sources[:MOST_NAMES]
+        ]
+        if len(node.sources) > MOST_NAMES:
+            sources.append(f"{len(node.sources) - MOST_NAMES:,} more")
         state = ", ".join(schedule.node_state_shapes(node))
         table.add_row(
             str(number),
-            cell(node.name),
+            cell(shortened(node.name)),
             node.type_name,
             shape_text(node.input_shape),
             shape_text(node.output_shape),
@@ -35,6 +42,9 @@ def schedule_table(schedule: Schedule) -> str:
         )
     text = render(table)
     if len(schedule.nodes) > MOST_ROWS:
-        text += f"\n... and {len(schedule.nodes) - MOST_ROWS} more nodes"
-    edges = [f"{cell(a)} -> {cell(b)}" for a, b in schedule.feedback_edges]
+        text += f"\n... and {len(schedule.nodes) - MOST_ROWS:,} more nodes"
+    late = schedule.feedback_edges
+    edges = [f"{cell(shortened(a))} -> {cell(shortened(b))}" for a, b in late[:MOST_ROWS]]
+    if len(late) > MOST_ROWS:
+        edges.append(f"and {len(late) - MOST_ROWS:,} more")
     return text + f"\nfeedback edges (one step late): {', '.join(edges) or 'none'}"

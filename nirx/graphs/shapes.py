@@ -151,12 +151,15 @@ def _edge_faults(
     flat: FlatGraph, shapes: Shapes, faults: dict[int, Fault], skip: list[bool]
 ) -> list[Fault]:
     found = []
+    fitting: dict[int, int] = {}  # target -> its first source of the shape that it takes
+    for source, target in flat.edges:
+        if shapes.outputs[source] == shapes.inputs[target]:
+            fitting.setdefault(target, source)
     for source, target in flat.edges:
         given, taken = shapes.outputs[source], shapes.inputs[target]
         if given is not None and taken is not None and given != taken and target not in faults:
             a, b = (format_path(flat.nodes[i].path) for i in (source, target))
-            others = (s for s, t in flat.edges if t == target and shapes.outputs[s] == taken)
-            other = next(others, source)
+            other = fitting.get(target, source)
             found.append(
                 Fault(
                     f"edge {a!r} -> {b!r}",

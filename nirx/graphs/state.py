@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, format_path
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError, did_you_mean
@@ -88,10 +89,12 @@ def _into_modules(
 ) -> Mapping[str, Any]:
     late = tree.get(LATE_INTO_MODULES, {})
     nodes = ((i, schedule.nodes[i]) for i in sorted(foreign))
-    known = [node.name for _, node in nodes if FEEDBACK in schedule.node_state_shapes(node)]
+    known = {n.name: None for _, n in nodes if FEEDBACK in schedule.node_state_shapes(n)}
     if not isinstance(late, Mapping) or any(name not in known for name in late):
-        found = sorted(map(str, late)) if isinstance(late, Mapping) else type(late).__name__
-        raise InputError(f"state has {found} under {LATE_INTO_MODULES!r}; expected {known}")
+        is_map = isinstance(late, Mapping)
+        found = name_list(sorted(map(str, late))) if is_map else type(late).__name__
+        wanted = name_list(map(repr, known)) or "nothing"
+        raise InputError(f"state has {found} under {LATE_INTO_MODULES!r}; expected {wanted}")
     return late
 
 
@@ -100,7 +103,7 @@ def _checked(where: str, own: Any, expected: Mapping[str, Any]) -> dict[str, Any
         return {}
     if not isinstance(own, Mapping):
         raise InputError(
-            f"state of {where!r} is missing; expected {', '.join(map(repr, expected))}"
+            f"state of {where!r} is missing; expected {name_list(map(repr, expected))}"
         )
     for name in own:
         if name not in expected:

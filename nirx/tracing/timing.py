@@ -17,7 +17,7 @@ from nirx.dynamics.node_types import find_type
 from nirx.graphs.check import examine
 from nirx.graphs.feedback import late_edges
 from nirx.graphs.flatten import Claim, FlatGraph
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.graphs.ports import BadEnd, Ends
 from nirx.tracing.value import Loop
 
 if TYPE_CHECKING:
@@ -101,10 +101,11 @@ def _wanted(
 ) -> dict[Edge, bool] | None:
     index = {n.path: i for i, n in enumerate(flat.nodes)}
     wanted = {}
+    ends = Ends(draft.nodes)
     try:
         for (source, target), late in intended.items():
-            a = index.get(resolve_end(draft.nodes, source, nir.Output))
-            b = index.get(resolve_end(draft.nodes, target, nir.Input))
+            a = index.get(ends.resolve(source, nir.Output))
+            b = index.get(ends.resolve(target, nir.Input))
             if a is None or b is None:
                 return None
             wanted[a, b] = late

@@ -22,6 +22,7 @@ MOST_SPIKES = 2**31
 WHOLE_NUMBERS = "the recording holds whole numbers: scale it to the reference's unit, and set --lsb"
 """For values in a chip's own integer unit."""
 NO_SPIKES = "the recording is not a spike train: it holds numbers other than spike counts"
+NO_COUNTS = "the reference holds numbers other than spike counts, such as infinity"
 
 
 class Judge(ABC):
@@ -84,17 +85,18 @@ class SpikeJudge(Judge):
         self._matching = OpenMatching(tolerance.jitter, steps)
         self._counts = np.zeros((2, width), np.int64)
         self._no_spikes: Unmatched | None = None
+        self._whose = ""
 
     def _take(self, start: int, reference: np.ndarray, observed: np.ndarray, differs: np.ndarray):
         self._shift.take(reference, observed)
-        # What is not a number of spikes (0.5, NaN, -1) is beyond any tolerance.
-        with np.errstate(invalid="ignore"):
-            count = (observed >= 0) & (observed == np.floor(observed)) & (observed < MOST_SPIKES)
-        odd = differs & ~count
+        # What is not a number of spikes (0.5, NaN, -1, infinity) is beyond any tolerance.
+        a, counts = _counts_of(reference)
+        b, observed_counts = _counts_of(observed)
+        odd = differs & ~(counts & observed_counts)
         if odd.any() and self._no_spikes is None:
             self._no_spikes = first_marked(start, odd, reference, observed)
-        a = reference.astype(np.int64)
-        b = np.where(odd, reference, observed).astype(np.int64)
+            self._whose = NO_SPIKES if (odd & ~observed_counts).any() else NO_COUNTS
+        b = np.where(odd, a, b)
         self._counts += (a.sum(axis=0), b.sum(axis=0))
         self._matching.take(start, a, b)
 
@@ -106,7 +108,7 @@ class SpikeJudge(Judge):
         if first is None:
             by = "jitter" if self._differing else None
         elif self._no_spikes is not None:
-            kind = NO_SPIKES
+            kind = self._whose
         elif self._tolerance.rate and rate <= self._tolerance.rate:
             by, first = "rate", None
         elif (shift := self._shift.found) is not None and abs(shift) > self._tolerance.jitter:
@@ -134,6 +136,13 @@ class SpikeJudge(Judge):
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.abs(observed - expected) / expected
         return float(np.where(expected == observed, 0.0, relative).max(initial=0.0))
+
+
+def _counts_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values as numbers of spikes, with 0 for those that are none; and which of them are."""
+    with np.errstate(invalid="ignore"):
+        good = (values >= 0) & (values == np.floor(values)) & (values < MOST_SPIKES)
+    return np.where(good, values, 0).astype(np.int64), good
 
 
 class ValueJudge(Judge):

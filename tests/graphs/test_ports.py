@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.graphs.ports import BadEnd, Ends
 from support.graphs import chain, line
 
 SHAPE: Any = np.array([1])
@@ -58,7 +58,7 @@ NODES: dict[str, Any] = {
     ],
 )
 def test_an_end_names_a_node_a_subgraph_or_a_port(end, path):
-    assert resolve_end(NODES, end, nir.Input) == path
+    assert Ends(NODES).resolve(end, nir.Input) == path
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,16 @@ def test_an_end_names_a_node_a_subgraph_or_a_port(end, path):
 )
 def test_an_unknown_or_ambiguous_end_is_refused_with_a_suggested_fix(end, found, mend):
     with pytest.raises(BadEnd) as caught:
-        resolve_end(NODES, end, nir.Input)
+        Ends(NODES).resolve(end, nir.Input)
     assert found in caught.value.found
-    assert mend in caught.value.mend
+    given = Ends(NODES).suggestion(end, nir.Input) if caught.value.missing else caught.value.mend
+    assert mend in given
 
 
 def test_the_source_of_an_edge_names_an_output():
-    assert resolve_end(NODES, "two.p", nir.Output) == ("two", "p")
+    assert Ends(NODES).resolve("two.p", nir.Output) == ("two", "p")
     with pytest.raises(BadEnd, match="no node"):
-        resolve_end(NODES, "two.i", nir.Output)
+        Ends(NODES).resolve("two.i", nir.Output)
 
 
 def test_several_ports_carry_several_values():

@@ -31,7 +31,7 @@ from nirx.files.nir_form.ports import inline_subgraphs, restore_subgraphs, unify
 from nirx.files.nir_form.square import insert_before, remove_before
 from nirx.graphs.feedback import adjacency, reachable
 from nirx.graphs.flatten import walk_graphs
-from nirx.graphs.ports import resolve_end
+from nirx.graphs.ports import Ends
 
 __all__ = ["Shapes", "from_nir_form", "in_nir_form", "spread_parameters"]
 
@@ -75,7 +75,8 @@ def in_nir_form(graph: nir.NIRGraph, shapes: Shapes) -> tuple[nir.NIRGraph, list
         own = graphs[path]
         unify_ends(own)
         insert_before(own, before.get(path, {}))
-        merge_double_edges(own, lambda end, o=own, p=path: _leaving(o, p, end, shapes))
+        ends = Ends(own.nodes)
+        merge_double_edges(own, lambda end, e=ends, p=path: _leaving(e, p, end, shapes))
         inline_subgraphs(own, lambda below, p=path: shapes[*p, *below][0])
     for _, own, _ in list(walk_graphs(graphs[()])):
         found = {name: pool_form(own.nodes[name]) for name in _lost_pools(own)}
@@ -97,8 +98,8 @@ def from_nir_form(graph: nir.NIRGraph) -> None:
         below.nodes = {name: restored_node(node) for name, node in nodes}
 
 
-def _leaving(graph: nir.NIRGraph, path: Path, end: str, shapes: Shapes) -> Shape:
-    return shapes[*path, *resolve_end(graph.nodes, end, nir.Output)][1]
+def _leaving(ends: Ends, path: Path, end: str, shapes: Shapes) -> Shape:
+    return shapes[*path, *ends.resolve(end, nir.Output)][1]
 
 
 def _lost_pools(graph: nir.NIRGraph) -> list[str]:

@@ -20,7 +20,7 @@ from nirx.basics.paths import Path, free_name
 from nirx.dynamics.ops import Shape
 from nirx.files.nir_form.hints import GRAPHS_KEY, hint_of, with_hint, without_hint
 from nirx.files.nir_form.nodes import POOLS
-from nirx.graphs.ports import BadEnd, resolve_end
+from nirx.graphs.ports import BadEnd, Ends, port_names
 
 __all__ = ["inline_subgraphs", "restore_subgraphs", "unify_ends"]
 
@@ -29,13 +29,11 @@ PORTS = {"Input": nir.Input, "Output": nir.Output}
 
 def unify_ends(graph: nir.NIRGraph) -> None:
     """Let edges name a subgraph with a single port by its own name; the graph is changed."""
+    ends = Ends(graph.nodes)
 
     def unified(end: str, port: type) -> str:
-        path = resolve_end(graph.nodes, end, port)
-        owner: Any = graph.nodes[path[0]]
-        if len(path) == 1 or len(_ports(owner, port)) == 1:
-            return path[0]
-        return end
+        path = ends.resolve(end, port)
+        return path[0] if len(path) == 1 or len(ends.ports(path[0], port)) == 1 else end
 
     if not any(isinstance(node, nir.NIRGraph) for node in graph.nodes.values()):
         graph.edges = [(a, b) for a, b in graph.edges]
@@ -81,10 +79,9 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
             taken[names[name, child]] = None
             nodes[names[name, child]] = with_hint(new, hint)
     edges = []
+    ends = Ends(graph.nodes)
     for a, b in graph.edges:
-        source, target = (
-            resolve_end(graph.nodes, end, port) for end, port in ((a, nir.Output), (b, nir.Input))
-        )
+        source, target = ends.resolve(a, nir.Output), ends.resolve(b, nir.Input)
         edges.append((names.get(source, a), names.get(target, b)))
     for name, below in inlined.items():
         edges += [(names[name, a], names[name, b]) for a, b in below.edges]
@@ -96,17 +93,13 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
 def _needs_inlining(node: Any, readers: list[Any]) -> bool:
     if not isinstance(node, nir.NIRGraph):
         return False
-    inputs, outputs = _ports(node, nir.Input), _ports(node, nir.Output)
+    inputs, outputs = port_names(node, nir.Input), port_names(node, nir.Output)
     if len(inputs) != 1 or len(outputs) != 1:
         return True
     read = {a for a, _ in node.edges}
     if any(child not in read for child in node.nodes if child != outputs[0]):
         return True
     return outputs != ["output"] and (not readers or any(isinstance(n, POOLS) for n in readers))
-
-
-def _ports(graph: nir.NIRGraph, port: type) -> list[str]:
-    return [k for k, n in graph.nodes.items() if isinstance(n, port)]
 
 
 # -- back -----------------------------------------------------------------------------------
