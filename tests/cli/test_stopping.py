@@ -1,0 +1,293 @@
+"""Ctrl-C, SIGTERM and SIGHUP: one line, the status of the signal, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import nir
+import numpy as np
+import pytest
+
+import nirx
+from nirx.basics.held_signals import held_signals, let_signals_through
+from nirx.cli import main, stopping
+from nirx.cli.stopping import Stopped, stopped_by_signals
+from nirx.execution.execute import Executor
+from nirx.files import hdf5_writing
+from nirx.files.archive import save_arrays
+from support.graphs import chain, lif
+
+SIGNALS = [s for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
+RANDOM = ("--random", "0", "--steps", "2000")
+COMMANDS = {
+    "run": ("run", "g.nir", *RANDOM, "--out", "new.npz", "--state-out", "state.npz"),
+    "compare": ("compare", "g.nir", *RANDOM, "--backends", "numpy,numpy", "--plot", "new.png"),
+    "diagnose": ("diagnose", "g.nir", "seen.npz", *RANDOM),
+    "verify": ("verify", "r.h5", "--backend", "numpy", "--plot", "new.png"),
+    "reference": ("reference", "g.nir", "--input", "poisson:rate=0.3", "--out", "new.h5"),
+    "conformance": ("conformance", "--backend", "numpy", "--report", "new", "--page", "new.md"),
+    "bench": ("bench", "--backends", "numpy", "--steps", "2"),
+    "move": ("move", "g.nir", "--to", "torch", *RANDOM, "--out", "new.nir"),
+}
+"""Every command that runs a network."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stopping")
+    graph = chain({"fc": nir.Linear(np.eye(2, dtype=np.float32)), "lif": lif()}, 2)
+    nirx.write(folder / "g.nir", graph, nirx.Discretization(dt=1e-3))
+    spikes = nirx.reference(folder / "g.nir", "poisson:rate=0.3", folder / "r.h5", steps=20)
+    assert spikes.steps == 20
+    save_arrays(folder / "seen.npz", {"lif": np.zeros((2000, 1, 2), np.float32)})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _in_the_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """`stop(number, call)` sends a signal to this process at that call of a run."""
+
+    def stop(number, call=1):
+        real, calls = Executor.run, []
+
+        def run(*arguments, **options):
+            calls.append(1)
+            if len(calls) == call:
+                os.kill(os.getpid(), number)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(Executor, "run", run)
+
+    return stop
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_ends_with_one_line_and_leaves_nothing(folder, stop, capsys, command, number):
+    stop(signal.Signals[number])
+    before = files(folder)
+    assert main(COMMANDS[command]) == 128 + signal.Signals[number]
+    out, err = capsys.readouterr()
+    by = "" if number == "SIGINT" else f" by {number}"
+    lines = [line for line in err.splitlines() if not line.startswith("nirx: warning:")]
+    assert (out, lines) == ("", [f"nirx: error: interrupted{by}"])
+    left = [name for name in files(folder) if name not in before]
+    assert left in ([], ["new"])  # the folder of a report
+
+
+def test_an_interrupted_reference_says_how_to_go_on(folder, stop, capsys):
+    command = [*COMMANDS["reference"], "--steps", "2500"]
+    stop(signal.SIGINT, call=2)
+    assert main(command) == 130
+    text = r"interrupted; the computed parts are kept in {}: call it again"
+    assert text.format(folder / "new.h5.parts") in capsys.readouterr().err
+    assert [p.name for p in (folder / "new.h5.parts").glob("*.npz")] == ["part-000000.npz"]
+    assert main(command) == 0
+    assert "1,024 of them from an interrupted run" in capsys.readouterr().out
+    (folder / "new.h5").unlink()
+    assert not (folder / "new.h5.parts").exists()
+
+
+def test_handlers_are_put_back():
+    before = [signal.getsignal(signal.Signals[number]) for number in SIGNALS]
+    assert main(["--version"]) == 0
+    assert [signal.getsignal(signal.Signals[number]) for number in SIGNALS] == before
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None])
+def test_an_ignored_signal_stays_ignored(stop, handler):
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        stop(signal.SIGTERM)
+        assert main(["run", "g.nir", *RANDOM]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_outside_the_main_thread_signals_are_left_alone(capsys):
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(main(["run", "g.nir", *RANDOM])))
+    thread.start()
+    thread.join()
+    assert found == [0]
+
+
+def test_a_second_signal_does_not_stop_the_clean_up(monkeypatch):
+    moments = iter([0.0, 0.5, 1.4, 2.5])
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: next(moments))
+    raised = []
+    with stopped_by_signals():
+        for _ in range(4):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except Stopped:
+                raised.append(True)
+            else:
+                raised.append(False)
+    assert raised == [True, False, False, True]
+
+
+# -- HDF5, which a Python exception in the wrong place would crash --------------------------
+
+
+def count_callbacks(monkeypatch, interrupt_at):
+    calls = []
+    for name in ("write", "truncate", "seek", "tell", "readinto"):
+        real = getattr(hdf5_writing._Stream, name)
+
+        def called(self, *arguments, real=real):
+            calls.append(1)
+            if len(calls) == interrupt_at:
+                signal.raise_signal(signal.SIGINT)
+            return real(self, *arguments)
+
+        monkeypatch.setattr(hdf5_writing._Stream, name, called)
+    return calls
+
+
+def test_ctrl_c_waits_until_hdf5_is_done(tmp_path, monkeypatch):
+    graph = chain({"lif": lif()}, 2)
+    with monkeypatch.context() as patch:
+        total = len(count_callbacks(patch, None))
+        calls = count_callbacks(patch, None)
+        nirx.write(tmp_path / "x", graph)
+        total = len(calls)
+    assert total > 50
+    before = (tmp_path / "x").read_bytes()
+    for call in range(1, total + 1, 7):
+        with monkeypatch.context() as patch:
+            count_callbacks(patch, call)
+            with pytest.raises(KeyboardInterrupt):
+                nirx.write(tmp_path / "x", graph)
+        assert (tmp_path / "x").read_bytes() == before
+        assert files(tmp_path) == ["x"]
+
+
+def test_signals_are_let_through_at_a_safe_moment():
+    reached = []
+
+    def work():
+        with held_signals(), held_signals():
+            signal.raise_signal(signal.SIGINT)
+            reached.append("held")
+            let_signals_through()
+            reached.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == ["held"]
+    with held_signals():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_assembly_of_a_reference_stops_between_two_pieces(tmp_path, monkeypatch):
+    opened = []
+    real = h5py.Group.create_dataset
+
+    def create(self, *arguments, **options):
+        opened.append(1)
+        if len(opened) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, *arguments, **options)
+
+    graph = nirx.read("g.nir")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "nirx.references.generate.file_bytes", lambda *a: (opened.clear(), b"graph")[1]
+        )
+        patch.setattr(h5py.Group, "create_dataset", create)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            nirx.reference(graph, "poisson:rate=0.3", tmp_path / "r.h5", steps=50)
+    assert len(opened) == 1
+    assert "call it again" in caught.value.__notes__[0]
+    assert nirx.reference(graph, "poisson:rate=0.3", tmp_path / "r.h5", steps=50).resumed == 50
+
+
+# -- processes ------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys, time
+from nirx.cli import main
+from nirx.execution.execute import Executor
+from nirx_conformance.suite import runner
+
+def run(*arguments, **options):
+    print("working", flush=True)
+    while True:
+        time.sleep(0.01)
+
+if "--jobs" in sys.argv:  # this process, while the others work
+    runner._result_of = run
+else:
+    Executor.run = run
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(*command: str) -> subprocess.Popen[str]:
+    """A command in a process group of its own, at work."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=environment, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    return process
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.slow
+def test_a_process_ends_with_the_status_of_the_signal(folder, number):
+    before = files(folder)
+    process = start(*COMMANDS["run"])
+    assert len(files(folder)) == len(before) + 4  # two temporary files, two locks
+    process.send_signal(signal.Signals[number])
+    out, err = process.communicate()
+    assert process.returncode == 128 + signal.Signals[number]
+    assert (out, err.count("\n")) == ("", 1)
+    assert files(folder) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("everyone", [True, False])
+def test_the_processes_of_a_suite_end_with_it(everyone):
+    process = start("conformance", "--backend", "numpy", "--jobs", "2", "--case", "affine")
+    if everyone:  # Ctrl-C on a terminal
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+    _, err = process.communicate()  # until the last process has closed it
+    assert process.returncode == (130 if everyone else 143)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_second_command_on_one_target_says_so(folder):
+    process = start(*COMMANDS["run"])
+    command = [sys.executable, "-m", "nirx", *COMMANDS["run"]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "--out new.npz: another run is writing it" in done.stderr
+    process.kill()
+    process.communicate()
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    assert sorted(p.name for p in folder.glob("*.npz")) == ["new.npz", "seen.npz", "state.npz"]
+    assert not list(folder.glob(".nirx-*"))
