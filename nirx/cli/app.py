@@ -129,6 +129,8 @@ def _invoke(command: Any, args: Sequence[str] | None) -> int:
     # Commands return their report instead of printing it: Typer has its own handling of broken
     # pipes and must not see one.
     result = command.main(given, prog_name="nirx", standalone_mode=False)
+    if result == INTERRUPTED:  # Typer's answer to a KeyboardInterrupt
+        raise KeyboardInterrupt
     try:
         if isinstance(result, Report):
             show(result)

@@ -103,6 +103,15 @@ def test_an_interrupted_reference_says_how_to_go_on(folder, stop, capsys):
     assert not (folder / "new.h5.parts").exists()
 
 
+def test_an_interrupt_that_a_library_raises_is_one_line_too(monkeypatch, capsys):
+    def run(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Executor, "run", run)
+    assert main(["run", "g.nir", *RANDOM]) == 130
+    assert capsys.readouterr().err.endswith("nirx: error: interrupted\n")
+
+
 def test_handlers_are_put_back():
     before = [signal.getsignal(signal.Signals[number]) for number in SIGNALS]
     assert main(["--version"]) == 0
@@ -163,7 +172,6 @@ def count_callbacks(monkeypatch, interrupt_at):
 def test_ctrl_c_waits_until_hdf5_is_done(tmp_path, monkeypatch):
     graph = chain({"lif": lif()}, 2)
     with monkeypatch.context() as patch:
-        total = len(count_callbacks(patch, None))
         calls = count_callbacks(patch, None)
         nirx.write(tmp_path / "x", graph)
         total = len(calls)
