@@ -88,19 +88,18 @@ def main(args: Sequence[str] | None = None) -> int:
     2 bad input, 129, 130 or 143 stopped by SIGHUP, Ctrl-C or SIGTERM, 141 the reader of the output
     closed the pipe.
     """
-    command = typer.main.get_command(app)
     prepare_streams()
     try:
         with warnings_as_lines():
-            return _status(command, args)
+            return _status(args)
     finally:
         settle_streams()
 
 
-def _status(command: Any, args: Sequence[str] | None) -> int:
+def _status(args: Sequence[str] | None) -> int:
     try:
         with stopped_by_signals(), held_targets():
-            return _invoke(command, args)
+            return _invoke(typer.main.get_command(app), args)
     except NirxError as error:
         print_error(str(error))
     except USAGE_ERROR as error:
