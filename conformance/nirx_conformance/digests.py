@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nirx
+from nirx.files.whole_file import write_whole
 from nirx_conformance.cases import ALL_CASES, FixedCase, in_dtype
 
 __all__ = ["DTYPES", "TABLE", "case_digest", "committed", "main"]
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write:
         digests = {c.name: {d: case_digest(c, "numpy", d) for d in DTYPES} for c in ALL_CASES}
         table = {"semantics": nirx.SEMANTICS_VERSION, "digests": digests}
-        TABLE.write_text(json.dumps(table, indent=1) + "\n")
+        write_whole(TABLE, (json.dumps(table, indent=1) + "\n").encode())
         print(f"wrote {len(digests)} cases to {TABLE}")
         return 0
     expected, wrong = committed(), 0

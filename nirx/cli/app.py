@@ -22,8 +22,11 @@ from nirx.cli.move import move_command
 from nirx.cli.reference import reference_command
 from nirx.cli.report import Report, print_error, show, warnings_as_lines
 from nirx.cli.run import run_command
+from nirx.cli.stopping import Stopped, stopped_by_signals, stopping_text
+from nirx.cli.streams import prepare_streams, settle_streams
 from nirx.cli.verify import verify_command
-from nirx.errors import NirxError
+from nirx.errors import FileError, NirxError
+from nirx.files.whole_file import held_targets
 
 __all__ = ["app", "main"]
 
@@ -32,7 +35,8 @@ AGREE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 app = typer.Typer(
     name="nirx",
     help="Run a NIR graph identically on NumPy, PyTorch and JAX; compare, move and verify it.",
-    epilog="Exit status: 0 success; 1 what was compared differs or a check failed; 2 bad input.",
+    epilog="Exit status: 0 success; 1 what was compared differs or a check failed; 2 bad input; "
+    "129, 130, 143 stopped by a signal; 141 the reader of the output closed the pipe.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -81,28 +85,42 @@ def main(args: Sequence[str] | None = None) -> int:
         args: without the program's name; None for `sys.argv`.
 
     Returns: the exit status: 0 success and agreement, 1 the backends differ or a check failed,
-    2 bad input, 130 interrupted, 141 the reader of the output closed the pipe.
+    2 bad input, 129, 130 or 143 stopped by SIGHUP, Ctrl-C or SIGTERM, 141 the reader of the output
+    closed the pipe.
     """
-    command = typer.main.get_command(app)
-    _never_fail_to_encode()
-    with warnings_as_lines():
-        try:
-            return _invoke(command, args)
-        except NirxError as error:
-            print_error(str(error))
-        except USAGE_ERROR as error:
-            print_error(_usage(error))
-        except BrokenPipeError:
-            _discard_stdout()
+    prepare_streams()
+    try:
+        with warnings_as_lines():
+            return _status(args)
+    finally:
+        settle_streams()
+
+
+def _status(args: Sequence[str] | None) -> int:
+    try:
+        with stopped_by_signals(), held_targets():
+            return _invoke(typer.main.get_command(app), args)
+    except NirxError as error:
+        print_error(str(error))
+    except USAGE_ERROR as error:
+        print_error(_usage(error))
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except OSError as error:
+        print_error(_of_system(error))
+    except MemoryError as error:
+        print_error(f"not enough memory: {error}" if str(error) else "not enough memory")
+    except Stopped as stopped:
+        print_error(stopping_text(stopped))
+        return stopped.status
+    except (KeyboardInterrupt, typer.Abort) as error:
+        print_error(stopping_text(error))
+        return INTERRUPTED
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and Typer end so, with status 1
             return BROKEN_PIPE
-        except OSError as error:
-            print_error(_of_system(error))
-        except MemoryError as error:
-            print_error(f"not enough memory: {error}" if str(error) else "not enough memory")
-        except (KeyboardInterrupt, typer.Abort):
-            print_error("interrupted")
-            return INTERRUPTED
-        return BAD_INPUT
+        raise
+    return BAD_INPUT
 
 
 def _invoke(command: Any, args: Sequence[str] | None) -> int:
@@ -110,10 +128,19 @@ def _invoke(command: Any, args: Sequence[str] | None) -> int:
     # Commands return their report instead of printing it: Typer has its own handling of broken
     # pipes and must not see one.
     result = command.main(given, prog_name="nirx", standalone_mode=False)
-    if isinstance(result, Report):
-        show(result)
-        result = result.status
-    sys.stdout.flush()
+    if result == INTERRUPTED:  # Typer's answer to a KeyboardInterrupt
+        raise KeyboardInterrupt
+    try:
+        if isinstance(result, Report):
+            show(result)
+            result = result.status
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileError(
+            f"stdout cannot be written: {_of_system(error)}; files that were asked for are complete"
+        ) from error
     return int(result or AGREE)
 
 
@@ -128,17 +155,3 @@ def _usage(error: Any) -> str:
 def _of_system(error: OSError) -> str:
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     return place + (error.strerror or str(error))
-
-
-def _never_fail_to_encode() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-
-
-def _discard_stdout() -> None:
-    # What is still buffered would fail again when Python flushes at exit.
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        return

@@ -36,7 +36,7 @@ from nirx.comparison.table import node_tables
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import Backend, find_backend
-from nirx.files.archive import check_target, write_whole
+from nirx.files.whole_file import hold_target, write_whole
 from nirx.graphs.recording import resolve_record
 
 __all__ = ["compare_command"]
@@ -89,7 +89,7 @@ def compare_command(
         raise InputError(f"--tolerance {tolerance}; expected a number, 0 or more")
     chosen = [find_backend(name) for name in backend_names(backends, least=2)]
     if plot is not None:
-        check_target(plot, "--plot", file, input_)
+        hold_target(plot, "--plot", file, input_)
         plotting.check_format(plot.suffix)
     kind = dtype_name(dtype)
     _, opened = open_subject(file, source, input_shape, dt, preset, set_, override, repair=repair)
@@ -122,7 +122,7 @@ def compare_command(
         )
     if plot is not None:
         picture = plotting.draw(comparison, opened.schedule, plot.suffix)
-        write_whole(plot, lambda stream: stream.write(picture))
+        write_whole(plot, picture)
     payload = {
         "file": str(file),
         "dtype": kind,

@@ -12,6 +12,7 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.execution.backend import find_backend
+from nirx.files.whole_file import hold_target
 
 __all__ = ["conformance_command"]
 
@@ -78,6 +79,7 @@ def conformance_command(
         raise InputError(f"--jobs {jobs} --random {random}; expected at least 1 and at least 0")
     if report is not None:
         check_report(report)  # before the work, not after it
+    hold_target(page, "--page")
     chosen = runner.cases_of(level, cases)
     reasons = read_xfail(xfail, [c.name for c in ALL_CASES]) if xfail else {}
     bits = level == "reproducible"

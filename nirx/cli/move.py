@@ -24,7 +24,7 @@ from nirx.cli.options import (
 )
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
-from nirx.files.archive import check_target
+from nirx.files.whole_file import hold_target
 from nirx.files.writing import write
 from nirx.moving.inputs import RandomSpikes
 from nirx.moving.move import Move, move
@@ -70,7 +70,7 @@ def move_command(
     Exit status 0 if no spike differs, 1 if the target (or the source) behaves differently,
     2 for bad input or a model that the target cannot represent.
     """
-    check_target(out, "--out", model, input_)
+    hold_target(out, "--out", model, input_)
     find_bridge(to)
     subject, opened = open_subject(
         model, source, input_shape, dt, preset, set_, override, repair=repair

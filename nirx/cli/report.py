@@ -107,5 +107,5 @@ def warnings_as_lines() -> Iterator[None]:
 def _print(kind: str, text: str) -> None:
     try:
         print(f"nirx: {kind}: {text}", file=sys.stderr)
-    except BrokenPipeError:  # stderr was closed
+    except OSError:  # stderr was closed, or its disk is full
         return

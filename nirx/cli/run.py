@@ -36,7 +36,8 @@ from nirx.cli.state_file import load_state, save_state
 from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import find_backend
-from nirx.files.archive import check_target, save_arrays
+from nirx.files.archive import save_arrays
+from nirx.files.whole_file import hold_target
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 
@@ -126,10 +127,8 @@ def run_command(
 
 
 def _check_files(out: Path | None, state_out: Path | None, *sources: Path | None) -> None:
-    check_target(out, "--out", *sources)
-    check_target(state_out, "--state-out", *sources)
-    if out is not None and state_out is not None and out.absolute() == state_out.absolute():
-        raise InputError(f"--out and --state-out are both {out}; expected two files")
+    hold_target(out, "--out", *sources)
+    hold_target(state_out, "--state-out", *sources)
 
 
 def _record_keys(schedule: Schedule, record: list[str] | None) -> list[Any]:

@@ -28,6 +28,7 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import import_model, names_model, shape_of
 from nirx.errors import InputError
+from nirx.files.whole_file import hold_target
 from nirx.verification.table import remarks, verdict_table
 from nirx.verification.verify import open_reference, verify
 
@@ -120,6 +121,7 @@ def verify_command(
         width=width,
         report_above=report_above,
     )
+    hold_target(plot, "--plot", reference, observed)
     sizes = _sizes(lsb)
     with open_reference(reference) as file, bars(file.steps) as add_bar:
         bar = cache(add_bar)  # one for each stage of the work, from its first step on

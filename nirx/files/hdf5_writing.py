@@ -10,6 +10,8 @@ from typing import Any
 
 import h5py
 
+from nirx.basics.held_signals import held_signals
+
 __all__ = ["hdf5_file"]
 
 
@@ -19,11 +21,12 @@ def hdf5_file(path: str, **options: Any) -> Iterator[h5py.File]:
 
     HDF5 does not recover from a failed write (a full disk): it can then neither continue nor close
     the file, and aborts the process when it tries. So it writes to a stream that never fails, and
-    the disk's error is raised here after HDF5 has closed the file.
+    the disk's error is raised here after HDF5 has closed the file. For the same reason Ctrl-C waits
+    until then, or until `let_signals_through` is called.
 
     **Raises**: `OSError`.
     """
-    with open(path, "w+b", buffering=0) as raw:
+    with held_signals(), open(path, "w+b", buffering=0) as raw:
         stream = _Stream(raw)
         try:
             with h5py.File(stream, "w", **options) as file:

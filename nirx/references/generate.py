@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.held_signals import let_signals_through
 from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.errors import FileError
 from nirx.execution.backend import find_backend
 from nirx.files.hdf5_writing import hdf5_file
+from nirx.files.target import find_target
 from nirx.files.whole_file import whole_file
 from nirx.files.writing import file_bytes
 from nirx.graphs.schedule import Schedule
@@ -109,21 +112,36 @@ def generate(plan: Plan, out: Path, advance: Callable[[int], object]) -> Generat
     """
     recordings = [[o.key, o.form] for o in plan.observables]
     manifest = {**plan.facts(), "recordings": recordings, "nirx": software(plan.backend)["nirx"]}
+    out = Path(find_target(str(out)).path)  # the parts lie beside the file that a link leads to
     with Parts(out, manifest, len(plan.cuts)) as parts:
-        done = parts.done
-        resumed = plan.cuts[done - 1][1] if done else 0
-        if done:
-            advance(resumed)
-        if done < parts.count:
-            _run(plan, parts, done, advance)
-        try:
+        with _kept(parts):
+            done = parts.done
+            resumed = plan.cuts[done - 1][1] if done else 0
+            if done:
+                advance(resumed)
+            if done < parts.count:
+                _run(plan, parts, done, advance)
             digest, silent = _assemble(plan, parts, out)
-        except FileError as error:
-            raise FileError(
-                f"{error}; the computed parts are kept in {parts.folder}: call it again"
-            ) from error
         parts.remove()
         return Generated(digest, silent, resumed)
+
+
+@contextmanager
+def _kept(parts: Parts) -> Iterator[None]:
+    """Where a run ends early, say that its parts are kept; without any, remove the folder."""
+    text = f"the computed parts are kept in {parts.folder}: call it again"
+    try:
+        yield
+    except FileError as error:
+        if parts.done < parts.count:
+            raise
+        raise FileError(f"{error}; {text}") from error
+    except BaseException as error:
+        if not parts.done:
+            parts.remove()
+        elif not isinstance(error, Exception):  # Ctrl-C, of which the command line says one line
+            error.add_note(text)
+        raise
 
 
 def _run(plan: Plan, parts: Parts, done: int, advance: Callable[[int], object]) -> None:
@@ -140,8 +158,7 @@ def _run(plan: Plan, parts: Parts, done: int, advance: Callable[[int], object]) 
 def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]:
     batch, steps = plan.source.batch, plan.source.steps
     recordings: list[tuple[Observable, Pieces]] = [
-        (o, lambda k=k: (parts.read(number, k) for number in range(parts.count)))
-        for k, o in enumerate(plan.observables)
+        (o, lambda k=k: _pieces(parts, k)) for k, o in enumerate(plan.observables)
     ]
     streams: dict[str, Stream] = {
         o.key: (plan.dtype, (steps, *batch, *o.features), pieces) for o, pieces in recordings
@@ -169,6 +186,12 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]
     with whole as temporary, hdf5_file(temporary, libver="v108") as file:
         write_file(file, recordings, run, sealed(header), graph, plan.compression)
     return found.total, silent
+
+
+def _pieces(parts: Parts, member: int) -> Iterator[np.ndarray]:
+    for number in range(parts.count):
+        let_signals_through()  # HDF5, which is being written to, is at rest here
+        yield parts.read(number, member)
 
 
 def _count_silent(observable: Observable, pieces: Iterable[np.ndarray]) -> int:

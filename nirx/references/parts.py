@@ -16,8 +16,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from nirx.errors import FileError, InputError
-from nirx.files.archive import load_arrays, save_arrays, write_whole
-from nirx.files.whole_file import PREFIX, SUFFIX
+from nirx.files.archive import load_arrays, save_arrays
+from nirx.files.whole_file import PREFIX, write_whole
 
 __all__ = ["Parts"]
 
@@ -78,7 +78,7 @@ class Parts:
     def _require_same(self, text: str) -> None:
         path = self.folder / MANIFEST
         if not path.is_file():
-            write_whole(path, lambda stream: stream.write(text.encode()))
+            write_whole(path, text.encode())
             return
         found = path.read_bytes().decode("utf-8", "replace")
         if found == text:
@@ -182,8 +182,7 @@ def _lock(folder: Path) -> FileLock:
 
 def _is_early(path: Path) -> bool:
     """Whether a run makes this file before its first part."""
-    half_written = path.name.startswith(PREFIX) and path.name.endswith(SUFFIX)
-    return half_written or path.name in (MANIFEST, LOCK)
+    return path.name.startswith(PREFIX) or path.name in (MANIFEST, LOCK)
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[Any, Any]]:

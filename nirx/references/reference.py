@@ -15,8 +15,8 @@ from nirx.bridging.movable import graph_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import FileError, InputError, NirxWarning
 from nirx.execution.assemble import dtype_name
-from nirx.files.archive import check_target
 from nirx.files.reading import file_path
+from nirx.files.target import check_target
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.schedule import build_schedule
 from nirx.inputs.choose import file_named, source_for

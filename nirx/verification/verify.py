@@ -13,9 +13,10 @@ from nirx.basics.paths import Path as NodePath
 from nirx.comparison import plotting
 from nirx.comparison.silence import Silence, find_silence
 from nirx.errors import FileError, InputError, warn_caller
-from nirx.files.archive import check_target, write_whole
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.reading import file_path
+from nirx.files.target import check_target
+from nirx.files.whole_file import write_whole
 from nirx.graphs.recording import Probe
 from nirx.inputs.event_format import EventFormat
 from nirx.recordings.load_file import refuse_format
@@ -105,7 +106,7 @@ def verify(
         raise InputError(f"{given} a backend (--backend) given; expected one of the two")
     if plot is not None:
         plot = Path(file_path(plot))
-        check_target(plot, "plot")
+        check_target(plot, "plot", ref, observed)
         plotting.check_format(plot.suffix)
     with ExitStack() as stack:
         file = ref if isinstance(ref, ReferenceFile) else stack.enter_context(open_reference(ref))
@@ -147,7 +148,7 @@ def verify(
             found = replace(found, why=explain(pair, first.step))
         if plot is not None:
             picture = draw(pair, found, plot.suffix)
-            write_whole(plot, lambda stream: stream.write(picture))
+            write_whole(plot, picture)
     if said := found.silence.text():
         warn_caller(said)
     return found

@@ -13,6 +13,7 @@ from rich.table import Table
 
 import nirx
 from nirx.comparison.plotting import draw
+from nirx.files.whole_file import write_whole
 from nirx_conformance.demo.digits import STEPS, load_digits
 from nirx_conformance.demo.train import NETWORK
 
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     options.out.mkdir(parents=True, exist_ok=True)
     plot = options.out / "digits.png"
-    plot.write_bytes(draw(comparison, schedule))
+    write_whole(plot, draw(comparison, schedule))
     console.print(f"\nplot: {plot}")
     good = comparison.agree and exact.bitwise and all(a > TARGET for _, a, _ in backends)
     return 0 if good else 1

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from nirx.files.whole_file import write_whole
 from nirx_conformance.libraries import page
 from nirx_conformance.libraries.library import EVENT_BASED, LIBRARIES, installed
 from nirx_conformance.libraries.matrix import COLUMNS, Measured, measure, payload
@@ -48,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     for part in (*found, *taken):
         console.print(_table(part))
     if options.json:
-        options.json.write_text(json.dumps(payload([*found, *taken]), indent=2) + "\n", "utf-8")
+        text = json.dumps(payload([*found, *taken]), indent=2) + "\n"
+        write_whole(options.json, text.encode())
     if options.page:
         write_section(options.page, page.SECTION, page.text(found, taken))
     bridged = [own[c].outcome for part in found for own in part.cells.values() for c in COLUMNS[1:]]

@@ -16,6 +16,7 @@ import nir
 import numpy as np
 
 import nirx
+from nirx.files.whole_file import whole_file
 from nirx_conformance.libraries import importers
 
 __all__ = ["compared", "draw", "graph"]
@@ -94,7 +95,8 @@ def draw(path: str) -> None:
     )
     axes.legend(loc="upper right", ncols=2, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

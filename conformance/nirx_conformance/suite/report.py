@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nirx.errors import FileError, UnsupportedError
-from nirx.files.whole_file import whole_file
+from nirx.files.whole_file import hold_target, whole_file
 from nirx_conformance.suite import report_plot
 from nirx_conformance.suite.outcome import Result
 from nirx_conformance.suite.report_content import page_content
@@ -29,7 +29,9 @@ def check_report(directory: Path) -> None:
     **Raises**: `FileError`, `UnsupportedError` without jinja2.
     """
     _environment()
-    _make_directory(directory)
+    directory = _make_directory(directory)
+    for name in (JSON, PAGE):
+        hold_target(directory / name, "--report")
 
 
 def write_report(directory: Path, results: Sequence[Result], level: str) -> None:

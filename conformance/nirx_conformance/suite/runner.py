@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import Any
@@ -92,13 +93,27 @@ def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes already share the cores
     context = multiprocessing.get_context("spawn")  # torch and JAX do not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = {pool.submit(run_task, task): i for i, task in enumerate(tasks)}
-        for future in as_completed(waiting):
-            index = waiting[future]
-            try:
-                yield index, future.result()
-            except BrokenProcessPool:
-                task = tasks[index]
-                text = "the process died (in this case or one that ran at the same time)"
-                yield index, Result(task.case, task.backend, Outcome.ERROR, message=text)
+    before = multiprocessing.active_children()
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_ctrl_c) as pool:
+        try:
+            waiting = {pool.submit(run_task, task): i for i, task in enumerate(tasks)}
+            for future in as_completed(waiting):
+                yield waiting[future], _result_of(future, tasks[waiting[future]])
+        except BaseException:  # the pool would wait until every case is done
+            for child in multiprocessing.active_children():
+                if child not in before:
+                    child.terminate()
+            raise
+
+
+def _result_of(future: Future[Result], task: Task) -> Result:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        text = "the process died (in this case or one that ran at the same time)"
+        return Result(task.case, task.backend, Outcome.ERROR, message=text)
+
+
+def _ignore_ctrl_c() -> None:
+    """A terminal sends Ctrl-C to all processes; the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

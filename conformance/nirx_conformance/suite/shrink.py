@@ -13,7 +13,7 @@ import numpy as np
 
 import nirx
 from nirx.errors import UnsupportedError
-from nirx.files.whole_file import whole_file
+from nirx.files.whole_file import whole_file, write_whole
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import Outcome, Result
@@ -106,8 +106,7 @@ def save_case(directory: Path, case: FixedCase, backend: str) -> Path:
         dtype=case.dtype,
         discretization=case.discretization.to_json(),
     )
-    with whole_file(str(folder / "show.py")) as path:
-        Path(path).write_text(script)
+    write_whole(folder / "show.py", script.encode())
     return folder
 
 
