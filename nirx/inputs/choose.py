@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ SUFFIXES = {
     ".aedat4": "aedat",
 }
 """Suffix -> kind; the content of an HDF5 file says which kind it is."""
+NUMPY = {b"\x93NUMPY": "npy", b"PK\3\4": "npz", b"PK\5\6": "npz"}
+"""First bytes -> kind."""
 
 
 def source_for(
@@ -62,14 +65,16 @@ def source_for(
     seed: int = 0,
     graph: Any = None,
     events: EventFormat | None = None,
+    bare: bool = False,
 ) -> Source:
     """The source of a run's input.
 
     Arguments:
         schedule: of the graph; it has the Inputs, their features and dt.
         data: a `Source`; an array `[time, *batch, *features]` or {Input: array}; the path of an
-            .npz, .npy, .csv or .h5 file; or a text such as `"poisson:rate=0.2"`, `"corners"`,
-            `"events:clip.h5,unit=us"` or `"tonic:NMNIST,split=test"`. See docs/inputs.md.
+            .npz, .npy, .csv or .h5 file (a NumPy file may have any name); or a text such
+            as `"poisson:rate=0.2"`, `"corners"`, `"events:clip.h5,unit=us"` or
+            `"tonic:NMNIST,split=test"`. See docs/inputs.md.
         dtype: of the run.
         steps: length; longer data is cut, and silence follows a list of events. None takes the
             length of the data, or 1000 steps of a generator.
@@ -77,13 +82,14 @@ def source_for(
         seed: of random generators.
         graph: the `nir.NIRGraph`; only `"corners"` needs it.
         events: how the events of a file are laid out, instead of the options of a text.
+        bare: whether arrays and NumPy files without a batch stay without one.
 
     **Units**: dt of the schedule is in the unit of the graph's time constants; event times are
     microseconds unless the option `unit` says otherwise; dt is then in seconds.
 
     **Raises**: `InputError`, `FileError`, `UnsupportedError`.
     """
-    wanted = wanted_of(schedule, dtype, steps, batch)
+    wanted = wanted_of(schedule, dtype, steps, batch, bare)
     if isinstance(data, os.PathLike):
         return _open_file(wanted, Path(os.fsdecode(data)), events)
     kind, head, values = _split(data) if isinstance(data, str) else ("", "", {})
@@ -151,8 +157,7 @@ def _named_source(
             raise InputError(f"{kind}: expected {kind}:{'NAME' if kind == 'tonic' else 'FILE'}")
         if kind == "tonic":
             return tonic_source(wanted, head, Options(kind, values, TONIC_OPTIONS))
-        make, known = FILES[kind]
-        return make(wanted, Path(head), Options(kind, values, known))
+        return _of_kind(kind, wanted, Path(head), values)
     if head:
         raise InputError(f"{kind}: {head!r} is not an option; expected option=value")
     if kind in GENERATORS:
@@ -167,7 +172,7 @@ def _named_source(
 
 
 def _open_file(wanted: Wanted, path: Path, events: EventFormat | None) -> Source:
-    kind = SUFFIXES.get(path.suffix.lower())
+    kind = _numpy_kind(path) or SUFFIXES.get(path.suffix.lower())
     if kind is None:
         hint = "; a NIR graph is not an input" if path.suffix.lower() == ".nir" else ""
         raise FileError(
@@ -178,10 +183,35 @@ def _open_file(wanted: Wanted, path: Path, events: EventFormat | None) -> Source
         file = OpenFile(Watched(path))
         kind = "nirdata" if file.kind(file.root) == GRAPH_DATA else "events"
         file.close()
+    return _of_kind(kind, wanted, path, {}, events)
+
+
+def _numpy_kind(path: Path) -> str | None:
+    """The kind of a NumPy file, whose first bytes say what it is; None for any other file."""
+    if not path.is_file():
+        if path.exists():
+            raise FileError(f"{path}: not a file")
+        return None
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(max(map(len, NUMPY)))
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
+    return next((kind for magic, kind in NUMPY.items() if start.startswith(magic)), None)
+
+
+def _of_kind(
+    kind: str,
+    wanted: Wanted,
+    path: Path,
+    values: dict[str, str],
+    events: EventFormat | None = None,
+) -> Source:
     make, known = FILES[kind]
     if events is not None and "unit" not in known:
         raise InputError(f"{path}: it holds no lists of events; leave events= out")
-    return make(wanted, path, Options(kind, {}, known, events))
+    bare = wanted.bare and kind in NUMPY.values()
+    return make(replace(wanted, bare=bare), path, Options(kind, values, known, events))
 
 
 def _checked(wanted: Wanted, source: Source) -> Source:
