@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,19 +14,21 @@ import numpy as np
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.aedat import aedat_source
-from nirx.inputs.arrays import array_source
+from nirx.inputs.arrays import ArraySource, array_source
 from nirx.inputs.camera import COLUMN_OPTIONS, EVENT_OPTIONS
 from nirx.inputs.corners import CornerSource
 from nirx.inputs.csv import csv_source
 from nirx.inputs.event_format import EventFormat
 from nirx.inputs.events import events_source
+from nirx.inputs.finite import look_through
 from nirx.inputs.generators import GENERATORS
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.nirdata import GRAPH_DATA, NIRDATA_OPTIONS, nirdata_source
 from nirx.inputs.npy import npy_source
 from nirx.inputs.npz import npz_source
 from nirx.inputs.options import Options, split_text
-from nirx.inputs.protocol import Source, Wanted, wanted_of, whole_number
+from nirx.inputs.own_source import OwnSource
+from nirx.inputs.protocol import SlicedSource, Source, Wanted, wanted_of, whole_number
 from nirx.inputs.tonic import TONIC_OPTIONS, tonic_source
 from nirx.inputs.watched import Watched
 
@@ -90,6 +93,21 @@ def source_for(
     **Raises**: `InputError`, `FileError`, `UnsupportedError`.
     """
     wanted = wanted_of(schedule, dtype, steps, batch, bare)
+    source = _source(wanted, schedule, data, seed, graph, events)
+    if isinstance(source, ArraySource):
+        width = sum(map(math.prod, wanted.features.values())) * math.prod(source.batch)
+        look_through(source, width * wanted.dtype.itemsize)
+    return source
+
+
+def _source(
+    wanted: Wanted,
+    schedule: Schedule,
+    data: Any,
+    seed: int,
+    graph: Any,
+    events: EventFormat | None,
+) -> Source:
     if isinstance(data, os.PathLike):
         return _open_file(wanted, Path(os.fsdecode(data)), events)
     kind, head, values = _split(data) if isinstance(data, str) else ("", "", {})
@@ -105,7 +123,8 @@ def source_for(
     if isinstance(data, Mapping | np.ndarray | list | tuple) or hasattr(data, "__array__"):
         return array_source(wanted, data)
     if isinstance(data, Source):
-        return _checked(wanted, data)
+        own = OwnSource(wanted, data)
+        return data if isinstance(data, SlicedSource) else own  # one of nirx checks itself
     raise InputError(
         f"the input is a {type(data).__name__}; expected arrays, a path, a generator such as "
         "'poisson:rate=0.2', or a Source"
@@ -211,24 +230,5 @@ def _of_kind(
     if events is not None and "unit" not in known:
         raise InputError(f"{path}: it holds no lists of events; leave events= out")
     bare = wanted.bare and kind in NUMPY.values()
-    return make(replace(wanted, bare=bare), path, Options(kind, values, known, events))
-
-
-def _checked(wanted: Wanted, source: Source) -> Source:
-    """A caller's own source, checked by its first step. **Raises** `InputError`."""
-    steps = wanted.steps_for("the source", source.steps)
-    if steps != source.steps or wanted.batch_for("the source", source.batch) != source.batch:
-        raise InputError("a source has its own steps and batch; leave them out")
-    if not source.batch or not source.steps:
-        raise InputError("the source needs at least one axis of samples and one step")
-    found = source.read(0, 1)
-    if set(found) != set(wanted.features):
-        raise InputError(f"the source returns {sorted(found)}; expected {list(wanted.features)}")
-    for name, features in wanted.features.items():
-        shape = (1, *source.batch, *features)
-        if found[name].shape != shape or found[name].dtype != wanted.dtype:
-            raise InputError(
-                f"the source returns {found[name].dtype.name} {list(found[name].shape)} for Input "
-                f"{name!r}; expected {wanted.dtype.name} {list(shape)}"
-            )
-    return source
+    own = replace(wanted, bare=bare, where=str(path))
+    return make(own, path, Options(kind, values, known, events))

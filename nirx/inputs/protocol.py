@@ -14,10 +14,12 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import InputError, NirxError
 from nirx.execution.accept import accept_batch
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.finite import require_finite
 from nirx.inputs.mapped import release
 
 __all__ = [
     "MOST_STEPS",
+    "USUAL_STEPS",
     "SlicedSource",
     "Source",
     "Wanted",
@@ -67,6 +69,7 @@ class Wanted:
         dtype: of the run.
         steps, batch: requested by the caller; None takes what the data has.
         bare: whether an array keeps the batch that it has, also if it has none or an empty one.
+        where: what to call the data in messages.
 
     **Units**: dt in the unit of the graph's time constants.
     """
@@ -77,6 +80,7 @@ class Wanted:
     steps: int | None
     batch: Shape | None
     bare: bool = False
+    where: str = "the input"
 
     def batch_for(self, where: str, own: Shape) -> Shape:
         """The batch of data that has `own`. **Raises** `InputError` for another requested one."""
@@ -144,7 +148,10 @@ class SlicedSource:
         self._wanted, self._check, self._samples = wanted, check, math.prod(batch)
 
     def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`."""
+        """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`.
+
+        **Raises**: `InputError` for NaN and infinity.
+        """
         if not 0 <= start <= stop <= self.steps:
             raise InputError(f"steps {start} to {stop} of an input of {self.steps} steps")
         self._check()
@@ -152,8 +159,9 @@ class SlicedSource:
         for name, features in self._wanted.features.items():
             values = self._values(name, start, stop)
             wide = np.broadcast_to(values, (stop - start, self._samples, math.prod(features)))
-            with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity
+            with np.errstate(over="ignore", invalid="ignore"):  # refused in the next line
                 array = wide.astype(self._wanted.dtype, order="C")
+            require_finite(self._wanted.where, name, start, values, array)
             release(values)
             found[name] = array.reshape(stop - start, *self.batch, *features)
         return found

@@ -13,14 +13,14 @@ import nir
 import numpy as np
 
 from nirx.comparison.digest import Stream, graph_digest, streamed_digests
-from nirx.errors import FileError
+from nirx.errors import FileError, InputError
 from nirx.execution.backend import find_backend
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.whole_file import whole_file
 from nirx.files.writing import file_bytes
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.protocol import Source
-from nirx.references.header import FORMAT, entry_of, sealed, software
+from nirx.references.header import FORMAT, MOST_CHUNK_STEPS, entry_of, sealed, software
 from nirx.references.layout import INPUT, Observable, Run
 from nirx.references.nirdata_writing import Pieces, write_file
 from nirx.references.parts import Parts
@@ -28,7 +28,7 @@ from nirx.references.parts import Parts
 __all__ = ["Generated", "Plan", "generate"]
 
 PART_BYTES = 16 * 2**20
-MOST_STEPS = 1024
+MOST_STEPS = MOST_CHUNK_STEPS
 """Upper limits of a chunk, which bound the memory of a run."""
 
 
@@ -115,7 +115,11 @@ def generate(plan: Plan, out: Path, advance: Callable[[int], object]) -> Generat
         if done:
             advance(resumed)
         if done < parts.count:
-            _run(plan, parts, done, advance)
+            try:
+                _run(plan, parts, done, advance)
+            except InputError:  # the same input never gets further
+                parts.remove()
+                raise
         try:
             digest, silent = _assemble(plan, parts, out)
         except FileError as error:
