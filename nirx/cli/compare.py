@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.options import (
     Dt,
     Dtype,
@@ -26,7 +28,7 @@ from nirx.cli.options import (
     backend_names,
     record_of,
 )
-from nirx.cli.pieces import Gathered, run_in_pieces
+from nirx.cli.pieces import Gathered, piece_length, run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
@@ -36,8 +38,9 @@ from nirx.comparison.table import node_tables
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import Backend, find_backend
+from nirx.execution.memory import estimate_memory
 from nirx.files.archive import check_target, write_whole
-from nirx.graphs.recording import resolve_record
+from nirx.graphs.recording import Probe, resolve_record
 from nirx.inputs.choose import file_named
 from nirx.inputs.protocol import whole
 
@@ -82,6 +85,7 @@ def compare_command(
     ] = None,
     source: FromLibrary = None,
     input_shape: InputShape = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Run a network on several backends; report where they first diverge, and how far.
@@ -100,6 +104,26 @@ def compare_command(
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
     )
+    samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
+    probes = resolve_record(opened.schedule, keys)
+    ends = [Probe(name, p, None) for name, p in opened.schedule.outputs]
+    starts = [Probe(name, p, None) for name, p in opened.schedule.inputs]
+    whole_run = numbers_of(opened.schedule, [*starts, *(*ends, *probes) * len(chosen)])
+    estimates = [
+        estimate_memory(
+            opened.graph,
+            opened.schedule,
+            backend.name,
+            steps=min(piece_length(inputs.steps), inputs.steps),
+            samples=samples,
+            itemsize=itemsize,
+            recorded=numbers_of(opened.schedule, probes),
+            kept=whole_run * inputs.steps * samples * itemsize,
+            reproducible=reproducible,
+        )
+        for backend in chosen
+    ]
+    require_memory(max_memory, "expected fewer steps, samples or --record keys", estimates)
     arrays = whole(inputs)
     if any(x.size == 0 for x in arrays.values()):
         raise InputError("nothing to compare: the input has no steps or an empty batch")

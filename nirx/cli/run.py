@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer import Option
 
 from nirx.basics.tables import cell, shape_text
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import (
     Dt,
@@ -28,7 +30,7 @@ from nirx.cli.options import (
     Sets,
     record_of,
 )
-from nirx.cli.pieces import Arrays, run_in_pieces
+from nirx.cli.pieces import Arrays, piece_length, run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.silence import silence_of_run, watched_layers
@@ -37,6 +39,7 @@ from nirx.cli.tally import Tally, add_to
 from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import find_backend
+from nirx.execution.memory import estimate_memory
 from nirx.files.archive import check_target
 from nirx.files.growing_file import growing_file
 from nirx.graphs.recording import resolve_record
@@ -91,6 +94,7 @@ def run_command(
         Path | None, Option("--state-out", metavar="S.npz", help="Write the final state here.")
     ] = None,
     reproducible: Reproducible = False,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Run a network on data or on random spikes; write outputs and recordings.
@@ -107,6 +111,17 @@ def run_command(
     inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate, seed, opened.graph)
     state = None if state_in is None else load_state(state_in, schedule, kind)
     watched = watched_layers(schedule, keys, inputs, np.dtype(kind), chunk)
+    estimate = estimate_memory(
+        opened.graph,
+        schedule,
+        backend,
+        steps=min(chunk or piece_length(inputs.steps), inputs.steps),
+        samples=math.prod(inputs.batch),
+        itemsize=np.dtype(kind).itemsize,
+        recorded=numbers_of(schedule, resolve_record(schedule, [*keys, *watched])),
+        reproducible=reproducible,
+    )
+    require_memory(max_memory, "expected fewer samples, or a smaller --chunk", [estimate])
     outputs: dict[str, Tally] = {}
     recordings: dict[str, Tally] = {}
     start = time.perf_counter()

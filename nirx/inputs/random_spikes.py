@@ -15,6 +15,8 @@ from nirx.inputs.protocol import SlicedSource, Wanted, wanted_of, whole
 __all__ = ["RandomSource", "amplified", "random_spikes"]
 
 DOUBLINGS = 8
+BLOCK = 2**18
+"""Draws in memory at once."""
 
 
 class RandomSource(SlicedSource):
@@ -42,10 +44,15 @@ class RandomSource(SlicedSource):
             drawn += self.steps * self._row(name)
 
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
-        bits = np.random.PCG64(self._seed)
-        bits.advance(self._first[name] + start * self._row(name))
+        bits, row = np.random.PCG64(self._seed), self._row(name)
+        bits.advance(self._first[name] + start * row)
+        draw, rows = np.random.Generator(bits).random, max(1, BLOCK // max(1, row))
+        spikes = np.empty((stop - start, row), bool)
+        for first in range(0, stop - start, rows):
+            own = spikes[first : first + rows]
+            np.less(draw(own.shape), self._rate, out=own)
         size = math.prod(self._wanted.features[name])
-        return np.random.Generator(bits).random((stop - start, self._samples, size)) < self._rate
+        return spikes.reshape(stop - start, self._samples, size)
 
     def _row(self, name: str) -> int:
         """Numbers in a step."""

@@ -25,11 +25,16 @@ from nirx.references.layout import INPUT, Observable, Run
 from nirx.references.nirdata_writing import Pieces, write_file
 from nirx.references.parts import Parts
 
-__all__ = ["Generated", "Plan", "generate"]
+__all__ = ["Generated", "Plan", "chunk_steps", "generate"]
 
 PART_BYTES = 16 * 2**20
 MOST_STEPS = MOST_CHUNK_STEPS
 """Upper limits of a chunk, which bound the memory of a run."""
+
+
+def chunk_steps(step_bytes: int) -> int:
+    """Steps per chunk of a run that records so many bytes in a step."""
+    return max(1, min(MOST_STEPS, PART_BYTES // max(1, step_bytes)))
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Plan:
     @property
     def chunk(self) -> int:
         """Steps per chunk: the same on every machine, since the digests of chunks depend on it."""
-        return max(1, min(MOST_STEPS, PART_BYTES // max(1, self.step_bytes)))
+        return chunk_steps(self.step_bytes)
 
     @property
     def step_bytes(self) -> int:
