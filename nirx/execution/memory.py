@@ -32,6 +32,8 @@ class Factors:
         patches: copies of the patches that a convolution multiplies.
         scale: what the allocator adds to all of them.
         fixed: bytes that a run takes in any case, above all for compiling it.
+        frees: whether what neurons put out is freed when nothing reads it any more. A compiled
+            program keeps it to its end.
     """
 
     inputs: float
@@ -40,12 +42,15 @@ class Factors:
     patches: float
     scale: float
     fixed: int
+    frees: bool = True
 
 
 BACKENDS = {
     "numpy": Factors(inputs=2, neuron=3, other=2, patches=1, scale=1.05, fixed=0),
     "torch": Factors(inputs=2, neuron=3, other=2, patches=0, scale=1.1, fixed=9 * 10**6),
-    "jax": Factors(inputs=3, neuron=2, other=1, patches=0, scale=1.05, fixed=0),
+    "jax": Factors(
+        inputs=2, neuron=1, other=2, patches=0, scale=1.05, fixed=5 * 10**7, frees=False
+    ),
 }
 """Backends that were measured; the estimate for another one is that of numpy."""
 REPRODUCIBLE = 2.2
@@ -126,7 +131,8 @@ def _most_held(graph: nir.NIRGraph, schedule: Schedule, factors: Factors) -> flo
             held[position] = math.prod(node.output_shape)
         most = max(most, before + work)
         for position in finished:
-            if position not in ends:
+            kept = schedule.nodes[position].neuron and not factors.frees
+            if position not in ends and not kept:
                 held.pop(position, None)
     return most
 

@@ -61,7 +61,9 @@ def test_recordings_parameters_and_reproducible_mode_count():
     assert estimate(chain(3), kept=1000).total == small.total + 1000
 
 
-@pytest.mark.parametrize(("text", "size"), [("2G", 2 * 10**9), ("1.5k", 1500), ("70 MB", 7 * 10**7)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("2G", 2 * 10**9), ("1.5k", 1500), ("70 MB", 7 * 10**7)]
+)
 def test_sizes(text, size):
     assert bytes_of(text) == size
 
