@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from typer import Option
 
 from nirx.basics.tables import cell
-from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
+from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.options import (
     Dt,
     Dtype,
@@ -26,7 +28,7 @@ from nirx.cli.options import (
     backend_names,
     record_of,
 )
-from nirx.cli.pieces import run_in_pieces
+from nirx.cli.pieces import Gathered, piece_length, run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
@@ -36,8 +38,11 @@ from nirx.comparison.table import node_tables
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import Backend, find_backend
+from nirx.execution.memory import estimate_memory
 from nirx.files.whole_file import hold_target, write_whole
-from nirx.graphs.recording import resolve_record
+from nirx.graphs.recording import Probe, resolve_record
+from nirx.inputs.choose import file_named
+from nirx.inputs.protocol import whole
 
 __all__ = ["compare_command"]
 
@@ -52,7 +57,8 @@ def compare_command(
             "--backends", metavar="A,B,...", help="Backends to compare; the first is the reference."
         ),
     ] = "numpy,torch,jax",
-    input_: InputFile = None,
+    input_: InputData = None,
+    seed: DataSeed = 0,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
@@ -79,6 +85,7 @@ def compare_command(
     ] = None,
     source: FromLibrary = None,
     input_shape: InputShape = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Run a network on several backends; report where they first diverge, and how far.
@@ -89,22 +96,48 @@ def compare_command(
         raise InputError(f"--tolerance {tolerance}; expected a number, 0 or more")
     chosen = [find_backend(name) for name in backend_names(backends, least=2)]
     if plot is not None:
-        hold_target(plot, "--plot", file, input_)
+        hold_target(plot, "--plot", file, file_named(input_))
         plotting.check_format(plot.suffix)
     kind = dtype_name(dtype)
     _, opened = open_subject(file, source, input_shape, dt, preset, set_, override, repair=repair)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
-    inputs = make_inputs(opened.schedule, kind, input_, random, steps, batch, rate)
-    if any(x.size == 0 for x in inputs.arrays.values()):
+    inputs = make_inputs(
+        opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
+    )
+    samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
+    probes = resolve_record(opened.schedule, keys)
+    ends = [Probe(name, p, None) for name, p in opened.schedule.outputs]
+    starts = [Probe(name, p, None) for name, p in opened.schedule.inputs]
+    whole_run = numbers_of(opened.schedule, [*starts, *(*ends, *probes) * len(chosen)])
+    estimates = [
+        estimate_memory(
+            opened.graph,
+            opened.schedule,
+            backend.name,
+            steps=min(piece_length(inputs.steps), inputs.steps),
+            samples=samples,
+            itemsize=itemsize,
+            recorded=numbers_of(opened.schedule, probes),
+            kept=whole_run * inputs.steps * samples * itemsize,
+            reproducible=reproducible,
+        )
+        for backend in chosen
+    ]
+    require_memory(max_memory, "expected fewer steps, samples or --record keys", estimates)
+    arrays = whole(inputs)
+    if any(x.size == 0 for x in arrays.values()):
         raise InputError("nothing to compare: the input has no steps or an empty batch")
 
     def runner(backend: Backend) -> Any:
         """The backend as a callable for `nirx.compare`, which shows its progress."""
 
         def run(_: Any) -> tuple[Any, Any, Any]:
-            return run_in_pieces(
-                backend, opened, inputs, add_bar, dtype=kind, reproducible=reproducible, record=keys
-            )
+            found = Gathered(inputs.steps)
+            state = run_in_pieces(
+                backend, opened, inputs, add_bar, found.take,
+                dtype=kind, reproducible=reproducible, record=keys,
+            )  # fmt: skip
+            return found.outputs, state, found.recordings
 
         run.__name__ = backend.name
         return run
@@ -112,7 +145,7 @@ def compare_command(
     with bars(inputs.steps) as add_bar:
         comparison = compare(
             opened.graph,
-            inputs.arrays,
+            arrays,
             list(map(runner, chosen)),
             reproducible=reproducible,
             discretization=opened.discretization,

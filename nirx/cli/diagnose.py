@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ from nirx.cli.event_options import (
     Width,
     event_format,
 )
-from nirx.cli.inputs import Batch, Inputs, Rate, Seed, Steps, make_inputs
+from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
 from nirx.cli.options import (
     Dtype,
     FromLibrary,
@@ -39,13 +38,10 @@ from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
-from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
-from nirx.inputs.choose import source_for
+from nirx.inputs.protocol import whole
 
 __all__ = ["diagnose_command"]
-
-_option = partial(typer.Option, rich_help_panel="Input (one of --input and --random)")
 
 
 def diagnose_command(
@@ -58,17 +54,8 @@ def diagnose_command(
             "NIRData, such as a reference file; or events: .csv, .aedat4, HDF5.",
         ),
     ],
-    input_: Annotated[
-        str | None,
-        _option(
-            "--input",
-            metavar="DATA",
-            help="Arrays (.npz, .npy) [time, batch, features], named after the graph's Inputs; or "
-            "anything `nirx reference` takes: a reference file, csv, NIRData, HDF5 events, or a "
-            "generator such as poisson:rate=0.2.",
-        ),
-    ] = None,
-    seed: Annotated[int, _option("--seed", min=0, help="Seed of a generator.")] = 0,
+    input_: InputData = None,
+    seed: DataSeed = 0,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
@@ -141,20 +128,13 @@ def diagnose_command(
         override,
         repair=repair,
     )
-    if input_ is None or random is not None or _names_arrays(input_):  # as for `nirx run`
-        arrays = None if input_ is None else Path(input_)
-        inputs = make_inputs(opened.schedule, kind, arrays, random, steps, batch, rate)
-    elif rate is not None:
-        raise InputError("--rate needs --random; a generator takes it as poisson:rate=0.2")
-    else:  # as for `nirx reference`
-        stream = source_for(
-            opened.schedule, input_, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
-        )
-        inputs = Inputs(stream.read(0, stream.steps), stream.steps, stream.batch)
+    inputs = make_inputs(
+        opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
+    )
     asked = bool(preset or set_ or override) or "metadata" in opened.origin
     found = diagnose(
         opened.graph,
-        inputs.arrays,
+        whole(inputs),
         recording,
         events=events,
         discretization=opened.discretization if asked else None,
@@ -175,8 +155,3 @@ def diagnose_command(
     text = "\n".join(str(cell(line)) for line in diagnosis_table(found, top).split("\n"))
     parts = (text, f"discretization: {cell(found.discretization.to_json())}")
     return Report(0 if found.explained else 1, payload, parts, json)
-
-
-def _names_arrays(data: str) -> bool:
-    path = Path(data)
-    return ":" not in data and path.suffix.lower() in (".npz", ".npy", "") and path.exists()

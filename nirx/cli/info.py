@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 import rich.box
@@ -13,20 +14,26 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
+from typer import Option
 
 from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
 from nirx.cli.opening import Opened, open_graph
-from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets
+from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, backend_names
+from nirx.cli.pieces import piece_length
 from nirx.cli.report import Report, bytes_text
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
+from nirx.execution.assemble import dtype_name
+from nirx.execution.memory import BACKENDS, estimate_memory, parameters_of
 
 __all__ = ["describe", "info_command"]
 
 STATE_ITEM = 4
 """Bytes of a float32."""
+
+_memory = partial(Option, rich_help_panel="Memory of a run")
 
 DECLARED = ("shape", "input_type", "input_shape")
 """Stored too, but shown as the node's shape."""
@@ -41,11 +48,25 @@ def info_command(
     set_: Sets = None,
     override: Overrides = None,
     repair: Repair = False,
+    batch: Annotated[int | None, _memory("--batch", min=1, help="Samples; 1 by default.")] = None,
+    steps: Annotated[int | None, _memory("--steps", min=1, help="Length; 100 by default.")] = None,
+    backend: Annotated[
+        str | None, _memory("--backend", help="One backend. Default: numpy, torch and jax.")
+    ] = None,
+    dtype: Annotated[str, _memory("--dtype", help="float32 or float64.")] = "float32",
     json: Json = False,
 ) -> Report:
-    """Show the nodes, shapes, parameters, schedule, feedback edges and sizes of a file."""
+    """Show the nodes, shapes, parameters, schedule, feedback edges and sizes of a file.
+
+    With --batch, --steps or --backend also the memory that a run is estimated to take.
+    """
     opened = open_graph(file, dt, preset, set_, override, repair=repair)
-    payload = {"file": str(file), **describe(opened)}
+    payload: dict[str, Any] = {"file": str(file), **describe(opened)}
+    asked = batch is not None or steps is not None or backend is not None
+    if asked:
+        names = list(BACKENDS) if backend is None else backend_names(backend)
+        itemsize = np.dtype(dtype_name(dtype)).itemsize
+        payload["memory"] = _memory_of(opened, names, steps or 100, batch or 1, itemsize)
     parts = (
         _node_tree(str(file), payload["nodes"]),
         "",
@@ -53,8 +74,36 @@ def info_command(
         _components(opened),
         "",
         _summary(opened, payload),
+        *([_memory_table(payload["memory"])] if asked else []),
     )
     return Report(0, payload, parts, json)
+
+
+def _memory_of(
+    opened: Opened, backends: list[str], steps: int, batch: int, itemsize: int
+) -> list[dict[str, Any]]:
+    """What `nirx run` is estimated to take on each backend, without recordings."""
+    found = []
+    for name in backends:
+        own = estimate_memory(
+            opened.graph,
+            opened.schedule,
+            name,
+            steps=piece_length(steps),
+            samples=batch,
+            itemsize=itemsize,
+        )
+        sizes = {"bytes": own.total, "parameters": own.parameters, "piece": own.chunk}
+        found.append({"backend": name, "steps": steps, "batch": batch, **sizes})
+    return found
+
+
+def _memory_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("backend", "memory of a run", "parameters", "one piece", box=rich.box.SIMPLE)
+    for row in rows:
+        sizes = (bytes_text(row[k]) for k in ("bytes", "parameters", "piece"))
+        table.add_row(cell(row["backend"]), *sizes)
+    return table
 
 
 def describe(opened: Opened) -> dict[str, Any]:
@@ -68,7 +117,7 @@ def describe(opened: Opened) -> dict[str, Any]:
     nodes = []
     for place, node in zip(schedule.nodes, opened.nodes, strict=True):
         state = schedule.node_state_shapes(place)
-        parameters = _parameters(node)
+        parameters = parameters_of(node)
         nodes.append(
             {
                 "path": place.name,
@@ -96,13 +145,6 @@ def describe(opened: Opened) -> dict[str, Any]:
         "parameter_bytes": sum(n["parameter_bytes"] for n in nodes),
         "state_bytes_per_sample": _state_bytes(schedule.state_spec),
     }
-
-
-def _parameters(node: Any) -> dict[str, np.ndarray]:
-    """The trainable parameters, as stored."""
-    entry = find_type(type(node))
-    names = entry.dynamics.parameters if entry is not None and entry.dynamics else ()
-    return {n: np.asarray(getattr(node, n)) for n in names if getattr(node, n, None) is not None}
 
 
 def _settings(node: Any, hidden: Collection[str]) -> dict[str, Any]:

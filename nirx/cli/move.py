@@ -9,7 +9,7 @@ import typer
 
 from nirx.basics.tables import cell
 from nirx.bridging.bridge import find_bridge
-from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
+from nirx.cli.inputs import Batch, InputData, Rate, Seed, Steps, make_inputs
 from nirx.cli.opening import Opened
 from nirx.cli.options import (
     Dt,
@@ -26,6 +26,8 @@ from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.files.whole_file import hold_target
 from nirx.files.writing import write
+from nirx.inputs.choose import file_named
+from nirx.inputs.protocol import whole
 from nirx.moving.inputs import RandomSpikes
 from nirx.moving.move import Move, move
 from nirx.moving.table import fidelity_table, remarks
@@ -39,7 +41,7 @@ def move_command(
     model: Subject,
     to: Annotated[str, typer.Option("--to", metavar="LIBRARY", help="The library to move to.")],
     source: FromLibrary = None,
-    input_: InputFile = None,
+    input_: InputData = None,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
@@ -70,7 +72,7 @@ def move_command(
     Exit status 0 if no spike differs, 1 if the target (or the source) behaves differently,
     2 for bad input or a model that the target cannot represent.
     """
-    hold_target(out, "--out", model, input_)
+    hold_target(out, "--out", model, file_named(input_))
     find_bridge(to)
     subject, opened = open_subject(
         model, source, input_shape, dt, preset, set_, override, repair=repair
@@ -79,7 +81,10 @@ def move_command(
         given = {"steps": steps, "batch": batch, "rate": rate, "seed": random}
         xs: Any = RandomSpikes(**{name: n for name, n in given.items() if n is not None})
     else:
-        xs = make_inputs(opened.schedule, "float32", input_, random, steps, batch, rate).arrays
+        data = make_inputs(
+            opened.schedule, "float32", input_, random, steps, batch, rate, graph=opened.graph
+        )
+        xs = whole(data)
     moved = move(subject, to, xs=xs, discretization=opened.discretization, adapt=adapt)
     if out is not None:
         write(out, moved.graph)

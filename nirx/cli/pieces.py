@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from nirx.cli.inputs import Inputs
 from nirx.cli.opening import Opened
 from nirx.cli.progress import AddBar
 from nirx.execution.backend import Backend
+from nirx.inputs.protocol import Source
 
-__all__ = ["piece_length", "run_in_pieces"]
+__all__ = ["Arrays", "Gathered", "Take", "piece_length", "run_in_pieces"]
 
 MOST_STEPS = 256
 """Steps per piece by default."""
 
 Arrays = dict[str, np.ndarray]
+Take = Callable[[Arrays, Arrays], object]
+"""Is given the outputs and the recordings of each piece, by name and by key."""
 
 
 def piece_length(steps: int, most: int = MOST_STEPS) -> int:
@@ -34,8 +36,9 @@ def piece_length(steps: int, most: int = MOST_STEPS) -> int:
 def run_in_pieces(
     backend: Backend,
     opened: Opened,
-    inputs: Inputs,
+    inputs: Source,
     add_bar: AddBar,
+    take: Take,
     *,
     dtype: str,
     reproducible: bool,
@@ -43,42 +46,60 @@ def run_in_pieces(
     state: Any = None,
     length: int | None = None,
     watched: dict[Any, bool] | None = None,
-) -> tuple[Arrays, Any, Arrays]:
+) -> Any:
     """Run a network on one backend over all of its input, with a progress bar.
 
+    Only one piece is in memory, unless `take` keeps what it is given.
+
     Arguments:
+        take: called for each piece; once, with no steps, for an input without any.
         record: as in `net.run`.
         state: initial state; None for a fresh one.
         length: steps of a piece; None for `piece_length`.
         watched: further keys as in `net.run`. They are not kept; a value becomes True where
             any number of the recording is not 0.
 
-    Returns: outputs [time, *batch, *features], the final state, and recordings.
+    Returns: the final state.
     """
     advance = add_bar(backend.name)
     options = {"reproducible": True} if reproducible else {}
     run = backend.prepare(opened.graph, opened.discretization, dtype, **options)
     length = length or piece_length(inputs.steps)
     watched = {} if watched is None else watched
-    outputs: Arrays = {}
-    recordings: Arrays = {}
     for start in range(0, max(inputs.steps, 1), length):
-        piece = {name: x[start : start + length] for name, x in inputs.arrays.items()}
-        ys, state, recorded = run(piece, state, [*record, *watched])
+        stop = min(start + length, inputs.steps)
+        ys, state, recorded = run(inputs.read(start, stop), state, [*record, *watched])
         for key in watched:
             watched[key] = watched[key] or bool(np.any(recorded[key]))
         named = ys if isinstance(ys, Mapping) else {opened.schedule.outputs[0][0]: ys}
-        _place(outputs, named, start, inputs.steps)
-        _place(recordings, {key: recorded[key] for key in record}, start, inputs.steps)
-        advance(min(length, inputs.steps - start))
-    return outputs, state, recordings
+        take(
+            {name: np.asarray(y) for name, y in named.items()},
+            {str(key): np.asarray(recorded[key]) for key in record},
+        )
+        advance(stop - start)
+    return state
 
 
-def _place(whole: Arrays, parts: Mapping[Any, Any], start: int, steps: int) -> None:
-    for key, part in parts.items():
-        array = np.asarray(part)
-        if len(array) == steps:  # the only piece
-            whole[str(key)] = array
-            continue
-        target = whole.setdefault(str(key), np.empty((steps, *array.shape[1:]), array.dtype))
-        target[start : start + len(array)] = array
+class Gathered:
+    """Outputs and recordings of a whole run, in memory.
+
+    Arguments:
+        steps: of the run.
+    """
+
+    def __init__(self, steps: int):
+        self.outputs: Arrays = {}
+        self.recordings: Arrays = {}
+        self._steps, self._done = steps, 0
+
+    def take(self, outputs: Arrays, recordings: Arrays) -> None:
+        """Add a piece."""
+        for whole, parts in ((self.outputs, outputs), (self.recordings, recordings)):
+            for key, part in parts.items():
+                if len(part) == self._steps:  # the only piece
+                    whole[key] = part
+                    continue
+                if key not in whole:
+                    whole[key] = np.empty((self._steps, *part.shape[1:]), part.dtype)
+                whole[key][self._done : self._done + len(part)] = part
+        self._done += len(next(iter(outputs.values())))

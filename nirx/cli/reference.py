@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from rich.table import Table
 from typer import Option
 
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
+from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dt,
     Dtype,
@@ -30,7 +33,10 @@ from nirx.cli.report import Report, bytes_text
 from nirx.cli.subject import open_subject
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import dtype_name
+from nirx.execution.memory import estimate_memory
 from nirx.inputs.choose import source_for
+from nirx.references.generate import chunk_steps
+from nirx.references.layout import observables
 from nirx.references.reference import check_reference_target, reference
 
 __all__ = ["reference_command"]
@@ -75,6 +81,7 @@ def reference_command(
     repair: Repair = False,
     source: FromLibrary = None,
     input_shape: InputShape = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Run in reproducible mode and write inputs, outputs and states with their hashes.
@@ -91,6 +98,21 @@ def reference_command(
     stream = source_for(
         opened.schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
     )
+    keys = "outputs" if record == ["outputs"] else record_of(record) or "all"
+    found = observables(opened.schedule, keys, spikes)
+    samples, itemsize = math.prod(stream.batch), np.dtype(kind).itemsize
+    recorded = sum(own.neurons for own in found)
+    estimate = estimate_memory(
+        opened.graph,
+        opened.schedule,
+        backend,
+        steps=min(stream.steps, chunk_steps(recorded * samples * itemsize)),
+        samples=samples,
+        itemsize=itemsize,
+        recorded=recorded,
+        reproducible=True,
+    )
+    require_memory(max_memory, "expected fewer samples (--batch)", [estimate])
     start = time.perf_counter()
     with bars(stream.steps) as add_bar:
         written = reference(
@@ -99,7 +121,7 @@ def reference_command(
             stream,
             out,
             discretization=opened.discretization,
-            record="outputs" if record == ["outputs"] else record_of(record) or "all",
+            record=keys,
             dtype=kind,
             backend=backend,
             spikes=spikes,

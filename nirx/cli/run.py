@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ from rich.table import Column, Table
 from typer import Option
 
 from nirx.basics.tables import cell, shape_text
-from nirx.cli.inputs import Batch, InputFile, Rate, Seed, Steps, make_inputs
+from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import (
     Dt,
@@ -28,18 +30,21 @@ from nirx.cli.options import (
     Sets,
     record_of,
 )
-from nirx.cli.pieces import run_in_pieces
+from nirx.cli.pieces import Arrays, piece_length, run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.silence import silence_of_run, watched_layers
 from nirx.cli.state_file import load_state, save_state
+from nirx.cli.tally import Tally, add_to
 from nirx.errors import InputError, warn_caller
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import find_backend
-from nirx.files.archive import save_arrays
+from nirx.execution.memory import estimate_memory
+from nirx.files.growing_file import growing_file
 from nirx.files.whole_file import hold_target
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.choose import file_named
 
 __all__ = ["run_command"]
 
@@ -50,7 +55,8 @@ PASSING = ("Input", "Output", "Flatten", "Delay")
 def run_command(
     file: File,
     backend: Annotated[str, Option("--backend", help="numpy, torch or jax.")] = "numpy",
-    input_: InputFile = None,
+    input_: InputData = None,
+    seed: DataSeed = 0,
     random: Seed = None,
     steps: Steps = None,
     batch: Batch = None,
@@ -61,7 +67,13 @@ def run_command(
     override: Overrides = None,
     repair: Repair = False,
     out: Annotated[
-        Path | None, Option("--out", metavar="Y.npz", help="Write outputs and recordings here.")
+        Path | None,
+        Option(
+            "--out",
+            metavar="Y.npz",
+            help="Write outputs and recordings here, step by step as they are computed; with the "
+            "suffix .h5 as HDF5.",
+        ),
     ] = None,
     record: Record = None,
     dtype: Dtype = "float32",
@@ -82,22 +94,50 @@ def run_command(
         Path | None, Option("--state-out", metavar="S.npz", help="Write the final state here.")
     ] = None,
     reproducible: Reproducible = False,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
-    """Run a network on a file of inputs or on random spikes; write outputs and recordings."""
-    _check_files(out, state_out, file, input_)
+    """Run a network on data or on random spikes; write outputs and recordings.
+
+    The input is read, and the output written, in pieces of time: a run of any length needs the
+    memory of one piece.
+    """
+    _check_files(out, state_out, file, file_named(input_))
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override, repair=repair)
     schedule = opened.schedule
     keys = _record_keys(schedule, record)
     chosen = find_backend(backend)
-    inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate)
+    inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate, seed, opened.graph)
     state = None if state_in is None else load_state(state_in, schedule, kind)
     watched = watched_layers(schedule, keys, inputs, np.dtype(kind), chunk)
+    estimate = estimate_memory(
+        opened.graph,
+        schedule,
+        backend,
+        steps=min(chunk or piece_length(inputs.steps), inputs.steps),
+        samples=math.prod(inputs.batch),
+        itemsize=np.dtype(kind).itemsize,
+        recorded=numbers_of(schedule, resolve_record(schedule, [*keys, *watched])),
+        reproducible=reproducible,
+    )
+    require_memory(max_memory, "expected fewer samples, or a smaller --chunk", [estimate])
+    outputs: dict[str, Tally] = {}
+    recordings: dict[str, Tally] = {}
     start = time.perf_counter()
-    with bars(inputs.steps) as add_bar:
-        outputs, state, recordings = run_in_pieces(
-            chosen, opened, inputs, add_bar,
+    with bars(inputs.steps) as add_bar, ExitStack() as stack:
+        append = None
+        if out is not None:
+            append = stack.enter_context(growing_file(out, inputs.steps))
+
+        def take(ys: Arrays, recorded: Arrays) -> None:
+            add_to(outputs, ys)
+            add_to(recordings, recorded)
+            if append is not None:
+                append({**recorded, **ys})
+
+        state = run_in_pieces(
+            chosen, opened, inputs, add_bar, take,
             dtype=kind, reproducible=reproducible, record=keys, state=state, length=chunk,
             watched=watched,
         )  # fmt: skip
@@ -105,8 +145,6 @@ def run_command(
     silence = silence_of_run(opened, outputs, recordings, keys, watched)
     if said := silence.text(compared=False):
         warn_caller(said)
-    if out is not None:
-        save_arrays(out, {**recordings, **outputs})
     if state_out is not None:
         save_state(state_out, state)
     payload = {
@@ -126,7 +164,7 @@ def run_command(
     return Report(0, payload, (_summary(payload), _output_table(payload)), json)
 
 
-def _check_files(out: Path | None, state_out: Path | None, *sources: Path | None) -> None:
+def _check_files(out: Path | None, state_out: Path | None, *sources: Any) -> None:
     hold_target(out, "--out", *sources)
     hold_target(state_out, "--state-out", *sources)
 
@@ -143,24 +181,22 @@ def _record_keys(schedule: Schedule, record: list[str] | None) -> list[Any]:
     return [probe.key for probe in probes]
 
 
-def _outputs_of(opened: Opened, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
+def _outputs_of(opened: Opened, outputs: dict[str, Tally]) -> dict[str, Any]:
     ends = {}
     for name, position in opened.schedule.outputs:
-        array = outputs[name]
+        own = outputs[name]
         spiking = _carries_spikes(opened.schedule, position)
         ends[name] = {
-            "shape": list(array.shape),
-            "spikes": _count(array) if spiking else None,
-            "min": float(array.min()) if array.size else None,
-            "max": float(array.max()) if array.size else None,
+            "shape": own.shape,
+            "spikes": _count(own.total) if spiking else None,
+            "min": own.least,
+            "max": own.most,
         }
     return ends
 
 
-def _count(array: np.ndarray) -> int | float:
-    """The number of spikes; as it is where counts of one step are infinite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = float(array.sum(dtype=np.float64))
+def _count(total: float) -> int | float:
+    """A number of spikes; as it is where the counts of a step are infinite."""
     return int(total) if math.isfinite(total) else total
 
 

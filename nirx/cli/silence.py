@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from nirx.cli.inputs import Inputs
 from nirx.cli.opening import Opened
 from nirx.cli.pieces import piece_length
+from nirx.cli.tally import Tally
 from nirx.comparison.silence import Silence, find_silence
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.protocol import Source
 
 __all__ = ["silence_of_run", "watched_layers"]
 
@@ -20,7 +21,7 @@ MOST_BYTES = 32 * 2**20
 
 
 def watched_layers(
-    schedule: Schedule, keys: list[Any], inputs: Inputs, dtype: np.dtype, chunk: int | None
+    schedule: Schedule, keys: list[Any], inputs: Source, dtype: np.dtype, chunk: int | None
 ) -> dict[Any, bool]:
     """The spiking nodes that a run looks at besides what it records, by `record=` key.
 
@@ -40,8 +41,8 @@ def watched_layers(
 
 def silence_of_run(
     opened: Opened,
-    outputs: dict[str, np.ndarray],
-    recordings: dict[str, np.ndarray],
+    outputs: dict[str, Tally],
+    recordings: dict[str, Tally],
     keys: list[Any],
     watched: dict[Any, bool],
 ) -> Silence:
@@ -54,7 +55,7 @@ def silence_of_run(
     schedule = opened.schedule
     ends = [(Probe(name, p, None), outputs[name]) for name, p in schedule.outputs]
     kept = [(probe, recordings[str(probe.key)]) for probe in resolve_record(schedule, keys)]
-    seen = [(probe, bool(array.any())) for probe, array in [*ends, *kept] if array.size]
+    seen = [(probe, own.active) for probe, own in [*ends, *kept] if not own.empty]
     if seen:  # else the run had no steps or no samples
         seen += [(Probe(path, schedule.positions[path], None), on) for path, on in watched.items()]
     return find_silence(opened.graph, schedule, seen)

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from nirx.errors import InputError, warn_caller
+from nirx.inputs.protocol import MOST_STEPS
 
 __all__ = ["ROUNDINGS", "Clock", "Rounding"]
 
@@ -25,8 +26,6 @@ ROUNDINGS = ("down", "nearest")
 NEAR = 1e-6
 """Fraction of a step."""
 EXACT = 2**53
-MOST_STEPS = 2**40
-"""A time after this step is taken for a mistake in its unit."""
 
 
 class Clock:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,21 @@ import numpy as np
 from nirx.errors import FileError, InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.aedat import aedat_source
-from nirx.inputs.arrays import array_source
+from nirx.inputs.arrays import ArraySource, array_source
 from nirx.inputs.camera import COLUMN_OPTIONS, EVENT_OPTIONS
 from nirx.inputs.corners import CornerSource
 from nirx.inputs.csv import csv_source
 from nirx.inputs.event_format import EventFormat
 from nirx.inputs.events import events_source
+from nirx.inputs.finite import look_through
 from nirx.inputs.generators import GENERATORS
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.nirdata import GRAPH_DATA, NIRDATA_OPTIONS, nirdata_source
 from nirx.inputs.npy import npy_source
 from nirx.inputs.npz import npz_source
 from nirx.inputs.options import Options, split_text
-from nirx.inputs.protocol import Source, Wanted, wanted_of, whole_number
+from nirx.inputs.own_source import OwnSource
+from nirx.inputs.protocol import SlicedSource, Source, Wanted, wanted_of, whole_number
 from nirx.inputs.tonic import TONIC_OPTIONS, tonic_source
 from nirx.inputs.watched import Watched
 
@@ -50,6 +54,8 @@ SUFFIXES = {
     ".aedat4": "aedat",
 }
 """Suffix -> kind; the content of an HDF5 file says which kind it is."""
+NUMPY = {b"\x93NUMPY": "npy", b"PK\3\4": "npz", b"PK\5\6": "npz"}
+"""First bytes -> kind."""
 
 
 def source_for(
@@ -62,14 +68,16 @@ def source_for(
     seed: int = 0,
     graph: Any = None,
     events: EventFormat | None = None,
+    bare: bool = False,
 ) -> Source:
     """The source of a run's input.
 
     Arguments:
         schedule: of the graph; it has the Inputs, their features and dt.
         data: a `Source`; an array `[time, *batch, *features]` or {Input: array}; the path of an
-            .npz, .npy, .csv or .h5 file; or a text such as `"poisson:rate=0.2"`, `"corners"`,
-            `"events:clip.h5,unit=us"` or `"tonic:NMNIST,split=test"`. See docs/inputs.md.
+            .npz, .npy, .csv or .h5 file (a NumPy file may have any name); or a text such
+            as `"poisson:rate=0.2"`, `"corners"`, `"events:clip.h5,unit=us"` or
+            `"tonic:NMNIST,split=test"`. See docs/inputs.md.
         dtype: of the run.
         steps: length; longer data is cut, and silence follows a list of events. None takes the
             length of the data, or 1000 steps of a generator.
@@ -77,13 +85,29 @@ def source_for(
         seed: of random generators.
         graph: the `nir.NIRGraph`; only `"corners"` needs it.
         events: how the events of a file are laid out, instead of the options of a text.
+        bare: whether arrays and NumPy files without a batch stay without one.
 
     **Units**: dt of the schedule is in the unit of the graph's time constants; event times are
     microseconds unless the option `unit` says otherwise; dt is then in seconds.
 
     **Raises**: `InputError`, `FileError`, `UnsupportedError`.
     """
-    wanted = wanted_of(schedule, dtype, steps, batch)
+    wanted = wanted_of(schedule, dtype, steps, batch, bare)
+    source = _source(wanted, schedule, data, seed, graph, events)
+    if isinstance(source, ArraySource):
+        width = sum(map(math.prod, wanted.features.values())) * math.prod(source.batch)
+        look_through(source, width * wanted.dtype.itemsize)
+    return source
+
+
+def _source(
+    wanted: Wanted,
+    schedule: Schedule,
+    data: Any,
+    seed: int,
+    graph: Any,
+    events: EventFormat | None,
+) -> Source:
     if isinstance(data, os.PathLike):
         return _open_file(wanted, Path(os.fsdecode(data)), events)
     kind, head, values = _split(data) if isinstance(data, str) else ("", "", {})
@@ -99,7 +123,8 @@ def source_for(
     if isinstance(data, Mapping | np.ndarray | list | tuple) or hasattr(data, "__array__"):
         return array_source(wanted, data)
     if isinstance(data, Source):
-        return _checked(wanted, data)
+        own = OwnSource(wanted, data)
+        return data if isinstance(data, SlicedSource) else own  # one of nirx checks itself
     raise InputError(
         f"the input is a {type(data).__name__}; expected arrays, a path, a generator such as "
         "'poisson:rate=0.2', or a Source"
@@ -151,8 +176,7 @@ def _named_source(
             raise InputError(f"{kind}: expected {kind}:{'NAME' if kind == 'tonic' else 'FILE'}")
         if kind == "tonic":
             return tonic_source(wanted, head, Options(kind, values, TONIC_OPTIONS))
-        make, known = FILES[kind]
-        return make(wanted, Path(head), Options(kind, values, known))
+        return _of_kind(kind, wanted, Path(head), values)
     if head:
         raise InputError(f"{kind}: {head!r} is not an option; expected option=value")
     if kind in GENERATORS:
@@ -167,7 +191,7 @@ def _named_source(
 
 
 def _open_file(wanted: Wanted, path: Path, events: EventFormat | None) -> Source:
-    kind = SUFFIXES.get(path.suffix.lower())
+    kind = _numpy_kind(path) or SUFFIXES.get(path.suffix.lower())
     if kind is None:
         hint = "; a NIR graph is not an input" if path.suffix.lower() == ".nir" else ""
         raise FileError(
@@ -178,27 +202,33 @@ def _open_file(wanted: Wanted, path: Path, events: EventFormat | None) -> Source
         file = OpenFile(Watched(path))
         kind = "nirdata" if file.kind(file.root) == GRAPH_DATA else "events"
         file.close()
+    return _of_kind(kind, wanted, path, {}, events)
+
+
+def _numpy_kind(path: Path) -> str | None:
+    """The kind of a NumPy file, whose first bytes say what it is; None for any other file."""
+    if not path.is_file():
+        if path.exists():
+            raise FileError(f"{path}: not a file")
+        return None
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(max(map(len, NUMPY)))
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
+    return next((kind for magic, kind in NUMPY.items() if start.startswith(magic)), None)
+
+
+def _of_kind(
+    kind: str,
+    wanted: Wanted,
+    path: Path,
+    values: dict[str, str],
+    events: EventFormat | None = None,
+) -> Source:
     make, known = FILES[kind]
     if events is not None and "unit" not in known:
         raise InputError(f"{path}: it holds no lists of events; leave events= out")
-    return make(wanted, path, Options(kind, {}, known, events))
-
-
-def _checked(wanted: Wanted, source: Source) -> Source:
-    """A caller's own source, checked by its first step. **Raises** `InputError`."""
-    steps = wanted.steps_for("the source", source.steps)
-    if steps != source.steps or wanted.batch_for("the source", source.batch) != source.batch:
-        raise InputError("a source has its own steps and batch; leave them out")
-    if not source.batch or not source.steps:
-        raise InputError("the source needs at least one axis of samples and one step")
-    found = source.read(0, 1)
-    if set(found) != set(wanted.features):
-        raise InputError(f"the source returns {sorted(found)}; expected {list(wanted.features)}")
-    for name, features in wanted.features.items():
-        shape = (1, *source.batch, *features)
-        if found[name].shape != shape or found[name].dtype != wanted.dtype:
-            raise InputError(
-                f"the source returns {found[name].dtype.name} {list(found[name].shape)} for Input "
-                f"{name!r}; expected {wanted.dtype.name} {list(shape)}"
-            )
-    return source
+    bare = wanted.bare and kind in NUMPY.values()
+    own = replace(wanted, bare=bare, where=str(path))
+    return make(own, path, Options(kind, values, known, events))

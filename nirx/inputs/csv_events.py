@@ -86,8 +86,15 @@ class EventList:
         options |= identity_of(self.options, self.chosen)
         ticks = self.chosen.unit if timed else None
         own = {"sha256": watched.sha256, "options": options, "ticks": ticks}
-        merge = self.chosen.merge
-        return EventSource(self.path, self.wanted, {name: lists}, "csv", own, merge=merge)
+        return EventSource(
+            self.path,
+            self.wanted,
+            {name: lists},
+            "csv",
+            own,
+            merge=self.chosen.merge,
+            row=lambda sample, number: self.lines[int(parts[sample][number])],
+        )
 
     def _parsed(self, where: str, what: str, text: str) -> int | float:
         name = self.header.names[what]

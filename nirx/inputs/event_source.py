@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from nirx.errors import warn_caller
-from nirx.inputs.protocol import SlicedSource, Wanted
+from nirx.inputs.finite import refuse_infinite
+from nirx.inputs.protocol import USUAL_STEPS, SlicedSource, Wanted, require_usual
 
 __all__ = ["EventSource", "Events"]
 
@@ -41,8 +42,10 @@ class EventSource(SlicedSource):
         merge: of events in one place and step: the sum, 1, or the last one's value.
         kind, identity: for `Source.identity`.
         check: called before every read.
+        row: what to call an event, by its sample and number, in messages.
 
-    **Raises**: `InputError`, `FileError`. All events are read once to see which steps they are in.
+    **Raises**: `InputError`, `FileError`. All events are read once to see which steps they are in,
+    and that their values are finite.
     """
 
     def __init__(
@@ -55,17 +58,39 @@ class EventSource(SlicedSource):
         length: int | None = None,
         merge: Literal["sum", "any", "last"] = "sum",
         check: Callable[[], object] = lambda: None,
+        row: Callable[[int, int], str] | None = None,
     ):
-        self._events = {name: [(e, *_spans(e)) for e in own] for name, own in events.items()}
+        self._where, self._row = where, row
+        self._events = {
+            name: [(e, *_spans(e, f"{where}: sample {k}", wanted.dtype)) for k, e in enumerate(own)]
+            for name, own in events.items()
+        }
         self._merge = merge
         spans = [most for own in self._events.values() for _, _, most in own]
         last = max((int(most.max(initial=-1)) for most in spans), default=-1)
-        steps = wanted.steps_for(where, last + 1 if length is None else length, True)
+        needed = last + 1 if length is None else length
+        if needed > USUAL_STEPS:
+            named = self._name_of(last) if length is None else f"{where}: its stated end"
+            require_usual(named, needed, wanted.steps)
+        steps = wanted.steps_for(where, needed, True)
         batch = wanted.batch_for(where, (len(next(iter(events.values()))),))
         identity = {"dt": wanted.dt, "merge": merge, **identity}
         super().__init__(wanted, kind, steps, batch, identity, check)
         if steps <= last:
             warn_caller(f"{where}: events after step {steps - 1} are left out")
+
+    def _name_of(self, step: int) -> str:
+        """What to call the first event in a step."""
+        for own in self._events.values():
+            for sample, (events, _, most) in enumerate(own):
+                for number in np.flatnonzero(most == step).tolist():
+                    first = number * BLOCK
+                    steps, _, _ = events.block(first, min(first + BLOCK, events.count))
+                    place = first + int(np.argmax(steps == step))
+                    if self._row is not None:
+                        return self._row(sample, place)
+                    return f"{self._where}: sample {sample}, event {place}"
+        return self._where
 
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         size = math.prod(self._wanted.features[name])
@@ -85,14 +110,21 @@ class EventSource(SlicedSource):
         return array
 
 
-def _spans(events: Events) -> tuple[np.ndarray, np.ndarray]:
-    """First and last step of every block."""
+def _spans(events: Events, where: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """First and last step of every block. **Raises** `InputError` for a value without end."""
     count = -(-events.count // BLOCK)
     least = np.full(count, np.iinfo(np.int64).max)
     most = np.full(count, -1, np.int64)
     for number in range(count):
         first = number * BLOCK
-        steps, _, _ = events.block(first, min(first + BLOCK, events.count))
+        steps, places, values = events.block(first, min(first + BLOCK, events.count))
         if steps.size:
             least[number], most[number] = steps.min(), steps.max()
+        if values is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                good = np.isfinite(values.astype(dtype))
+            if not good.all():
+                wrong = int(np.argmin(good))
+                place = f"{where}, step {steps[wrong]}, index {places[wrong]}"
+                refuse_infinite(place, float(values[wrong]), dtype)
     return least, most

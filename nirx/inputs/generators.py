@@ -18,7 +18,7 @@ import numpy as np
 
 from nirx.errors import InputError, warn_caller
 from nirx.inputs.options import Options
-from nirx.inputs.protocol import SlicedSource, Wanted
+from nirx.inputs.protocol import SlicedSource, Wanted, require_usual
 
 __all__ = ["GENERATORS", "Generator", "PoissonSource", "PulseSource", "RampSource", "RegularSource"]
 
@@ -134,6 +134,7 @@ class PulseSource(Generator):
             self._first[name] = count
             count += math.prod(features)
         needed = count * self._every
+        require_usual(f"pulses: every={self._every}", needed, wanted.steps)
         super().__init__(wanted, "pulses", needed, every=self._every, height=self._height)
         if self.steps <= (count - 1) * self._every:
             reached = -(-self.steps // self._every)

@@ -11,11 +11,28 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from nirx.dynamics.ops import Shape
-from nirx.errors import InputError
+from nirx.errors import InputError, NirxError
 from nirx.execution.accept import accept_batch
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.finite import require_finite
+from nirx.inputs.mapped import release
 
-__all__ = ["SlicedSource", "Source", "Wanted", "wanted_of", "whole_number"]
+__all__ = [
+    "MOST_STEPS",
+    "USUAL_STEPS",
+    "SlicedSource",
+    "Source",
+    "Wanted",
+    "require_usual",
+    "wanted_of",
+    "whole",
+    "whole_number",
+]
+
+MOST_STEPS = 2**40
+"""No run gets to its end with more; a time after this step is taken for a mistake in its unit."""
+USUAL_STEPS = 10**8
+"""A rule or a list of events makes a longer run only if the caller states its length."""
 
 
 @runtime_checkable
@@ -51,6 +68,8 @@ class Wanted:
         dt: length of a step.
         dtype: of the run.
         steps, batch: requested by the caller; None takes what the data has.
+        bare: whether an array keeps the batch that it has, also if it has none or an empty one.
+        where: what to call the data in messages.
 
     **Units**: dt in the unit of the graph's time constants.
     """
@@ -60,9 +79,13 @@ class Wanted:
     dtype: np.dtype
     steps: int | None
     batch: Shape | None
+    bare: bool = False
+    where: str = "the input"
 
     def batch_for(self, where: str, own: Shape) -> Shape:
         """The batch of data that has `own`. **Raises** `InputError` for another requested one."""
+        if self.bare and self.batch is None:
+            return own
         own = own or (1,)
         if 0 in own:
             raise InputError(f"{where} has no samples: its batch is {list(own)}")
@@ -82,6 +105,18 @@ class Wanted:
         if self.steps > own and not silence_follows:
             raise InputError(f"{where} has {own} steps, but steps={self.steps} was requested")
         return self.steps
+
+
+def require_usual(where: str, steps: int, requested: int | None) -> None:
+    """**Raises** `InputError` for more than `USUAL_STEPS` steps that nobody requested.
+
+    A single wrong time would start a run without end.
+    """
+    if requested is None and steps > USUAL_STEPS:
+        raise InputError(
+            f"{where} makes a run of {steps} steps; expected at most {USUAL_STEPS}; if that is "
+            "meant, state the length (steps=, --steps), else mend the time or its unit"
+        )
 
 
 class SlicedSource:
@@ -113,7 +148,10 @@ class SlicedSource:
         self._wanted, self._check, self._samples = wanted, check, math.prod(batch)
 
     def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`."""
+        """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`.
+
+        **Raises**: `InputError` for NaN and infinity.
+        """
         if not 0 <= start <= stop <= self.steps:
             raise InputError(f"steps {start} to {stop} of an input of {self.steps} steps")
         self._check()
@@ -121,8 +159,10 @@ class SlicedSource:
         for name, features in self._wanted.features.items():
             values = self._values(name, start, stop)
             wide = np.broadcast_to(values, (stop - start, self._samples, math.prod(features)))
-            with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity
+            with np.errstate(over="ignore", invalid="ignore"):  # refused in the next line
                 array = wide.astype(self._wanted.dtype, order="C")
+            require_finite(self._wanted.where, name, start, values, array)
+            release(values)
             found[name] = array.reshape(stop - start, *self.batch, *features)
         return found
 
@@ -131,16 +171,34 @@ class SlicedSource:
         raise NotImplementedError
 
 
-def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any) -> Wanted:
+def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any, bare: bool = False) -> Wanted:
     """What a run of this schedule needs. **Raises** `InputError` for bad steps and batches."""
     features = {name: schedule.nodes[p].input_shape for name, p in schedule.inputs}
     if steps is not None:
         steps = whole_number("steps", steps)
+        if steps > MOST_STEPS:
+            raise InputError(f"steps={steps}; expected at most {MOST_STEPS}: no run would end")
     if batch is not None:
         batch = accept_batch(batch) or (1,)
         if 0 in batch:
             raise InputError(f"batch={batch!r}; expected at least one sample")
-    return Wanted(features, schedule.discretization.dt, np.dtype(dtype), steps, batch)
+    return Wanted(features, schedule.discretization.dt, np.dtype(dtype), steps, batch, bare)
+
+
+def whole(source: Source) -> dict[str, np.ndarray]:
+    """All steps of an input, by the name of the Input.
+
+    **Raises**: `InputError` if there is not enough memory for them.
+    """
+    try:
+        return source.read(0, source.steps)
+    except NirxError:
+        raise
+    except (MemoryError, ValueError) as error:  # ValueError: beyond the address space
+        raise InputError(
+            f"not enough memory for an input of {source.steps} steps and the batch "
+            f"{list(source.batch)}; expected a shorter or smaller one"
+        ) from error
 
 
 def whole_number(name: str, value: Any) -> int:

@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import nir
 import numpy as np
 
 from nirx.dynamics.ops import Shape
-from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.protocol import SlicedSource, Wanted, wanted_of, whole
 
-__all__ = ["amplified", "random_spikes"]
+__all__ = ["RandomSource", "amplified", "random_spikes"]
 
 DOUBLINGS = 8
+BLOCK = 2**18
+"""Draws in memory at once."""
+
+
+class RandomSource(SlicedSource):
+    """Bernoulli spike trains: the numbers of `default_rng(seed).random(shape) < rate`.
+
+    The Inputs are drawn one after the other, in the order of their names. PCG64 takes one draw
+    per number and can skip any number of draws, so that any step can be read.
+
+    Arguments:
+        wanted: with the number of steps and the batch.
+        rate: probability of a spike per step.
+        seed: the same seed gives the same spikes on every machine.
+    """
+
+    def __init__(self, wanted: Wanted, rate: float, seed: int):
+        assert wanted.steps is not None, "the caller states it"
+        assert wanted.batch is not None, "the caller states it"
+        own = {"rate": rate, "seed": seed}
+        super().__init__(wanted, "random", wanted.steps, wanted.batch, own)
+        self._rate, self._seed = rate, seed
+        self._first: dict[str, int] = {}
+        drawn = 0
+        for name in wanted.features:
+            self._first[name] = drawn
+            drawn += self.steps * self._row(name)
+
+    def _values(self, name: str, start: int, stop: int) -> np.ndarray:
+        bits, row = np.random.PCG64(self._seed), self._row(name)
+        bits.advance(self._first[name] + start * row)
+        draw, rows = np.random.Generator(bits).random, max(1, BLOCK // max(1, row))
+        spikes = np.empty((stop - start, row), bool)
+        for first in range(0, stop - start, rows):
+            own = spikes[first : first + rows]
+            np.less(draw(own.shape), self._rate, out=own)
+        size = math.prod(self._wanted.features[name])
+        return spikes.reshape(stop - start, self._samples, size)
+
+    def _row(self, name: str) -> int:
+        """Numbers in a step."""
+        return self._samples * math.prod(self._wanted.features[name])
 
 
 def random_spikes(
     schedule: Schedule, steps: int, batch: Shape, rate: float, seed: int, dtype: str
 ) -> dict[str, np.ndarray]:
-    """Bernoulli spike trains `[time, *batch, *features]` by the name of the Input.
-
-    Arguments:
-        rate: probability of a spike per step.
-        seed: the same seed gives the same spikes on every machine.
+    """All steps of a `RandomSource`, `[time, *batch, *features]` by the name of the Input.
 
     **Raises**: `InputError` if there is not enough memory for them.
     """
-    generator = np.random.default_rng(seed)
-    arrays = {}
-    for name, position in schedule.inputs:  # sorted by name, which fixes the order of the draws
-        shape = (steps, *batch, *schedule.nodes[position].input_shape)
-        try:
-            arrays[name] = (generator.random(shape) < rate).astype(dtype)
-        except (MemoryError, ValueError) as error:  # ValueError: beyond the address space
-            raise InputError(f"not enough memory for {name!r} of shape {shape}") from error
-    return arrays
+    return whole(RandomSource(wanted_of(schedule, dtype, steps, batch), rate, seed))
 
 
 def amplified(

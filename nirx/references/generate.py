@@ -15,7 +15,7 @@ import numpy as np
 
 from nirx.basics.held_signals import let_signals_through
 from nirx.comparison.digest import Stream, graph_digest, streamed_digests
-from nirx.errors import FileError
+from nirx.errors import FileError, InputError
 from nirx.execution.backend import find_backend
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.target import find_target
@@ -23,16 +23,21 @@ from nirx.files.whole_file import whole_file
 from nirx.files.writing import file_bytes
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.protocol import Source
-from nirx.references.header import FORMAT, entry_of, sealed, software
+from nirx.references.header import FORMAT, MOST_CHUNK_STEPS, entry_of, sealed, software
 from nirx.references.layout import INPUT, Observable, Run
 from nirx.references.nirdata_writing import Pieces, write_file
 from nirx.references.parts import Parts
 
-__all__ = ["Generated", "Plan", "generate"]
+__all__ = ["Generated", "Plan", "chunk_steps", "generate"]
 
 PART_BYTES = 16 * 2**20
-MOST_STEPS = 1024
+MOST_STEPS = MOST_CHUNK_STEPS
 """Upper limits of a chunk, which bound the memory of a run."""
+
+
+def chunk_steps(step_bytes: int) -> int:
+    """Steps per chunk of a run that records so many bytes in a step."""
+    return max(1, min(MOST_STEPS, PART_BYTES // max(1, step_bytes)))
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Plan:
     @property
     def chunk(self) -> int:
         """Steps per chunk: the same on every machine, since the digests of chunks depend on it."""
-        return max(1, min(MOST_STEPS, PART_BYTES // max(1, self.step_bytes)))
+        return chunk_steps(self.step_bytes)
 
     @property
     def step_bytes(self) -> int:
@@ -137,7 +142,7 @@ def _kept(parts: Parts) -> Iterator[None]:
             raise
         raise FileError(f"{error}; {text}") from error
     except BaseException as error:
-        if not parts.done:
+        if not parts.done or isinstance(error, InputError):  # the same input gets no further
             parts.remove()
         elif not isinstance(error, Exception):  # Ctrl-C, of which the command line says one line
             error.add_note(text)

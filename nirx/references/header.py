@@ -16,6 +16,7 @@ from nirx.references.layout import Observable
 
 __all__ = [
     "FORMAT",
+    "MOST_CHUNK_STEPS",
     "entry_of",
     "observable_of",
     "require_fields",
@@ -26,6 +27,8 @@ __all__ = [
 
 FORMAT = 1
 """Version of the layout of the file."""
+MOST_CHUNK_STEPS = 1024
+"""Of a chunk, which is in memory as a whole."""
 
 
 def software(backend: str) -> dict[str, str]:
@@ -97,6 +100,11 @@ def require_fields(header: dict[str, Any], where: str) -> None:
         raise FileError(
             f"{where}: the header has {bad}={header.get(bad)!r:.80}; it was changed, or "
             "written by an early nirx: make the reference again"
+        )
+    if header["chunk_steps"] > MOST_CHUNK_STEPS:  # all steps of a chunk are read at once
+        raise FileError(
+            f"{where}: the header has chunks of {header['chunk_steps']} steps; expected at most "
+            f"{MOST_CHUNK_STEPS}: it was changed, or not written by nirx"
         )
     chunks = -(-header["steps"] // header["chunk_steps"])
     for entry in header["recordings"]:

@@ -84,7 +84,7 @@ class Parts:
         if found == text:
             return
         if _is_manifest(found) and not self._has_chunks():
-            write_whole(path, lambda stream: stream.write(text.encode()))  # killed at its start
+            write_whole(path, text.encode())  # killed at its start
             return
         raise InputError(
             f"{self.folder} holds the parts of another run{_difference(found, text)}; finish "

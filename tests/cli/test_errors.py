@@ -119,7 +119,7 @@ def test_surplus_arrays_only_warn(file, tmp_path, capsys):
     [
         (["--input", "x.npz", "--random", "0"], "both --input and --random"),
         ([], "neither --input nor --random"),
-        (["--input", "x.npz", "--steps", "3"], "--steps goes with --random"),
+        (["--input", "x.npz", "--rate", "0.5"], "--rate goes with --random"),
         (["--random", "-1"], "--random"),
         (["--random", "0", "--steps", "-5"], "--steps"),
         (["--random", "0", "--steps", "many"], "--steps"),
@@ -136,7 +136,7 @@ def test_surplus_arrays_only_warn(file, tmp_path, capsys):
         ([*RANDOM, "--out", "y.npz", "--state-out", "y.npz"], "two files"),
         ([*RANDOM, "--state-in", "s.npz"], "no such file"),
         ([*RANDOM, "--nonsense"], "--nonsense"),
-        ([*RANDOM, "--steps", "9" * 15, "--batch", "9" * 3], "memory"),
+        ([*RANDOM, "--steps", "9" * 15, "--batch", "9" * 3], "no run would end"),
         ([*RANDOM, "--dt", "0"], "dt=0"),
         ([*RANDOM, "--dt", "x"], "--dt"),
     ],

@@ -69,6 +69,20 @@ def rewritten_header(change: Any, write: Any) -> Any:
     return stored_again(HEADER, convert)
 
 
+def test_a_claim_of_one_chunk_without_end_is_refused(listed, tmp_path):
+    """Its events take no space, but all steps of a chunk are read at once."""
+
+    def claim(header: Any) -> None:
+        header.update(steps=3 * 10**8, chunk_steps=3 * 10**8)
+        for entry in header["recordings"]:
+            entry["chunks"] = entry["chunks"][:1]
+
+    change = rewritten_header(claim, sealed)
+    path = copy_with(change, listed, tmp_path / "r.h5")
+    with pytest.raises(nirx.FileError, match="chunks of 300000000 steps; expected at most 1024"):
+        ReferenceFile(path)
+
+
 def test_a_changed_header_does_not_match_its_seal(made, tmp_path):
     change = rewritten_header(lambda h: h.update(notes="for another chip"), json.dumps)
     path = copy_with(change, made[0], tmp_path / "r.h5")

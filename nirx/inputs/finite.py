@@ -1,0 +1,58 @@
+"""NaN and infinity are no input: they spread to everything that a neuron ever computes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nirx.errors import InputError
+
+__all__ = ["look_through", "refuse_infinite", "require_finite"]
+
+LOOK_BYTES = 2**19
+"""What is looked through at a time."""
+
+
+def require_finite(where: str, name: str, start: int, given: Any, cast: np.ndarray) -> None:
+    """**Raises** `InputError` for a number that is not finite, with its place.
+
+    Arguments:
+        where: what to call the data.
+        name: of the Input.
+        start: the first step.
+        given: the numbers as the data has them, `[steps, samples, features]`, both flat; or what
+            broadcasts to that.
+        cast: the same numbers in the dtype of the run.
+    """
+    good = np.isfinite(cast)
+    if good.all():
+        return
+    step, sample, index = (int(i[0]) for i in np.nonzero(~good))
+    found = float(np.broadcast_to(given, cast.shape)[step, sample, index])
+    place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
+    refuse_infinite(place, found, cast.dtype)
+
+
+def refuse_infinite(place: str, found: float, dtype: np.dtype) -> None:
+    """**Raises** `InputError` for a number that is not finite in a dtype."""
+    if math.isfinite(found):
+        raise InputError(
+            f"{place}: {found:g} is beyond {dtype.name}; expected smaller numbers, or a run in "
+            "float64 (dtype=, --dtype)"
+        )
+    raise InputError(f"{place}: {found:g}; expected finite numbers; mend the data")
+
+
+def look_through(source: Any, step_bytes: int) -> None:
+    """Read a source once, so that what it refuses is refused before a run starts.
+
+    Arguments:
+        step_bytes: size of a step.
+
+    **Raises**: whatever `source.read` raises.
+    """
+    length = max(1, LOOK_BYTES // max(1, step_bytes))
+    for start in range(0, source.steps, length):
+        source.read(start, min(start + length, source.steps))
