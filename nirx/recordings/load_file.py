@@ -15,6 +15,7 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError
 from nirx.files.archive import load_arrays, member_name
 from nirx.files.hdf5_tree import read_tree
+from nirx.files.limits import DATA_LIMITS
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.event_format import EventFormat
@@ -106,7 +107,8 @@ def datasets(file: OpenFile, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 def _load_datasets(path: Path) -> dict[str, np.ndarray]:
     try:
         with closing(OpenFile(Watched(path))) as file, file.reading():
-            tree = read_tree(file.root, str(path), str)
+            size = file.watched.size
+            tree = read_tree(file.root, str(path), str, size, DATA_LIMITS, fills=True)
     except FileError as error:  # `read_tree` expects a NIR file, whose nodes are below "/node"
         raise FileError(str(error).replace(f"{path}: /node/", f"{path}: /")) from error
     arrays: dict[str, np.ndarray] = {}

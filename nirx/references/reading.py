@@ -17,7 +17,9 @@ from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
-from nirx.files.hdf5_tree import check_dataset
+from nirx.files.hdf5_attributes import text_attribute
+from nirx.files.hdf5_dataset import CheckedDataset, OpenHdf5
+from nirx.files.limits import DATA_LIMITS
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.files.reading import file_path
 from nirx.references.damage import CHANGED, damage_as_file_error
@@ -61,6 +63,7 @@ class ReferenceFile:
             raise
 
     def _open(self) -> None:
+        self._hdf5 = OpenHdf5(self.file.id, DATA_LIMITS, os.path.getsize(self.path))
         text = self._dataset(HEADER, "this is not a file of `nirx reference`")
         if text.nbytes > MOST_HEADER:
             raise FileError(f"{self.path}: a header of {text.nbytes} bytes")
@@ -74,7 +77,7 @@ class ReferenceFile:
         self.observables = [observable_of(entry) for entry in self.header["recordings"]]
         self.discretization = Discretization.from_json(self.header["discretization"])
         self.rename: Callable[[str], str] = (
-            encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
+            encode_name if text_attribute(self.file, MARK) == MARK_VALUE else str
         )
 
     def __enter__(self) -> ReferenceFile:
@@ -240,5 +243,4 @@ class ReferenceFile:
             current = current[part] if isinstance(link, h5py.HardLink) else None
         if not isinstance(current, h5py.Dataset):
             raise FileError(f"{self.path}: {name} is missing; {otherwise}")
-        check_dataset(current, f"{self.path}: {name}")
-        return current
+        return CheckedDataset(self._hdf5, current, f"{self.path}: {name}")
