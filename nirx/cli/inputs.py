@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from typer import Option
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
-from nirx.files.archive import load_arrays
+from nirx.files.archive_reading import load_arrays
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.arrays import as_dtype, common_lead, match_members
 from nirx.inputs.choose import source_for
@@ -89,9 +90,8 @@ def _of_file(schedule: Schedule, dtype: str, path: Path) -> Inputs:
     if isinstance(found, np.ndarray) and found.dtype.names:
         events = source_for(schedule, path, dtype)
         return Inputs(dict(events.read(0, events.steps)), events.steps, events.batch)
-    given: dict[str | None, np.ndarray] = (
-        {None: found} if isinstance(found, np.ndarray) else {**found}
-    )
+    whole = isinstance(found, np.ndarray)
+    given: Mapping[Any, np.ndarray] = {None: found} if whole else found
     features = {name: schedule.nodes[p].input_shape for name, p in schedule.inputs}
     members = match_members(str(path), given, list(features))
     arrays = {}

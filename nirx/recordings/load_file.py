@@ -13,7 +13,8 @@ import numpy as np
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError
-from nirx.files.archive import load_arrays, member_name
+from nirx.files.archive import member_name
+from nirx.files.archive_reading import Members, load_arrays
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.limits import DATA_LIMITS
 from nirx.graphs.recording import resolve_record
@@ -76,13 +77,13 @@ def refuse_format(where: str, form: EventFormat | None) -> None:
         )
 
 
-def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
+def _load_npz(path: Path, schedule: Schedule) -> Members:
     found = load_arrays(path)
     if isinstance(found, np.ndarray):
         raise FileError(f"{path}: one array without a name; expected an .npz with one per key")
     every = (probe.key for probe in resolve_record(schedule, "all"))
-    keys = {member_name(key): key for key in every if isinstance(key, str)}
-    return {keys.get(name, name): array for name, array in found.items()}
+    found.rename({member_name(key): key for key in every if isinstance(key, str)})
+    return found
 
 
 def _load_hdf5(path: Path, schedule: Schedule, lead: Shape, form: EventFormat | None) -> Loaded:

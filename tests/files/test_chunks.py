@@ -29,6 +29,10 @@ FILTERS: dict[str, dict[str, Any]] = {
 }
 
 
+def edit(path: Any) -> Any:
+    return h5py.File(path, "r+")
+
+
 def packed(values: np.ndarray, **options: Any) -> tuple[bytes, int]:
     """The bytes of a chunk and its mask, as HDF5 itself stores them."""
     with h5py.File.in_memory() as file:
@@ -40,7 +44,7 @@ def packed(values: np.ndarray, **options: Any) -> tuple[bytes, int]:
 def with_chunk(path: Any, stored: bytes, mask: int = 0, **options: Any) -> Any:
     """A file whose `tau` is one chunk of three numbers, of these bytes."""
     good_file(path)
-    with h5py.File(path, "r+") as file:
+    with edit(path) as file:
         replace_dataset(file, PLACE, shape=(3,), chunks=(3,), dtype="f4", **options)
         file[PLACE].id.write_direct_chunk((0,), stored, mask)
     return path
@@ -92,7 +96,7 @@ def test_damaged_gzip_is_refused(stored, tmp_path):
 @pytest.mark.parametrize("chunks", [None, (3,), (2,)])
 def test_data_that_was_never_written_is_refused(chunks, options, tmp_path):
     path = good_file(tmp_path / "g.nir")
-    with h5py.File(path, "r+") as file:
+    with edit(path) as file:
         replace_dataset(file, PLACE, shape=(3,), dtype="f4", chunks=chunks, **options)
         if chunks == (2,):
             file[PLACE][:2] = 1
@@ -113,7 +117,7 @@ def make_dataset(file: Any, layout: int, codes: Any = ()) -> Any:
 
 def test_a_compact_dataset_is_read(tmp_path):
     path = good_file(tmp_path / "g.nir")
-    with h5py.File(path, "r+") as file:
+    with edit(path) as file:
         del file[PLACE]
         make_dataset(file, h5py.h5d.COMPACT)
         file[PLACE][:] = VALUES
@@ -134,7 +138,7 @@ def test_a_compact_dataset_is_read(tmp_path):
 )
 def test_filters_whose_lengths_are_not_certain_are_refused(codes, reason, tmp_path):
     path = good_file(tmp_path / "g.nir")
-    with h5py.File(path, "r+") as file:
+    with edit(path) as file:
         del file[PLACE]
         make_dataset(file, h5py.h5d.CHUNKED, codes)
     with pytest.raises(FileError, match=reason):
@@ -144,7 +148,7 @@ def test_filters_whose_lengths_are_not_certain_are_refused(codes, reason, tmp_pa
 @pytest.mark.parametrize("options", [{}, {"compression": "gzip", "shuffle": True}])
 def test_texts_in_chunks_are_read(options, tmp_path):
     path = good_file(tmp_path / "g.nir")
-    with h5py.File(path, "r+") as file:
+    with edit(path) as file:
         edges = np.array([["input", "n"], ["n", "output"]], object)
         kind = h5py.string_dtype()
         replace_dataset(file, "node/edges", data=edges, dtype=kind, chunks=(1, 2), **options)
@@ -169,22 +173,22 @@ def test_lzf_is_unpacked_as_by_h5py():
 
 def test_a_short_chunk_of_nirdata_is_refused(tmp_path):
     path = nirdata(tmp_path / "x.h5", {"input": gridded()})
-    with h5py.File(path, "a") as file:
+    with edit(path) as file:
         name = "nodes/in/observables/input/data"
         data = file[name][()]
         replace_dataset(file, name, shape=data.shape, dtype=data.dtype, chunks=data.shape)
         file[name].id.write_direct_chunk((0, 0, 0), data.tobytes())
     assert read(path).shape[0] == data.shape[1]
-    with h5py.File(path, "a") as file:
+    with edit(path) as file:
         replace_dataset(file, name, shape=data.shape, dtype=data.dtype, chunks=data.shape)
         file[name].id.write_direct_chunk((0, 0, 0), data.tobytes()[:-1])
-    with pytest.raises(FileError, match="input/data: the chunk .* is damaged"):
+    with pytest.raises(FileError, match=r"input/data: the chunk .* is damaged"):
         read(path)
 
 
 def test_a_short_chunk_of_a_reference_is_refused(tmp_path):
     write_reference(tmp_path / "r.h5")
-    with h5py.File(tmp_path / "r.h5", "a") as file:
+    with edit(tmp_path / "r.h5") as file:
         found: list[Any] = []
         file.visititems(lambda name, item: found.append(item) if name.endswith("/data") else None)
         item = found[-1]
@@ -197,11 +201,11 @@ def test_a_short_chunk_of_a_reference_is_refused(tmp_path):
 def test_only_a_fill_value_that_the_writer_chose_stands_for_data_of_a_recording(tmp_path):
     path = nirdata(tmp_path / "x.h5", {"input": gridded()})
     name = "nodes/in/observables/input/data"
-    with h5py.File(path, "a") as file:
+    with edit(path) as file:
         shape = file[name].shape
         replace_dataset(file, name, shape=shape, dtype="f4", chunks=(1, 1, 1), fillvalue=3.0)
     assert np.all(read(path) == 3)
-    with h5py.File(path, "a") as file:
+    with edit(path) as file:
         replace_dataset(file, name, shape=shape, dtype="f4", chunks=(1, 1, 1))
     with pytest.raises(FileError, match="never written"):
         read(path)
