@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,7 +90,7 @@ def _of_file(schedule: Schedule, dtype: str, path: Path) -> Inputs:
         events = source_for(schedule, path, dtype)
         return Inputs(dict(events.read(0, events.steps)), events.steps, events.batch)
     whole = isinstance(found, np.ndarray)
-    given: Mapping[Any, np.ndarray] = {None: found} if whole else found
+    given: Any = {None: found} if whole else found
     features = {name: schedule.nodes[p].input_shape for name, p in schedule.inputs}
     members = match_members(str(path), given, list(features))
     arrays = {}

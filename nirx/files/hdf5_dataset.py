@@ -6,20 +6,42 @@ import itertools
 import math
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5t  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
+from h5py import h5d, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
 
 from nirx.errors import FileError
 from nirx.files.hdf5_filters import CHECKSUM, FILTERS, SHUFFLE, Filters, WrongLength
 from nirx.files.limits import ReadLimits
 
-__all__ = ["CheckedDataset", "OpenHdf5", "Storage"]
+__all__ = ["OpenHdf5", "Storage"]
 
 MISSING, STORED, GOOD = range(3)
 """What is known of a chunk: not in the file; there, unseen; there in full."""
+MOST_TYPES = 16
+"""Types of a file that are kept."""
 LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
+
+
+@dataclass(frozen=True, eq=False)
+class FileType:
+    """A type of HDF5.
+
+    Arguments:
+        dtype: NumPy's type for it.
+        memory: HDF5's type for that.
+        size: bytes of an element in the file.
+        any_length: whether it is of texts, each as long as it needs.
+        plain: whether numbers are in the file as they are in memory.
+    """
+
+    dtype: np.dtype
+    memory: Any
+    size: int
+    any_length: bool
+    plain: bool
 
 
 class OpenHdf5:
@@ -35,6 +57,22 @@ class OpenHdf5:
         self.limits, self.size, self._file = limits, size, file
         self.reference = 8 + file.get_create_plist().get_sizes()[0]
         """Bytes of a text of any length: its length, the place of a heap, and a number in it."""
+        self._types: list[tuple[Any, FileType]] = []
+
+    def type_of(self, kind: Any) -> FileType:
+        """What is known of a type; a file has few, and h5py takes long to name one."""
+        for known, found in self._types:
+            if known.equal(kind):
+                return found
+        dtype = kind.dtype
+        any_length = kind.get_class() == h5t.STRING and kind.is_variable_str()
+        size = self.reference if any_length else kind.get_size()
+        memory = h5t.py_create(dtype)
+        plain = dtype.kind in "fiub" and kind.equal(memory)
+        found = FileType(dtype, memory, size, any_length, plain)
+        if len(self._types) < MOST_TYPES:
+            self._types.append((kind.copy(), found))
+        return found
 
     def bytes_at(self, place: int, size: int) -> bytes:
         """Bytes of the file itself. **Raises** `OSError`."""
@@ -57,35 +95,35 @@ class Storage:
 
     def __init__(self, file: OpenHdf5, item: Any, where: object, fills: bool = False):
         self._file, self._item, self._where = file, item, where
-        self.properties = item.get_create_plist()
-        self.layout = self.properties.get_layout()
-        if self.layout not in LAYOUTS or self.properties.get_external_count():
+        properties = item.get_create_plist()
+        self.layout = layout = properties.get_layout()
+        if layout not in LAYOUTS or (layout == h5d.CONTIGUOUS and properties.get_external_count()):
             raise FileError(f"{where} keeps its data in another file")
-        codes = _filters(self.properties, where, file.limits)
+        codes = _filters(properties, where, file.limits)
         shape = item.shape
         if shape is None:
             raise FileError(f"{where} is empty")
-        self.type, self.shape = item.get_type(), shape
-        self.any_length = _of_any_length(self.type)
-        self.element = file.reference if self.any_length else self.type.get_size()
+        self.type, self.shape = file.type_of(item.get_type()), shape
         self.size = math.prod(shape)
-        self.bytes = self.size * self.element
-        self._filters = Filters(codes, self.element)
-        self._fills = fills and self.properties.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED
+        self.bytes = self.size * self.type.size
+        self._filters = Filters(codes, self.type.size)
+        self._fills = fills and properties.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED
         self.chunk: tuple[int, ...] | None = None
         if self.layout == h5d.CHUNKED:
-            self._divide()
+            self._divide(properties)
         file.limits.require_size(self.bytes, file.size, where)
         if self.chunk is not None:
             file.limits.require_chunks(math.prod(self._grid), file.size, where)
 
-    def _divide(self) -> None:
+    def _divide(self, properties: Any) -> None:
         """The grid of chunks."""
-        self.chunk = chunk = self.properties.get_chunk()
+        self.chunk = chunk = properties.get_chunk()
         self._grid = tuple(-(-n // c) for n, c in zip(self.shape, chunk, strict=True))
-        self._chunk_bytes = math.prod(chunk) * self.element
+        self._chunk_bytes = math.prod(chunk) * self.type.size
         self._most = self._filters.most(self._chunk_bytes)
         self._file.limits.require("chunk_bytes", self._chunk_bytes, self._where)
+        # The only chunk is looked at without the index, unless that fails.
+        self._alone = math.prod(self._grid) == 1 and bool(self._filters.codes) and not self._fills
         self._seen: np.ndarray | None = None
         self._buffer: np.ndarray | None = None
 
@@ -100,6 +138,11 @@ class Storage:
             return
         if self.chunk is None:
             self._require_block()
+            return
+        if self._alone:
+            if self._seen is None:
+                self._content((0,) * len(self._grid))
+                self._seen = np.full(self._grid, GOOD, np.uint8)
             return
         seen = self._listed()
         for spot in itertools.product(*self._touched(place)):
@@ -137,6 +180,23 @@ class Storage:
                 f"{wrong[0].size} bytes, its shape needs {self._chunk_bytes}"
             )
         return seen
+
+    def load(self) -> np.ndarray:
+        """All of the data, checked as by `require`. **Raises** `FileError`, and h5py's errors."""
+        found = np.empty(self.shape, self.type.dtype)
+        sums = CHECKSUM in self._filters.codes  # HDF5 compares them
+        if self.chunk is None or not self.type.plain or sums or self._fills:
+            self.require()
+            if found.size:
+                self._item.read(h5s.ALL, h5s.ALL, found, self.type.memory)
+        elif found.size:  # each chunk is unpacked once
+            for spot in itertools.product(*map(range, self._grid)):
+                part = np.frombuffer(self._content(spot), found.dtype).reshape(self.chunk)
+                first = [k * c for k, c in zip(spot, self.chunk, strict=True)]
+                ends = zip(first, self.chunk, strict=True)
+                into = found[tuple(slice(a, a + c) for a, c in ends)]
+                into[...] = part[tuple(map(slice, into.shape))]
+        return found
 
     def raw(self) -> Iterator[Any]:
         """The content as it is stored, checked as by `require`; chunks with what is beyond edges.
@@ -182,7 +242,7 @@ class Storage:
         """The content of a chunk; None for one that is to be filled. **Raises** `FileError`."""
         assert self.chunk is not None, "only datasets in chunks have a grid"
         start = tuple(k * c for k, c in zip(spot, self.chunk, strict=True))
-        if self._listed()[*spot] == MISSING:
+        if not self._alone and self._listed()[*spot] == MISSING:
             if self._fills:
                 return None
             raise FileError(
@@ -196,6 +256,11 @@ class Storage:
             return self._filters.undo(stored, mask, self._chunk_bytes)
         except WrongLength as error:
             raise FileError(f"{self._where}: the chunk at {start} is damaged: {error}") from error
+        except (RuntimeError, ValueError):
+            if not self._alone:
+                raise
+            self._alone = False  # the index says what is wrong
+            return self._content(spot)
 
 
 def _filters(properties: Any, where: object, limits: ReadLimits) -> list[int]:
@@ -210,37 +275,3 @@ def _filters(properties: Any, where: object, limits: ReadLimits) -> list[int]:
     if len({*codes}) < count or len({*codes} - {CHECKSUM, SHUFFLE}) > 1:
         raise FileError(f"{where} is compressed more than once, or has a filter twice")
     return codes
-
-
-def _of_any_length(kind: Any) -> bool:
-    return kind.get_class() == h5t.STRING and kind.is_variable_str()
-
-
-class CheckedDataset:
-    """A dataset of numbers that is read in slices, each of which must be there in full.
-
-    Arguments:
-        file: that it is in.
-        item: the `h5py.Dataset`.
-        where: the file and the place in it, for messages.
-        field: one field of records. Default: all of a number.
-
-    **Raises**: `FileError` for data that is not numbers, not in this file, or too large for it.
-    """
-
-    def __init__(self, file: OpenHdf5, item: Any, where: str, field: str | None = None):
-        storage = Storage(file, item.id, where, fills=True)
-        dtype = item.dtype if field is None else item.dtype[field]
-        if dtype.kind not in "fiub" or item.dtype.hasobject:
-            raise FileError(f"{where} has dtype {item.dtype}; expected numbers")
-        self.dtype, self.shape, self.nbytes = dtype, tuple(item.shape), int(item.nbytes)
-        self._storage, self._item, self._field = storage, item, field
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, place: Any) -> np.ndarray:
-        """Whole numbers and slices, as for an array. **Raises** `FileError`, and h5py's errors."""
-        self._storage.require(place)
-        source = self._item if self._field is None else self._item.fields(self._field)
-        return np.asarray(source[place])

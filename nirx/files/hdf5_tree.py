@@ -25,7 +25,7 @@ MOST_SHOWN = 8
 """Names of a place that a message shows, from the end."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)  # frozen would take several times as long
 class _Place:
     """A place in a file. Its text is made for messages only: it may be long, and is deep."""
 
@@ -33,6 +33,7 @@ class _Place:
     name: str
     above: _Place | None = None
     depth: int = 0
+    length: int = 0
     metadata: bool = False
 
     def __str__(self) -> str:
@@ -44,7 +45,7 @@ class _Place:
 
     def below(self, name: str) -> _Place:
         metadata = self.metadata or name == METADATA
-        return _Place(self.path, name, self, self.depth + 1, metadata)
+        return _Place(self.path, name, self, self.depth + 1, self.length + len(name), metadata)
 
 
 def _short(name: str) -> str:
@@ -82,6 +83,7 @@ def read_tree(
     while work:
         current, place, into = work.pop()
         limits.require("depth", place.depth, place)
+        limits.require("path_bytes", place.length, place)
         for name, kind, address in _links(current, place, allowance):
             where = place.below(name)
             if kind != h5l.TYPE_HARD:

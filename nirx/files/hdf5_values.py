@@ -6,7 +6,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
+from h5py import h5d  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
 
 from nirx.errors import FileError
 from nirx.files.hdf5_dataset import OpenHdf5, Storage
@@ -15,7 +15,6 @@ from nirx.files.limits import Allowance
 __all__ = ["read_value", "require_plain"]
 
 NUMBERS = "fiub"
-_memory_types: dict[Any, Any] = {}
 
 
 def read_value(
@@ -40,10 +39,9 @@ def read_value(
     if not (is_bytes and (row or not storage.shape)):
         require_plain(dtype, where, "numbers, text or bytes" if opaque else "numbers or text")
     if dtype.kind in "OSU":
-        return _texts(file, item, storage, dtype, where, allowance)
+        return _texts(file, storage, where, allowance)
     allowance.take_bytes(storage.bytes, where)
-    storage.require()
-    found = _loaded(item, storage, dtype)
+    found = storage.load()
     return found.tobytes() if is_bytes else found[()]
 
 
@@ -54,37 +52,16 @@ def require_plain(dtype: np.dtype, where: object, expected: str = "numbers or te
         raise FileError(f"{where} has dtype {dtype}; expected {expected}")
 
 
-def _loaded(item: Any, storage: Storage, dtype: np.dtype) -> np.ndarray:
-    found = np.empty(storage.shape, dtype)
-    if found.size:
-        item.read(h5s.ALL, h5s.ALL, found, _memory_type(dtype))
-    return found
-
-
-def _memory_type(dtype: np.dtype) -> Any:
-    """HDF5's name of a dtype. Finding one takes longer than reading a small dataset."""
-    text = h5py.check_string_dtype(dtype) if dtype.kind == "O" else None
-    if text is None and (dtype.metadata is not None or dtype.kind not in NUMBERS):
-        return h5t.py_create(dtype)
-    key = text or dtype
-    if key not in _memory_types:
-        _memory_types[key] = h5t.py_create(dtype)
-    return _memory_types[key]
-
-
-def _texts(
-    file: OpenHdf5, item: Any, storage: Storage, dtype: np.dtype, where: object, own: Allowance
-) -> Any:
+def _texts(file: OpenHdf5, storage: Storage, where: object, own: Allowance) -> Any:
     own.take_bytes(storage.bytes, where)
-    if not storage.any_length:
-        own.take_texts(storage.size, storage.size * dtype.itemsize, where, once=False)
-        storage.require()
-        return _decoded(_loaded(item, storage, dtype))
+    if not storage.type.any_length:
+        own.take_texts(storage.size, storage.bytes, where, once=False)
+        return _decoded(storage.load())
     if storage.layout == h5d.COMPACT:
         raise FileError(f"{where} keeps texts of any length in its header; store them outside it")
     length = sum(_lengths(content, file.reference) for content in storage.raw())
     own.take_texts(storage.size, length, where, once=True)
-    return _decoded(_loaded(item, storage, dtype))
+    return _decoded(storage.load())
 
 
 def _lengths(content: Any, reference: int) -> int:

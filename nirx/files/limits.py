@@ -26,6 +26,7 @@ class ReadLimits:
         entries: groups and datasets, metadata included.
         depth: groups within groups; a subgraph takes two.
         name_bytes: of one name, in UTF-8.
+        path_bytes: of all names on the way to a place, which HDF5 copies at every level.
         text_bytes: all texts together, in memory.
         chunks: pieces that one dataset is stored in.
         chunk_bytes: one of these pieces, which HDF5 always reads whole.
@@ -43,6 +44,7 @@ class ReadLimits:
     entries: int = 8_000_000
     depth: int = 600
     name_bytes: int = 2**14
+    path_bytes: int = 2**20
     text_bytes: int = 2**29
     chunks: int = 2**20
     chunk_bytes: int = 2**28
@@ -112,6 +114,7 @@ WORDS = {
     "entries": "groups and datasets",
     "depth": "groups are nested in each other",
     "name_bytes": "bytes in a name",
+    "path_bytes": "bytes in the names on the way",
     "text_bytes": "bytes of text",
     "chunks": "chunks",
     "chunk_bytes": "bytes in a chunk, which is read whole",

@@ -12,7 +12,8 @@ import numpy as np
 
 from nirx.errors import FileError, NirxError
 from nirx.files.hdf5_attributes import attribute, text_attribute
-from nirx.files.hdf5_dataset import CheckedDataset, OpenHdf5
+from nirx.files.hdf5_checked import CheckedDataset
+from nirx.files.hdf5_dataset import OpenHdf5
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.limits import DATA_LIMITS
 from nirx.inputs.watched import Watched

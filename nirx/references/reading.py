@@ -18,7 +18,8 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
 from nirx.files.hdf5_attributes import text_attribute
-from nirx.files.hdf5_dataset import CheckedDataset, OpenHdf5
+from nirx.files.hdf5_checked import CheckedDataset
+from nirx.files.hdf5_dataset import OpenHdf5
 from nirx.files.limits import DATA_LIMITS
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.files.reading import file_path

@@ -20,7 +20,7 @@ def header(shape: str, dtype: str = "<f4") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 
-def archive(path: Path, kind: int = zipfile.ZIP_DEFLATED, **members: bytes) -> Path:
+def archive(path: Path, kind: int = zipfile.ZIP_DEFLATED, /, **members: bytes) -> Path:
     with zipfile.ZipFile(path, "w", kind) as file:
         for name, content in members.items():
             file.writestr(f"{name}.npy", content)
@@ -45,20 +45,18 @@ ODD = ["(True, 1, 3)", "(-1, 3)", "(3, False)", "(2**70, 3)", "(10**12, 3)", "(2
 @pytest.mark.parametrize("shape", ODD)
 def test_an_odd_shape_is_refused(shape, tmp_path):
     (tmp_path / "x.npy").write_bytes(header(shape) + bytes(12))
-    archive(tmp_path / "x.npz", zipfile.ZIP_STORED, **{"in": header(shape) + bytes(12)})
-    archive(tmp_path / "y.npz", **{"in": header(shape) + bytes(12)})
+    archive(tmp_path / "x.npz", zipfile.ZIP_STORED, a=header(shape) + bytes(12))
+    archive(tmp_path / "y.npz", a=header(shape) + bytes(12))
     for name in ("x.npy", "x.npz", "y.npz"):
         with pytest.raises(FileError):
-            found = load_arrays(tmp_path / name)
-            assert isinstance(found, Members)
-            found["in"]
+            dict(load_arrays(tmp_path / name))
         with pytest.raises(FileError):
             read(tmp_path / name)
 
 
 def test_a_bomb_is_refused(tmp_path):
-    content = header("(2**25, 1, 3)".replace("2**25", str(2**25))) + bytes(3 * 2**27)
-    path = archive(tmp_path / "x.npz", **{"in": content})
+    content = header(f"({2**25}, 1, 3)") + bytes(3 * 2**27)
+    path = archive(tmp_path / "x.npz", a=content)
     assert path.stat().st_size < 2**20
     with pytest.raises(FileError, match="claims more data than a file of this size can hold"):
         members(archive(tmp_path / "y.npz", zipfile.ZIP_BZIP2, a=content))["a"]
