@@ -121,6 +121,7 @@ class Storage:
         self._grid = tuple(-(-n // c) for n, c in zip(self.shape, chunk, strict=True))
         self._chunk_bytes = math.prod(chunk) * self.type.size
         self._most = self._filters.most(self._chunk_bytes)
+        self.bytes = math.prod(self._grid) * self._chunk_bytes  # edges are stored in full
         self._file.limits.require("chunk_bytes", self._chunk_bytes, self._where)
         # The only chunk is looked at without the index, unless that fails.
         self._alone = math.prod(self._grid) == 1 and bool(self._filters.codes) and not self._fills

@@ -55,7 +55,7 @@ def require_plain(dtype: np.dtype, where: object, expected: str = "numbers or te
 def _texts(file: OpenHdf5, storage: Storage, where: object, own: Allowance) -> Any:
     own.take_bytes(storage.bytes, where)
     if not storage.type.any_length:
-        own.take_texts(storage.size, storage.bytes, where, once=False)
+        own.take_texts(storage.size, storage.size * storage.type.size, where, once=False)
         return _decoded(storage.load())
     if storage.layout == h5d.COMPACT:
         raise FileError(f"{where} keeps texts of any length in its header; store them outside it")

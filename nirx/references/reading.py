@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -76,10 +77,22 @@ class ReferenceFile:
         self.chunk: int = self.header["chunk_steps"]
         self.digest: str = self.header["digest"]
         self.observables = [observable_of(entry) for entry in self.header["recordings"]]
+        self._require_limits()
         self.discretization = Discretization.from_json(self.header["discretization"])
         self.rename: Callable[[str], str] = (
             encode_name if text_attribute(self.file, MARK) == MARK_VALUE else str
         )
+
+    def _require_limits(self) -> None:
+        """Steps, and a chunk of each recording: it is read whole, however little is stored."""
+        DATA_LIMITS.require("steps", self.steps, self.path)
+        if not self.samples:
+            raise FileError(f"{self.path}: it has no samples: its batch is {list(self.batch)}")
+        for own in self.observables:
+            step = self.samples * max(1, own.neurons) * np.dtype(np.float64).itemsize
+            if self.chunk > 1:  # nirx divides a long run, but not a large step
+                where = f"{self.path}: {own.key!r}"
+                DATA_LIMITS.require("chunk_bytes", min(self.chunk, self.steps) * step, where)
 
     def __enter__(self) -> ReferenceFile:
         return self
@@ -95,7 +108,7 @@ class ReferenceFile:
     @property
     def samples(self) -> int:
         """Number of elements of the batch."""
-        return int(np.prod(self.batch, dtype=np.int64))
+        return math.prod(self.batch)
 
     @property
     def run(self) -> Run:
