@@ -11,6 +11,7 @@ import nir
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, did_you_mean, warn_caller
+from nirx.files.limits import ReadLimits
 from nirx.files.reading import read_noted
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
@@ -45,6 +46,7 @@ def open_graph(
     overrides: Texts,
     *,
     repair: bool = False,
+    limits: ReadLimits | None = None,
 ) -> Opened:
     """Read a file and schedule it under the discretization that the options ask for.
 
@@ -53,11 +55,12 @@ def open_graph(
 
     Arguments:
         repair: whether to mend first what is certain, as `nirx.repair` does.
+        limits: what the file may cost; `limits_for` gives those of an option --max-memory.
 
     **Raises**: `FileError`, `GraphError`, `InputError`.
     """
     # The other warnings depend on the discretization; scheduling repeats those of the one in use.
-    graph, notes, _ = read_noted(file, "repair" if repair else "check")
+    graph, notes, _ = read_noted(file, "repair" if repair else "check", limits)
     for text in notes:
         warn_caller(text)
     return schedule_graph(graph, dt, preset, sets, overrides)

@@ -15,7 +15,8 @@ import numpy as np
 from nirx.basics.paths import Path as NodePath
 from nirx.basics.paths import format_path, parse_path
 from nirx.errors import InputError
-from nirx.files.archive import load_arrays, member_name, save_arrays
+from nirx.files.archive import member_name, save_arrays
+from nirx.files.archive_reading import load_arrays
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.arrays import as_dtype
 

@@ -1,4 +1,4 @@
-"""NumPy files of named arrays: untrusted when read, replaced atomically when written."""
+"""NumPy files of named arrays are replaced atomically."""
 
 from __future__ import annotations
 
@@ -8,59 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nirx.errors import FileError
 from nirx.files.names import encode_name
 from nirx.files.whole_file import whole_file
 
 __all__ = [
-    "explain_damage",
-    "load_arrays",
     "member_name",
     "save_arrays",
 ]
-
-
-def load_arrays(path: Path, only: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
-    """The array of an `.npy` file, or the arrays of an `.npz` file by name.
-
-    Arguments:
-        path: the file.
-        only: the one array of an `.npz` file to read. Default: all.
-
-    **Raises**: `FileError` for anything else. Pickles are never loaded.
-    """
-    if not path.is_file():
-        raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
-    try:
-        with open(path, "rb") as stream:  # np.load leaves a file open if it fails
-            found = np.load(stream, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                return found
-            # By member, not by key: the name of an array may itself be "x.npy".
-            members = found.zip.namelist() if only is None else [f"{only}.npy"]
-            arrays = {m.removesuffix(".npy"): found[m] for m in members}
-            found.close()
-    except MemoryError:
-        raise
-    except Exception as error:  # np.load may raise anything for a damaged or hostile file
-        raise FileError(f"{path}: {explain_damage(error)}") from error
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise FileError(f"{path}: {name!r} in it is not a NumPy array")
-    return arrays
-
-
-def explain_damage(error: Exception) -> str:
-    """What is wrong with a file that NumPy could not read, in the user's terms."""
-    text = str(error)
-    if "Object arrays" in text or "Python objects" in text:
-        return "holds Python objects (a pickle), which are never loaded; save arrays of numbers"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    expected = "an .npz of np.savez or an .npy of np.save, without pickles"
-    if "pickle" in text or isinstance(error, EOFError):
-        return f"not a NumPy file; expected {expected}"
-    return f"a damaged NumPy file ({text or type(error).__name__}); expected {expected}"
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -20,8 +20,10 @@ from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.plugged_types import HOW_TO_PLUG
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean, warn_caller
+from nirx.files.hdf5_attributes import text_attribute
 from nirx.files.hdf5_heap import refuse_endless_heaps
 from nirx.files.hdf5_tree import read_tree
+from nirx.files.limits import DEFAULT_LIMITS, ReadLimits
 from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.files.nir_form import from_nir_form
 from nirx.files.unfinished import missing_root, refuse_unfinished_graph, unreadable
@@ -53,7 +55,12 @@ MOST_LISTED = 100
 """Repairs that are named, each in a warning."""
 
 
-def read(path: str | os.PathLike[str], *, declared: Declared = "check") -> nir.NIRGraph:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    declared: Declared = "check",
+    limits: ReadLimits | None = None,
+) -> nir.NIRGraph:
     """Read and check a `.nir` file.
 
     Warns with `NirxWarning` about what is legal but unusual, and about every repair.
@@ -62,23 +69,24 @@ def read(path: str | os.PathLike[str], *, declared: Declared = "check") -> nir.N
         path: the file. It is untrusted: nothing in it is executed.
         declared: "check" refuses what does not fit together; "repair" first mends what is certain,
             as `nirx.repair` does, and names every change in a warning.
+        limits: what the file may cost in memory and time. Default: `ReadLimits()`.
 
     Returns: the graph as it is in the file, with the inferred shapes in the nodes' `input_type`
     and `output_type`. `nir.read` may add Outputs.
 
-    **Raises**: `FileError` if it is not a readable NIR file; `GraphError` with all faults;
-    `InputError` for another choice of `declared`.
+    **Raises**: `FileError` if it is not a readable NIR file, or exceeds a limit; `GraphError` with
+    all faults; `InputError` for another choice of `declared`.
 
     **Source**: NIR file format of nir 1.0.8.
     """
-    graph, notes, warnings = read_noted(path, declared)
+    graph, notes, warnings = read_noted(path, declared, limits)
     for text in (*notes, *warnings):
         warn_caller(text)
     return graph
 
 
 def read_noted(
-    path: str | os.PathLike[str], declared: str
+    path: str | os.PathLike[str], declared: str, limits: ReadLimits | None = None
 ) -> tuple[nir.NIRGraph, list[str], list[str]]:
     """`read` without warnings.
 
@@ -89,7 +97,7 @@ def read_noted(
         hint = did_you_mean(str(declared), ("check", "repair"))
         raise InputError(f"declared={declared!r}; {hint}")
     text = file_path(path)
-    root = _graph(text)
+    root = _graph(text, limits or DEFAULT_LIMITS)
     notes: list[str] = []
     if declared == "repair":
         root, changes = repair(root)
@@ -110,9 +118,9 @@ def read_noted(
     return root, [*notes, *examination.misdeclared], examination.warnings
 
 
-def _graph(path: str) -> nir.NIRGraph:
+def _graph(path: str, limits: ReadLimits) -> nir.NIRGraph:
     """The graph of a file, unchecked but for its single nodes."""
-    tree, rename = _open(path)
+    tree, rename = _open(path, limits)
     faults: list[Fault] = []
     root = _node((), tree, faults, rename)
     if not isinstance(root, nir.NIRGraph):
@@ -136,20 +144,18 @@ def file_path(path: Any) -> str:
         raise InputError(f"expected a path, got a {type(path).__name__}") from error
 
 
-def _open(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
+def _open(path: str, limits: ReadLimits) -> tuple[dict[str, Any], Callable[[str], str]]:
     try:
         if not FilePath(path).is_file():
             raise FileError(f"{path}: no such file")
         refuse_endless_heaps(path)
         with h5py.File(path, "r") as file:
-            mark = file.attrs.get(MARK)
-            encoded = isinstance(mark, str) and mark == MARK_VALUE
-            rename = decode_name if encoded else str
+            rename = decode_name if text_attribute(file, MARK) == MARK_VALUE else str
             link = file.get("node", getlink=True)
             node = file["node"] if isinstance(link, h5py.HardLink) else None
             if not isinstance(node, h5py.Group):
                 raise missing_root(path, file)
-            tree = read_tree(node, path, rename)
+            tree = read_tree(node, path, rename, os.path.getsize(path), limits)
             refuse_unfinished_graph(path, tree)
             return tree, rename
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:

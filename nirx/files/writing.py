@@ -18,8 +18,8 @@ from nirx.dynamics.node_types import NodeType, find_type
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, GraphError, shortened
 from nirx.files.hdf5_small import put_small
-from nirx.files.hdf5_tree import MOST_DEPTH
 from nirx.files.hdf5_writing import hdf5_file
+from nirx.files.limits import DEFAULT_LIMITS
 from nirx.files.names import MARK, MARK_VALUE, encode_name, needs_encoding
 from nirx.files.nir_form import Shapes, in_nir_form
 from nirx.files.reading import file_path
@@ -120,7 +120,7 @@ def _write_file(
     file.create_dataset("version", data=nir.version, dtype=h5py.string_dtype())
     groups: dict[Path, h5py.Group] = {(): file.create_group("node")}
     for path, current, _ in graphs:
-        if 2 * len(path) + 4 > MOST_DEPTH:
+        if 2 * len(path) + 4 > DEFAULT_LIMITS.depth:
             raise FileError(f"{shortened(format_path(path))}: nested too deeply for a file")
         group = groups.pop(path)
         metadata = dict(current.metadata or {})

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import FileError
-from nirx.files.archive import load_arrays
+from nirx.files.archive_reading import load_arrays
 from nirx.files.csv_numbers import require_plain
 
 __all__ = ["read_address_file"]
@@ -133,7 +133,7 @@ def _of_npz(path: Path, content: bytes) -> Iterable[tuple[Any, Any]]:
     if isinstance(arrays, np.ndarray):
         raise FileError(f"{path}: one array without a name; expected address and neuron")
     parts, columns = _columns(str(path), arrays)
-    named = {what: list(arrays.values())[number] for what, number in columns.items()}
+    named = {what: arrays[list(arrays)[number]] for what, number in columns.items()}
     count = len(named["neuron"]) if named["neuron"].ndim else 0
     for what, array in named.items():
         axes = 2 if what == "neuron" else 1

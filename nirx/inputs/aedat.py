@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import FileError, UnsupportedError
-from nirx.files.hdf5_tree import MOST_BYTES_FLOOR, MOST_EXPANSION
+from nirx.files.limits import DATA_LIMITS
 from nirx.inputs.camera import CameraEvents, EventOptions, event_source, format_of, only_input
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
@@ -57,7 +57,7 @@ def read_aedat(watched: Watched) -> AedatEvents:
         raise UnsupportedError(
             f'{path}: AEDAT4 needs the package aedat; install it with: pip install "nirx[aedat]"'
         )
-    most = max(MOST_BYTES_FLOOR, MOST_EXPANSION * watched.size)
+    most = DATA_LIMITS.unpacked(watched.size)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "events.npy"
         words = [str(CHILD), str(path.absolute()), str(out), str(most), str(MEMORY + 4 * most)]

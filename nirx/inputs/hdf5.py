@@ -11,14 +11,14 @@ import h5py
 import numpy as np
 
 from nirx.errors import FileError, NirxError
+from nirx.files.hdf5_attributes import attribute, text_attribute
+from nirx.files.hdf5_checked import CheckedDataset
+from nirx.files.hdf5_dataset import OpenHdf5
 from nirx.files.hdf5_heap import refuse_endless_heaps
-from nirx.files.hdf5_tree import MOST_BYTES_FLOOR, MOST_EXPANSION, check_storage
+from nirx.files.limits import DATA_LIMITS
 from nirx.inputs.watched import Watched
 
 __all__ = ["Column", "OpenFile"]
-
-MOST_CHUNK_BYTES = 256 * 2**20
-"""HDF5 always reads whole chunks."""
 
 
 class OpenFile:
@@ -32,10 +32,10 @@ class OpenFile:
 
     def __init__(self, watched: Watched):
         self.watched, self.path = watched, watched.path
-        self._allowance = max(MOST_BYTES_FLOOR, MOST_EXPANSION * watched.size)
         with self.reading():
             refuse_endless_heaps(str(self.path))
             self.root: Any = h5py.File(self.path, "r")
+            self._hdf5 = OpenHdf5(self.root.id, DATA_LIMITS, watched.size)
 
     def close(self) -> None:
         """Close the file."""
@@ -54,10 +54,7 @@ class OpenFile:
     def kind(self, group: Any) -> str:
         """NIR's type of a group, or an empty text."""
         with self.reading():
-            found = group.attrs.get("__type__", "")
-        if isinstance(found, bytes):
-            found = found.decode("utf-8", "replace")
-        return found if isinstance(found, str) else ""
+            return text_attribute(group, "__type__") or ""
 
     def names(self, group: Any) -> list[str]:
         """Names in a group: whole numbers in numerical order, then the others by code point."""
@@ -92,7 +89,7 @@ class OpenFile:
     def number(self, group: Any, name: str) -> float:
         """A numerical attribute of a group. **Raises** `FileError`."""
         with self.reading():
-            found = np.asarray(group.attrs.get(name, math.nan))
+            found = np.asarray(attribute(group, name))
         if found.dtype.kind not in "iuf" or found.size != 1 or not math.isfinite(found.item()):
             raise FileError(f"{self.path}: {group.name} has no finite number {name!r}")
         return float(found.item())
@@ -103,19 +100,7 @@ class OpenFile:
         if not isinstance(item, h5py.Dataset):
             raise FileError(f"{where} is not a dataset")
         with self.reading():
-            dtype = item.dtype if field is None else item.dtype[field]
-            check_storage(item, where)
-            if dtype.kind not in "fiub" or item.shape is None:
-                raise FileError(f"{where} has dtype {dtype}; expected numbers")
-            if item.nbytes > self._allowance:
-                raise FileError(f"{where} claims more data than a file of this size can hold")
-            chunk = math.prod(item.chunks or ()) * item.dtype.itemsize if item.chunks else 0
-        if chunk > MOST_CHUNK_BYTES:
-            raise FileError(
-                f"{where} is stored in chunks of {chunk} bytes, which are read whole; expected "
-                f"at most {MOST_CHUNK_BYTES}"
-            )
-        return Column(self, item, field, dtype)
+            return Column(self, CheckedDataset(self._hdf5, item, where, field), where)
 
     def where(self, group: Any, name: str) -> str:
         """A place, for messages."""
@@ -130,12 +115,10 @@ def _by_number(name: str) -> tuple[bool, int, str]:
 class Column:
     """Numbers in a file, read in slices."""
 
-    def __init__(self, file: OpenFile, item: Any, field: str | None, dtype: np.dtype):
-        self._file, self._item, self._field = file, item, field
-        self.dtype, self.shape = dtype, tuple(item.shape)
-        self.where = f"{file.path}: {item.name}"
+    def __init__(self, file: OpenFile, data: CheckedDataset, where: str):
+        self._file, self._data = file, data
+        self.dtype, self.shape, self.where = data.dtype, data.shape, where
 
     def __getitem__(self, place: Any) -> np.ndarray:
         with self._file.reading():
-            source = self._item if self._field is None else self._item.fields(self._field)
-            return np.asarray(source[place])
+            return self._data[place]

@@ -10,6 +10,7 @@ import numpy as np
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError, did_you_mean
+from nirx.files.hdf5_attributes import text_attribute
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.inputs.arrays import ArraySource, Sliced
 from nirx.inputs.binning import Clock
@@ -74,7 +75,7 @@ def _observable(file: OpenFile, wanted: Wanted, name: str, options: Options) -> 
     """The group of the observable of the node that is the Input."""
     nodes = file.group(file.root, "nodes")
     with file.reading():
-        encoded = file.root.attrs.get(MARK) == MARK_VALUE
+        encoded = text_attribute(file.root, MARK) == MARK_VALUE
     key, names = (encode_name(name) if encoded else name), file.names(nodes)
     if key not in names:
         raise InputError(f"{file.path}: no node {name!r}, the Input; {did_you_mean(key, names)}")

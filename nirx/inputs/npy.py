@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nirx.errors import FileError, InputError, did_you_mean
-from nirx.files.archive import explain_damage
+from nirx.files.archive_reading import explain_damage, read_header
 from nirx.inputs.arrays import ArraySource, match_members
 from nirx.inputs.camera import (
     EVENT_OPTIONS,
@@ -41,6 +41,8 @@ def npy_source(wanted: Wanted, path: Path, options: Options) -> ArraySource | Ev
     """
     watched = Watched(path)
     try:
+        with open(path, "rb") as stream:
+            read_header(stream)
         array = np.lib.format.open_memmap(path, mode="r")
     except MemoryError:
         raise

@@ -10,13 +10,14 @@ import weakref
 import zipfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxError
-from nirx.files.archive import explain_damage
+from nirx.files.archive_reading import explain_damage, read_header
+from nirx.files.limits import DATA_LIMITS
 from nirx.inputs.arrays import ArraySource, Sliced, match_members, require_numbers
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
@@ -67,14 +68,13 @@ def _explain(error: Exception) -> str:
 def _open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Sliced:
     where = f"{path}: Input {name!r}"
     with archive.open(info) as stream:
-        shape, fortran, dtype = _header(stream)
+        shape, fortran, dtype = read_header(stream)
         begin = stream.tell()
-        if dtype.hasobject:
-            raise ValueError("Object arrays")
         require_numbers(dtype, where)
         size = math.prod(shape) * dtype.itemsize
         if begin + size > info.file_size:
             raise FileError(f"{where} claims {size} bytes, but {info.file_size - begin} are there")
+        DATA_LIMITS.require_size(info.file_size, path.stat().st_size, where)
         if not size:
             return np.zeros(shape, dtype)
         order = "F" if fortran else "C"
@@ -87,13 +87,6 @@ def _open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, na
             shutil.copyfileobj(stream, spool, BLOCK)
             spool.flush()
             return np.memmap(spool, dtype, "r", 0, shape, order)
-
-
-def _header(stream: IO[bytes]) -> tuple[Shape, bool, np.dtype]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    return np.lib.format.read_array_header_2_0(stream)
 
 
 def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:

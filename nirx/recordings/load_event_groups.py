@@ -9,8 +9,8 @@ from typing import Any
 import h5py
 
 from nirx.dynamics.ops import Shape
-from nirx.errors import FileError, InputError
-from nirx.files.hdf5_tree import MOST_DEPTH
+from nirx.errors import InputError
+from nirx.files.limits import DATA_LIMITS
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.aedat import read_aedat
@@ -91,8 +91,7 @@ def walk(file: OpenFile, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
     work: list[tuple[str, int, Any]] = [("", 0, file.root)]
     while work:
         place, depth, group = work.pop()
-        if depth > MOST_DEPTH:
-            raise FileError(f"{file.path}: groups are nested deeper than {MOST_DEPTH}")
+        DATA_LIMITS.require("depth", depth, file.path)
         for name in file.names(group):
             path = place + name
             item = file.child(group, name)

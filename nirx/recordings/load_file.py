@@ -13,8 +13,10 @@ import numpy as np
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, InputError
-from nirx.files.archive import load_arrays, member_name
+from nirx.files.archive import member_name
+from nirx.files.archive_reading import Members, load_arrays
 from nirx.files.hdf5_tree import read_tree
+from nirx.files.limits import DATA_LIMITS
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.event_format import EventFormat
@@ -75,13 +77,13 @@ def refuse_format(where: str, form: EventFormat | None) -> None:
         )
 
 
-def _load_npz(path: Path, schedule: Schedule) -> dict[str, np.ndarray]:
+def _load_npz(path: Path, schedule: Schedule) -> Members:
     found = load_arrays(path)
     if isinstance(found, np.ndarray):
         raise FileError(f"{path}: one array without a name; expected an .npz with one per key")
     every = (probe.key for probe in resolve_record(schedule, "all"))
-    keys = {member_name(key): key for key in every if isinstance(key, str)}
-    return {keys.get(name, name): array for name, array in found.items()}
+    found.rename({member_name(key): key for key in every if isinstance(key, str)})
+    return found
 
 
 def _load_hdf5(path: Path, schedule: Schedule, lead: Shape, form: EventFormat | None) -> Loaded:
@@ -106,7 +108,8 @@ def datasets(file: OpenFile, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 def _load_datasets(path: Path) -> dict[str, np.ndarray]:
     try:
         with closing(OpenFile(Watched(path))) as file, file.reading():
-            tree = read_tree(file.root, str(path), str)
+            size = file.watched.size
+            tree = read_tree(file.root, str(path), str, size, DATA_LIMITS, fills=True)
     except FileError as error:  # `read_tree` expects a NIR file, whose nodes are below "/node"
         raise FileError(str(error).replace(f"{path}: /node/", f"{path}: /")) from error
     arrays: dict[str, np.ndarray] = {}

@@ -14,7 +14,8 @@ from typing import Any
 
 from nirx.basics.paths import Path, format_path
 from nirx.errors import FileError, InputError
-from nirx.files.hdf5_tree import MOST_DEPTH
+from nirx.files.hdf5_attributes import text_attribute
+from nirx.files.limits import DATA_LIMITS
 from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.inputs.binning import Clock
 from nirx.inputs.event_source import EventSource
@@ -51,12 +52,11 @@ def stream_nirdata(layout: RunLayout, file: OpenFile) -> ObservedRun:
 def _observables(file: OpenFile) -> Iterator[tuple[Path, str, Any]]:
     """Path of the node, name and group of every observable."""
     with file.reading():
-        rename = decode_name if file.root.attrs.get(MARK) == MARK_VALUE else str
+        rename = decode_name if text_attribute(file.root, MARK) == MARK_VALUE else str
     work: list[tuple[Path, Any]] = [((), file.root)]
     while work:
         path, group = work.pop()
-        if len(path) > MOST_DEPTH:
-            raise FileError(f"{file.path}: nodes are nested deeper than {MOST_DEPTH}")
+        DATA_LIMITS.require("depth", len(path), file.path)
         names = file.names(group)
         if path and "observables" in names:
             observed = file.group(group, "observables")

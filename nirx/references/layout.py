@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,7 +101,7 @@ class Observable:
     @property
     def neurons(self) -> int:
         """Number of values per sample and step."""
-        return int(np.prod(self.features, dtype=np.int64))
+        return math.prod(self.features)  # of a file, it may be beyond 64 bits
 
 
 def observables(schedule: Schedule, record: Any, spikes: str = "dense") -> list[Observable]:

@@ -16,7 +16,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from nirx.errors import FileError, InputError
-from nirx.files.archive import load_arrays, save_arrays
+from nirx.files.archive import save_arrays
+from nirx.files.archive_reading import Members, load_arrays
 from nirx.files.whole_file import PREFIX, write_whole
 
 __all__ = ["Parts"]
@@ -146,11 +147,12 @@ class Parts:
     def _load(self, number: int, member: str) -> np.ndarray:
         path = self._path(number)
         try:
-            found = load_arrays(path, only=member)
+            found = load_arrays(path)
+            if isinstance(found, Members) and member in found:
+                return found[member]
         except FileError as error:
             raise FileError(f"{error}; delete {path.name} to compute its steps again") from error
-        assert isinstance(found, dict)
-        return found[member]
+        raise FileError(f"{path}: has no array {member!r}; delete it to compute its steps again")
 
 
 def _lock(folder: Path) -> FileLock:

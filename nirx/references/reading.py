@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,7 +18,10 @@ from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
-from nirx.files.hdf5_tree import check_dataset
+from nirx.files.hdf5_attributes import text_attribute
+from nirx.files.hdf5_checked import CheckedDataset
+from nirx.files.hdf5_dataset import OpenHdf5
+from nirx.files.limits import DATA_LIMITS
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.files.reading import file_path
 from nirx.references.damage import CHANGED, damage_as_file_error
@@ -61,6 +65,7 @@ class ReferenceFile:
             raise
 
     def _open(self) -> None:
+        self._hdf5 = OpenHdf5(self.file.id, DATA_LIMITS, os.path.getsize(self.path))
         text = self._dataset(HEADER, "this is not a file of `nirx reference`")
         if text.nbytes > MOST_HEADER:
             raise FileError(f"{self.path}: a header of {text.nbytes} bytes")
@@ -72,10 +77,22 @@ class ReferenceFile:
         self.chunk: int = self.header["chunk_steps"]
         self.digest: str = self.header["digest"]
         self.observables = [observable_of(entry) for entry in self.header["recordings"]]
+        self._require_limits()
         self.discretization = Discretization.from_json(self.header["discretization"])
         self.rename: Callable[[str], str] = (
-            encode_name if self.file.attrs.get(MARK) == MARK_VALUE else str
+            encode_name if text_attribute(self.file, MARK) == MARK_VALUE else str
         )
+
+    def _require_limits(self) -> None:
+        """Steps, and a chunk of each recording: it is read whole, however little is stored."""
+        DATA_LIMITS.require("steps", self.steps, self.path)
+        if not self.samples:
+            raise FileError(f"{self.path}: it has no samples: its batch is {list(self.batch)}")
+        for own in self.observables:
+            step = self.samples * max(1, own.neurons) * np.dtype(np.float64).itemsize
+            if self.chunk > 1:  # nirx divides a long run, but not a large step
+                where = f"{self.path}: {own.key!r}"
+                DATA_LIMITS.require("chunk_bytes", min(self.chunk, self.steps) * step, where)
 
     def __enter__(self) -> ReferenceFile:
         return self
@@ -91,7 +108,7 @@ class ReferenceFile:
     @property
     def samples(self) -> int:
         """Number of elements of the batch."""
-        return int(np.prod(self.batch, dtype=np.int64))
+        return math.prod(self.batch)
 
     @property
     def run(self) -> Run:
@@ -240,5 +257,4 @@ class ReferenceFile:
             current = current[part] if isinstance(link, h5py.HardLink) else None
         if not isinstance(current, h5py.Dataset):
             raise FileError(f"{self.path}: {name} is missing; {otherwise}")
-        check_dataset(current, f"{self.path}: {name}")
-        return current
+        return CheckedDataset(self._hdf5, current, f"{self.path}: {name}")

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from nirx.errors import FileError
+from nirx.files.hdf5_attributes import attribute
 from nirx.references.damage import CHANGED
 from nirx.references.layout import Observable, Run
 from nirx.references.nirdata_writing import write_structure
@@ -43,8 +44,8 @@ def _require_same(found: Any, expected: Any, path: str) -> None:
 def _facts(item: Any) -> dict[str, tuple[str, ...]]:
     """What is compared of a group or dataset; the last text of each is for messages."""
     facts: dict[str, tuple[str, ...]] = {"type": (type(item).__name__,)}
-    for name, value in item.attrs.items():
-        array = np.asarray(value)
+    for name in item.attrs:
+        array = np.asarray(attribute(item, name))  # None if nirx writes none like it
         facts[f"attribute {name!r}"] = (array.dtype.kind, repr(array.tolist()))
     if isinstance(item, h5py.Group):
         for name in item:

@@ -13,7 +13,8 @@ import pytest
 import nirx
 from nirx.cli import main
 from nirx.cli.pieces import piece_length
-from nirx.files.archive import load_arrays, save_arrays
+from nirx.files.archive import save_arrays
+from nirx.files.archive_reading import Members, load_arrays
 from support.graphs import lif, line, make_graph, neuron
 
 D = nirx.Discretization(dt=1.0)
@@ -184,7 +185,7 @@ def test_any_name_is_an_input_and_a_key(name, tmp_path):
     args = ["run", str(path), "--input", f"{tmp_path}/x.npz", "--out", f"{tmp_path}/y.npz"]
     assert main([*args, "--record", "all"]) == 0
     found = load_arrays(tmp_path / "y.npz")
-    assert isinstance(found, dict)
+    assert isinstance(found, Members)
     assert any(np.array_equal(array, xs[name]) for array in found.values())
 
 

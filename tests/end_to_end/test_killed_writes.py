@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.files.archive import load_arrays
+from nirx.files.archive_reading import load_arrays
 from nirx.references.reading import ReferenceFile
 from support.graphs import chain
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -16,23 +12,7 @@ import pytest
 import nirx
 from support.damaged import good_file, replace_dataset
 from support.graphs import chain
-
-
-def read_in_little_memory(path: Path) -> str:
-    """What nirx.read says with 2 GB of address space, in a process that may be killed."""
-    code = (
-        "import resource, nirx\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))\n"
-        f"try: nirx.read({str(path)!r})\n"
-        "except nirx.NirxError: print('refused')\n"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=env)
-    except subprocess.TimeoutExpired:
-        return "hangs"
-    return done.stdout.strip() or done.stderr[-500:]
+from support.memory import read_in_little_memory
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_huge_chunks_are_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         for name in "xypt":
             file.create_dataset(name, (3,), "i8", chunks=(2**27,), maxshape=(None,))
-    with pytest.raises(FileError, match="which are read whole"):
+    with pytest.raises(FileError, match="which is read whole"):
         read(tmp_path / "x.h5", CAMERA)
 
 

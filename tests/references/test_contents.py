@@ -218,8 +218,10 @@ def test_every_dataset_is_opened_once(tmp_path, monkeypatch):
     path, opened = tmp_path / "r.h5", []
     monkeypatch.setattr("nirx.references.generate.MOST_STEPS", 5)
     write_reference(path)
-    check = reading.check_dataset
-    monkeypatch.setattr(reading, "check_dataset", lambda d, w: (opened.append(d.name), check(d, w)))
+    check = reading.CheckedDataset
+    monkeypatch.setattr(
+        reading, "CheckedDataset", lambda f, d, w: opened.append(d.name) or check(f, d, w)
+    )
     with ReferenceFile(path) as file:
         assert file.chunk == 5
         file.verify_content()
