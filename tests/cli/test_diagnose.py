@@ -157,7 +157,8 @@ def test_files_that_are_not_recordings(folder, capsys):
     assert "unknown format '.txt'; expected .npz, .h5" in refused(folder, "seen.txt", capsys)
     (folder / "broken.npz").write_bytes(b"PK\3\4 no zip")
     assert "damaged NumPy file" in refused(folder, "broken.npz", capsys)
-    np.savez(folder / "pickle.npz", np.array([{}], dtype=object))
+    objects: Any = {name: np.array([{}], dtype=object) for name in ("input", "output")}
+    np.savez(folder / "pickle.npz", **objects)
     assert "never loaded" in refused(folder, "pickle.npz", capsys)
     (folder / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
     assert "not a readable HDF5 file" in refused(folder, "broken.h5", capsys)

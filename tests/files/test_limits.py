@@ -110,8 +110,8 @@ def test_a_costly_file_is_refused_in_little_memory(damage, tmp_path):
     assert read_in_little_memory(path, 200 * 2**20) == "refused"
 
 
-def network(path: Path) -> Path:
-    nirx.write(path, chain({"a": lif(3), "b": lif(3), "c": lif(3)}, 3))
+def network(path: Path, size: int = 3) -> Path:
+    nirx.write(path, chain({"a": lif(size), "b": lif(size), "c": lif(size)}, size))
     return path
 
 
@@ -131,7 +131,7 @@ def test_a_limit_holds_exactly_and_says_how_to_raise_it(name, needed, tmp_path):
 )
 def test_every_limit_of_a_graph_is_checked(name, tmp_path):
     with pytest.raises(FileError, match=rf"limits=nirx.ReadLimits\({name}=\d+\)"):
-        nirx.read(network(tmp_path / "g.nir"), limits=nirx.ReadLimits(**{name: 1}))
+        nirx.read(network(tmp_path / "g.nir", 200), limits=nirx.ReadLimits(**{name: 1}))
 
 
 def test_filters_are_limited(tmp_path):

@@ -52,6 +52,6 @@ def test_many_faulty_nodes_make_one_short_error_in_linear_time(tmp_path):
 
 
 def test_faults_below_long_names_take_little_room(tmp_path):
-    names = ["n" * 60_000] * 20
+    names = ["n" * 16_000] * 20
     found = refused(write_file(tmp_path / "long", names, 20))
     assert max(len(fault.where) for fault in found.faults) < 1000
