@@ -26,6 +26,7 @@ from nirx.cli.report import Report, bytes_text
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 from nirx.execution.assemble import dtype_name
+from nirx.execution.kernels.plan import make_plan
 from nirx.execution.memory import BACKENDS, estimate_memory, parameters_of
 
 __all__ = ["describe", "info_command"]
@@ -39,6 +40,12 @@ DECLARED = ("shape", "input_type", "input_shape")
 """Stored too, but shown as the node's shape."""
 PLAIN = (str, int, float, bool, list)
 MOST_LISTED = 50
+KERNELS = {
+    "fused": "fused over time",
+    "loop": "fused cycle",
+    "gathered": "sums of rows at rare spikes",
+}
+"""How nodes run on NumPy and on torch's CPU, in words."""
 
 
 def info_command(
@@ -111,11 +118,12 @@ def describe(opened: Opened) -> dict[str, Any]:
 
     Returns: nodes in order of execution, ports, feedback edges, cyclic components,
     discretization and its origin, bytes of the parameters (as stored) and of the state
-    (float32, per sample).
+    (float32, per sample), and how each node runs on NumPy and on torch's CPU.
     """
     schedule = opened.schedule
     nodes = []
-    for place, node in zip(schedule.nodes, opened.nodes, strict=True):
+    plan = make_plan(schedule, "auto", "float32", reproducible=False)
+    for place, node, choice in zip(schedule.nodes, opened.nodes, plan.choices, strict=True):
         state = schedule.node_state_shapes(place)
         parameters = parameters_of(node)
         nodes.append(
@@ -132,6 +140,7 @@ def describe(opened: Opened) -> dict[str, Any]:
                 "parameter_bytes": sum(array.nbytes for array in parameters.values()),
                 "state": state,
                 "state_bytes": _state_bytes(state),
+                "execution": {"how": choice.how, "why": choice.why},
             }
         )
     return {
@@ -245,4 +254,14 @@ def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
     table.add_row("parameters", f"{bytes_text(payload['parameter_bytes'])} as stored")
     state = payload["state_bytes_per_sample"]
     table.add_row("state", f"{bytes_text(state)} per sample in float32")
+    for how, words in KERNELS.items():
+        found = [n["path"] for n in payload["nodes"] if n["execution"]["how"] == how]
+        if found:
+            table.add_row(words, cell(name_list(found)))
+    reasons: dict[str, list[str]] = {}
+    for node in payload["nodes"]:
+        if why := node["execution"]["why"]:
+            reasons.setdefault(why, []).append(node["path"])
+    for why, found in list(reasons.items())[:MOST_LISTED]:
+        table.add_row("step by step", cell(f"{name_list(found)}: {why}"))
     return table

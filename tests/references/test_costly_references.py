@@ -38,7 +38,6 @@ def resealed(path: Path, **changes: Any) -> Path:
     ("changes", "reason"),
     [
         ({"steps": MANY, "chunk_steps": MANY}, "chunks of 300000000 steps; expected at most 1024"),
-        ({"steps": 2**41, "chunk_steps": 2**10}, "2199023255552 time steps; the limit is"),
         ({"batch": [0]}, "it has no samples"),
         ({"batch": [2**40, 2**40]}, "bytes in a chunk"),
     ],
