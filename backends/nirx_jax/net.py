@@ -26,7 +26,7 @@ from nirx_jax.x64 import x64_is_on
 
 __all__ = ["Net", "cast"]
 
-ROOM = 2**23
+ROOM = 2**22
 """Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 
 

@@ -23,7 +23,7 @@ from nirx_torch.reproducible import ReproducibleTorchOps
 
 __all__ = ["AS_HELD", "HoldingNet", "Net", "Subgraph", "is_port"]
 
-ROOM = 2**24
+ROOM = 2**26
 """Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 
 

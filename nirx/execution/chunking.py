@@ -11,11 +11,11 @@ from nirx.graphs.schedule import Schedule
 
 __all__ = ["default_chunk", "require_chunk"]
 
-FEWEST, MOST = 8, 1024
+FEWEST, MOST = 4, 1024
 
 
 def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) -> int:
-    """The number of steps whose values fit into a room.
+    """The number of steps, a power of two, whose values fit into a room.
 
     A chunk that leaves the processor's cache costs more than the calls that it saves.
 
@@ -26,7 +26,8 @@ def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) ->
     """
     elements = sum(math.prod(node.output_shape) for node in schedule.nodes)
     step = max(1, math.prod(batch) * elements * itemsize)
-    return max(FEWEST, min(MOST, room // step))
+    fitting = max(FEWEST, min(MOST, room // step))
+    return 1 << (fitting.bit_length() - 1)  # lengths of runs are often multiples of these
 
 
 def require_chunk(chunk: Any) -> int:

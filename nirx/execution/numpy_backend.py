@@ -28,7 +28,7 @@ from nirx.graphs.state import map_tree
 
 __all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "from_nir"]
 
-ROOM = 2**24
+ROOM = 2**26
 """Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 NUMERIC = (np.ndarray, np.generic)
 

@@ -45,7 +45,7 @@ class Operation:
     value: str | float = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Expression:
     """Operations in the order in which a step computes them; equal ones are one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ def _header(step: TracedStep, dtype: str, arguments: Sequence[str]) -> list[str]
     return [f"F = np.{dtype}", f"def kernel({', '.join(names)}, %s j0, j1, n0, n1):"]
 
 
+@lru_cache(maxsize=1024)
 def kept_source(step: TracedStep, dtype: str) -> str:
     """The text of a kernel that keeps every state: x, y, coefficients, traces."""
     results = step.expression.results
@@ -77,6 +79,7 @@ def kept_source(step: TracedStep, dtype: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def backward_source(
     step: TracedStep,
     dtype: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nirx.dynamics.base import Elementwise, Stateless
 from nirx.dynamics.linear import Linear
@@ -18,7 +19,7 @@ from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
 __all__ = ["Loop", "loop_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoopNode:
     """One node of a loop.
 
@@ -38,7 +39,7 @@ class LoopNode:
     step: TracedStep | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loop:
     """A component that one kernel runs.
 
@@ -59,7 +60,8 @@ class Loop:
     def positions(self) -> range:
         return range(self.start, self.start + len(self.nodes))
 
-    def source(self, wanted: Sequence[int], recorded: Sequence[tuple[int, str]]) -> str:
+    @lru_cache(maxsize=256)  # noqa: B019 # loops live as long as the plans that are remembered
+    def source(self, wanted: tuple[int, ...], recorded: tuple[tuple[int, str], ...]) -> str:
         """The text of the kernel.
 
         Its arguments are, in this order: the outside values [time, samples, elements]; per node

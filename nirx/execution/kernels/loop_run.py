@@ -175,7 +175,7 @@ class _Run:
         outs = [np.empty((*shape, size), self.dtype) for size in sizes]
         flag = np.zeros(self.samples, np.uint8)
         arrays = [*arrays, *outs, flag]
-        source = self.loop.source(wanted, recorded)
+        source = self.loop.source(tuple(wanted), tuple(recorded))
         kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 3))
         work = self.length * self.samples * sum(sum(n.sizes) for n in self.loop.nodes)
         split(lambda a, b: kernel(*arrays, self.length, a, b), self.samples, work)

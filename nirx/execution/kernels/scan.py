@@ -28,6 +28,7 @@ def traced(dynamics: Dynamics, dtype: str, reproducible: bool, detach_reset: boo
     return trace_step(dynamics, dtype, reproducible, detach_reset)
 
 
+@lru_cache(maxsize=1024)
 def scan_source(step: TracedStep, dtype: str, record: tuple[str, ...]) -> str:
     """The text of a kernel.
 

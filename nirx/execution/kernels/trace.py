@@ -19,7 +19,7 @@ __all__ = ["INPUT", "OUTPUT", "TracedStep", "trace_step"]
 INPUT, OUTPUT = "x", "y"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TracedStep:
     """One step of a neuron.
 
