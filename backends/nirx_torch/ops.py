@@ -14,10 +14,15 @@ from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError
 from nirx.execution.array_ops import ArrayOps
 from nirx.execution.kernels.gather import GatheredWeight
+from nirx.execution.kernels.gather_conv import GatheredConv
 from nirx_torch.lending import lent
 from nirx_torch.surrogate import select, with_surrogate
 
 __all__ = ["TorchOps"]
+
+
+RARE = 0.1
+"""Density of spikes below which a convolution is faster tap by tap."""
 
 
 class TorchOps(ArrayOps):
@@ -92,8 +97,20 @@ class TorchOps(ArrayOps):
     def _needs_gradient(self, a: Array) -> bool:
         return torch.is_grad_enabled() and a.requires_grad
 
-    def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
+    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
+        if not self.gathers or self._needs_gradient(weight):
+            return weight
+        host = lent(weight)
+        return weight if host is None else GatheredConv(weight, host, geometry, RARE)
+
+    def convolve(self, x: Array, weight: Any, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
+        if isinstance(weight, GatheredConv):
+            host = None if self._needs_gradient(x) else lent(x)
+            y = None if host is None else weight.product(host)
+            if y is not None:
+                return torch.from_numpy(y)
+            weight = weight.dense
         even = all(before == after for before, after in geometry.padding)
         padding = tuple(before for before, _ in geometry.padding) if even else (0,) * axes
         if not even:

@@ -43,7 +43,7 @@ MOST_LISTED = 50
 KERNELS = {
     "fused": "fused over time",
     "loop": "fused cycle",
-    "gathered": "sums of rows at rare spikes",
+    "gathered": "sums of weights at rare spikes",
 }
 """How nodes run on NumPy and on torch's CPU, in words."""
 

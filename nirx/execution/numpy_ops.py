@@ -10,8 +10,13 @@ from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.errors import InputError
 from nirx.execution.array_ops import ArrayOps, Step
 from nirx.execution.kernels.gather import GatheredWeight
+from nirx.execution.kernels.gather_conv import GatheredConv
 
 __all__ = ["NumpyOps"]
+
+
+RARE = 0.3
+"""Density of spikes below which a convolution is faster tap by tap."""
 
 
 class NumpyOps(ArrayOps):
@@ -57,8 +62,16 @@ class NumpyOps(ArrayOps):
         y = prepared.product(x)
         return super().linear(x, prepared.dense, binary) if y is None else y
 
+    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
+        return GatheredConv(weight, weight, geometry, RARE) if self.gathers else weight
+
     def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
+        if isinstance(weight, GatheredConv):
+            y = weight.product(x)
+            if y is not None:
+                return y
+            weight = weight.dense
         x = self.pad(x, geometry.padding)
         patches = _patches(x, weight.shape[2:], geometry)  # [N, C_in, *places, *kernel]
         per_group = weight.shape[1]

@@ -9,7 +9,7 @@ import numpy as np
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.threads import split
 
-__all__ = ["GatheredWeight"]
+__all__ = ["FEWEST_ROWS", "GatheredWeight", "is_rare"]
 
 SOURCE = """
 def kernel(x, weight, y, r0, r1):
@@ -68,7 +68,11 @@ class GatheredWeight:
         """
         outputs, inputs = self._host.shape
         rows = x.size // inputs if inputs else 0
-        if rows < FEWEST_ROWS or not outputs or not _is_rare(x.reshape(rows, inputs), self._host):
+        if (
+            rows < FEWEST_ROWS
+            or not outputs
+            or not is_rare(x.reshape(rows, inputs), _bound(self._host))
+        ):
             return None
         transposed = self.rows()
         if transposed is None:
@@ -88,11 +92,15 @@ class GatheredWeight:
         return self._transposed if self._finite else None
 
 
-def _is_rare(x: np.ndarray, weight: np.ndarray) -> bool:
-    """Whether gathering is the faster way, by the density of some rows of x."""
-    bound = RARE if weight.nbytes <= IN_CACHE else RARE_FROM_MEMORY
-    bound -= LOOKED_AT / weight.shape[0]
+def _bound(weight: np.ndarray) -> float:
+    """The density below which gathering is the faster way."""
+    rare = RARE if weight.nbytes <= IN_CACHE else RARE_FROM_MEMORY
+    return rare - LOOKED_AT / weight.shape[0]
+
+
+def is_rare(x: np.ndarray, bound: float) -> bool:
+    """Whether the density of x [rows, inputs], by a sample of its rows, is at most a bound."""
     if bound <= 0:
         return False
     sample = x[:: -(-x.shape[0] // SAMPLED_ROWS)]
-    return np.count_nonzero(sample) <= bound * sample.size
+    return bool(np.count_nonzero(sample) <= bound * sample.size)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
+from nirx.dynamics.conv import Convolution
 from nirx.dynamics.linear import Linear
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.execution.kernels.compiled import numba_is_installed
@@ -36,8 +37,8 @@ class Choice:
 
     Arguments:
         how: "fused" (one loop over time), "loop" (a cyclic component in one kernel), "gathered"
-            (rows of the weight where spikes are rare, a dense product where they are not) or
-            "plain".
+            (rows or taps of the weight where spikes are rare, a dense product or convolution where
+            they are not) or "plain".
         why: of a plain node that one might expect to be fused; else empty.
     """
 
@@ -140,7 +141,7 @@ def _choice(node: ScheduledNode, obstacle: str, mode: tuple[str, bool, bool]) ->
     dynamics = node.dynamics
     if dynamics is None:
         return Choice("plain", "a module of node_map runs it")
-    if isinstance(dynamics, Linear):
+    if isinstance(dynamics, Linear | Convolution):
         return Choice("plain", obstacle) if obstacle else Choice("gathered")
     if not (dynamics.neuron or dynamics.state_shapes()):
         return Choice("plain")
