@@ -16,6 +16,7 @@ from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.fused import HOST, TorchFusedRunner
 from nirx_torch.hidden_state import CallGuard
+from nirx_torch.kernel_op import CompiledRunner, compiled_layers
 from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode
 from nirx_torch.ops import TorchOps
@@ -37,9 +38,6 @@ class Net(torch.nn.Module):
     The children follow the graph: node `("lif1", "lif")` is `net.lif1.lif`, its parameters
     carry NIR's names (`net.lif1.lif.tau`). `modules_by_path` gives the child of every path.
     """
-
-    execution: Execution = "auto"
-    """See `nirx.from_nir`."""
 
     def __init__(
         self,
@@ -64,6 +62,30 @@ class Net(torch.nn.Module):
         self._in_order = list(modules)  # a plain list: registered once only, as children below
         self._calls = _calls(self.schedule, modules)
         _adopt(self, [node.path for node in self.schedule.nodes], modules)
+        self.execution = "auto"
+
+    @property
+    def execution(self) -> Execution:
+        """Whether kernels run; see `nirx.from_nir`."""
+        return self._execution
+
+    @execution.setter
+    def execution(self, execution: Execution) -> None:
+        self._execution: Execution = execution
+        self._find_layers()
+
+    def _find_layers(self) -> None:
+        # Before a compiler traces a run: it can look neither into plans nor into kernels.
+        self._layers = compiled_layers(self.schedule, self.plan, self.surrogate)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:  # another dtype or device
+        result = super()._apply(fn, recurse)
+        self._find_layers()
+        return result
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        self._find_layers()
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`."""
@@ -113,13 +135,23 @@ class Net(torch.nn.Module):
         ops.any_dtype = self.any_dtype
         plan = None if torch.compiler.is_compiling() else self.plan
         ops.gathers = plan is not None and plan.gathers
-        nodes = zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
-        runners = [
-            _runner(node, module, self.surrogate, plan, position)
-            if call is None
-            else ModuleRunner(node, call, goes_on)
-            for position, (node, module, call) in enumerate(nodes)
-        ]
+        runners: list[Runner] = []
+        for position, (node, module, call) in enumerate(
+            zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
+        ):
+            if call is not None:
+                runners.append(ModuleRunner(node, call, goes_on))
+                continue
+            assert isinstance(module, NativeNode)
+            assert node.dynamics is not None, "a native node always has dynamics"
+            own = node.dynamics, module.arrays()
+            layer = self._layers[position]
+            if plan is not None and plan.choices[position].how == "fused":
+                runners.append(TorchFusedRunner(*own, plan, self.surrogate))
+            elif plan is None and layer is not None:
+                runners.append(CompiledRunner(*own, layer))
+            else:
+                runners.append(NativeRunner(*own))
         loops = None if plan is None else Loops(self.schedule, plan, ops, HOST)
         return Executor(self.schedule, ops, runners, self.returns, loops)
 
@@ -159,20 +191,6 @@ class ModuleRunner(ForeignRunner):
 
     def called(self, x: Any, state: Any) -> Any:
         return self.call(x, state, self.goes_on)
-
-
-def _runner(
-    node: ScheduledNode,
-    module: torch.nn.Module,
-    surrogate: Surrogate,
-    plan: Plan | None,
-    position: int,
-) -> Runner:
-    assert isinstance(module, NativeNode)
-    assert node.dynamics is not None, "a native node always has dynamics"
-    if plan is None or plan.choices[position].how != "fused":
-        return NativeRunner(node.dynamics, module.arrays())
-    return TorchFusedRunner(node.dynamics, module.arrays(), plan, surrogate)
 
 
 def _adopt(

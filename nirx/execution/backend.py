@@ -166,7 +166,8 @@ def from_nir(
         detach_reset: stop gradients at the reset.
         execution: `"auto"` runs neurons in fused kernels where the backend has them (NumPy, and
             torch on the CPU, with the extra `fast`) and a run is long enough; `"fused"` wherever
-            there is one; `"plain"` never. In reproducible mode the bits are the same.
+            there is one, and is refused by other backends; `"plain"` never. In reproducible mode
+            the bits are the same.
         options: further options of the backend (torch: `device`).
 
     Returns: a `nirx.Network`: `net(x, state)`, `net.run(xs, state, record=...)` and
@@ -183,8 +184,12 @@ def from_nir(
     for name in options:
         if name not in own:
             raise InputError(f"backend {backend!r} has no option {name!r}")
-    if "execution" in own:  # a backend that compiles by itself has one way only
+    if "execution" in own:
         options["execution"] = execution
+    elif execution == "fused":
+        raise UnsupportedError(
+            f'backend {backend!r} has no kernels (JAX compiles by itself); leave execution="auto"'
+        )
     return found.from_nir(
         graph_or_path,
         discretization=discretization,

@@ -17,7 +17,7 @@ from nirx.execution.kernels.surrogate import trace_surrogate
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
 from nirx.execution.reproducible import SMALLEST
 
-__all__ = ["Kept", "backward_scan", "kept_scan"]
+__all__ = ["Kept", "backward_scan", "kept_again", "kept_scan"]
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,23 @@ def kept_scan(
     kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 4))
     over_samples(kernel, arrays, layer)
     return y.reshape(layer.shape), kept
+
+
+def kept_again(
+    coefficients: Mapping[str, np.ndarray],
+    xs: np.ndarray,
+    traces: Mapping[str, np.ndarray],
+    features: tuple[int, ...],
+) -> Kept:
+    """What `kept_scan` kept, from arrays of the run's own shapes."""
+    layer = Layer(xs, features)
+    flat = (layer.flat[0] + 1, *layer.flat[1:])
+    return Kept(
+        layer,
+        layer.over_time(xs),
+        {name: layer.coefficient(c) for name, c in coefficients.items()},
+        {name: np.require(t, requirements=["C", "W"]).reshape(flat) for name, t in traces.items()},
+    )
 
 
 def backward_scan(

@@ -106,3 +106,9 @@ def test_registered_neurons_are_fused_or_say_why_not(dynamics, how, why, monkeyp
     assert (choice.how, choice.why) == (how, why)
     xs = np.ones((40, 2), "f4")
     np.testing.assert_array_equal(fused.run(xs)[0], plain.run(xs)[0])
+
+
+def test_a_backend_without_kernels_refuses_fused():
+    graph = make_graph(line("input", "n", "output"), np.array([2]), n=lif())
+    with pytest.raises(nirx.UnsupportedError, match="backend 'jax' has no kernels"):
+        nirx.from_nir(graph, "jax", D, execution="fused")
