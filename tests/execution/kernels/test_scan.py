@@ -6,6 +6,7 @@ import pytest
 
 from nirx.execution.kernels import printing
 from nirx.execution.kernels.compiled import compile_kernel
+from nirx.execution.kernels.scan import scan_source
 from support.agreement import assert_bits
 from support.examples import EXAMPLES
 from support.graphs import lif, line, make_graph
@@ -102,12 +103,20 @@ def test_threads_change_nothing(monkeypatch):
     assert_bits(fused.run(narrow)[0], expected[0][:, :1])
 
 
+@pytest.fixture
+def forgotten():
+    """No printed text is remembered from other tests, nor for them."""
+    scan_source.cache_clear()
+    yield
+    scan_source.cache_clear()
+
+
 @pytest.mark.parametrize(
     "change",
     [{"sub": "+"}, {"mul": "/"}],
     ids=["wrong operation", "another wrong operation"],
 )
-def test_a_wrong_printer_is_noticed(change, monkeypatch):
+def test_a_wrong_printer_is_noticed(change, monkeypatch, forgotten):
     """These tests would fail if the printer wrote something else."""
     monkeypatch.setattr(printing, "BINARY", {**printing.BINARY, **change})
     plain, fused = pair(one("LIF"))
