@@ -7,7 +7,11 @@ import torch
 from torch._C._functorch import maybe_current_level
 from torch.autograd import forward_ad
 
+from nirx.execution.kernels.threads import limit_threads
+
 __all__ = ["lent"]
+
+limit_threads(torch.get_num_threads)
 
 LENT = (torch.Tensor, torch.nn.Parameter)
 

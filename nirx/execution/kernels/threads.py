@@ -7,10 +7,18 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["split", "thread_count"]
+__all__ = ["limit_threads", "split", "thread_count"]
 
 WORTH_IT = 2**17
 """Element updates per thread below which a second thread costs more than it saves."""
+
+
+_LIMITS: list[Callable[[], int]] = []
+
+
+def limit_threads(limit: Callable[[], int]) -> None:
+    """Follow the limit of a framework, such as the one thread of a data loader's process."""
+    _LIMITS.append(limit)
 
 
 class _Pool:
@@ -20,11 +28,13 @@ class _Pool:
 
 
 def thread_count() -> int:
-    """How many processors this process may use."""
+    """How many threads a kernel may use: the processors of this process, less if so limited."""
     limit = os.environ.get("NIRX_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
     own = getattr(os, "sched_getaffinity", None)
-    count = len(own(0)) if own else os.cpu_count() or 1
-    return max(1, min(count, int(limit))) if limit and limit.isdigit() else count
+    counts = [len(own(0)) if own else os.cpu_count() or 1, *(one() for one in _LIMITS)]
+    if limit and limit.isdigit():
+        counts.append(int(limit))
+    return max(1, min(counts))
 
 
 def split(call: Callable[[int, int], None], length: int, work: int) -> None:

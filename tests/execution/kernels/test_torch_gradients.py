@@ -123,3 +123,30 @@ def test_transforms_of_torch_run_plain():
     assert whole.shape == xs.shape
     apart = torch.func.vmap(lambda x: fused.run(x)[0], in_dims=1, out_dims=1)(xs)
     torch.testing.assert_close(apart, fused.run(xs)[0])
+
+
+class Spikes(torch.utils.data.Dataset):
+    """Items that a network computes, in the processes of a data loader."""
+
+    def __init__(self, net):
+        self.net = net
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        with torch.no_grad():
+            return self.net.run(spikes() * (index + 1))[0]
+
+
+@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_kernels_run_in_the_processes_of_a_data_loader(context, monkeypatch):
+    monkeypatch.setattr("nirx.execution.kernels.threads.WORTH_IT", 1)  # threads before the fork
+    _, fused = both()
+    data = Spikes(fused)
+    expected = [data[i] for i in range(len(data))]
+    loader = torch.utils.data.DataLoader(
+        data, batch_size=None, num_workers=2, multiprocessing_context=context
+    )
+    for found, own in zip(loader, expected, strict=True):
+        assert torch.equal(found, own)
