@@ -10,11 +10,11 @@ from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
-from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.fused import HOST, TorchFusedRunner
+from nirx_torch.fused_loop import TorchLoops
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.kernel_op import CompiledRunner, compiled_layers
 from nirx_torch.names import child_names
@@ -152,7 +152,7 @@ class Net(torch.nn.Module):
                 runners.append(CompiledRunner(*own, layer))
             else:
                 runners.append(NativeRunner(*own))
-        loops = None if plan is None else Loops(self.schedule, plan, ops, HOST)
+        loops = None if plan is None else TorchLoops(self.schedule, plan, ops, HOST, self.surrogate)
         return Executor(self.schedule, ops, runners, self.returns, loops)
 
 

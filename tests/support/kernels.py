@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import nirx
+import nir
+import numpy as np
 
-__all__ = ["pair"]
+import nirx
+from support.graphs import lif, make_graph, neuron, numbers
+
+__all__ = ["loop_spikes", "looped", "pair"]
+
+STEPS, BATCH, SIZE = 40, 3, 6
 
 
 def pair(
@@ -32,3 +38,37 @@ def pair(
         for execution in ("plain", "fused")
     )
     return plain, fused
+
+
+def _weight(rows: int, columns: int, scale: float) -> np.ndarray:
+    return (scale * np.random.default_rng(0).standard_normal((rows, columns))).astype("f4")
+
+
+def looped() -> nir.NIRGraph:
+    """Two neurons in a cycle, a late edge with a bias, sums of several sources, a self-loop."""
+    return make_graph(
+        [
+            ("input", "fc"),
+            ("fc", "a"),
+            ("back", "a"),
+            ("a", "forth"),
+            ("forth", "b"),
+            ("b", "b"),
+            ("b", "back"),
+            ("b", "output"),
+            ("scale", "a"),
+            ("b", "scale"),
+        ],
+        np.array([4]),
+        fc=nir.Affine(_weight(SIZE, 4, 3.0), numbers(SIZE)),
+        a=neuron(nir.CubaLIF, SIZE, np.float32),
+        forth=nir.Linear(_weight(SIZE, SIZE, 2.0)),
+        b=lif(SIZE, dtype=np.float32, v_reset=-0.1),
+        back=nir.Affine(_weight(SIZE, SIZE, 1.0), numbers(SIZE, low=-0.2, high=0.2)),
+        scale=nir.Scale(numbers(SIZE)),
+        output=nir.Output(np.array([SIZE])),
+    )
+
+
+def loop_spikes(dtype: str = "float32") -> np.ndarray:
+    return (np.random.default_rng(1).random((STEPS, BATCH, 4)) < 0.3).astype(dtype)

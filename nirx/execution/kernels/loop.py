@@ -16,7 +16,7 @@ from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
 from nirx.execution.reproducible import SMALLEST
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
 
-__all__ = ["Loop", "loop_of"]
+__all__ = ["Loop", "LoopNode", "LoopText", "loop_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Loop:
         wanted values and the recordings [time, samples, elements]; a flag per sample that says
         that an input of a reproducible product is not 0 or 1; the range of samples.
         """
-        text = _Text(self)
+        text = LoopText(self)
         for position in self.outside:
             text.argument(f"o{position}")
         for position, node in zip(self.positions, self.nodes, strict=True):
@@ -93,7 +93,7 @@ class Loop:
 
 
 @dataclass
-class _Text:
+class LoopText:
     """The kernel so far."""
 
     loop: Loop
@@ -124,6 +124,10 @@ class _Text:
         outside = position not in self.loop.positions
         return f"o{position}[t, j, n]" if outside else f"y{position}[n]"
 
+    def late(self, position: int, index: int) -> str:
+        """Element n of a late value."""
+        return f"l{position}_{index}[j, n]"
+
     def kept(self, name: str) -> list[str]:
         """The line that follows a result in reproducible mode."""
         if not self.loop.reproducible:
@@ -136,7 +140,7 @@ class _Text:
         for source, late in node.sources:
             one = self.value(source)
             if late:
-                one = f"l{position}_{node.late.index(source)}[j, n]"
+                one = self.late(position, node.late.index(source))
             lines += [f"x = x + {one}", *self.kept("x")] if lines else [f"x = {one}"]
         return lines
 
@@ -216,14 +220,19 @@ class _Text:
             f"y{position}[n] = F(d)",
         ]
 
-    def whole(self) -> str:
+    def whole(self, backwards: bool = False) -> str:
+        """The text of the kernel, over the steps in their order or backwards."""
+        over = ["        for t in range(np.uint64(0), length):"]
+        if backwards:
+            over = ["        for i in range(np.uint64(0), length):"]
+            over.append("            t = length - np.uint64(1) - i")
         return "\n".join(
             [
                 f"F = np.{self.loop.dtype}",
                 f"def kernel({', '.join(self.arguments)}, length, j0, j1):",
                 *(f"    {line}" for line in self.scratch),
                 "    for j in range(j0, j1):",
-                "        for t in range(np.uint64(0), length):",
+                *over,
                 *(f"            {line}" for line in self.lines),
                 "",
             ]

@@ -20,7 +20,7 @@ from nirx.execution.sliced import binary_factors, unscaling
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 
-__all__ = ["Loops"]
+__all__ = ["Loops", "Outputs"]
 
 Outputs = tuple[list[NodeState], list[Array], list[Array]]
 """New states, wanted values, recordings."""

@@ -6,51 +6,15 @@ import pytest
 
 from nirx.graphs.state import FEEDBACK
 from support.agreement import assert_bits, assert_near
-from support.graphs import lif, make_graph, neuron, numbers
-from support.kernels import pair
-
-STEPS, BATCH, SIZE = 40, 3, 6
-
-
-def weight(rows, columns, scale):
-    return (scale * np.random.default_rng(0).standard_normal((rows, columns))).astype("f4")
-
-
-def affine():
-    """Two neurons in a cycle, a late edge with a bias, sums of several sources, a self-loop."""
-    return make_graph(
-        [
-            ("input", "fc"),
-            ("fc", "a"),
-            ("back", "a"),
-            ("a", "forth"),
-            ("forth", "b"),
-            ("b", "b"),
-            ("b", "back"),
-            ("b", "output"),
-            ("scale", "a"),
-            ("b", "scale"),
-        ],
-        np.array([4]),
-        fc=nir.Affine(weight(SIZE, 4, 3.0), numbers(SIZE)),
-        a=neuron(nir.CubaLIF, SIZE, np.float32),
-        forth=nir.Linear(weight(SIZE, SIZE, 2.0)),
-        b=lif(SIZE, dtype=np.float32, v_reset=-0.1),
-        back=nir.Affine(weight(SIZE, SIZE, 1.0), numbers(SIZE, low=-0.2, high=0.2)),
-        scale=nir.Scale(numbers(SIZE)),
-        output=nir.Output(np.array([SIZE])),
-    )
-
-
-def spikes(dtype="float32"):
-    return (np.random.default_rng(1).random((STEPS, BATCH, 4)) < 0.3).astype(dtype)
+from support.graphs import lif, make_graph
+from support.kernels import loop_spikes, looped, pair
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_bits_of_the_steps(dtype):
-    plain, fused = pair(affine(), dtype, reproducible=True, dt=1.0)
+    plain, fused = pair(looped(), dtype, reproducible=True, dt=1.0)
     assert [fused.plan.choices[p].how for p in fused.plan.loops] == ["loop"]
-    xs = spikes(dtype)
+    xs = loop_spikes(dtype)
     expected = plain.run(xs, record="all")
     assert 0 < expected[2]["b"].mean() < 1
     assert_bits(fused.run(xs, record="all"), expected)
@@ -58,23 +22,23 @@ def test_the_bits_of_the_steps(dtype):
 
 
 def test_in_fast_mode_up_to_the_order_of_sums():
-    plain, fused = pair(affine(), "float64", dt=1.0)
-    xs = spikes("float64")
+    plain, fused = pair(looped(), "float64", dt=1.0)
+    xs = loop_spikes("float64")
     expected, found = (net.run(xs, record="all")[2] for net in (plain, fused))
     for name, value in expected.items():
         assert_near(found[name], value, 1e-12, name)
 
 
 def test_without_a_batch_axis():
-    plain, fused = pair(affine(), reproducible=True, dt=1.0)
-    xs = spikes()[:, 0]
+    plain, fused = pair(looped(), reproducible=True, dt=1.0)
+    xs = loop_spikes()[:, 0]
     assert_bits(fused.run(xs, record="all"), plain.run(xs, record="all"))
 
 
 def test_values_that_are_no_spikes_go_the_general_way():
     """A caller's state may hold any late value; the sliced product of 0 and 1 would be wrong."""
-    plain, fused = pair(affine(), reproducible=True, dt=1.0)
-    xs = spikes()
+    plain, fused = pair(looped(), reproducible=True, dt=1.0)
+    xs = loop_spikes()
     _, state = plain.run(xs)
     late = [tree[FEEDBACK] for tree in state.values() if FEEDBACK in tree]
     assert late
@@ -85,8 +49,8 @@ def test_values_that_are_no_spikes_go_the_general_way():
 
 
 def test_counts_go_the_general_way():
-    plain, fused = pair(affine(), reproducible=True, dt=1.0, spikes="multi", reset="subtract")
-    xs = 5 * spikes()
+    plain, fused = pair(looped(), reproducible=True, dt=1.0, spikes="multi", reset="subtract")
+    xs = 5 * loop_spikes()
     expected = plain.run(xs, record="all")
     assert expected[2]["b"].max() > 1
     assert_bits(fused.run(xs, record="all"), expected)
@@ -94,12 +58,12 @@ def test_counts_go_the_general_way():
 
 def test_weights_that_are_not_finite_go_the_general_way(monkeypatch):
     """0 times infinity is NaN, which a sum over spikes alone would miss."""
-    plain, fused = pair(affine(), dt=1.0)
+    plain, fused = pair(looped(), dt=1.0)
     for net in (plain, fused):
         for place, runner in zip(net.schedule.nodes, net._executor.runners, strict=True):
             if place.name == "back":
                 runner.parameters["weight"][0, 0] = np.inf
-    xs = spikes()
+    xs = loop_spikes()
     assert np.isnan(plain.run(xs, record=["back"])[2]["back"]).any()
     assert_bits(fused.run(xs, record=["back"]), plain.run(xs, record=["back"]))
 

@@ -1,0 +1,285 @@
+"""Cyclic components with gradients: forward in one kernel, backward in another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirx.dynamics.ops import Array, Shape
+from nirx.dynamics.surrogate import Surrogate
+from nirx.errors import UnsupportedError
+from nirx.execution.kernels.gather import GatheredWeight
+from nirx.execution.kernels.loop import Loop
+from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
+from nirx.execution.kernels.loop_run import Loops, Outputs
+from nirx.execution.kernels.surrogate import trace_surrogate
+from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.graphs.schedule import Schedule
+from nirx.graphs.state import NodeState
+from nirx_torch.lending import lent
+
+__all__ = ["TorchLoops"]
+
+MOST_PRODUCTS = 1_500_000
+"""Multiplications of one step, all samples together, above which matrix products were measured
+to be faster than a kernel that takes sample by sample."""
+
+
+@dataclass(frozen=True)
+class TorchLoops(Loops):
+    """`Loops` with gradients."""
+
+    surrogate: Surrogate
+
+    def run(
+        self,
+        start: int,
+        values: Mapping[int, Array],
+        states: Sequence[NodeState],
+        coefficients: Sequence[Any],
+        wanted: Sequence[int],
+        recorded: Sequence[tuple[int, str]],
+        length: int,
+    ) -> Outputs | None:
+        call = _Call(self, start, values, states, coefficients, wanted, recorded, length)
+        if not (torch.is_grad_enabled() and any(t.requires_grad for t in call.tensors)):
+            return super().run(start, values, states, coefficients, wanted, recorded, length)
+        loop = self.plan.loops.get(start)
+        if loop is None or not call.is_differentiable(loop):
+            return None
+        found = _Loop.apply(call, *call.tensors)
+        return None if found is None else call.structured(found)
+
+
+class _Call:
+    """One call of `run`, with its tensors in a row."""
+
+    def __init__(
+        self,
+        loops: TorchLoops,
+        start: int,
+        values: Mapping[int, Array],
+        states: Sequence[NodeState],
+        coefficients: Sequence[Any],
+        wanted: Sequence[int],
+        recorded: Sequence[tuple[int, str]],
+        length: int,
+    ):
+        self.loops, self.start, self.length = loops, start, length
+        self.values, self.states, self.coefficients = values, states, coefficients
+        self.wanted, self.recorded = list(wanted), list(recorded)
+        loop = loops.plan.loops.get(start)
+        self.keys: list[tuple[str, Any]] = []
+        self.tensors: list[torch.Tensor] = []
+        for p in loop.outside if loop else ():
+            self._add("outside", p, values[p])
+        for p, node, c, (own, late) in zip(
+            loop.positions if loop else (),
+            loop.nodes if loop else (),
+            coefficients,
+            states,
+            strict=False,
+        ):
+            if node.kind == "product":
+                self._add("weight", p, _plain_weight(c["weight"]))
+                if "bias" in c:
+                    self._add("bias", p, c["bias"])
+            elif node.step is not None:
+                for name in node.step.coefficients:
+                    self._add("coefficient", (p, name), c[name])
+                for name in node.step.states:
+                    self._add("state", (p, name), own[name])
+            for source in node.late:
+                self._add("late", (p, source), late[loops.schedule.nodes[source].name])
+
+    def _add(self, kind: str, key: Any, tensor: torch.Tensor) -> None:
+        self.keys.append((kind, key))
+        self.tensors.append(tensor)
+
+    def is_differentiable(self, loop: Loop) -> bool:
+        """Whether the kernels can run, and are the faster way."""
+        late = dict(zip(self.keys, self.tensors, strict=True))
+        source, first = next((key[1], t) for (kind, key), t in late.items() if kind == "late")
+        features = self.loops.schedule.nodes[source].output_shape
+        samples = first.numel() // max(1, int(np.prod(features)))
+        work = samples * sum(n.sizes[0] * n.sizes[1] for n in loop.nodes if n.kind == "product")
+        if work > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
+            return False
+        try:
+            trace_surrogate(self.loops.surrogate)
+        except NotElementwise:
+            return False
+        return True
+
+    def forward(self, loop: Loop) -> Outputs | None:
+        """Run without gradients; every value and state is returned."""
+        every = [(p, k) for p, n in _pairs(loop) if n.step is not None for k in n.step.states]
+        lendable = [
+            {**c, "weight": _gathered(c["weight"])} if n.kind == "product" else c
+            for n, c in zip(loop.nodes, self.coefficients, strict=True)
+        ]
+        run = super(TorchLoops, self.loops).run
+        positions = list(loop.positions)
+        return run(self.start, self.values, self.states, lendable, positions, every, self.length)
+
+    def structured(self, found: Sequence[torch.Tensor]) -> Outputs:
+        """From the tensors that `_Loop` returns."""
+        given = iter(found)
+        outs = [next(given) for _ in self.wanted]
+        recorded = [next(given) for _ in self.recorded]
+        states: list[NodeState] = []
+        for own, late in self.states:
+            states.append(({k: next(given) for k in own}, {k: next(given) for k in late}))
+        return states, outs, recorded
+
+
+def _pairs(loop: Loop) -> list[tuple[int, Any]]:
+    return list(zip(loop.positions, loop.nodes, strict=True))
+
+
+def _plain_weight(prepared: Any) -> torch.Tensor:
+    if isinstance(prepared, GatheredWeight):
+        return prepared.dense
+    return prepared[0] if isinstance(prepared, tuple) else prepared
+
+
+def _gathered(prepared: Any) -> Any:
+    if isinstance(prepared, torch.Tensor):
+        return GatheredWeight(prepared, prepared.detach().numpy())
+    return prepared
+
+
+class _Loop(torch.autograd.Function):
+    """(call, *tensors) -> (*wanted, *recordings, *new states and late values)."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, *tensors: Any) -> Any:  # type: ignore[override]
+        loop = call.loops.plan.loops[call.start]
+        found = call.forward(loop)
+        if found is None:
+            return None
+        new, values, states = found
+        every = [(p, k) for p, n in _pairs(loop) if n.step is not None for k in n.step.states]
+        ctx.call = call
+        ctx.values = dict(zip(loop.positions, values, strict=True))
+        ctx.states = dict(zip(every, states, strict=True))
+        ctx.save_for_backward(*tensors)
+        outs = [ctx.values[p].clone() for p in call.wanted]
+        outs += [ctx.states[key].clone() for key in call.recorded]
+        for (own, late), (before, late_before) in zip(new, call.states, strict=True):
+            outs += [own[k] for k in before]
+            outs += [late[k] for k in late_before]
+        return tuple(outs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:  # type: ignore[override]
+        if torch.is_grad_enabled():
+            raise UnsupportedError(
+                "second derivatives through a cyclic component have no kernel; build the network "
+                'with execution="plain"'
+            )
+        call: _Call = ctx.call
+        schedule, loop = call.loops.schedule, call.loops.plan.loops[call.start]
+        given = dict(zip(call.keys, ctx.saved_tensors, strict=True))
+        trace = _trace(schedule, loop, given, ctx.values, ctx.states)
+        arrays = iter(g.detach().numpy() for g in gradients)
+        of_values: dict[int, np.ndarray] = {}
+        for p in call.wanted:
+            of_values[p] = _flat(next(arrays), 1, schedule, p)
+        of_states = {key: _flat(next(arrays), 1, schedule, key[0]) for key in call.recorded}
+        of_last, of_late = {}, {}
+        for (p, node), (own, late) in zip(_pairs(loop), call.states, strict=True):
+            for k in own:
+                of_last[p, k] = _flat(next(arrays), 0, schedule, p)
+            positions = {schedule.nodes[source].name: source for source in node.late}
+            for name in late:
+                source = positions[name]
+                of_late[p, source] = _flat(next(arrays), 0, schedule, source)
+        found = backward_loop(
+            loop, trace, call.loops.surrogate, of_values, of_states, of_last, of_late
+        )
+        result = []
+        for (kind, key), tensor in given.items():
+            result.append(_gradient(kind, key, tensor, schedule, loop, trace, found))
+        return None, *result
+
+
+def _flat(array: np.ndarray, axes: int, schedule: Schedule, position: int) -> np.ndarray:
+    """[*time, *batch, *features] as [*time, samples, elements]."""
+    size = int(np.prod(schedule.nodes[position].output_shape))
+    lead = array.shape[:axes]
+    samples = array.size // max(1, size * int(np.prod(lead)))
+    return np.ascontiguousarray(array).reshape((*lead, samples, size))
+
+
+def _trace(
+    schedule: Schedule,
+    loop: Loop,
+    given: Mapping[tuple[str, Any], torch.Tensor],
+    values: Mapping[int, torch.Tensor],
+    states: Mapping[tuple[int, str], torch.Tensor],
+) -> LoopTrace:
+    held: dict[str, dict[Any, np.ndarray]] = {}
+    for (kind, key), tensor in given.items():
+        held.setdefault(kind, {})[key] = tensor.detach().numpy()
+    own = {p: _flat(v.numpy(), 1, schedule, p) for p, v in values.items()}
+    before = {
+        key: np.concatenate(
+            [
+                _flat(held["state"][key], 0, schedule, key[0])[None],
+                _flat(s.numpy(), 1, schedule, key[0]),
+            ]
+        )
+        for key, s in states.items()
+    }
+    late = {
+        (p, source): np.concatenate([_flat(first, 0, schedule, source)[None], own[source][:-1]])
+        for (p, source), first in held.get("late", {}).items()
+    }
+    coefficients = {
+        (p, name): np.broadcast_to(c, schedule.nodes[p].output_shape).reshape(-1).copy()
+        for (p, name), c in held.get("coefficient", {}).items()
+    }
+    outside = {p: _flat(o, 1, schedule, p) for p, o in held.get("outside", {}).items()}
+    return LoopTrace(outside, own, before, late, coefficients, held.get("weight", {}))
+
+
+def _gradient(
+    kind: str,
+    key: Any,
+    tensor: torch.Tensor,
+    schedule: Schedule,
+    loop: Loop,
+    trace: LoopTrace,
+    found: LoopGradients,
+) -> torch.Tensor:
+    """The gradient of one of the tensors of a call."""
+    if kind == "outside":
+        return torch.from_numpy(found.outside[key]).reshape(tensor.shape)
+    if kind == "state":
+        return torch.from_numpy(found.states[key]).reshape(tensor.shape)
+    if kind == "late":
+        return torch.from_numpy(found.late[key]).reshape(tensor.shape)
+    if kind == "coefficient":
+        whole = torch.from_numpy(found.coefficients[key].sum(axis=0))
+        return _summed(whole, tensor, schedule.nodes[key[0]].output_shape)
+    product = torch.from_numpy(found.products[key])
+    if kind == "bias":
+        return _summed(product.sum(dim=(0, 1)), tensor, schedule.nodes[key].output_shape)
+    node = loop.nodes[key - loop.start]
+    total = None
+    for source, late in node.sources:
+        one = trace.late[key, source] if late else trace.values.get(source)
+        one = trace.outside[source] if one is None else one
+        total = one if total is None else total + one
+    inputs = torch.from_numpy(np.ascontiguousarray(total)).reshape(-1, node.sizes[0])
+    return product.reshape(-1, node.sizes[1]).T @ inputs
+
+
+def _summed(whole: torch.Tensor, tensor: torch.Tensor, features: Shape) -> torch.Tensor:
+    """A gradient per element as that of a tensor that was broadcast to them."""
+    return whole.reshape(features).sum_to_size(tensor.shape)
