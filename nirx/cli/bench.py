@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from rich.table import Table
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
-from nirx.cli.opening import open_graph
+from nirx.cli.opening import open_graph, schedule_graph
 from nirx.cli.options import Dt, Dtype, Json, Overrides, Preset, Repair, Sets, backend_names
 from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
+from nirx.files.archive import check_target
 
 __all__ = ["bench_command"]
 
+BACKENDS = "numpy,torch,jax"
 MODES, INPUTS = ("fast", "reproducible"), ("spikes", "real")
 
 
+SUITE = ("backends", "peers", "device", "repeats", "dtype")
+"""Options that have a meaning for the suite too, beside --memory, --page and --json."""
+
+
 def bench_command(
+    context: Context,
     graph: Annotated[
         Path | None,
         Argument(metavar="[FILE]", help="A .nir file. Default: a 700-256-256-20 LIF network."),
     ] = None,
     backends: Annotated[
         str, Option("--backends", metavar="A,B,...", help="Backends of nirx.")
-    ] = "numpy,torch,jax",
+    ] = BACKENDS,
     peers: Annotated[
         str,
         Option(
@@ -92,30 +100,32 @@ def bench_command(
     kind = dtype_name(dtype)
     names, rivals = backend_names(backends), runs.peer_names(peers)
     runs.require_device(device)
+    check_target(page, "--page")
     if page is not None and not suite:
         raise InputError("--page without --suite; expected both, the page shows the whole suite")
-    if suite and graph is not None:
-        raise InputError(f"--suite with {graph}; expected one of them, the suite has its own")
     if rivals and kind != "float32":
         raise InputError(f"--peers with --dtype {kind}; expected float32, which all peers run in")
     chosen = _listed("--modes", modes or ("fast" if rivals else "fast,reproducible"), MODES)
     wanted = Wanted(names, chosen, rivals, repeats, memory=memory)
     if suite:
+        _refuse_own_settings(context)
         work = runs.suite_work(wanted, kind, device)
     else:
-        options = {"steps": steps, "train": train, "dtype": kind, "device": device}
         if graph is None:
-            title = "-".join(map(str, networks.LAYERS)) + " LIF"
-            rule: Any = networks.DISCRETIZATION
-            subject: Any = networks.feed_forward()
+            title, own = "-".join(map(str, networks.LAYERS)) + " LIF", networks.feed_forward()
+            step = networks.DT if dt is None and preset is None else dt
+            opened = schedule_graph(own, step, preset, set_, override)
         else:
+            title = graph.name
             opened = open_graph(graph, dt, preset, set_, override, repair=repair)
-            title, rule, subject = graph.name, opened.discretization, opened.graph
+        options = {"steps": steps, "train": train, "dtype": kind, "device": device}
         cases = [
-            runs.case_of(title, subject, rule, batch=b, density=x, inputs=i, **options)
+            runs.case_of(
+                title, opened.graph, opened.discretization, batch=b, density=x, inputs=i, **options
+            )
             for b in _numbers("--batch", batch, int, 1, None)
             for i in _listed("--inputs", inputs, INPUTS)
-            for x in _numbers("--density", density, float, 0, 1)
+            for x in _numbers("--density", density, float, 0, 1)[: None if i == "spikes" else 1]
         ]
         work = [(case, wanted) for case in cases]
     found = []
@@ -126,11 +136,34 @@ def bench_command(
             advance(1)
     payload = runs.result(found, kind, device)
     if page is not None:
-        command = f"nirx bench --suite --peers {peers}" + (" --memory" if memory else "")
-        write_section(page, f"performance {device}", markdown(payload, f"{command} --page {page}"))
-    own = payload["machine"]
-    threads = f"{own['threads']} threads for every program, {own['processor']}, {own['device']}"
+        own = [f"{n}={text}" for name, (n, text) in _given(context).items() if name in SUITE]
+        words = ["nirx", "bench", "--suite", *own, *(["--memory"] if memory else [])]
+        command = shlex.join([*words, "--page", str(page)])
+        write_section(page, f"performance {device}", markdown(payload, command))
+    here = payload["machine"]
+    threads = f"{here['threads']} threads for every program, {here['processor']}, {here['device']}"
     return Report(0, payload, (threads, *map(_table, found)), json)
+
+
+def _given(context: Context) -> dict[str, tuple[str, Any]]:
+    """What the caller gave: name of the parameter -> how it is written, and its value."""
+    found = {}
+    for own in context.command.params:
+        source = context.get_parameter_source(own.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            written = own.opts[0] if own.opts[0].startswith("-") else "FILE"
+            found[own.name] = written, context.params[own.name or ""]
+    return found
+
+
+def _refuse_own_settings(context: Context) -> None:
+    """The suite has networks and sizes of its own. **Raises**: `InputError`."""
+    used = (*SUITE, "suite", "memory", "page", "json")
+    ignored = [written for name, (written, _) in _given(context).items() if name not in used]
+    if ignored:
+        raise InputError(
+            f"--suite with {', '.join(ignored)}; the suite has networks and sizes of its own"
+        )
 
 
 def _listed(option: str, text: str, known: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 import nirx
 from nirx.cli.app import main
-from nirx_conformance.benchmarks import networks
+from nirx_conformance.benchmarks import networks, suite
 from support.graphs import chain, lif
 
 TINY = ["--batch", "1", "--steps", "30", "--repeats", "1"]
@@ -69,6 +69,13 @@ def test_floors_and_a_scan_by_hand(model, capsys):
     assert all(row["ratio"] > 0 for row in rows.values())
 
 
+def test_float64(model, capsys):
+    options = ["--backends", "numpy,torch,jax", "--dtype", "float64", "--dt", "1e-3"]
+    (case,) = found_by(capsys, model, *options)["cases"]
+    assert {row["status"] for row in case["rows"]} == {"measured"}
+    assert case["dtype"] == "float64"
+
+
 def test_training(model, capsys):
     options = ["--backends", "numpy,torch", "--peers", "matmul", "--train", "--dt", "1e-3"]
     rows = rows_of(found_by(capsys, model, *options)["cases"][0])
@@ -98,7 +105,8 @@ def test_the_table_says_why_a_peer_is_not_timed(tmp_path, capsys):
         (["--inputs", ""], "spikes, real"),
         (["--device", "tpu"], "cpu or cuda"),
         (["--page", "page.md"], "--suite"),
-        (["--suite", "model.nir"], "--suite"),
+        (["--suite", "model.nir"], "--suite with FILE"),
+        (["--suite", "--batch", "3", "--train"], "--suite with --batch, --train"),
         (["--peers", "norse", "--dtype", "float64"], "float32"),
         (["missing.nir"], "missing.nir"),
     ],
@@ -116,3 +124,40 @@ def test_cuda_is_refused_where_there_is_none(capsys):
         pytest.skip("there is a CUDA device here")
     assert main(["bench", "--device", "cuda"]) == 2
     assert "no CUDA device" in capsys.readouterr().err
+
+
+def test_the_suite_writes_its_section_of_a_page(tmp_path, monkeypatch, capsys):
+    sections = "".join(
+        f"<!-- begin performance {d} -->\nold {d}\n<!-- end performance {d} -->\n"
+        for d in ("cpu", "cuda")
+    )
+    page = tmp_path / "page.md"
+    page.write_text(f"# Page\n{sections}")
+    runs = ((1, 0.3, False), (2, 0.3, False))
+    small = suite.SuiteNetwork("small", lambda: networks.feed_forward((6, 4)), (6,), runs, steps=30)
+    monkeypatch.setattr(suite, "NETWORKS", (small,))
+    options = ["--suite", "--backends", "torch", "--peers", "matmul torch", "--repeats", "1"]
+    assert main(["bench", *options, "--page", str(page), "--json"]) == 0
+    assert [case["batch"] for case in json.loads(capsys.readouterr().out)["cases"]] == [1, 2]
+    text = page.read_text()
+    assert "old cuda" in text
+    assert "old cpu" not in text
+    assert "### small" in text
+    assert "| matmul torch |" in text
+    assert (
+        f"nirx bench --suite --backends=torch '--peers=matmul torch' --repeats=1 --page {page}"
+        in text
+    )
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys):
+    page = tmp_path / "absent" / "page.md"
+    assert main(["bench", "--suite", "--page", str(page)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_the_default_network_takes_another_step(capsys):
+    options = ["--backends", "numpy", "--steps", "5", "--preset", "spikingjelly.IFNode"]
+    assert main(["bench", *TINY, *options, "--set", "spikes=lots"]) == 2
+    assert "lots" in capsys.readouterr().err
+    assert main(["bench", *TINY, *options, "--json"]) == 0

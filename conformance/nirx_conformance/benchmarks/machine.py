@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nirx_conformance.suite.page import installed_versions
 
-__all__ = ["PACKAGES", "machine", "set_threads"]
+__all__ = ["PACKAGES", "machine", "same_threads"]
 
 PACKAGES = (
     "nirx",
@@ -50,12 +52,20 @@ def threads() -> int:
     return len(own(0)) if own else os.cpu_count() or 1
 
 
-def set_threads() -> None:
+@contextmanager
+def same_threads() -> Iterator[None]:
     """JAX, numba and NumPy's BLAS use all processors that the process may use; so shall torch."""
-    if importlib.util.find_spec("torch") is not None:
-        import torch
+    if importlib.util.find_spec("torch") is None:
+        yield
+        return
+    import torch
 
-        torch.set_num_threads(threads())
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _processor() -> str:

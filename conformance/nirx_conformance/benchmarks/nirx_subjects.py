@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -68,6 +70,22 @@ TRAINED = ("weight", "bias")
 
 
 def _jax(name: str, case: Case, reproducible: bool) -> Subject:
+    import jax
+
+    wide = case.dtype == "float64"
+
+    def in_dtype(function: Any) -> Any:
+        def call(*args: Any) -> Any:
+            with jax.enable_x64(True) if wide else nullcontext():
+                return function(*args)
+
+        return call
+
+    subject = in_dtype(_jax_subject)(name, case, reproducible)
+    return replace(subject, run=in_dtype(subject.run), outputs=in_dtype(subject.outputs))
+
+
+def _jax_subject(name: str, case: Case, reproducible: bool) -> Subject:
     import equinox as eqx
     import jax
 

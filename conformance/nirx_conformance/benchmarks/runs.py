@@ -13,11 +13,11 @@ from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.execution.assemble import load
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.schedule import build_schedule
-from nirx_conformance.benchmarks.machine import machine, set_threads
+from nirx_conformance.benchmarks.machine import machine, same_threads
 from nirx_conformance.benchmarks.measure import Wanted, measure, payload
 from nirx_conformance.benchmarks.peers import PEERS
 from nirx_conformance.benchmarks.subject import Case
-from nirx_conformance.benchmarks.suite import REPEATS, SECONDS, suite_cases
+from nirx_conformance.benchmarks.suite import SECONDS, suite_cases
 
 __all__ = ["Work", "case_of", "peer_names", "require_device", "result", "run_all", "suite_work"]
 
@@ -73,20 +73,20 @@ def case_of(
 
 
 def suite_work(wanted: Wanted, dtype: str, device: str) -> list[Work]:
-    """The cases of the suite, with the modes, rounds and memory of each."""
+    """The cases of the suite, with the modes of each; memory where the suite says so."""
     work = []
     for network, case in suite_cases(dtype, device):
         memory = wanted.memory and (case.batch, case.train) in network.memory
         own = replace(wanted, modes=network.modes, memory=memory, seconds=SECONDS)
-        work.append((case, replace(own, repeats=min(wanted.repeats, REPEATS))))
+        work.append((case, own))
     return work
 
 
 def run_all(work: Sequence[Work]) -> Iterator[dict[str, Any]]:
     """Measure; yields the JSON of one case after the other."""
-    set_threads()
-    for case, wanted in work:
-        yield payload(case, measure(case, wanted))
+    with same_threads():
+        for case, wanted in work:
+            yield payload(case, measure(case, wanted))
 
 
 def result(cases: Sequence[dict[str, Any]], dtype: str, device: str) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from nirx.dynamics.discretization import Discretization
 from nirx_conformance.benchmarks import networks
 from nirx_conformance.benchmarks.subject import Case
 
-__all__ = ["NETWORKS", "REPEATS", "SECONDS", "SuiteNetwork", "suite_cases"]
+__all__ = ["NETWORKS", "SECONDS", "SuiteNetwork", "suite_cases"]
 
-REPEATS, SECONDS = 7, 5.0
-"""Rounds of a case, and the time after which no further round begins."""
+SECONDS = 5.0
+"""Of measuring a case, after which no round begins beyond the third."""
 
 WITHOUT_BIAS = partial(networks.feed_forward, bias=0.0)
 """For Spyx: its layers answer one step late, and a bias is not late."""

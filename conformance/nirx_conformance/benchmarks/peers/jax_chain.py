@@ -21,7 +21,8 @@ def require_device(case: Case) -> None:
     """**Raises**: `CannotRunError` where JAX does not run on the case's device by default."""
     found = jax.devices()[0].platform
     if (case.device == "cuda") != (found in ("gpu", "cuda")):
-        raise CannotRunError(f"JAX runs on {found} here")
+        hint = f"; JAX_PLATFORMS={case.device} in the environment chooses another"
+        raise CannotRunError(f"JAX runs on {found} here{hint}")
 
 
 def jax_subject(
