@@ -20,6 +20,7 @@ from nirx.files.archive import check_target
 
 __all__ = ["bench_command"]
 
+AGREE, DIFFER = 0, 1
 BACKENDS = "numpy,torch,jax"
 MODES, INPUTS = ("fast", "reproducible"), ("spikes", "real")
 
@@ -90,7 +91,7 @@ def bench_command(
 
     A peer's output is compared with nirx's first; one that computes something else is named and
     not timed. Rounds are interleaved; a ratio is a program's time over that of nirx on the same
-    framework.
+    framework. Exit status 1 if backends of nirx disagree.
     """
     from nirx_conformance.benchmarks import networks, runs
     from nirx_conformance.benchmarks.measure import Wanted
@@ -142,7 +143,8 @@ def bench_command(
         write_section(page, f"performance {device}", markdown(payload, command))
     here = payload["machine"]
     threads = f"{here['threads']} threads for every program, {here['processor']}, {here['device']}"
-    return Report(0, payload, (threads, *map(_table, found)), json)
+    status = DIFFER if any(map(runs.nirx_differs, found)) else AGREE
+    return Report(status, payload, (threads, *map(_table, found)), json)
 
 
 def _given(context: Context) -> dict[str, tuple[str, Any]]:

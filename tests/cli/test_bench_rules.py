@@ -86,6 +86,15 @@ def test_a_missing_library_is_said(monkeypatch):
     assert "pip install norse" in row.reason
 
 
+def test_backends_of_nirx_that_disagree_are_found():
+    rows = measure(tiny(), Wanted(["numpy"], repeats=1))
+    assert not runs.nirx_differs(payload(tiny(), rows))
+    other = replace(rows[0], status="computes something else")
+    assert runs.nirx_differs(payload(tiny(), [*rows, other]))
+    peer = replace(other, name="norse")
+    assert not runs.nirx_differs(payload(tiny(), [*rows, peer]))
+
+
 def test_silence_is_no_agreement():
     row = measured_with("same", lambda ys: ys, tiny(steps=1))
     assert row.status == "cannot run"

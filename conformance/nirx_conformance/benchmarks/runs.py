@@ -14,12 +14,21 @@ from nirx.execution.assemble import load
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.schedule import build_schedule
 from nirx_conformance.benchmarks.machine import machine, same_threads
-from nirx_conformance.benchmarks.measure import Wanted, measure, payload
+from nirx_conformance.benchmarks.measure import OTHER, Wanted, measure, payload
 from nirx_conformance.benchmarks.peers import PEERS
 from nirx_conformance.benchmarks.subject import Case
 from nirx_conformance.benchmarks.suite import SECONDS, suite_cases
 
-__all__ = ["Work", "case_of", "peer_names", "require_device", "result", "run_all", "suite_work"]
+__all__ = [
+    "Work",
+    "case_of",
+    "nirx_differs",
+    "peer_names",
+    "require_device",
+    "result",
+    "run_all",
+    "suite_work",
+]
 
 Work = tuple[Case, Wanted]
 
@@ -87,6 +96,12 @@ def run_all(work: Sequence[Work]) -> Iterator[dict[str, Any]]:
     with same_threads():
         for case, wanted in work:
             yield payload(case, measure(case, wanted))
+
+
+def nirx_differs(case: dict[str, Any]) -> bool:
+    """Whether a backend or mode of nirx computes something else than the first one."""
+    rows = [row for row in case["rows"] if row["name"].startswith("nirx ")]
+    return any(row["status"] == OTHER for row in rows)
 
 
 def result(cases: Sequence[dict[str, Any]], dtype: str, device: str) -> dict[str, Any]:
