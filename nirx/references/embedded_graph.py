@@ -10,23 +10,25 @@ from contextlib import ExitStack, contextmanager
 import nir
 
 from nirx.errors import FileError
+from nirx.files.limits import ReadLimits
 from nirx.files.reading import read
 from nirx.references.damage import damage_as_file_error
 
 __all__ = ["read_embedded"]
 
 
-def read_embedded(data: bytes, path: str) -> nir.NIRGraph:
+def read_embedded(data: bytes, path: str, limits: ReadLimits | None = None) -> nir.NIRGraph:
     """The graph in the bytes of a `.nir` file.
 
     Arguments:
         path: of the reference, for messages.
+        limits: what the graph may cost; None for the usual ones.
 
     **Raises**: `FileError` for bytes that are not a graph, and with another text if there is no
     room for a temporary file, which is not the fault of the reference.
     """
     with _unpacked(data, path) as place, damage_as_file_error(path):
-        return read(place)
+        return read(place, limits=limits)
 
 
 @contextmanager
