@@ -10,7 +10,7 @@ from h5py import h5f  # pyright: ignore[reportAttributeAccessIssue] # compiled, 
 
 from nirx.errors import FileError
 from nirx.files.hdf5_attributes import text_attribute
-from nirx.files.hdf5_heap import refuse_endless_heaps_in
+from nirx.files.hdf5_heap import refuse_endless_in
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.limits import ReadLimits
 from nirx.files.names import MARK, MARK_VALUE, decode_name
@@ -51,7 +51,7 @@ def graph_tree_in(data: bytes, where: str, limits: ReadLimits) -> GraphTree:
 
     **Raises**: `FileError`.
     """
-    refuse_endless_heaps_in(data, where)
+    refuse_endless_in(data, where)
     try:
         with h5py.File(h5f.open_file_image(data)) as file:
             return graph_tree(file, where, len(data), limits)

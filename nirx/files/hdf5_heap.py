@@ -13,8 +13,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from nirx.errors import FileError
+from nirx.files.hdf5_btree import refuse_endless_trees
 
-__all__ = ["refuse_endless_heaps", "refuse_endless_heaps_in"]
+__all__ = ["refuse_endless", "refuse_endless_in"]
 
 SIGNATURE = b"GCOL\x01"
 RESERVED = bytes(3)
@@ -24,19 +25,20 @@ HEADER = 16
 WORD = 2**64
 
 
-def refuse_endless_heaps(path: str) -> None:
-    """Walk every global heap collection of a file.
+def refuse_endless(path: str) -> None:
+    """Walk every global heap collection of a file, and its b-trees.
 
-    **Raises**: `FileError` for a heap that HDF5 would not finish reading; `OSError`.
+    **Raises**: `FileError` for what HDF5 would not finish reading; `OSError`.
     """
     if not Path(path).stat().st_size:
         return  # nothing to map; HDF5 reports the empty file
     with open(path, "rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
-        refuse_endless_heaps_in(data, path)
+        refuse_endless_in(data, path)
 
 
-def refuse_endless_heaps_in(data: bytes | mmap, path: str) -> None:
-    """`refuse_endless_heaps` for the content of a file."""
+def refuse_endless_in(data: bytes | mmap, path: str) -> None:
+    """`refuse_endless` for the content of a file."""
+    refuse_endless_trees(data, path)
     start = data.find(SIGNATURE)
     while start >= 0:
         _walk(path, data, start)

@@ -21,7 +21,7 @@ from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.plugged_types import HOW_TO_PLUG
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean, warn_caller
 from nirx.files.hdf5_graph import DAMAGE, GraphTree, graph_tree, graph_tree_in
-from nirx.files.hdf5_heap import refuse_endless_heaps
+from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import DEFAULT_LIMITS, ReadLimits
 from nirx.files.nir_form import from_nir_form
 from nirx.files.unfinished import unreadable
@@ -166,7 +166,7 @@ def _open(path: str, limits: ReadLimits) -> GraphTree:
     try:
         if not FilePath(path).is_file():
             raise FileError(f"{path}: no such file")
-        refuse_endless_heaps(path)
+        refuse_endless(path)
         with h5py.File(path, "r") as file:
             return graph_tree(file, path, os.path.getsize(path), limits)
     except DAMAGE as error:

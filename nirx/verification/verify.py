@@ -13,7 +13,7 @@ from nirx.basics.paths import Path as NodePath
 from nirx.comparison import plotting
 from nirx.comparison.silence import Silence, find_silence
 from nirx.errors import FileError, InputError, warn_caller
-from nirx.files.hdf5_heap import refuse_endless_heaps
+from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import ReadLimits
 from nirx.files.reading import file_path
 from nirx.files.target import check_target
@@ -169,7 +169,7 @@ def open_reference(ref: Any, limits: ReadLimits | None = None) -> ReferenceFile:
     if not os.path.isfile(path):
         raise FileError(f"{path}: " + ("not a file" if os.path.exists(path) else "no such file"))
     with damage_as_file_error(path):
-        refuse_endless_heaps(path)
+        refuse_endless(path)
         return ReferenceFile(path, limits)
 
 
