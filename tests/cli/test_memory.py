@@ -20,6 +20,7 @@ from nirx.errors import InputError
 from nirx.execution.chunking import NODE_ROOM, default_chunk
 from nirx.execution.kernels.plan import make_plan
 from nirx.execution.memory import Estimate, estimate_memory
+from nirx.files.archive import save_arrays
 from nirx.graphs.recording import resolve_record
 from support.graphs import lif, line, make_graph
 
@@ -179,8 +180,7 @@ def test_a_file_too_large_for_the_limit_is_not_read(tmp_path, monkeypatch, capsy
 def test_a_comparison_beyond_the_limit_is_refused(tmp_path, monkeypatch, capsys, command):
     monkeypatch.chdir(tmp_path)
     nirx.reference(chain(2, 100), "regular", "r.h5", discretization=D, steps=100)
-    run = {"l1": np.zeros((100, 1, 100), np.float32)}
-    np.savez("seen.npz", **run)
+    save_arrays(tmp_path / "seen.npz", {"l1": np.zeros((100, 1, 100), np.float32)})
     main([*command, "--partial", "--max-memory", "50M"])
     assert "of memory needed" not in capsys.readouterr().err
     assert main([*command, "--max-memory", "200k"]) == 2

@@ -26,7 +26,7 @@ def file(tmp_path):
     return path
 
 
-def nodes(data: bytes, kind: int, level: int) -> list[int]:
+def nodes(data: bytes | bytearray, kind: int, level: int) -> list[int]:
     """Places of the nodes of b-trees of groups (0) or chunks (1)."""
     signature = b"TREE" + bytes([kind, level])
     return [k for k in range(len(data)) if data.startswith(signature, k)]
@@ -106,10 +106,10 @@ def test_good_trees_of_any_depth_are_read(tmp_path):
 
 def test_a_file_behind_other_data_is_checked(file):
     data = bytearray(file.read_bytes())
-    refuse_endless_trees(bytes(512) + data, "g.nir")
+    refuse_endless_trees(bytes(512) + bytes(data), "g.nir")
     own_child(data, 0)
     with pytest.raises(nirx.FileError, match="leads to itself"):
-        refuse_endless_trees(bytes(512) + data, "g.nir")
+        refuse_endless_trees(bytes(512) + bytes(data), "g.nir")
 
 
 def test_nodes_that_overlap_take_bounded_work(file):

@@ -188,6 +188,7 @@ def test_what_many_links_unpack_to_is_limited(tmp_path, limit):
             file[f"node/metadata/a{k}"] = table
             file[f"node/nodes/n{k}/nodes/n/type"] = "Threshold"
             file[f"node/nodes/n{k}/edges"] = file["node/edges"]
-    most = {"unpacked_bytes": 10 * 2**20, "edges": 10 * len(h5py.File(path)["node/edges"])}[limit]
+        edges: Any = file["node/edges"]
+        most = {"unpacked_bytes": 10 * 2**20, "edges": 10 * len(edges)}[limit]
     with pytest.raises(nirx.FileError, match=rf"the limit is {most}; .*ReadLimits\({limit}="):
         nirx.read(path, limits=nirx.ReadLimits(**{limit: most}))
