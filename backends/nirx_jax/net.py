@@ -12,6 +12,7 @@ from nirx.basics.paths import format_path
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.assemble import Assembly
+from nirx.execution.chunking import COMPILED_ROOM
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
@@ -25,9 +26,6 @@ from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_jax.x64 import x64_is_on
 
 __all__ = ["Net", "cast"]
-
-ROOM = 2**22
-"""Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 
 
 class Net(eqx.Module):
@@ -157,7 +155,7 @@ def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
 @eqx.filter_jit
 def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None) -> Any:
     # A list, because the keys of a pytree's dict must sort and a caller's may not.
-    outputs, state, *rest = net._executor().run(xs, state, record, chunk, ROOM)
+    outputs, state, *rest = net._executor().run(xs, state, record, chunk, COMPILED_ROOM)
     return outputs, state, [rest[0][key] for key in record] if rest else []
 
 

@@ -8,6 +8,7 @@ import torch
 
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
+from nirx.execution.chunking import NODE_ROOM
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
@@ -23,9 +24,6 @@ from nirx_torch.ops import TorchOps
 from nirx_torch.reproducible import ReproducibleTorchOps
 
 __all__ = ["AS_HELD", "HoldingNet", "Net", "Subgraph", "is_port"]
-
-ROOM = 2**26
-"""Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 
 
 class Subgraph(torch.nn.Module):
@@ -93,7 +91,7 @@ class Net(torch.nn.Module):
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
         """Run many time steps; see `nirx.Network`."""
-        return self._executor().run(xs, state, record, chunk, ROOM)
+        return self._executor().run(xs, state, record, chunk, NODE_ROOM)
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; see `nirx.Network`."""

@@ -99,7 +99,10 @@ def compare_command(
         hold_target(plot, "--plot", file, file_named(input_))
         plotting.check_format(plot.suffix)
     kind = dtype_name(dtype)
-    _, opened = open_subject(file, source, input_shape, dt, preset, set_, override, repair=repair)
+    choices = (dt, preset, set_, override)
+    _, opened = open_subject(
+        file, source, input_shape, *choices, repair=repair, max_memory=max_memory
+    )
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
@@ -117,7 +120,7 @@ def compare_command(
             steps=min(piece_length(inputs.steps), inputs.steps),
             samples=samples,
             itemsize=itemsize,
-            recorded=numbers_of(opened.schedule, probes),
+            record=probes,
             kept=whole_run * inputs.steps * samples * itemsize,
             reproducible=reproducible,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from nirx.basics.tables import cell
@@ -23,6 +25,7 @@ from nirx.cli.event_options import (
     event_format,
 )
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dtype,
     FromLibrary,
@@ -39,6 +42,7 @@ from nirx.cli.subject import open_subject
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
 from nirx.execution.assemble import dtype_name
+from nirx.execution.memory import estimate_memory
 from nirx.inputs.protocol import whole
 
 __all__ = ["diagnose_command"]
@@ -98,6 +102,7 @@ def diagnose_command(
     report_above: ReportAbove = None,
     source: FromLibrary = None,
     input_shape: InputShape = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Find the discretization under which nirx reproduces a recording.
@@ -127,10 +132,21 @@ def diagnose_command(
         set_,
         override,
         repair=repair,
+        max_memory=max_memory,
     )
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
     )
+    samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
+    estimate = estimate_memory(
+        opened.graph,
+        opened.schedule,
+        "numpy",
+        steps=inputs.steps,
+        samples=samples,
+        itemsize=itemsize,
+    )
+    require_memory(max_memory, "expected fewer steps or samples", [estimate])
     asked = bool(preset or set_ or override) or "metadata" in opened.origin
     found = diagnose(
         opened.graph,

@@ -19,15 +19,18 @@ from typer import Option
 from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
+from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, backend_names
 from nirx.cli.pieces import piece_length
 from nirx.cli.report import Report, bytes_text
+from nirx.cli.silence import watched_layers
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 from nirx.execution.assemble import dtype_name
 from nirx.execution.kernels.plan import make_plan
 from nirx.execution.memory import BACKENDS, estimate_memory, parameters_of
+from nirx.graphs.recording import resolve_record
 
 __all__ = ["describe", "info_command"]
 
@@ -61,13 +64,14 @@ def info_command(
         str | None, _memory("--backend", help="One backend. Default: numpy, torch and jax.")
     ] = None,
     dtype: Annotated[str, _memory("--dtype", help="float32 or float64.")] = "float32",
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Show the nodes, shapes, parameters, schedule, feedback edges and sizes of a file.
 
     With --batch, --steps or --backend also the memory that a run is estimated to take.
     """
-    opened = open_graph(file, dt, preset, set_, override, repair=repair)
+    opened = open_graph(file, dt, preset, set_, override, repair=repair, max_memory=max_memory)
     payload: dict[str, Any] = {"file": str(file), **describe(opened)}
     asked = batch is not None or steps is not None or backend is not None
     if asked:
@@ -90,15 +94,17 @@ def _memory_of(
     opened: Opened, backends: list[str], steps: int, batch: int, itemsize: int
 ) -> list[dict[str, Any]]:
     """What `nirx run` is estimated to take on each backend, without recordings."""
-    found = []
+    found, piece = [], piece_length(steps)
+    watched = watched_layers(opened.schedule, [], piece, batch, itemsize)
     for name in backends:
         own = estimate_memory(
             opened.graph,
             opened.schedule,
             name,
-            steps=piece_length(steps),
+            steps=piece,
             samples=batch,
             itemsize=itemsize,
+            record=resolve_record(opened.schedule, watched),
         )
         sizes = {"bytes": own.total, "parameters": own.parameters, "piece": own.chunk}
         found.append({"backend": name, "steps": steps, "batch": batch, **sizes})

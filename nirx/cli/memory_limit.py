@@ -12,10 +12,11 @@ from typer import Option
 from nirx.cli.report import bytes_text
 from nirx.errors import InputError
 from nirx.execution.memory import Estimate
+from nirx.files.limits import ReadLimits, limits_for
 from nirx.graphs.recording import Probe
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["MaxMemory", "bytes_of", "numbers_of", "require_memory"]
+__all__ = ["MaxMemory", "bytes_of", "numbers_of", "read_limits", "require_memory"]
 
 MaxMemory = Annotated[
     str | None,
@@ -36,6 +37,11 @@ def bytes_of(text: str) -> int:
     if size < 1:
         raise InputError(f"--max-memory {text!r}; expected a size such as 500M or 2G")
     return size
+
+
+def read_limits(limit: str | None) -> ReadLimits | None:
+    """What a file may cost to read within `--max-memory`. **Raises** `InputError`."""
+    return None if limit is None else limits_for(bytes_of(limit))
 
 
 def numbers_of(schedule: Schedule, probes: Iterable[Probe]) -> int:

@@ -10,6 +10,7 @@ import typer
 from nirx.basics.tables import cell
 from nirx.bridging.bridge import find_bridge
 from nirx.cli.inputs import Batch, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import Opened
 from nirx.cli.options import (
     Dt,
@@ -65,6 +66,7 @@ def move_command(
             "--out", metavar="OUT.nir", help="Write the graph here, with its discretization."
         ),
     ] = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Move a model to another library and compare source, nirx and target on one input.
@@ -75,7 +77,7 @@ def move_command(
     hold_target(out, "--out", model, file_named(input_))
     find_bridge(to)
     subject, opened = open_subject(
-        model, source, input_shape, dt, preset, set_, override, repair=repair
+        model, source, input_shape, dt, preset, set_, override, repair=repair, max_memory=max_memory
     )
     if input_ is None:
         given = {"steps": steps, "batch": batch, "rate": rate, "seed": random}

@@ -8,10 +8,10 @@ from typing import Any
 
 import nir
 
+from nirx.cli.memory_limit import read_limits
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, did_you_mean, warn_caller
-from nirx.files.limits import ReadLimits
 from nirx.files.reading import read_noted
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
@@ -46,7 +46,7 @@ def open_graph(
     overrides: Texts,
     *,
     repair: bool = False,
-    limits: ReadLimits | None = None,
+    max_memory: str | None = None,
 ) -> Opened:
     """Read a file and schedule it under the discretization that the options ask for.
 
@@ -55,12 +55,12 @@ def open_graph(
 
     Arguments:
         repair: whether to mend first what is certain, as `nirx.repair` does.
-        limits: what the file may cost; `limits_for` gives those of an option --max-memory.
+        max_memory: the option, which limits what the file may cost to read.
 
     **Raises**: `FileError`, `GraphError`, `InputError`.
     """
     # The other warnings depend on the discretization; scheduling repeats those of the one in use.
-    graph, notes, _ = read_noted(file, "repair" if repair else "check", limits)
+    graph, notes, _ = read_noted(file, "repair" if repair else "check", read_limits(max_memory))
     for text in notes:
         warn_caller(text)
     return schedule_graph(graph, dt, preset, sets, overrides)

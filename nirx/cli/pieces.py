@@ -76,6 +76,7 @@ def run_in_pieces(
             {name: np.asarray(y) for name, y in named.items()},
             {str(key): np.asarray(recorded[key]) for key in record},
         )
+        del ys, recorded, named  # before the next piece is computed
         advance(stop - start)
     return state
 

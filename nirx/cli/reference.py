@@ -34,6 +34,7 @@ from nirx.cli.subject import open_subject
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import dtype_name
 from nirx.execution.memory import estimate_memory
+from nirx.graphs.recording import resolve_record
 from nirx.inputs.choose import source_for
 from nirx.references.generate import chunk_steps
 from nirx.references.layout import observables
@@ -93,7 +94,7 @@ def reference_command(
     check_reference_target(out, "--out", file, data)
     kind = dtype_name(dtype)
     subject, opened = open_subject(
-        file, source, input_shape, dt, preset, set_, override, repair=repair
+        file, source, input_shape, dt, preset, set_, override, repair=repair, max_memory=max_memory
     )
     stream = source_for(
         opened.schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=opened.graph
@@ -109,7 +110,7 @@ def reference_command(
         steps=min(stream.steps, chunk_steps(recorded * samples * itemsize)),
         samples=samples,
         itemsize=itemsize,
-        recorded=recorded,
+        record=resolve_record(opened.schedule, [own.probe for own in found]),
         reproducible=True,
     )
     require_memory(max_memory, "expected fewer samples (--batch)", [estimate])

@@ -15,7 +15,7 @@ from typer import Option
 
 from nirx.basics.tables import cell, shape_text
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
+from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import (
     Dt,
@@ -104,21 +104,23 @@ def run_command(
     """
     _check_files(out, state_out, file, file_named(input_))
     kind = dtype_name(dtype)
-    opened = open_graph(file, dt, preset, set_, override, repair=repair)
+    opened = open_graph(file, dt, preset, set_, override, repair=repair, max_memory=max_memory)
     schedule = opened.schedule
     keys = _record_keys(schedule, record)
     chosen = find_backend(backend)
     inputs = make_inputs(schedule, kind, input_, random, steps, batch, rate, seed, opened.graph)
     state = None if state_in is None else load_state(state_in, schedule, kind)
-    watched = watched_layers(schedule, keys, inputs, np.dtype(kind), chunk)
+    piece = min(chunk or piece_length(inputs.steps), inputs.steps)
+    samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
+    watched = watched_layers(schedule, keys, piece, samples, itemsize)
     estimate = estimate_memory(
         opened.graph,
         schedule,
         backend,
-        steps=min(chunk or piece_length(inputs.steps), inputs.steps),
-        samples=math.prod(inputs.batch),
-        itemsize=np.dtype(kind).itemsize,
-        recorded=numbers_of(schedule, resolve_record(schedule, [*keys, *watched])),
+        steps=piece,
+        samples=samples,
+        itemsize=itemsize,
+        record=resolve_record(schedule, [*keys, *watched]),
         reproducible=reproducible,
     )
     require_memory(max_memory, "expected fewer samples, or a smaller --chunk", [estimate])

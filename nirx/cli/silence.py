@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from nirx.cli.opening import Opened
-from nirx.cli.pieces import piece_length
 from nirx.cli.tally import Tally
 from nirx.comparison.silence import Silence, find_silence
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule
-from nirx.inputs.protocol import Source
 
 __all__ = ["silence_of_run", "watched_layers"]
 
@@ -21,15 +19,20 @@ MOST_BYTES = 32 * 2**20
 
 
 def watched_layers(
-    schedule: Schedule, keys: list[Any], inputs: Source, dtype: np.dtype, chunk: int | None
+    schedule: Schedule, keys: list[Any], steps: int, samples: int, itemsize: int
 ) -> dict[Any, bool]:
     """The spiking nodes that a run looks at besides what it records, by `record=` key.
 
     The large ones are left out, so that the run needs hardly more memory or time.
+
+    Arguments:
+        keys: of the recordings, as in `net.run`.
+        steps: of a piece.
+        samples: elements of the batch.
+        itemsize: bytes of a number.
     """
     recorded = {p.position for p in resolve_record(schedule, keys) if p.variable is None}
-    steps = min(chunk or piece_length(inputs.steps), inputs.steps)
-    left = MOST_BYTES // max(1, steps * int(np.prod(inputs.batch)) * dtype.itemsize)
+    left = MOST_BYTES // max(1, steps * samples * itemsize)
     found: dict[Any, bool] = {}
     for position, place in enumerate(schedule.nodes):
         width = int(np.prod(place.output_shape))

@@ -23,13 +23,14 @@ def open_subject(
     overrides: list[str] | None,
     *,
     repair: bool = False,
+    max_memory: str | None = None,
 ) -> tuple[Movable, Opened]:
     """A graph or a model, and its graph scheduled as the options ask for.
 
     Arguments:
         text: path of a file, or `module:object`.
         source, input_shape: the options --from and --input-shape.
-        dt, preset, sets, overrides, repair: as for `open_graph`.
+        dt, preset, sets, overrides, repair, max_memory: as for `open_graph`.
 
     **Raises**: `FileError`, `GraphError`, `InputError`, `UnsupportedError`.
     """
@@ -40,7 +41,7 @@ def open_subject(
             raise InputError(f"--repair goes with a .nir file, but {text!r} is a Python object")
         subject = open_model(import_model(text), source, shape)
         return subject, schedule_graph(subject.graph, *choices)
-    opened = open_graph(_graph_file(text), *choices, repair=repair)
+    opened = open_graph(_graph_file(text), *choices, repair=repair, max_memory=max_memory)
     return open_model(opened.graph, source, shape), opened
 
 

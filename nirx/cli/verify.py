@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from typer import Argument, Option
 
 from nirx.basics.importing import import_object
@@ -23,18 +25,26 @@ from nirx.cli.event_options import (
     Width,
     event_format,
 )
+from nirx.cli.memory_limit import MaxMemory, read_limits, require_memory
 from nirx.cli.options import FromLibrary, InputShape, Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import import_model, names_model, shape_of
-from nirx.errors import InputError
+from nirx.errors import InputError, NirxWarning
+from nirx.execution.memory import Estimate, estimate_memory
 from nirx.files.whole_file import hold_target
+from nirx.graphs.recording import resolve_record
+from nirx.graphs.schedule import build_schedule
+from nirx.recordings.load_file import HDF5
+from nirx.references.reading import ReferenceFile
 from nirx.verification.table import remarks, verdict_table
 from nirx.verification.verify import open_reference, verify
 
 __all__ = ["verify_command"]
 
 FAILS = 1
+COPIES = 4
+"""Of a chunk of a recording: both sides, and what is made to compare them."""
 
 
 def verify_command(
@@ -101,6 +111,7 @@ def verify_command(
     height: Height = None,
     width: Width = None,
     report_above: ReportAbove = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
     """Compare a recording with a reference: exactly, or within a tolerance.
@@ -123,7 +134,11 @@ def verify_command(
     )
     hold_target(plot, "--plot", reference, observed)
     sizes = _sizes(lsb)
-    with open_reference(reference) as file, bars(file.steps) as add_bar:
+    limits = read_limits(max_memory)
+    with open_reference(reference, limits) as file, bars(file.steps) as add_bar:
+        if max_memory is not None:
+            estimate = _estimate(file, observed, backend)
+            require_memory(max_memory, "expected a shorter or smaller recording", [estimate])
         bar = cache(add_bar)  # one for each stage of the work, from its first step on
         found = verify(
             file,
@@ -146,6 +161,32 @@ def verify_command(
     if plot is not None:
         parts.append(f"plot: {plot}")
     return Report(0 if found.agree else FAILS, payload, tuple(parts), json)
+
+
+def _estimate(file: ReferenceFile, observed: Path | None, backend: str | None) -> Estimate:
+    """The memory of a comparison: chunks of both sides, and what runs or is loaded whole."""
+    widths = [max(1, own.neurons) for own in file.observables]
+    step = file.samples * np.dtype(np.float64).itemsize
+    steps = min(file.steps, file.chunk)
+    kept = COPIES * steps * step * max(widths, default=0)
+    if observed is not None and observed.suffix.lower() not in HDF5:
+        kept += file.steps * step * sum(widths)
+    if backend is None:
+        return Estimate(0, 0, kept)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NirxWarning)  # shown when the reference was made
+        schedule, _ = build_schedule(file.graph, file.discretization)
+    return estimate_memory(
+        file.graph,
+        schedule,
+        backend,
+        steps=steps,
+        samples=file.samples,
+        itemsize=np.dtype(file.dtype).itemsize,
+        record=resolve_record(schedule, [own.probe for own in file.observables]),
+        kept=kept,
+        reproducible=True,
+    )
 
 
 def _backend(text: str) -> Any:

@@ -9,9 +9,12 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["default_chunk", "require_chunk"]
+__all__ = ["COMPILED_ROOM", "NODE_ROOM", "default_chunk", "require_chunk"]
 
 FEWEST, MOST = 4, 1024
+NODE_ROOM, COMPILED_ROOM = 2**26, 2**22
+"""Bytes of the values of a chunk, where nodes run one after the other and where the whole run is
+compiled; with more, runs were measured to be slower."""
 
 
 def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) -> int:
@@ -22,7 +25,7 @@ def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) ->
     Arguments:
         batch: batch axes of the run.
         itemsize: bytes of a number.
-        room: bytes, chosen by each backend from measurements.
+        room: bytes; `NODE_ROOM` or `COMPILED_ROOM`.
     """
     elements = sum(math.prod(node.output_shape) for node in schedule.nodes)
     step = max(1, math.prod(batch) * elements * itemsize)

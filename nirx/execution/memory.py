@@ -1,21 +1,29 @@
 """How much memory a run takes, estimated from its schedule before it starts.
 
-The executor runs node after node over a chunk of time, so it holds the inputs of the chunk, the
-outputs that a later node reads, and what the node at work makes. The factors below were fitted to
-measured peaks of the three backends.
+The estimate follows `Executor.run`. A run holds its inputs and results over all of its steps. It
+computes chunk after chunk (`default_chunk`), and within a chunk node after node: the values that a
+later node reads, and what the node at work makes. What is not in nirx's own code (compilers,
+allocators, a library's convolution) is in `Factors`, which were fitted to measured peaks.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nir
 import numpy as np
 
+from nirx.dynamics.conv import Convolution
+from nirx.dynamics.linear import Linear
 from nirx.dynamics.node_types import find_type
+from nirx.dynamics.reshape import Flatten, Port
+from nirx.execution.chunking import COMPILED_ROOM, NODE_ROOM, default_chunk
+from nirx.execution.kernels.plan import Plan, make_plan
 from nirx.graphs.origin import node_at
+from nirx.graphs.recording import Probe
 from nirx.graphs.schedule import Schedule, ScheduledNode
 
 __all__ = ["BACKENDS", "Estimate", "Factors", "estimate_memory", "parameters_of"]
@@ -23,38 +31,39 @@ __all__ = ["BACKENDS", "Estimate", "Factors", "estimate_memory", "parameters_of"
 
 @dataclass(frozen=True)
 class Factors:
-    """What a backend needs, as multiples of the arrays of a chunk.
+    """What a backend needs.
 
     Arguments:
-        inputs: copies of the inputs.
-        neuron: copies of what a node with memory puts out, while it is at work.
-        other: the same for all other nodes.
-        patches: copies of the patches that a convolution multiplies.
-        scale: what the allocator adds to all of them.
+        room: as for `default_chunk`.
+        results: copies of the results, besides those that the chunks made.
+        passing: what small arrays of a chunk take that are freed before the chunk ends, as a
+            multiple of the most that is there at a time: an allocator keeps holes.
+        patches: copies of the patches that a convolution multiplies, in fast and in reproducible
+            mode.
+        parameters: copies of the parameters.
         fixed: bytes that a run takes in any case, above all for compiling it.
-        frees: whether what neurons put out is freed when nothing reads it any more. A compiled
-            program keeps it to its end.
+        compiles: whether the run is one compiled program, and not nirx's code node after node.
     """
 
-    inputs: float
-    neuron: float
-    other: float
-    patches: float
-    scale: float
+    room: int
+    results: float
+    passing: float
+    patches: tuple[float, float]
+    parameters: float
     fixed: int
-    frees: bool = True
+    compiles: bool = False
 
 
 BACKENDS = {
-    "numpy": Factors(inputs=2, neuron=3, other=2, patches=1, scale=1.05, fixed=0),
-    "torch": Factors(inputs=2, neuron=3, other=2, patches=0, scale=1.1, fixed=9 * 10**6),
-    "jax": Factors(
-        inputs=2, neuron=1, other=2, patches=0, scale=1.15, fixed=5 * 10**7, frees=False
-    ),
+    "numpy": Factors(NODE_ROOM, 1, 1, (1, 1), 1, 5 * 10**6),
+    "torch": Factors(NODE_ROOM, 1, 3.5, (0, 1), 2.5, 2 * 10**6),
+    "jax": Factors(COMPILED_ROOM, 0.5, 1, (0, 0), 2, 38 * 10**6, compiles=True),
 }
 """Backends that were measured; the estimate for another one is that of numpy."""
-REPRODUCIBLE = 2.2
-"""What reproducible mode takes, as a multiple of fast mode: its products are made of float64."""
+GIVEN_BACK = 2**24
+"""Bytes of an array that an allocator gives back to the system as soon as it is freed."""
+WIDE = 8
+"""Bytes of the numbers that reproducible products are made of."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class Estimate:
 
     Arguments:
         parameters: of the network.
-        chunk: of the arrays of one chunk of time, all nodes included.
+        chunk: of the arrays of one piece of time, all nodes included.
         kept: of what the whole run keeps.
         fixed: in any case.
     """
@@ -86,67 +95,145 @@ def estimate_memory(
     steps: int,
     samples: int,
     itemsize: int,
-    recorded: int = 0,
+    record: Sequence[Probe] = (),
     kept: int = 0,
     reproducible: bool = False,
 ) -> Estimate:
-    """Estimate the peak of a run.
+    """Estimate the peak of `net.run`.
 
     Arguments:
         graph: whose parameters count.
         schedule: of the graph.
         backend: its name.
-        steps: of one chunk of time.
+        steps: that one call runs.
         samples: elements of the batch.
         itemsize: bytes of a number.
-        recorded: numbers that one sample records in one step, besides the Outputs.
-        kept: bytes of arrays that the whole run keeps.
+        record: what is recorded, besides the Outputs.
+        kept: bytes of arrays that the caller keeps.
         reproducible: whether it runs in reproducible mode.
     """
     factors = BACKENDS.get(backend, BACKENDS["numpy"])
+    wanted = [*(Probe(name, p, None) for name, p in schedule.outputs), *record]
+    walk = _Walk(graph, schedule, wanted, factors, itemsize, reproducible)
+    chunk = min(steps, default_chunk(schedule, (samples,), itemsize, factors.room))
     ports = sum(math.prod(schedule.nodes[p].input_shape) for _, p in schedule.inputs)
-    most = _most_held(graph, schedule, factors)
-    numbers = steps * samples * (factors.inputs * ports + most + 2 * recorded)
+    results = sum(map(walk.size_of, wanted))
+    if factors.compiles:
+        computed, rest = results, int(steps % chunk > 0)  # which is cut off, run and joined
+        joined = max(factors.results, rest) * results
+        whole = max((2 + rest) * ports + results, ports + results + joined)
+    else:
+        computed = walk.computed()
+        whole = 2 * ports + computed + factors.results * results
+    most, largest = walk.most()
+    passing = max(0, most - computed)
+    if itemsize * samples * chunk * largest < GIVEN_BACK:
+        passing *= factors.passing
+    numbers = samples * (whole * steps + passing * chunk)
     stored = (parameters_of(node_at(graph, node.path)) for node in schedule.nodes)
-    parameters = sum(array.size for own in stored for array in own.values())
-    scale = factors.scale * (REPRODUCIBLE if reproducible else 1)
-    chunk = int(scale * itemsize * numbers)
-    return Estimate(parameters * itemsize, chunk, kept, factors.fixed)
+    parameters = factors.parameters * sum(a.size for own in stored for a in own.values())
+    return Estimate(int(parameters * itemsize), int(itemsize * numbers), kept, factors.fixed)
 
 
-def _most_held(graph: nir.NIRGraph, schedule: Schedule, factors: Factors) -> float:
-    """The most numbers that nodes hold for one step of one sample, besides the Inputs."""
-    ends = {p for _, p in schedule.outputs}
-    held: dict[int, int] = {p: 0 for _, p in schedule.inputs}  # they are counted as inputs
-    most = 0.0
-    for segment, finished in zip(schedule.segments, schedule.last_uses, strict=True):
-        before, work = sum(held.values()), 0.0
-        for position in range(segment.start, segment.stop):
-            node = schedule.nodes[position]
-            if position in held:
-                continue
-            if segment.stepwise and position not in schedule.borders[segment.start][1] | ends:
-                continue  # only its value of one step is there
-            work += _work(graph, node, factors)
-            held[position] = math.prod(node.output_shape)
-        most = max(most, before + work)
-        for position in finished:
-            kept = schedule.nodes[position].neuron and not factors.frees
-            if position not in ends and not kept:
-                held.pop(position, None)
-    return most
+class _Walk:
+    """The numbers that a chunk holds while its nodes run, for one step of one sample."""
 
+    def __init__(
+        self,
+        graph: nir.NIRGraph,
+        schedule: Schedule,
+        wanted: Sequence[Probe],
+        factors: Factors,
+        itemsize: int,
+        reproducible: bool,
+    ):
+        self.graph, self.schedule, self.wanted, self.factors = graph, schedule, wanted, factors
+        self.reproducible, self.widening = reproducible, WIDE / itemsize
+        execution = "plain" if factors.compiles else "auto"
+        dtype = "float32" if itemsize == 4 else "float64"
+        self.plan: Plan = make_plan(schedule, execution, dtype, reproducible)
+        self.owners = self._owners()
+        self.starts = {p for _, p in schedule.inputs}  # counted as inputs
 
-def _work(graph: nir.NIRGraph, node: ScheduledNode, factors: Factors) -> float:
-    """Numbers that a node makes for one step of one sample, with what it puts out."""
-    size = math.prod(node.output_shape)
-    if node.neuron:
-        return factors.neuron * size
-    patches = 0
-    if node.type_name in ("Conv1d", "Conv2d"):
-        kernel = np.shape(node_at(graph, node.path).weight)[1:]
-        patches = math.prod(kernel) * math.prod(node.output_shape[1:])
-    return factors.other * size + factors.patches * patches
+    def _owners(self) -> list[int]:
+        """For each position, the one whose array its value is."""
+        owners = list(range(len(self.schedule.nodes)))
+        for p, node in enumerate(self.schedule.nodes):
+            passes = isinstance(node.dynamics, Port | Flatten) and len(node.sources) == 1
+            if passes and not node.sources[0].late and node.sources[0].position < p:
+                owners[p] = owners[node.sources[0].position]
+        return owners
+
+    def size_of(self, probe: Probe) -> int:
+        """Numbers of a result."""
+        node = self.schedule.nodes[probe.position]
+        if probe.variable is None or node.dynamics is None:
+            return math.prod(node.output_shape)
+        return math.prod(node.dynamics.state_shapes()[probe.variable])
+
+    def computed(self) -> int:
+        """Numbers of the results that a chunk leaves behind; one array may be several results."""
+        own = {(self.owners[p.position], p.variable): self.size_of(p) for p in self.wanted}
+        return sum(size for (p, _), size in own.items() if p not in self.starts)
+
+    def most(self) -> tuple[float, float]:
+        """The most numbers that are held at a time, besides the inputs, and those of the largest
+        array."""
+        owners, kept = self.owners, {self.owners[p.position] for p in self.wanted}
+        readers = [0] * len(owners)
+        for owner in owners:
+            readers[owner] += 1
+        held: dict[int, int] = {}
+        most = traces = largest = 0.0
+        for segment, finished in zip(self.schedule.segments, self.schedule.last_uses, strict=True):
+            inside = range(segment.start, segment.stop)
+            read = self.schedule.borders[segment.start][1] if segment.stepwise else inside
+            work = 0.0
+            for p in inside:
+                traces += sum(
+                    self.size_of(w) for w in self.wanted if w.position == p and w.variable
+                )
+                if p in self.starts or owners[p] != p:
+                    continue
+                if p in kept or p in read:  # in a cycle, other values are of one step
+                    held[p] = math.prod(self.schedule.nodes[p].output_shape)
+                    own = self._work(p)
+                    work += own
+                    largest = max(largest, own, held[p])
+            most = max(most, sum(held.values()) + traces + work)
+            for p in finished:
+                owner = owners[p]
+                readers[owner] -= 1
+                if not readers[owner] and owner not in kept:
+                    held.pop(owner, None)
+        return most, largest
+
+    def _work(self, position: int) -> float:
+        """Numbers that a node makes besides its value."""
+        node = self.schedule.nodes[position]
+        size, takes = math.prod(node.output_shape), math.prod(node.input_shape)
+        sums = min(2, len(node.sources) - 1) * takes
+        if self.factors.compiles:
+            return self._patches(node)  # it computes in place
+        if self.plan.choices[position].how in ("fused", "loop"):
+            return sums
+        work = size
+        if isinstance(node.dynamics, Linear):
+            bias = getattr(node_at(self.graph, node.path), "bias", None) is not None
+            work = size if bias else 0
+        if self.reproducible and isinstance(node.dynamics, Linear | Convolution):
+            work += self.widening * (takes + 2 * size)
+        return sums + max(work, self._patches(node))
+
+    def _patches(self, node: ScheduledNode) -> float:
+        if not isinstance(node.dynamics, Convolution):
+            return 0
+        kernel = np.shape(node_at(self.graph, node.path).weight)[2:]
+        padded = math.prod(node.input_shape)
+        places = math.prod(node.output_shape[1:]) * node.input_shape[0]
+        copies = self.factors.patches[self.reproducible]
+        wide = self.widening if self.reproducible else 1
+        return copies * wide * (math.prod(kernel) * places + padded)
 
 
 def parameters_of(node: Any) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
+from nirx.execution.chunking import NODE_ROOM
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
@@ -28,8 +29,6 @@ from nirx.graphs.state import map_tree
 
 __all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "from_nir"]
 
-ROOM = 2**26
-"""Bytes of the values of a chunk of time; with more, runs were measured to be slower."""
 NUMERIC = (np.ndarray, np.generic)
 
 
@@ -75,7 +74,7 @@ class Net:
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
         """Run many time steps; see `nirx.Network`."""
         with np.errstate(all="ignore"):
-            ys, state, *recordings = self._executor.run(xs, state, record, chunk, ROOM)
+            ys, state, *recordings = self._executor.run(xs, state, record, chunk, NODE_ROOM)
             return ys, _separate(state), *recordings
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:

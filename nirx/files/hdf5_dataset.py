@@ -7,10 +7,11 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
+from h5py import h5d, h5fd, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
 
 from nirx.errors import FileError
 from nirx.files.hdf5_filters import CHECKSUM, FILTERS, SHUFFLE, Filters, WrongLength
@@ -76,7 +77,15 @@ class OpenHdf5:
 
     def bytes_at(self, place: int, size: int) -> bytes:
         """Bytes of the file itself. **Raises** `OSError`."""
+        if self._image is not None:
+            return self._image[place : place + size]
         return os.pread(self._file.get_vfd_handle(), size, place)
+
+    @cached_property
+    def _image(self) -> bytes | None:
+        """The content of a file in memory; None for one on disk."""
+        in_memory = self._file.get_access_plist().get_driver() == h5fd.CORE
+        return self._file.get_file_image() if in_memory else None
 
 
 class Storage:

@@ -13,8 +13,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from nirx.errors import FileError
+from nirx.files.hdf5_btree import refuse_endless_trees
 
-__all__ = ["refuse_endless_heaps"]
+__all__ = ["refuse_endless", "refuse_endless_in"]
 
 SIGNATURE = b"GCOL\x01"
 RESERVED = bytes(3)
@@ -24,21 +25,27 @@ HEADER = 16
 WORD = 2**64
 
 
-def refuse_endless_heaps(path: str) -> None:
-    """Walk every global heap collection of a file.
+def refuse_endless(path: str) -> None:
+    """Walk every global heap collection of a file, and its b-trees.
 
-    **Raises**: `FileError` for a heap that HDF5 would not finish reading; `OSError`.
+    **Raises**: `FileError` for what HDF5 would not finish reading; `OSError`.
     """
     if not Path(path).stat().st_size:
         return  # nothing to map; HDF5 reports the empty file
     with open(path, "rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
-        start = data.find(SIGNATURE)
-        while start >= 0:
-            _walk(path, data, start)
-            start = data.find(SIGNATURE, start + 1)
+        refuse_endless_in(data, path)
 
 
-def _walk(path: str, data: mmap, start: int) -> None:
+def refuse_endless_in(data: bytes | mmap, path: str) -> None:
+    """`refuse_endless` for the content of a file."""
+    refuse_endless_trees(data, path)
+    start = data.find(SIGNATURE)
+    while start >= 0:
+        _walk(path, data, start)
+        start = data.find(SIGNATURE, start + 1)
+
+
+def _walk(path: str, data: bytes | mmap, start: int) -> None:
     sure = data[start + len(SIGNATURE) : start + 8] == RESERVED
     end = start + _integer(data, start + 8, 8)
     place = start + HEADER
@@ -56,5 +63,5 @@ def _walk(path: str, data: mmap, start: int) -> None:
         place += step  # HDF5, too, continues after free space that ends early
 
 
-def _integer(data: mmap, start: int, length: int) -> int:
+def _integer(data: bytes | mmap, start: int, length: int) -> int:
     return int.from_bytes(data[start : start + length], "little")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import h5py
+import numpy as np
 from h5py import h5d, h5g, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue] # no stubs
 
 from nirx.errors import FileError
@@ -21,6 +22,8 @@ from nirx.files.limits import DEFAULT_LIMITS, Allowance, ReadLimits
 __all__ = ["read_tree"]
 
 METADATA, NODES, EDGES = "metadata", "nodes", "edges"
+POINTER = 8
+"""Bytes of an entry of a list, besides its text."""
 MOST_SHOWN = 8
 """Names of a place that a message shows, from the end."""
 
@@ -42,6 +45,11 @@ class _Place:
             names.append(_short(place.name))
             place = place.above
         return f"{self.path}: {'/...' if place else ''}/{'/'.join(reversed(names))}"
+
+    @property
+    def is_edges(self) -> bool:
+        """Whether it may be the edges of a graph."""
+        return self.name == EDGES and not self.metadata
 
     def below(self, name: str) -> _Place:
         metadata = self.metadata or name == METADATA
@@ -79,6 +87,7 @@ def read_tree(
     file, allowance = OpenHdf5(group.file.id, limits, size), Allowance(limits, size)
     tree: dict[str, Any] = {}
     seen = {h5o.get_info(group.id).addr}
+    loaded: dict[tuple[int, bool], Any] = {}  # a dataset with several links is read once
     work: list[tuple[Any, _Place, dict[str, Any]]] = [(group.id, _Place(path, "node"), tree)]
     while work:
         current, place, into = work.pop()
@@ -91,6 +100,12 @@ def read_tree(
             own = rename(name)
             if own in into:
                 raise FileError(f"{where} has the same name as another entry: {_short(own)!r}")
+            if (address, where.metadata) in loaded:
+                found = loaded[address, where.metadata]
+                if where.is_edges and isinstance(found, list | np.ndarray):
+                    allowance.take("edges", len(found), where)
+                into[own] = _copy(found, where, allowance)
+                continue
             item = h5o.open(current, name.encode("utf-8"))
             if isinstance(item, h5g.GroupID):
                 if address in seen:
@@ -99,15 +114,27 @@ def read_tree(
                 into[own] = below = {}
                 work.append((item, where, below))
             elif isinstance(item, h5d.DatasetID):
-                if name == EDGES and not where.metadata and item.shape:
+                if where.is_edges and item.shape:
                     allowance.take("edges", item.shape[0], where)
                 try:
-                    into[own] = read_value(file, item, where, allowance, where.metadata, fills)
+                    found = read_value(file, item, where, allowance, where.metadata, fills)
                 except (OSError, UnicodeError) as error:
                     raise FileError(f"{where} cannot be read: {error}") from error
+                into[own] = loaded[address, where.metadata] = found
             else:
                 raise FileError(f"{where} is neither a group nor a dataset")
     return tree
+
+
+def _copy(value: Any, where: _Place, allowance: Allowance) -> Any:
+    """A value of another link to its dataset, as if it were read again."""
+    if isinstance(value, np.ndarray):
+        allowance.take_bytes(value.nbytes, where)
+        return value.copy()
+    if not isinstance(value, list):
+        return value  # it cannot be changed
+    allowance.take_bytes(POINTER * len(value), where)
+    return [_copy(own, where, allowance) if isinstance(own, list) else own for own in value]
 
 
 def _links(group: Any, place: _Place, allowance: Allowance) -> list[tuple[str, int, int]]:

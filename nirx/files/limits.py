@@ -101,6 +101,13 @@ class ReadLimits:
         return f"if you trust the file: {asked}"
 
 
+class _MemoryLimits(ReadLimits):
+    """The limits of `limits_for`."""
+
+    def _advice(self, name: str, found: int) -> str:
+        return "that is what fits into --max-memory; expected a larger one"
+
+
 class _DataLimits(ReadLimits):
     """The limits of files that are not read by `nirx.read`."""
 
@@ -137,7 +144,7 @@ def limits_for(max_memory: int) -> ReadLimits:
         max_memory: in bytes.
     """
     most = max(1, max_memory)
-    return ReadLimits(
+    return _MemoryLimits(
         nodes=max(1, most // 2**13),  # a node takes a few KiB, with its arrays and shapes
         edges=max(1, most // 2**9),
         entries=max(1, most // 2**9),

@@ -20,20 +20,18 @@ from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.plugged_types import HOW_TO_PLUG
 from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean, warn_caller
-from nirx.files.hdf5_attributes import text_attribute
-from nirx.files.hdf5_heap import refuse_endless_heaps
-from nirx.files.hdf5_tree import read_tree
+from nirx.files.hdf5_graph import DAMAGE, GraphTree, graph_tree, graph_tree_in
+from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import DEFAULT_LIMITS, ReadLimits
-from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.files.nir_form import from_nir_form
-from nirx.files.unfinished import missing_root, refuse_unfinished_graph, unreadable
+from nirx.files.unfinished import unreadable
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import Unreadable, walk_graphs
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.repair import repair
 from nirx.graphs.wrapping import wrapped
 
-__all__ = ["Declared", "file_path", "read", "read_noted"]
+__all__ = ["Declared", "file_path", "read", "read_bytes", "read_noted"]
 
 Declared = Literal["check", "repair"]
 """What to do with declarations that do not fit."""
@@ -97,7 +95,28 @@ def read_noted(
         hint = did_you_mean(str(declared), ("check", "repair"))
         raise InputError(f"declared={declared!r}; {hint}")
     text = file_path(path)
-    root = _graph(text, limits or DEFAULT_LIMITS)
+    return _checked(_graph(*_open(text, limits or DEFAULT_LIMITS)), text, declared)
+
+
+def read_bytes(data: bytes, where: str, limits: ReadLimits | None = None) -> nir.NIRGraph:
+    """`read` for the content of a file, which is never written to a disk.
+
+    Arguments:
+        where: what to call it in messages.
+
+    **Raises**: as `read`.
+    """
+    tree = graph_tree_in(data, where, limits or DEFAULT_LIMITS)
+    graph, notes, warnings = _checked(_graph(*tree), where, "check")
+    for text in (*notes, *warnings):
+        warn_caller(text)
+    return graph
+
+
+def _checked(
+    root: nir.NIRGraph, text: str, declared: str
+) -> tuple[nir.NIRGraph, list[str], list[str]]:
+    """What `read_noted` returns, for a graph that is not checked yet."""
     notes: list[str] = []
     if declared == "repair":
         root, changes = repair(root)
@@ -118,9 +137,8 @@ def read_noted(
     return root, [*notes, *examination.misdeclared], examination.warnings
 
 
-def _graph(path: str, limits: ReadLimits) -> nir.NIRGraph:
+def _graph(tree: dict[str, Any], rename: Callable[[str], str]) -> nir.NIRGraph:
     """The graph of a file, unchecked but for its single nodes."""
-    tree, rename = _open(path, limits)
     faults: list[Fault] = []
     root = _node((), tree, faults, rename)
     if not isinstance(root, nir.NIRGraph):
@@ -144,22 +162,14 @@ def file_path(path: Any) -> str:
         raise InputError(f"expected a path, got a {type(path).__name__}") from error
 
 
-def _open(path: str, limits: ReadLimits) -> tuple[dict[str, Any], Callable[[str], str]]:
+def _open(path: str, limits: ReadLimits) -> GraphTree:
     try:
         if not FilePath(path).is_file():
             raise FileError(f"{path}: no such file")
-        refuse_endless_heaps(path)
+        refuse_endless(path)
         with h5py.File(path, "r") as file:
-            rename = decode_name if text_attribute(file, MARK) == MARK_VALUE else str
-            link = file.get("node", getlink=True)
-            node = file["node"] if isinstance(link, h5py.HardLink) else None
-            if not isinstance(node, h5py.Group):
-                raise missing_root(path, file)
-            tree = read_tree(node, path, rename, os.path.getsize(path), limits)
-            refuse_unfinished_graph(path, tree)
-            return tree, rename
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
-        # h5py raises any of these for a damaged file.
+            return graph_tree(file, path, os.path.getsize(path), limits)
+    except DAMAGE as error:
         raise unreadable(path, error) from error
 
 

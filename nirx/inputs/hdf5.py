@@ -14,7 +14,7 @@ from nirx.errors import FileError, NirxError
 from nirx.files.hdf5_attributes import attribute, text_attribute
 from nirx.files.hdf5_checked import CheckedDataset
 from nirx.files.hdf5_dataset import OpenHdf5
-from nirx.files.hdf5_heap import refuse_endless_heaps
+from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import DATA_LIMITS
 from nirx.inputs.watched import Watched
 
@@ -33,7 +33,7 @@ class OpenFile:
     def __init__(self, watched: Watched):
         self.watched, self.path = watched, watched.path
         with self.reading():
-            refuse_endless_heaps(str(self.path))
+            refuse_endless(str(self.path))
             self.root: Any = h5py.File(self.path, "r")
             self._hdf5 = OpenHdf5(self.root.id, DATA_LIMITS, watched.size)
 

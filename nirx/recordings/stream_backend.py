@@ -12,6 +12,7 @@ from nirx.bridging.movable import Movable, is_graph, open_model
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
 from nirx.execution.backend import find_backend
+from nirx.files.reading import read
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule, build_schedule
@@ -46,12 +47,14 @@ def stream_backend(
     if isinstance(backend, str) and not _is_file(backend):
         run = _Run(reference, backend, backend, file.graph, file.discretization)
         return _stream(reference, run, reference.observables, f"backend {backend}")
-    own = open_model(backend, source, _sample_shape(reference, backend, input_shape))
+    is_path = isinstance(backend, str | os.PathLike)
+    model = read(backend, limits=file.limits) if is_path else backend
+    own = open_model(model, source, _sample_shape(reference, backend, input_shape))
     chosen = stored_discretization(own.graph) or file.discretization
     schedule, _ = build_schedule(own.graph, chosen)
     if own.bridge is not None:
         return _model_run(reference, own, schedule)
-    name = f"graph {os.fspath(backend)}" if isinstance(backend, str | os.PathLike) else "the graph"
+    name = f"graph {os.fspath(backend)}" if is_path else "the graph"
     found = [o for o in reference.observables if _has(schedule, o)]
     run = _Run(reference, name, EXACT, own.graph, chosen)
     return _stream(reference, run, found, name)

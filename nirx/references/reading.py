@@ -21,7 +21,7 @@ from nirx.errors import FileError, NirxWarning
 from nirx.files.hdf5_attributes import text_attribute
 from nirx.files.hdf5_checked import CheckedDataset
 from nirx.files.hdf5_dataset import OpenHdf5
-from nirx.files.limits import DATA_LIMITS
+from nirx.files.limits import DATA_LIMITS, ReadLimits
 from nirx.files.names import MARK, MARK_VALUE, encode_name
 from nirx.files.reading import file_path
 from nirx.references.damage import CHANGED, damage_as_file_error
@@ -43,12 +43,13 @@ class ReferenceFile:
 
     Arguments:
         path: written by `nirx.reference`.
+        limits: what a graph may cost to read; None for the usual ones.
 
     **Raises**: `FileError` for a file that is not a reference, is damaged, or was changed.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
-        self.path = file_path(path)
+    def __init__(self, path: str | os.PathLike[str], limits: ReadLimits | None = None):
+        self.path, self.limits = file_path(path), limits
         self._datasets: dict[str, Any] = {}
         self._cursors: dict[str, tuple[int, list[int]]] = {}
         try:
@@ -123,7 +124,7 @@ class ReferenceFile:
     @cached_property
     def graph(self) -> nir.NIRGraph:
         """The graph that was run."""
-        return read_embedded(self._graph_file(), self.path)
+        return read_embedded(self._graph_file(), self.path, self.limits)
 
     def _graph_file(self) -> bytes:
         with damage_as_file_error(self.path):

@@ -69,6 +69,17 @@ class Tolerance:
             parts.append(f"values within {self.membrane:g} LSB ({', '.join(sizes)})")
         return ", ".join(parts) or "equal numbers"
 
+    def refuse_long_jitter(self, steps: int) -> None:
+        """**Raises** `InputError` for a jitter longer than a recording of `steps`.
+
+        Unmatched spikes wait for a partner as long as the jitter, and take memory meanwhile.
+        """
+        if self.jitter > steps:
+            raise InputError(
+                f"jitter={self.jitter} (--jitter), but the recording has {steps} steps; expected "
+                "at most as many: a few steps are usual"
+            )
+
 
 def make_tolerance(
     jitter: Any, rate: Any, lsb: Any, membrane: Any, keys: Sequence[str]

@@ -13,7 +13,8 @@ from nirx.basics.paths import Path as NodePath
 from nirx.comparison import plotting
 from nirx.comparison.silence import Silence, find_silence
 from nirx.errors import FileError, InputError, warn_caller
-from nirx.files.hdf5_heap import refuse_endless_heaps
+from nirx.files.hdf5_heap import refuse_endless
+from nirx.files.limits import ReadLimits
 from nirx.files.reading import file_path
 from nirx.files.target import check_target
 from nirx.files.whole_file import write_whole
@@ -74,7 +75,8 @@ def verify(
         events: how the events of a file are laid out: its columns, unit of time, offset and
             addresses. None recognises the usual names.
         source, input_shape: for a model as the backend, as in `nirx.move`.
-        jitter: steps that a single spike may be early or late; spikes of one neuron and sample
+        jitter: steps that a single spike may be early or late, at most the length of the
+            recording; spikes of one neuron and sample
             are matched one to one. A spike without a partner that lies within this many steps
             of the first or last step is not counted, since its partner may lie outside. (All
             spikes count where that would be half of the steps or more, and in a node of which
@@ -111,6 +113,7 @@ def verify(
     with ExitStack() as stack:
         file = ref if isinstance(ref, ReferenceFile) else stack.enter_context(open_reference(ref))
         tolerance = make_tolerance(jitter, rate, lsb, membrane, file.keys)
+        tolerance.refuse_long_jitter(file.steps)
         reference = check_reference(file, lambda steps: advance("digests", steps))
         spikes = [o.key for o in reference.observables if reference.spiking(o)]
         tolerance.refuse_spikes(spikes)
@@ -154,14 +157,20 @@ def verify(
     return found
 
 
-def open_reference(ref: Any) -> ReferenceFile:
-    """Open an untrusted reference file. **Raises** `FileError`."""
+def open_reference(ref: Any, limits: ReadLimits | None = None) -> ReferenceFile:
+    """Open an untrusted reference file.
+
+    Arguments:
+        limits: what its graph, and one that is run against it, may cost to read.
+
+    **Raises**: `FileError`.
+    """
     path = file_path(ref)
     if not os.path.isfile(path):
         raise FileError(f"{path}: " + ("not a file" if os.path.exists(path) else "no such file"))
     with damage_as_file_error(path):
-        refuse_endless_heaps(path)
-        return ReferenceFile(path)
+        refuse_endless(path)
+        return ReferenceFile(path, limits)
 
 
 def _observe(

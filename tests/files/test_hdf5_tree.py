@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nirx
+from nirx.files import hdf5_tree
 from support.damaged import good_file, replace_dataset
 
 Damage = Callable[[Any, Path], None]
@@ -157,3 +158,37 @@ def test_a_hostile_parameter_is_refused(name, tmp_path):
         replace_dataset(file, "node/nodes/n/tau", **PARAMETERS[name])
     with pytest.raises((nirx.FileError, nirx.GraphError)):
         nirx.read(path)
+
+
+def test_a_dataset_with_many_links_is_read_once(tmp_path, monkeypatch):
+    path, reads = good_file(tmp_path / "g.nir"), []
+    real = hdf5_tree.read_value
+    monkeypatch.setattr(hdf5_tree, "read_value", lambda *a: reads.append(a) or real(*a))
+    with h5py.File(path, "r+") as file:
+        table = file.create_dataset("node/metadata/a", data=np.arange(6.0))
+        words = file.create_dataset("node/metadata/b", data=[["x", "y"]], dtype=h5py.string_dtype())
+        for k in range(100):
+            file[f"node/metadata/a{k}"], file[f"node/metadata/b{k}"] = table, words
+    before = len(reads)
+    metadata = nirx.read(path).metadata
+    assert len(reads) - before < 20
+    assert np.array_equal(metadata["a7"], np.arange(6.0))
+    assert metadata["b7"] == [["x", "y"]]
+    metadata["a7"][0], metadata["b7"][0][0] = 9, "z"  # each link has a value of its own
+    assert metadata["a"][0] == metadata["a8"][0] == 0
+    assert metadata["b"] == metadata["b8"] == [["x", "y"]]
+
+
+@pytest.mark.parametrize("limit", ["unpacked_bytes", "edges"])
+def test_what_many_links_unpack_to_is_limited(tmp_path, limit):
+    path = good_file(tmp_path / "g.nir")
+    with h5py.File(path, "r+") as file:
+        table = file.create_dataset("node/metadata/a", data=np.zeros(2**17), compression="gzip")
+        for k in range(20):
+            file[f"node/metadata/a{k}"] = table
+            file[f"node/nodes/n{k}/nodes/n/type"] = "Threshold"
+            file[f"node/nodes/n{k}/edges"] = file["node/edges"]
+        edges: Any = file["node/edges"]
+        most = {"unpacked_bytes": 10 * 2**20, "edges": 10 * len(edges)}[limit]
+    with pytest.raises(nirx.FileError, match=rf"the limit is {most}; .*ReadLimits\({limit}="):
+        nirx.read(path, limits=nirx.ReadLimits(**{limit: most}))

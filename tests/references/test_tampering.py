@@ -332,21 +332,21 @@ def test_there_is_no_event_after_padding(monkeypatch, block):
         require_event_rows("x", *none, [np.zeros((3, empty.samples, 3))], 3, empty)
 
 
-# -- a good file on a machine in trouble ---------------------------------------------------
+# -- the graph inside ----------------------------------------------------------------------
 
 
-def test_no_room_for_a_temporary_file_is_not_blamed_on_the_reference(made, tmp_path, monkeypatch):
-    def full(*arguments: Any, **options: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("tempfile.tempdir", str(tmp_path))
-        patch.setattr("tempfile.TemporaryDirectory", full)
-        found = refusal(made[0])
-    assert f"cannot write a temporary file to {tmp_path}: No space left on device" in found
-    assert "damaged" not in found
-    with monkeypatch.context() as patch:
-        patch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-        assert "gone: No such file or directory; make room" in refusal(made[0])
+def test_the_graph_is_read_without_a_temporary_file(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))  # a kill leaves nothing there
     with ReferenceFile(made[0]) as file:
         file.verify_content()
+        assert nirx.same_graph(file.graph, read_embedded(file._graph_file(), "again"))
+
+
+def test_a_damaged_graph_inside_is_a_file_error(made):
+    with ReferenceFile(made[0]) as file:
+        data = file._graph_file()
+    read_embedded(data, "r.h5")
+    assert b"GCOL" in data, "texts are read from the bytes themselves"
+    for damaged in (b"", data[:-1], data[: len(data) // 2], b"x" * 5000, data[:8] + data[:-8]):
+        with pytest.raises(nirx.FileError, match=r"r\.h5: its graph"):
+            read_embedded(damaged, "r.h5")

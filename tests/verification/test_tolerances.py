@@ -10,6 +10,7 @@ import pytest
 
 import nirx
 from nirx.basics.tables import render
+from nirx.errors import InputError
 from nirx.verification.table import percent, verdict_table
 from support.bench import Bench, layered, place, run, shifted
 from support.graphs import chain
@@ -51,6 +52,14 @@ def test_jitter_matches_spikes_one_to_one(bench):
     assert bench.verify({"lif1": lonely}, jitter=2)["lif1"].kind == "one spike too many"
 
 
+def test_a_jitter_longer_than_the_recording_is_refused(bench):
+    steps = len(bench.recorded["lif1"])
+    observed = {"lif1": bench.recorded["lif1"]}
+    assert bench.verify(observed, jitter=steps).agree
+    with pytest.raises(InputError, match=rf"jitter={steps + 1} .*the recording has {steps} steps"):
+        bench.verify(observed, jitter=steps + 1)
+
+
 def test_a_late_layer_passes_with_jitter_but_a_lost_spike_does_not(bench):
     chip = run(layered(late="lif3"), bench.xs)
     early = np.concatenate([chip["late"][1:], bench.recorded["lif3"][-1:]])
@@ -74,7 +83,7 @@ def test_a_late_layer_passes_with_jitter_but_a_lost_spike_does_not(bench):
 
 def test_a_silent_or_shifted_recording_fails_with_any_jitter(bench):
     true = bench.recorded["lif1"]
-    for jitter in (1, 59, 60, 1000):
+    for jitter in (1, 59, 60, len(true)):
         assert bench.verify({"lif1": true * 0}, jitter=jitter).verdict == "fails"
     text = str(bench.verify({"lif1": shifted(true, 60)}, jitter=60))
     assert "every spike" not in text, "an allowed shift is not the reason"
