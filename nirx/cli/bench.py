@@ -16,7 +16,7 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.errors import InputError
 from nirx.execution.assemble import dtype_name
-from nirx.files.archive import check_target
+from nirx.files.whole_file import hold_target
 
 __all__ = ["bench_command"]
 
@@ -101,7 +101,7 @@ def bench_command(
     kind = dtype_name(dtype)
     names, rivals = backend_names(backends), runs.peer_names(peers)
     runs.require_device(device)
-    check_target(page, "--page")
+    hold_target(page, "--page")
     if page is not None and not suite:
         raise InputError("--page without --suite; expected both, the page shows the whole suite")
     if rivals and kind != "float32":

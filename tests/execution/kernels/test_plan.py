@@ -1,5 +1,7 @@
 """Which nodes get a kernel, and what is said of the others."""
 
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+
 from dataclasses import dataclass
 
 import nir

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from nirx.execution.bench import feed_forward
+from nirx_conformance.benchmarks.networks import feed_forward
 from support.kernels import pair
 
 pytestmark = pytest.mark.slow

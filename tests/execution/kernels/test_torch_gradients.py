@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nirx_conformance.benchmarks.networks import feed_forward
+from support.graphs import line, make_graph, neuron
 from support.kernels import pair
 
 RULES = {
@@ -77,11 +78,8 @@ def test_a_surrogate_that_calls_torch_runs_plain():
 
 
 def test_second_derivatives_fall_back():
-    node = nir.LI(tau=np.full(3, 0.01), r=np.full(3, 2.0), v_leak=np.zeros(3))
-    graph = nir.NIRGraph(
-        {"input": nir.Input(np.array([3])), "n": node, "output": nir.Output(np.array([3]))},
-        [("input", "n"), ("n", "output")],
-    )
+    node = neuron(nir.LI, 3, tau=0.01, r=2.0)
+    graph = make_graph(line("input", "n", "output"), np.array([3]), n=node)
     found = []
     for net in both(graph):
         xs = torch.linspace(0, 1, 40 * 3, dtype=torch.float64).reshape(40, 3).requires_grad_()
