@@ -68,7 +68,7 @@ def change_npy(data: bytes, rng: Random) -> bytes:
             return change_bytes(data, rng)
         if kind < 0.8 and array.dtype.names is None:
             array = array.astype(rng.choice((*NUMBERS, "c8", "U3", "M8[us]", "S2", "O")))
-        elif array.dtype.names is None and array.size and kind < 0.9:
+        elif array.dtype.kind in "biuf" and array.size and kind < 0.9:
             array = array.astype("f8")
             array.reshape(-1)[rng.randrange(array.size)] = rng.choice(BORDERS)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import mmap
 import os
@@ -119,6 +120,7 @@ class Batch:
             most = pages * resource.getpagesize() + EXTRA_BYTES
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            faulthandler.disable()  # the parent says how it ended
             found = Found()
             for seed in self.seeds:
                 struct.pack_into("qd", self._progress, 0, seed, time.monotonic())

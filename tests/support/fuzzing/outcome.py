@@ -51,7 +51,8 @@ def _hidden(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, MemoryError):
             return f"a MemoryError became: {text[:200]}"
-        cause = cause.__cause__ or cause.__context__
+        hidden = cause.__context__ if not cause.__suppress_context__ else None
+        cause = cause.__cause__ or hidden
     return ""
 
 
