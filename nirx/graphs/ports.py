@@ -134,7 +134,8 @@ def declare_ports(graph: nir.NIRGraph) -> None:
         {name: declared_side(graph.nodes[name], side) for name in port_names(graph, kind)}
         for kind, side in kinds
     )
-    graph.input_type = graph.input_type or None
+    if not graph.input_type:
+        graph.input_type = None  # pyright: ignore[reportAttributeAccessIssue] # as nir does
 
 
 def declared_side(node: Any, side: str) -> Any:

@@ -16,6 +16,8 @@ from support.fuzzing import hdf5_values
 __all__ = ["change_hdf5"]
 
 MOST_CHANGES = 3
+DEEP = 650
+"""Groups within groups: more than nirx reads."""
 MOST_NUMBERS = 10_000
 """In a dataset that is loaded to be changed."""
 TEXTS = [
@@ -138,7 +140,9 @@ def _move(file: Any, rng: Random, names: list[str]) -> None:
 
 
 def _copy(file: Any, rng: Random, names: list[str]) -> None:
-    file.copy(rng.choice(names), _free(rng, names))
+    name = rng.choice(names)
+    if not _is_deep(names):
+        file.copy(name, _free(rng, names))
 
 
 def _remove(file: Any, rng: Random, names: list[str]) -> None:
@@ -151,7 +155,13 @@ def _group(file: Any, rng: Random, names: list[str]) -> None:
         del file[name]
         file.create_group(name)
     else:
-        file.create_group(f"{name}/{'/'.join(rng.choices('abc', k=rng.choice((1, 2, 700))))}")
+        depth = 1 if _is_deep(names) else rng.choice((1, 2, DEEP))
+        file.create_group(f"{name}/{'/'.join(rng.choices('abc', k=depth))}")
+
+
+def _is_deep(names: list[str]) -> bool:
+    """Whether there are deep groups already: HDF5 itself visits and copies by recursion."""
+    return any(name.count("/") > DEEP // 2 for name in names)
 
 
 def _link(file: Any, rng: Random, names: list[str]) -> None:
