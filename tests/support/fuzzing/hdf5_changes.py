@@ -174,6 +174,15 @@ def _link(file: Any, rng: Random, names: list[str]) -> None:
     ]
 
 
+def _diamonds(file: Any, rng: Random, names: list[str]) -> None:
+    """Groups that hold the next one twice: there are 2^depth ways to the last."""
+    group = file[rng.choice(names)]
+    for _ in range(rng.choice((1, 40))):
+        below = group.create_group("d").create_group(rng.choice(("nodes", "e")))
+        group["again"] = group["d"]
+        group = below
+
+
 def _named_type(file: Any, rng: Random, names: list[str]) -> None:
     name = rng.choice(names)
     del file[name]
@@ -198,4 +207,4 @@ def _free(rng: Random, names: list[str]) -> str:
 
 CHANGES: list[Change] = [_replace, _store_otherwise, _store_otherwise, _set_numbers, _set_numbers]
 CHANGES += [_set_text, _edges, _attribute, _attribute, _move, _copy, _remove, _group, _link]
-CHANGES += [_named_type]
+CHANGES += [_diamonds, _named_type]
