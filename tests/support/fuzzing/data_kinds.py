@@ -27,6 +27,7 @@ from support.fuzzing.data_files import (
     good_state,
 )
 from support.fuzzing.hdf5_changes import change_hdf5
+from support.fuzzing.header_changes import change_header
 from support.fuzzing.kind import Kind
 from support.fuzzing.text_changes import change_text
 from support.inputs import CAMERA
@@ -154,6 +155,7 @@ DATA_KINDS = [
     _recording("recording-csv", "csv", change_text),
     _reference("reference-bytes", change_bytes),
     _reference("reference-hdf5", change_hdf5),
+    _reference("reference-header", change_header),
     Kind("state", _state, _run_from_state),
     Kind("addresses", _addresses, _read_by_addresses),
 ]

@@ -9,9 +9,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5f, h5p  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
 
 from support.fuzzing import hdf5_values
+from support.fuzzing.file_image import changed_file
 
 __all__ = ["change_hdf5"]
 
@@ -43,20 +43,16 @@ Change = Callable[[Any, Random, list[str]], None]
 
 def change_hdf5(data: bytes, rng: Random) -> bytes:
     """An HDF5 file with one to three changes."""
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fapl_core(2**16, False)
-    access.set_file_image(data)
-    with h5py.File(h5f.open(b"changed", h5f.ACC_RDWR, access)) as file:
+
+    def change(file: h5py.File) -> None:
         for _ in range(rng.randint(1, MOST_CHANGES)):
-            try:
+            with suppress(*DAMAGE):
                 rng.choice(CHANGES)(file, rng, _names(file))
-            except DAMAGE:
-                continue
         if rng.random() < 0.1:  # at the end: HDF5 itself reads beyond such a chunk
             with suppress(*DAMAGE):
                 _short_chunk(file, rng, _names(file))
-        file.flush()
-        return file.id.get_file_image()
+
+    return changed_file(data, change)
 
 
 def _names(file: Any) -> list[str]:
