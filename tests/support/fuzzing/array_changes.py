@@ -66,7 +66,7 @@ def change_npy(data: bytes, rng: Random) -> bytes:
             array = np.load(io.BytesIO(data))
         except Exception:  # it was changed before, and NumPy raises anything
             return change_bytes(data, rng)
-        if kind < 0.8 and array.dtype.names is None:
+        if kind < 0.8 and array.dtype.kind in "biuf":
             array = array.astype(rng.choice((*NUMBERS, "c8", "U3", "M8[us]", "S2", "O")))
         elif array.dtype.kind in "biuf" and array.size and kind < 0.9:
             array = array.astype("f8")

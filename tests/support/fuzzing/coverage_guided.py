@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris  # pyright: ignore[reportMissingImports]
+import atheris  # pyright: ignore # it is no dependency
 
-with atheris.instrument_imports(include=["nirx"]):
+with atheris.instrument_imports(include=["nirx"]):  # pyright: ignore
     from support.fuzzing.graph_kinds import GRAPH_KINDS, graph_files
     from support.fuzzing.outcome import ACCEPTED, REFUSED, Wrong, outcome
 
