@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint fast libraries libraries-page browser pictures
+.PHONY: demo test test-all lint fast fuzz libraries libraries-page browser pictures
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
@@ -11,9 +11,13 @@ demo: .venv/installed
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not exhaustive"
 
-# What `make test` leaves out: long sweeps, kills at random times, the wheel, a browser, inductor.
+# What `make test` leaves out: long sweeps, a minute of fuzzing, kills at random times, the wheel, a browser, inductor.
 test-all: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m exhaustive
+
+# Changed files and graphs for ten minutes on all cores: nothing but results and NirxErrors.
+fuzz: .venv/installed
+	PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(BIN)/python -m support.fuzzing --minutes 10 --save fuzz-failures
 
 # The quick tests only: what a bare `pytest` runs, on two workers.
 fast: .venv/installed

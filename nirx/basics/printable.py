@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
+
+import numpy as np
 
 from nirx.errors import shortened
 
-__all__ = ["printable", "quoted"]
+__all__ = ["brief", "printable", "quoted"]
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+
+
+def brief(value: Any) -> str:
+    """Any value as Python writes it, but of a few of its parts, however many it has."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return _SHORT.repr(value)
 
 
 def printable(value: Any) -> str:

@@ -73,7 +73,7 @@ class Convolution(Stateless):
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
         weight = parameter(node, "weight").shape
-        if getattr(node, "input_shape", None) is None:
+        if getattr(node, "input_shape", None) is None or len(weight) != cls.axes + 2:
             return None, None
         space = integers(node, "input_shape", cls.axes, 1)
         takes = (weight[1] * conv_geometry(node, cls.axes).groups, *space)

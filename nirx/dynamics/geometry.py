@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ import numpy as np
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
 
-__all__ = ["integer", "integers", "windows"]
+__all__ = ["MOST_ELEMENTS", "integer", "integers", "windows"]
+
+MOST_ELEMENTS = 2**31
+"""Limit for one sample: a file can declare any shape without holding an array of it."""
 
 
 def integers(node: Any, name: str, count: int, least: int) -> tuple[int, ...]:
@@ -20,8 +24,8 @@ def integers(node: Any, name: str, count: int, least: int) -> tuple[int, ...]:
     value = getattr(node, name, None)
     try:
         array = np.asarray(value)
-        numbers = [int(n) for n in array.reshape(-1)]
         good = array.dtype.kind in "iuf" and array.size in (1, count)
+        numbers = [int(n) for n in array.reshape(-1)] if good else []
         good = good and all(n == m for n, m in zip(numbers, array.reshape(-1), strict=True))
     except (TypeError, ValueError, OverflowError):
         numbers, good = [], False
@@ -45,7 +49,8 @@ def windows(
 ) -> Shape:
     """Number of kernel positions along each axis (floor mode).
 
-    **Raises**: `NodeMismatch` if the kernel is larger than the padded input.
+    **Raises**: `NodeMismatch` if the kernel is larger than the padded input, and for more than
+    `MOST_ELEMENTS` positions.
     """
     counts = []
     for size, k, s, (before, after), d in zip(
@@ -59,4 +64,6 @@ def windows(
                 "a kernel that fits into the input",
             )
         counts.append(room // s + 1)
+    if math.prod(counts) > MOST_ELEMENTS:
+        raise NodeMismatch(f"the kernel has {counts} positions", f"at most {MOST_ELEMENTS}")
     return tuple(counts)

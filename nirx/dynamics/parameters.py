@@ -43,6 +43,8 @@ def parameter(node: Any, name: str) -> np.ndarray:
     value = getattr(node, name, None)
     if value is None:
         raise NodeMismatch(f"parameter {name} is missing", "an array of numbers")
+    if np.ma.is_masked(value):  # np.asarray would take what is masked as numbers
+        raise NodeMismatch(f"parameter {name} has masked elements", "an array without a mask")
     try:
         array = np.asarray(value)
     except Exception as error:  # an unknown array type may raise anything
@@ -62,7 +64,7 @@ def common_shape(node: Any, names: tuple[str, ...]) -> Shape | None:
     """The shape that the parameters broadcast to, or None if all of them are scalars."""
     try:
         shape = np.broadcast_shapes(*(parameter(node, name).shape for name in names))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # RuntimeError: NumPy's limit of 32 axes
         shapes = ", ".join(f"{name} {parameter(node, name).shape}" for name in names)
         raise NodeMismatch(f"the parameters' shapes do not fit together: {shapes}") from error
     return shape or None

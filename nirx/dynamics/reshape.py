@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.base import Arrays, Stateless
-from nirx.dynamics.geometry import integers
+from nirx.dynamics.geometry import MOST_ELEMENTS, integers
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch
 
 __all__ = ["Flatten", "Port", "declared_port_shape", "merged_shape"]
-
-MOST_ELEMENTS = 2**31
-"""Limit for one sample: a file can declare any shape without holding an array of it."""
 
 
 def declared_port_shape(node: Any, kind: str) -> Shape | None:
@@ -29,8 +26,15 @@ def declared_port_shape(node: Any, kind: str) -> Shape | None:
         return None
     try:
         array = np.atleast_1d(np.asarray(value))
-        shape = tuple(int(n) for n in array.reshape(-1))
-        good = array.ndim == 1 and all(n == m and n >= 0 for n, m in zip(shape, array, strict=True))
+        real = array.dtype.kind in "iufO" and not np.ma.isMaskedArray(
+            value
+        )  # O: whole numbers beyond 64 bits
+        shape = tuple(int(n) for n in array.reshape(-1)) if real else ()
+        good = (
+            real
+            and array.ndim == 1
+            and all(n == m and n >= 0 for n, m in zip(shape, array, strict=True))
+        )
     except (TypeError, ValueError, OverflowError):
         shape, good = (), False
     if not good:

@@ -244,7 +244,7 @@ def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> 
         for name, array in native_arrays(type(place.dynamics), node).items():
             largest = float(np.abs(array).max(initial=0.0))
             small = name in place.dynamics.positive and array.size and array.min() < limits.tiny
-            if largest > limits.max or small:
+            if largest > float(limits.max) or small:
                 value = float(array.min()) if small else largest
                 fault = Fault(place.name, f"{name} is {value!r}", f"numbers that {dtype} can hold")
                 faults.append(fault)

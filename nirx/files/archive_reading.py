@@ -92,7 +92,10 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     read = np.lib.format.read_array_header_1_0
     if version != (1, 0):
         read = np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(stream)
+    try:
+        shape, fortran, dtype = read(stream)
+    except (MemoryError, RecursionError):  # of Python's parser, for nested brackets
+        raise ValueError("its header is nested too deeply") from None
     if any(isinstance(n, bool) or n < 0 for n in shape):  # NumPy lets them pass
         raise ValueError(f"its shape is {shape}")
     if dtype.hasobject:

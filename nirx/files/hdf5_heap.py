@@ -1,8 +1,8 @@
 """A check of a file's bytes before HDF5 reads it: heaps on which the library loops forever.
 
 HDF5 2.0 walks a "global heap" (which stores texts) object by object, by the size in each object,
-and does not notice a size of 0 in the last one. Flipping a few bytes of a valid file can produce
-such a heap.
+and does not notice a size of 0, or one that makes it go back. Flipping a few bytes of a valid file
+can produce such a heap.
 
 **Source**: HDF5 file format specification, III.E, "Disk Format: Level 1E - Global Heap".
 """
@@ -52,14 +52,13 @@ def _walk(path: str, data: bytes | mmap, start: int) -> None:
     while place + HEADER <= min(end, len(data)):
         index = _integer(data, place, 2)
         size = _integer(data, place + 8, 8)
-        # Object 0 is the free space up to the end; its size includes its own header.
-        step = size if index == 0 else HEADER + -(-size // 8) * 8
-        if step < HEADER or place + step > end:
-            if sure or step % WORD == 0:  # HDF5 would loop here
-                raise FileError(
-                    f"{path}: damaged: a heap of texts has an object of impossible size"
-                )
-            return
+        # Object 0 is the free space up to the end; its size includes its own header. HDF5 counts
+        # in 64 bits: a huge size is a small step, or one back, from which it comes here again.
+        step = size if index == 0 else (HEADER + (size + 7) % WORD // 8 * 8) % WORD
+        back = step == 0 or step >= WORD // 2
+        odd = step < HEADER or place + step > end or size > end - place
+        if back or (sure and odd):
+            raise FileError(f"{path}: damaged: a heap of texts has an object of impossible size")
         place += step  # HDF5, too, continues after free space that ends early
 
 

@@ -28,6 +28,7 @@ from nirx.files.unfinished import unreadable
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import Unreadable, walk_graphs
 from nirx.graphs.metadata import stored_discretization
+from nirx.graphs.ports import declare_ports
 from nirx.graphs.repair import repair
 from nirx.graphs.wrapping import wrapped
 
@@ -133,7 +134,7 @@ def _checked(
         flat.node.input_type = {"input": np.array(takes, np.int64)}
         flat.node.output_type = {"output": np.array(gives, np.int64)}
     for _, graph, _ in reversed(list(walk_graphs(root))):
-        graph._update_input_output_types()
+        declare_ports(graph)
     return root, [*notes, *examination.misdeclared], examination.warnings
 
 

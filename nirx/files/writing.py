@@ -201,7 +201,10 @@ def _put_tree(
     group: h5py.Group, name: str, value: Any, where: str, rename: Callable[[str], str]
 ) -> None:
     if isinstance(value, dict):
-        below = group.create_group(name)
+        try:
+            below = group.create_group(name)
+        except ValueError as error:
+            raise FileError(f"{shortened(where)}: HDF5 cannot store this name: {error}") from error
         for key, item in value.items():
             _put_tree(below, rename(str(key)), item, where, rename)
     elif isinstance(value, bytes | bytearray) or _is_opaque(value):
@@ -224,7 +227,13 @@ def _put_bytes(group: h5py.Group, name: str, value: bytes | bytearray) -> None:
 
 
 def _put(group: h5py.Group, name: str, value: Any, where: str) -> None:
-    dtype = np.asarray(value).dtype
+    if np.ma.is_masked(value):
+        raise FileError(f"{shortened(where)}: {shortened(name)} has masked elements; fill them")
+    try:
+        dtype = np.asarray(value).dtype
+    except ValueError as error:
+        text = f"{shortened(where)}: {shortened(name)} is a {type(value).__name__} that is no array"
+        raise FileError(f"{text}: {error}; expected numbers or text") from error
     if dtype.kind not in ("biufU" if isinstance(value, str | list) else "biuf"):
         raise FileError(
             f"{shortened(where)}: {shortened(name)} is a {type(value).__name__} of dtype {dtype}; "

@@ -6,14 +6,14 @@ keeps its path and every fan-in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import nir
 
 from nirx.basics.paths import Path, format_path, graph_name
-from nirx.basics.printable import quoted
+from nirx.basics.printable import brief, quoted
 from nirx.dynamics.node_types import (
     NodeType,
     bypassed_type,
@@ -25,7 +25,7 @@ from nirx.dynamics.node_types import (
 from nirx.dynamics.plugged_types import HOW_TO_PLUG
 from nirx.errors import MOST_LINES, Fault
 from nirx.graphs.misnamed import misnaming, only_misnamed
-from nirx.graphs.ports import BadEnd, Ends
+from nirx.graphs.ports import BadEnd, Ends, edges_of, ends_of
 from nirx.graphs.unflattening import FlatParts
 
 __all__ = [
@@ -171,7 +171,7 @@ def _add_nodes(
 ) -> None:
     for name, node in graph.nodes.items():
         if not isinstance(name, str) or not name:
-            found = f"a node is named {name!r:.200}"
+            found = f"a node is named {brief(name)}"
             flat.add_fault(path, Fault(graph_name(path), found, "a non-empty string"))
             continue
         own = (*path, name)
@@ -211,7 +211,8 @@ class Unreadable(nir.NIRNode):
 
 
 def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tuple[Path, Path]]:
-    if not isinstance(graph.edges, Iterable):
+    edges = edges_of(graph)
+    if edges is None:
         found = f"edges is a {type(graph.edges).__name__}"
         flat.add_fault(path, Fault(graph_name(path), found, "a list of pairs of node names"))
         return []
@@ -220,10 +221,10 @@ def _resolve_edges(flat: FlatGraph, path: Path, graph: nir.NIRGraph) -> list[tup
     resolved = []
     missing: Missing = {}
     good = True
-    for edge in graph.edges:
-        pair: Any = tuple(edge) if isinstance(edge, Iterable) else ()
-        if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
-            fault = Fault(graph_name(path), f"edge {edge!r:.200}", "a pair of node names")
+    for edge in edges:
+        pair = ends_of(edge)
+        if pair is None:
+            fault = Fault(graph_name(path), f"edge {brief(edge)}", "a pair of node names")
             flat.add_fault(path, fault)
             good = False
             continue

@@ -17,6 +17,7 @@ import numpy as np
 from nirx.basics.paths import Path
 from nirx.graphs.content import content_digest
 from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.ports import declare_ports
 
 __all__ = ["Cast", "Origin", "node_at", "rebuild_graph", "rebuild_node"]
 
@@ -126,5 +127,5 @@ def rebuild_graph(graph: nir.NIRGraph, nodes: Mapping[Path, Any]) -> nir.NIRGrap
         if path:
             graphs[path[:-1]].nodes[path[-1]] = new
     for path in sorted(graphs, key=len, reverse=True):
-        graphs[path]._update_input_output_types()
+        declare_ports(graphs[path])
     return graphs[()]

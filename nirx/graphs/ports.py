@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import nir
+import numpy as np
 
 from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.paths import Path
 from nirx.basics.printable import quoted
 from nirx.errors import MOST_LETTERS, did_you_mean
 
-__all__ = ["BadEnd", "Ends", "port_names"]
+__all__ = ["BadEnd", "Ends", "declare_ports", "declared_side", "edges_of", "ends_of", "port_names"]
 
 
 class BadEnd(Exception):
@@ -27,6 +28,27 @@ class BadEnd(Exception):
     def __init__(self, found: str, mend: str = "", missing: bool = False):
         super().__init__(found)
         self.found, self.mend, self.missing = found, mend, missing
+
+
+def edges_of(graph: nir.NIRGraph) -> list[Any] | None:
+    """The edges of a graph; None for what is no collection of edges.
+
+    An iterator is none: it would be empty when it is read again.
+    """
+    edges = graph.edges
+    if isinstance(edges, np.ndarray):
+        return list(edges) if edges.ndim else None
+    return list(edges) if isinstance(edges, list | tuple | Set) else None
+
+
+def ends_of(edge: Any) -> tuple[str, str] | None:
+    """The two names of an edge; None for what is not a pair of names, in an order."""
+    if isinstance(edge, np.ndarray):
+        edge = edge.tolist()
+    if not isinstance(edge, list | tuple) or len(edge) != 2:
+        return None
+    source, target = edge
+    return (source, target) if isinstance(source, str) and isinstance(target, str) else None
 
 
 class Ends:
@@ -102,6 +124,28 @@ class Ends:
             cut = name.find(".", cut + 1)
 
 
+def declare_ports(graph: nir.NIRGraph) -> None:
+    """Let a graph declare the shapes of its own Inputs and Outputs, as nir's constructor does.
+
+    A port that declares none, which nir does not expect, has the shape None.
+    """
+    kinds = ((nir.Input, "input"), (nir.Output, "output"))
+    graph.input_type, graph.output_type = (
+        {name: declared_side(graph.nodes[name], side) for name in port_names(graph, kind)}
+        for kind, side in kinds
+    )
+    if not graph.input_type:
+        graph.input_type = None  # pyright: ignore[reportAttributeAccessIssue] # as nir does
+
+
+def declared_side(node: Any, side: str) -> Any:
+    """What a node declares as its "input" or "output"; None for nothing."""
+    found = getattr(node, f"{side}_type", None)
+    return found.get(side) if isinstance(found, Mapping) else None
+
+
 def port_names(graph: nir.NIRGraph, port: type) -> list[str]:
     """The Inputs (or Outputs) of a graph, in its own order."""
+    if not isinstance(graph.nodes, Mapping):
+        return []
     return [k for k, n in graph.nodes.items() if isinstance(k, str) and isinstance(n, port)]

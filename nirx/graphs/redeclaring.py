@@ -48,7 +48,7 @@ def redeclare(flat: FlatGraph, skip: list[bool]) -> Redeclared | None:
         return None if found.faults else found
     best = Redeclared({}, {}, shapes, faults)
     rank = (len(faults), len(_contradicting(flat, shapes)))
-    demand, after = _demands(flat), adjacency(len(flat.nodes), flat.edges)
+    demand, after = _demands(flat, skip), adjacency(len(flat.nodes), flat.edges)
     for inputs, freely in _ways(declared, demand):
         if freely and not flattens:
             break
@@ -78,7 +78,7 @@ class _Demand:
     shape: Shape | None
 
 
-def _demands(flat: FlatGraph) -> list[_Demand | None]:
+def _demands(flat: FlatGraph, skip: list[bool]) -> list[_Demand | None]:
     """The demand on each node's input: its own, or that of the nearest node after it.
 
     Nodes that keep the shape pass a demand on; all others have their own or none.
@@ -89,7 +89,9 @@ def _demands(flat: FlatGraph) -> list[_Demand | None]:
     queue: deque[int] = deque()
     for index, node in enumerate(flat.nodes):
         kind = node.type.dynamics
-        if kind is None or node.custom or kind in (Port, Flatten) or issubclass(kind, Elementwise):
+        if skip[index] or kind is None or node.custom or kind in (Port, Flatten):
+            continue
+        if issubclass(kind, Elementwise):
             continue
         try:
             rank = kind.input_rank(node.node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ from nirx.graphs.check import node_faults
 from nirx.graphs.declared import redeclared_text
 from nirx.graphs.flatten import FlatGraph, flatten, walk_graphs
 from nirx.graphs.leakless import without_leak
+from nirx.graphs.metadata_faults import metadata_faults
 from nirx.graphs.misnamed import mend_names
 from nirx.graphs.origin import rebuild_graph
+from nirx.graphs.ports import declare_ports, declared_side, edges_of, ends_of, port_names
 from nirx.graphs.redeclaring import redeclare
 from nirx.graphs.shapes import declared_shapes
 from nirx.graphs.wrapping import wrapped
@@ -67,7 +69,7 @@ def repair(graph: Any) -> tuple[nir.NIRGraph, tuple[Change, ...]]:
     new = rebuild_graph(graph, {})
     changes = [*_name(new), *_replace_leakless(new), *_redeclare(new)]
     for _, below, _ in reversed(list(walk_graphs(new))):
-        below._update_input_output_types()
+        declare_ports(below)
     return new, tuple(changes)
 
 
@@ -80,20 +82,20 @@ def declare_port(node: Any, shape: Shape) -> None:
 
 
 def _require_copyable(graph: nir.NIRGraph) -> None:
+    """Raise `GraphError` for a graph that contains itself, is no graph inside, or is too deep."""
     for _, current, recursive in walk_graphs(graph):
         named = isinstance(current.nodes, Mapping) and all(
             isinstance(name, str) and name for name in current.nodes
         )
-        if recursive or not named or not isinstance(current.edges, Iterable):
+        edges = edges_of(current)
+        if recursive or not named or edges is None or None in map(ends_of, edges):
             raise GraphError(flatten(graph).faults)
-        for name, node in current.nodes.items():
-            for kind, key in ((nir.Input, "input"), (nir.Output, "output")):
-                if isinstance(node, kind) and key not in (getattr(node, f"{key}_type", None) or ()):
-                    raise GraphError([Fault(name, f"an {kind.__name__} without {key}_type")])
-        for edge in current.edges:
-            pair = tuple(edge) if isinstance(edge, Iterable) else ()
-            if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
-                raise GraphError(flatten(graph).faults)
+        for kind, side in ((nir.Input, "input"), (nir.Output, "output")):
+            for name in port_names(current, kind):
+                if declared_side(current.nodes[name], side) is None:
+                    raise GraphError([Fault(name, f"an {kind.__name__} without {side}_type")])
+    if faults := metadata_faults(graph, flatten(graph)):
+        raise GraphError(faults)
 
 
 def _name(graph: nir.NIRGraph) -> list[Change]:

@@ -87,8 +87,10 @@ def stored_field(node: Any, name: str) -> Any:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, dict) or isinstance(b, dict):
-        both = isinstance(a, dict) and isinstance(b, dict)
-        return both and set(a) == set(b) and all(_same(a[k], b[k]) for k in a)
+        if not (isinstance(a, dict) and isinstance(b, dict) and len(a) == len(b)):
+            return False
+        a, b = ({str(k): v for k, v in m.items()} for m in (a, b))  # as files store them
+        return set(a) == set(b) and all(_same(a[k], b[k]) for k in a)
     if a is None or b is None or isinstance(a, str) or isinstance(b, str):
         return type(a) is type(b) and a == b
     x, y = np.asarray(a), np.asarray(b)

@@ -36,12 +36,18 @@ class Clock:
         dt: length of a step.
         start: time, in ticks, at which step 0 begins.
         rounding: whether a time belongs to the step that has begun, or to the nearest beginning.
+
+    **Raises**: `InputError` for a step of more ticks than a float can hold.
     """
 
     def __init__(self, unit: float, dt: float, start: float = 0, rounding: Rounding = "down"):
         # 1e-6 means the decimal number, not its binary approximation.
-        ratio = Fraction(repr(float(unit))) / Fraction(repr(float(dt)))
-        self._ratio, self._ticks, self._start = ratio, float(1 / ratio), start
+        self._ratio = Fraction(repr(float(unit))) / Fraction(repr(float(dt)))
+        try:
+            self._ticks, self._start = float(1 / self._ratio), start
+        except OverflowError as error:
+            text = f"a tick of {unit!r} in steps of dt={dt!r}: too many ticks in a step"
+            raise InputError(text) from error
         self._early = 0.5 if rounding == "nearest" else 0.0
         self.moved = 0
         """Number of events that were assigned to the step that begins just after them."""
@@ -85,7 +91,8 @@ class Clock:
         """Whether these times are divided as whole numbers."""
         whole = times.dtype.kind in "iub" and float(self._start).is_integer()
         most = EXACT // 2 if self._early else EXACT  # rounding to the nearest doubles the product
-        return whole and self._ratio.numerator <= 1000 and int(times.max()) < most
+        small = self._ratio.numerator <= 1000 and self._ratio.denominator < EXACT
+        return whole and small and int(times.max()) < most
 
     def _quotient(self, times: np.ndarray) -> np.ndarray:
         return (times - self._start) / self._ticks

@@ -9,16 +9,17 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] # compiled, no stubs
 
 from nirx.errors import FileError, NirxError
 from nirx.files.hdf5_attributes import attribute, text_attribute
 from nirx.files.hdf5_checked import CheckedDataset
 from nirx.files.hdf5_dataset import OpenHdf5
 from nirx.files.hdf5_heap import refuse_endless
-from nirx.files.limits import DATA_LIMITS
+from nirx.files.limits import DATA_LIMITS, Allowance
 from nirx.inputs.watched import Watched
 
-__all__ = ["Column", "OpenFile"]
+__all__ = ["Column", "OpenFile", "Walk"]
 
 
 class OpenFile:
@@ -105,6 +106,36 @@ class OpenFile:
     def where(self, group: Any, name: str) -> str:
         """A place, for messages."""
         return f"{self.path}: {str(group.name).rstrip('/')}/{name}"
+
+
+class Walk:
+    """A way through all groups of a file, each of which is entered once.
+
+    Groups that are linked twice could be reached in 2^depth ways.
+
+    Arguments:
+        file: the file.
+    """
+
+    def __init__(self, file: OpenFile):
+        self._file, self._seen = file, set[int]()
+        self._allowance = Allowance(DATA_LIMITS, file.watched.size)
+
+    def enter(self, group: Any, depth: int) -> list[str]:
+        """The names in a group.
+
+        **Raises**: `FileError` for a group that was entered before, and beyond a limit.
+        """
+        DATA_LIMITS.require("depth", depth, self._file.path)
+        with self._file.reading():
+            address = h5o.get_info(group.id).addr
+        if address in self._seen:
+            where = f"{self._file.path}: {group.name}"
+            raise FileError(f"{where} is a group that is linked more than once")
+        self._seen.add(address)
+        names = self._file.names(group)
+        self._allowance.take("entries", len(names), self._file.path)
+        return names
 
 
 def _by_number(name: str) -> tuple[bool, int, str]:

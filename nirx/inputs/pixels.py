@@ -110,7 +110,7 @@ def pixels_for(
 def whole(where: str, name: str, values: np.ndarray) -> np.ndarray:
     """Whole numbers as int64. **Raises** `InputError` for others."""
     if values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
+        with np.errstate(all="ignore"):  # 2**53 is infinite in float16
             odd = ~((values == np.floor(values)) & (np.abs(values) < 2**53))
         if odd.any():
             raise InputError(f"{where}: {name} is {values[odd][0]}; expected whole numbers")

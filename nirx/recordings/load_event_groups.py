@@ -10,14 +10,13 @@ import h5py
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
-from nirx.files.limits import DATA_LIMITS
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.aedat import read_aedat
 from nirx.inputs.event_format import EventFormat
 from nirx.inputs.event_group import RECORDS, EventGroup, event_group
 from nirx.inputs.event_rows import EventRows
-from nirx.inputs.hdf5 import OpenFile
+from nirx.inputs.hdf5 import OpenFile, Walk
 from nirx.inputs.watched import Watched
 from nirx.recordings.event_layers import EventLayers, Loaded
 
@@ -89,10 +88,10 @@ def walk(file: OpenFile, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
     **Raises**: `FileError`.
     """
     work: list[tuple[str, int, Any]] = [("", 0, file.root)]
+    way = Walk(file)
     while work:
         place, depth, group = work.pop()
-        DATA_LIMITS.require("depth", depth, file.path)
-        for name in file.names(group):
+        for name in way.enter(group, depth):
             path = place + name
             item = file.child(group, name)
             inside = isinstance(item, h5py.Group)

@@ -15,11 +15,10 @@ from typing import Any
 from nirx.basics.paths import Path, format_path
 from nirx.errors import FileError, InputError
 from nirx.files.hdf5_attributes import text_attribute
-from nirx.files.limits import DATA_LIMITS
 from nirx.files.names import MARK, MARK_VALUE, decode_name
 from nirx.inputs.binning import Clock
 from nirx.inputs.event_source import EventSource
-from nirx.inputs.hdf5 import OpenFile
+from nirx.inputs.hdf5 import OpenFile, Walk
 from nirx.inputs.nirdata import SAME_DT, SampleEvents, event_columns, grid_column
 from nirx.inputs.protocol import Wanted
 from nirx.recordings.observed_run import ObservedRun, Track
@@ -54,10 +53,10 @@ def _observables(file: OpenFile) -> Iterator[tuple[Path, str, Any]]:
     with file.reading():
         rename = decode_name if text_attribute(file.root, MARK) == MARK_VALUE else str
     work: list[tuple[Path, Any]] = [((), file.root)]
+    way = Walk(file)
     while work:
         path, group = work.pop()
-        DATA_LIMITS.require("depth", len(path), file.path)
-        names = file.names(group)
+        names = way.enter(group, len(path))
         if path and "observables" in names:
             observed = file.group(group, "observables")
             for name in file.names(observed):

@@ -13,6 +13,7 @@ from nirx.errors import Fault, GraphError
 from nirx.files.nir_form import spread_parameters
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.ports import declare_ports
 from nirx.tracing.timing import claims
 
 __all__ = ["finish"]
@@ -53,7 +54,7 @@ def finish(
                 flat.node.input_type = {"input": _array(takes)}
                 flat.node.output_type = {"output": _array(gives)}
     for _, below, _ in reversed(list(walk_graphs(graph))):
-        below._update_input_output_types()
+        declare_ports(below)
     return graph
 
 

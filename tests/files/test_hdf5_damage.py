@@ -43,6 +43,23 @@ def test_an_endless_heap_of_texts_is_refused(kept, reserved, tmp_path):
     assert read_in_little_memory(path) == "refused"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("reserved", [0, 255])
+@pytest.mark.parametrize("size", [2**64 - 1, 2**64 - 16, 2**64 - 24, 2**64 - 568, 2**63])
+def test_a_heap_whose_sizes_are_beyond_64_bits_is_refused(size, reserved, tmp_path):
+    # HDF5 adds a header to the size, so that it steps a little forward, not at all, or back.
+    path = good_file(tmp_path / "g.nir")
+    data = bytearray(path.read_bytes())
+    start = data.index(b"GCOL")
+    second = start + 16 + 24
+    assert data[second : second + 2] == b"\2\0"
+    data[second + 8 : second + 16] = size.to_bytes(8, "little")
+    data[second + 16 : second + 32] = bytes(16)  # free space of size 0, where a small step ends
+    data[start + 7] = reserved  # which HDF5 does not look at
+    path.write_bytes(data)
+    assert read_in_little_memory(path) == "refused"
+
+
 def test_data_that_only_looks_like_a_heap_is_read(tmp_path):
     values = np.frombuffer(b"GCOL\x01" + bytes(range(1, 68)), np.float32)
     nirx.write(tmp_path / "g.nir", chain({"w": nir.Linear(values[None])}, values.size, 1))

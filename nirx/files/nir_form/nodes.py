@@ -241,7 +241,8 @@ def _restore_groups(new: Any, groups: Any) -> bool:
         rest[rows, columns] = 0
     if rest.any():
         return False
-    new.weight, new.groups = np.concatenate(parts), np.int64(groups)
+    # np.concatenate alone would change the order of the bytes.
+    new.weight, new.groups = np.concatenate(parts, dtype=dense.dtype), np.int64(groups)
     return True
 
 
