@@ -51,6 +51,12 @@ def test_a_peer_that_computes_the_same_is_timed():
     assert row.ratio is not None
 
 
+@pytest.mark.parametrize(("seconds", "rounds"), [(float("inf"), 7), (0.0, 1)])
+def test_rounds_end_when_their_time_is_over(seconds, rounds):
+    (row,) = measure(tiny(), Wanted(["numpy"], repeats=7, seconds=seconds))
+    assert row.rounds == rounds
+
+
 def test_a_peer_that_computes_something_else_is_refused():
     row = measured_with("wrong", lambda ys: 1 - ys)
     assert row.status == "computes something else"

@@ -23,6 +23,8 @@ MEASURED, FLOOR = "measured", "floor"
 OTHER, CANNOT = "computes something else", "cannot run"
 
 LEAST_ROUNDS = 3
+MOST = 5
+"""How much longer than `Wanted.seconds` the least rounds may take."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Wanted:
         backends, modes: of nirx; the first mode is what the others are compared with.
         peers: names in `PEERS`, or of `own`.
         repeats: rounds.
-        seconds: stop after so much time in the rounds of a case, though not before three rounds.
+        seconds: stop after so much time in the rounds of a case, or after five times as much where
+            there were no three rounds yet.
         memory: measure peak memory too, each program in a process of its own.
         own: further peers by name.
     """
@@ -177,7 +180,8 @@ def _rounds(ready: Sequence[tuple[Row, Subject]], wanted: Wanted) -> list[Row]:
         for _, subject in ready:
             subject.run()  # the first run compiled; this one fills the caches
         for done in range(wanted.repeats):
-            if done >= LEAST_ROUNDS and time.perf_counter() - begin > wanted.seconds:
+            allowed = wanted.seconds if done >= LEAST_ROUNDS else MOST * wanted.seconds
+            if done and time.perf_counter() - begin > allowed:
                 break
             for (_, subject), own in zip(ready, times, strict=True):
                 own.append(_seconds(subject.run))
