@@ -8,6 +8,8 @@ from typing import Any
 import jax
 
 from nirx.execution.backend import NetworkBackend
+from nirx.execution.chunking import COMPILED_ROOM
+from nirx.execution.memory_factors import Factors
 from nirx_jax.nir_to_jax import from_nir
 from nirx_jax.state import state_from_numpy
 from nirx_jax.x64 import x64_is_on
@@ -20,6 +22,7 @@ class JaxBackend(NetworkBackend):
 
     name = "jax"
     packages = ("jax", "jaxlib", "equinox")
+    memory = Factors(COMPILED_ROOM, 0.5, 1, (0, 0), 2, 38 * 10**6, compiles=True)
     from_nir = staticmethod(from_nir)
 
     def to_native(self, tree: Any) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from nirx.execution.backend import NetworkBackend
+from nirx.execution.chunking import NODE_ROOM
+from nirx.execution.memory_factors import Factors
 from nirx_torch.nir_to_torch import from_nir
 from nirx_torch.state import state_from_numpy
 
@@ -20,6 +22,7 @@ class TorchBackend(NetworkBackend):
 
     name = "torch"
     packages = ("torch",)
+    memory = Factors(NODE_ROOM, 1, 3.5, (0, 1), 2.5, 2 * 10**6)
     from_nir = staticmethod(from_nir)
 
     def to_native(self, tree: Any) -> Any:

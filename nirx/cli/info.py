@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -27,9 +28,12 @@ from nirx.cli.report import Report, bytes_text
 from nirx.cli.silence import watched_layers
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
+from nirx.errors import UnsupportedError
 from nirx.execution.assemble import dtype_name
+from nirx.execution.backend import backend_names as installed_backends
+from nirx.execution.backend import find_backend
 from nirx.execution.kernels.plan import make_plan
-from nirx.execution.memory import BACKENDS, estimate_memory, parameters_of
+from nirx.execution.memory import estimate_memory, parameters_of
 from nirx.graphs.recording import resolve_record
 
 __all__ = ["describe", "info_command"]
@@ -61,7 +65,7 @@ def info_command(
     batch: Annotated[int | None, _memory("--batch", min=1, help="Samples; 1 by default.")] = None,
     steps: Annotated[int | None, _memory("--steps", min=1, help="Length; 100 by default.")] = None,
     backend: Annotated[
-        str | None, _memory("--backend", help="One backend. Default: numpy, torch and jax.")
+        str | None, _memory("--backend", help="One backend. Default: all that are installed.")
     ] = None,
     dtype: Annotated[str, _memory("--dtype", help="float32 or float64.")] = "float32",
     max_memory: MaxMemory = None,
@@ -75,7 +79,7 @@ def info_command(
     payload: dict[str, Any] = {"file": str(file), **describe(opened)}
     asked = batch is not None or steps is not None or backend is not None
     if asked:
-        names = list(BACKENDS) if backend is None else backend_names(backend)
+        names = _runnable() if backend is None else backend_names(backend)
         itemsize = np.dtype(dtype_name(dtype)).itemsize
         payload["memory"] = _memory_of(opened, names, steps or 100, batch or 1, itemsize)
     parts = (
@@ -88,6 +92,16 @@ def info_command(
         *([_memory_table(payload["memory"])] if asked else []),
     )
     return Report(0, payload, parts, json)
+
+
+def _runnable() -> list[str]:
+    """The backends whose libraries are installed."""
+    names = []
+    for name in installed_backends():
+        with suppress(UnsupportedError):
+            find_backend(name)
+            names.append(name)
+    return names
 
 
 def _memory_of(

@@ -13,6 +13,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.execution.assemble import load
 from nirx.execution.kernels.plan import Execution, require_execution
+from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.execution.network import Network
 from nirx.graphs.returns import without_returns
 from nirx.graphs.state import state_to_numpy
@@ -65,6 +66,8 @@ class NetworkBackend:
     name: str
     packages: tuple[str, ...] = ()
     """Installed packages whose versions a reference file states."""
+    memory: Factors = NODE_BY_NODE
+    """What runs take, for estimates of memory."""
 
     from_nir: Any
 

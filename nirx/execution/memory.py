@@ -20,46 +20,17 @@ from nirx.dynamics.conv import Convolution
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.reshape import Flatten, Port
-from nirx.execution.chunking import COMPILED_ROOM, NODE_ROOM, default_chunk
+from nirx.execution.backend import find_backend
+from nirx.execution.chunking import default_chunk
 from nirx.execution.kernels.plan import Plan, make_plan
+from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.graphs.origin import node_at
 from nirx.graphs.recording import Probe
 from nirx.graphs.schedule import Schedule, ScheduledNode
 
-__all__ = ["BACKENDS", "Estimate", "Factors", "estimate_memory", "parameters_of"]
+__all__ = ["Estimate", "estimate_memory", "parameters_of"]
 
 
-@dataclass(frozen=True)
-class Factors:
-    """What a backend needs.
-
-    Arguments:
-        room: as for `default_chunk`.
-        results: copies of the results, besides those that the chunks made.
-        passing: what small arrays of a chunk take that are freed before the chunk ends, as a
-            multiple of the most that is there at a time: an allocator keeps holes.
-        patches: copies of the patches that a convolution multiplies, in fast and in reproducible
-            mode.
-        parameters: copies of the parameters.
-        fixed: bytes that a run takes in any case, above all for compiling it.
-        compiles: whether the run is one compiled program, and not nirx's code node after node.
-    """
-
-    room: int
-    results: float
-    passing: float
-    patches: tuple[float, float]
-    parameters: float
-    fixed: int
-    compiles: bool = False
-
-
-BACKENDS = {
-    "numpy": Factors(NODE_ROOM, 1, 1, (1, 1), 1, 5 * 10**6),
-    "torch": Factors(NODE_ROOM, 1, 3.5, (0, 1), 2.5, 2 * 10**6),
-    "jax": Factors(COMPILED_ROOM, 0.5, 1, (0, 0), 2, 38 * 10**6, compiles=True),
-}
-"""Backends that were measured; the estimate for another one is that of numpy."""
 GIVEN_BACK = 2**24
 """Bytes of an array that an allocator gives back to the system as soon as it is freed."""
 WIDE = 8
@@ -104,7 +75,7 @@ def estimate_memory(
     Arguments:
         graph: whose parameters count.
         schedule: of the graph.
-        backend: its name.
+        backend: its name; one that states no factors is taken for NumPy's.
         steps: that one call runs.
         samples: elements of the batch.
         itemsize: bytes of a number.
@@ -112,7 +83,7 @@ def estimate_memory(
         kept: bytes of arrays that the caller keeps.
         reproducible: whether it runs in reproducible mode.
     """
-    factors = BACKENDS.get(backend, BACKENDS["numpy"])
+    factors = getattr(find_backend(backend), "memory", NODE_BY_NODE)
     wanted = [*(Probe(name, p, None) for name, p in schedule.outputs), *record]
     walk = _Walk(graph, schedule, wanted, factors, itemsize, reproducible)
     chunk = min(steps, default_chunk(schedule, (samples,), itemsize, factors.room))

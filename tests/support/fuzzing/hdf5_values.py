@@ -74,7 +74,7 @@ def layout(shape: tuple[int, ...], rng: Random) -> dict[str, Any]:
     if kind < 0.3 or not shape:
         return {}
     if kind < 0.35:
-        return {"external": [("elsewhere", 0, h5py.h5f.UNLIMITED)]}
+        return {"external": [("/nowhere/elsewhere", 0, h5py.h5f.UNLIMITED)]}
     most = rng.choice((1, 3, 64, 2**12, 2**31))
     chunks = tuple(max(1, min(n, most)) for n in shape)
     return {"chunks": chunks, "maxshape": (None,) * len(shape), **compression(rng)}
