@@ -48,7 +48,7 @@ libraries-page: .venv-libraries/installed
 .venv-libraries/installed: pyproject.toml constraints.txt tests/libraries/requirements.txt tests/libraries/requirements-no-deps.txt
 	test -x .venv-libraries/bin/python || $(PYTHON) -m venv .venv-libraries
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt torch
-	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax]" pytest pytest-xdist
+	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax,fast]" pytest pytest-xdist
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --requirement tests/libraries/requirements.txt
 	.venv-libraries/bin/pip install --quiet --no-deps --requirement tests/libraries/requirements-no-deps.txt
 	touch $@

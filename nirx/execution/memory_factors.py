@@ -1,4 +1,4 @@
-"""`Factors`: what a backend's runs take beside the arrays of the network, fitted to measured peaks."""
+"""`Factors`: what runs take beside the arrays of the network, fitted to measured peaks."""
 
 from __future__ import annotations
 
