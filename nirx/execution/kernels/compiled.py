@@ -90,14 +90,24 @@ def _stored(name: str, source: str) -> str | None:
     for folder in (cache_folder, _temporary_folder):
         try:
             path = folder() / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_ours(path.parent):
+                continue
             if not (path.is_file() and path.read_text() == source):
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with whole_file(str(path)) as temporary:
                     Path(temporary).write_text(source)
             return str(path)
         except Exception:  # no home, a read-only disk: the cache is a convenience
             continue
     return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else can write to a folder: what numba keeps there is run when it is found."""
+    if not hasattr(os, "getuid"):
+        return True  # Windows: the user's folder is the user's own
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 @lru_cache(maxsize=1)

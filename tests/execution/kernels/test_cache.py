@@ -65,3 +65,12 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(blocked))
     monkeypatch.setattr(compiled, "_temporary_folder", lambda: blocked / "too")
     assert run(4) == [4, 4, 4]
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(tmp_path, monkeypatch):
+    """What numba finds in its cache is run, so it must be the user's own."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    cache_folder().mkdir()
+    cache_folder().chmod(0o777)
+    assert run(5) == [5, 5, 5]
+    assert not files(tmp_path, ".py")
