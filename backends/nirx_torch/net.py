@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from nirx.dynamics.surrogate import Surrogate
@@ -12,11 +14,13 @@ from nirx.execution.chunking import NODE_ROOM
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
+from nirx.execution.kernels.product import ProductRunner
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.fused import HOST, TorchFusedRunner
 from nirx_torch.fused_loop import TorchLoops
 from nirx_torch.hidden_state import CallGuard
+from nirx_torch.hosted import hosted_executor, is_lendable, to_tensors
 from nirx_torch.kernel_op import CompiledRunner, compiled_layers
 from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode
@@ -91,7 +95,11 @@ class Net(torch.nn.Module):
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
         """Run many time steps; see `nirx.Network`."""
-        return self._executor().run(xs, state, record, chunk, NODE_ROOM)
+        hosted = self._hosted(xs, state)
+        if hosted is None:
+            return self._executor().run(xs, state, record, chunk, NODE_ROOM)
+        with np.errstate(all="ignore"):  # NaN and infinity propagate by design
+            return tuple(map(to_tensors, hosted.run(xs, state, record, chunk, NODE_ROOM)))
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; see `nirx.Network`."""
@@ -125,6 +133,23 @@ class Net(torch.nn.Module):
     def __repr__(self) -> str:
         return network_text("torch", self.schedule, self.dtype, self.reproducible)
 
+    def _hosted(self, xs: Any, state: Any) -> Executor | None:
+        """The executor of runs without gradients on the CPU, where one can be used."""
+        if torch.compiler.is_compiling() or torch.is_grad_enabled() or self.execution == "plain":
+            return None
+        plan = self.plan
+        if not plan.has_kernels or any(call is not None for call in self._calls):
+            return None
+        if not (is_lendable(xs) and is_lendable(state)):
+            return None
+        anchor = self._anchor
+        assert isinstance(anchor, torch.Tensor)
+        ops = TorchOps(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
+        own: list[Mapping[str, torch.Tensor]] = [
+            m.arrays() for m in self._in_order if isinstance(m, NativeNode)
+        ]
+        return hosted_executor(self.schedule, own, plan, ops, self.reproducible, self.returns)
+
     def _executor(self, goes_on: bool = False) -> Executor:
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
@@ -144,8 +169,11 @@ class Net(torch.nn.Module):
             assert node.dynamics is not None, "a native node always has dynamics"
             own = node.dynamics, module.arrays()
             layer = self._layers[position]
-            if plan is not None and plan.choices[position].how == "fused":
+            how = "plain" if plan is None else plan.choices[position].how
+            if plan is not None and how == "fused":
                 runners.append(TorchFusedRunner(*own, plan, self.surrogate))
+            elif how == "gathered":
+                runners.append(ProductRunner(*own, HOST))
             elif plan is None and layer is not None:
                 runners.append(CompiledRunner(*own, layer))
             else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import resolve_surrogate
@@ -19,15 +20,16 @@ from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
-from nirx.execution.kernels.runner import native_runner
+from nirx.execution.kernels.product import ProductRunner
+from nirx.execution.kernels.runner import FusedRunner, Host
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
-from nirx.execution.runners import ForeignRunner, Runner
+from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
 
-__all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "from_nir"]
+__all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "NumpyHost", "from_nir", "native_runner"]
 
 NUMERIC = (np.ndarray, np.generic)
 
@@ -89,6 +91,18 @@ class Net:
 def _separate(state: Any) -> Any:
     # Arrays, never NumPy scalars, and no two of them on the same memory.
     return map_tree(lambda leaf: np.array(leaf) if isinstance(leaf, NUMERIC) else leaf, state)
+
+
+def native_runner(
+    plan: Plan, position: int, dynamics: Dynamics, parameters: Mapping[str, Array], host: Host
+) -> NativeRunner:
+    """The runner that a plan chose for a node, without gradients."""
+    how = plan.choices[position].how
+    if how == "fused":
+        return FusedRunner(dynamics, parameters, plan, host)
+    if how == "gathered":
+        return ProductRunner(dynamics, parameters, host)
+    return NativeRunner(dynamics, parameters)
 
 
 def from_nir(

@@ -9,19 +9,23 @@ import numpy as np
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.threads import split
 
-__all__ = ["FEWEST_ROWS", "GatheredWeight", "is_rare"]
+__all__ = ["FEWEST_ROWS", "GATHERING", "GatheredWeight", "is_rare"]
 
-SOURCE = """
-def kernel(x, weight, y, r0, r1):
+GATHERING = """
     index = np.empty(x.shape[1], np.uint64)
     for r in range(r0, r1):
         count = np.uint64(0)
         for k in range(x.shape[1]):
             index[count] = k
             count += np.uint64(x[r, k] != 0)
+        whole = count - count % np.uint64(4)
+"""
+"""Lists the inputs of a row that are not 0; four rows of the weight are added at a time."""
+
+SOURCE = f"""
+def kernel(x, weight, bias, y, r0, r1):{GATHERING}
         for n in range(y.shape[1]):
             y[r, n] = 0
-        whole = count - count % np.uint64(4)
         for i in range(np.uint64(0), whole, np.uint64(4)):
             a, b = index[i], index[i + np.uint64(1)]
             c, d = index[i + np.uint64(2)], index[i + np.uint64(3)]
@@ -34,6 +38,9 @@ def kernel(x, weight, y, r0, r1):
             xa = x[r, a]
             for n in range(y.shape[1]):
                 y[r, n] += xa * weight[a, n]
+        if bias.shape[0]:
+            for n in range(y.shape[1]):
+                y[r, n] += bias[n]
 """
 
 FEWEST_ROWS = 32
@@ -60,29 +67,32 @@ class GatheredWeight:
         self._transposed: np.ndarray | None = None
         self._finite = True
 
-    def product(self, x: np.ndarray) -> np.ndarray | None:
-        """`x @ weight.T` for x [*lead, inputs], or None where a dense product is the better way.
+    def product(self, x: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray | None:
+        """`x @ weight.T + bias` for x [*lead, inputs], or None where a dense product is better.
 
         It is None where x is dense, where it has few rows, and for a weight that is not finite,
         because 0 times infinity is not 0.
         """
         outputs, inputs = self._host.shape
-        rows = x.size // inputs if inputs else 0
-        if (
-            rows < FEWEST_ROWS
-            or not outputs
-            or not is_rare(x.reshape(rows, inputs), _bound(self._host))
-        ):
-            return None
-        transposed = self.rows()
+        transposed = self.rows() if self.is_rare(x) else None
         if transposed is None:
             return None
+        rows = x.size // inputs
         flat = np.require(x, requirements=["C", "W"]).reshape(rows, inputs)
         y = np.empty((rows, outputs), x.dtype)
-        arrays = flat, transposed, y
+        bias = np.empty(0, x.dtype) if bias is None else np.array(bias, order="C")
+        arrays = flat, transposed, bias, y
         kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
         split(lambda a, b: kernel(*arrays, a, b), rows, x.size + y.size * 8)
         return y.reshape((*x.shape[:-1], outputs))
+
+    def is_rare(self, x: np.ndarray) -> bool:
+        """Whether gathering is the faster way for x [*lead, inputs]."""
+        outputs, inputs = self._host.shape
+        rows = x.size // inputs if inputs else 0
+        if rows < FEWEST_ROWS or not outputs:
+            return False
+        return is_rare(x.reshape(rows, inputs), _bound(self._host))
 
     def rows(self) -> np.ndarray | None:
         """The weight as [inputs, outputs], or None if it is not finite."""

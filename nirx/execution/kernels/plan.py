@@ -63,6 +63,11 @@ class Plan:
     mode: tuple[str, bool, bool]
 
     @property
+    def has_kernels(self) -> bool:
+        """Whether any node runs in a kernel."""
+        return any(c.how != "plain" for c in self.choices)
+
+    @property
     def gathers(self) -> bool:
         """Whether products look for rare spikes."""
         return any(c.how in ("gathered", "loop") for c in self.choices)

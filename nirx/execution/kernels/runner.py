@@ -16,7 +16,7 @@ from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 
-__all__ = ["FusedRunner", "Host", "native_runner"]
+__all__ = ["FusedRunner", "Host"]
 
 
 class Host(Protocol):
@@ -80,12 +80,3 @@ class FusedRunner(NativeRunner):
             {name: give(s) for name, s in states.items()},
             {name: give(r) for name, r in recorded.items()},
         )
-
-
-def native_runner(
-    plan: Plan, position: int, dynamics: Dynamics, parameters: Mapping[str, Array], host: Host
-) -> NativeRunner:
-    """The runner that a plan chose for a node."""
-    if plan.choices[position].how != "fused":
-        return NativeRunner(dynamics, parameters)
-    return FusedRunner(dynamics, parameters, plan, host)

@@ -1,0 +1,89 @@
+"""torch without gradients on the CPU: NumPy's operations on the tensors' memory."""
+
+import numpy as np
+import pytest
+import torch
+
+import nirx
+from nirx_conformance.benchmarks.networks import feed_forward
+from support.agreement import assert_bits
+from support.kernels import loop_spikes, looped, pair
+
+
+def spikes(dtype="float32", value=1.0):
+    return (np.random.default_rng(1).random((40, 3, 30)) < 0.1).astype(dtype) * value
+
+
+def nets(reproducible=True, **choices):
+    return pair(feed_forward((30, 50, 70)), "float32", "torch", reproducible, dt=1e-3, **choices)
+
+
+@pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
+def test_the_bits_of_the_steps(guard):
+    plain, fused = nets()
+    xs = torch.from_numpy(spikes())
+    with guard():
+        assert fused._hosted(xs, None) is not None
+        assert plain._hosted(xs, None) is None
+        expected, found = (net.run(xs, record="all") for net in (plain, fused))
+        assert all(isinstance(a, torch.Tensor) for a in (found[0], *found[2].values()))
+        assert_bits(found, expected)
+        assert_bits(fused.run(xs, found[1], chunk=7), plain.run(xs, expected[1], chunk=7))
+
+
+@pytest.mark.parametrize("value", [2.0, 0.5])
+def test_inputs_that_are_no_spikes_go_the_general_way(value):
+    """The product of 0 and 1 in slices would be wrong for them."""
+    plain, fused = nets()
+    xs = torch.from_numpy(spikes(value=np.float32(value)))
+    with torch.no_grad():
+        assert_bits(fused.run(xs, record="all"), plain.run(xs, record="all"))
+
+
+def test_nothing_is_shared_with_what_was_passed_in():
+    _, fused = pair(looped(), "float32", "torch", dt=1.0)
+    xs = torch.from_numpy(loop_spikes())
+    with torch.no_grad():
+        _, state, recorded = fused.run(xs, record=["input", "a.v"])
+        before = {name: value.clone() for name, value in state["a"].items() if name != "feedback"}
+        recorded["input"].fill_(7.0)
+        assert torch.equal(xs, torch.from_numpy(loop_spikes()))
+        fused.run(xs, state)
+        for name, value in before.items():
+            assert torch.equal(state["a"][name], value)
+        parameter = fused.a.tau_mem.clone()
+        recorded["a.v"].fill_(7.0)
+        assert torch.equal(fused.a.tau_mem, parameter)
+
+
+def test_changed_parameters_are_seen():
+    _, fused = nets()
+    xs = torch.from_numpy(spikes())
+    with torch.no_grad():
+        before = fused.run(xs, record=["lif1.v"])[2]["lif1.v"]
+        fused.fc1.weight.mul_(2.0)
+        assert not torch.equal(fused.run(xs, record=["lif1.v"])[2]["lif1.v"], before)
+
+
+@pytest.mark.parametrize(
+    ("xs", "message"),
+    [
+        (torch.zeros(40, 30, dtype=torch.float64), "has dtype torch.float64"),
+        (torch.zeros(40, 31), "31"),
+        ([object()], "expected a tensor"),
+    ],
+    ids=["dtype", "shape", "kind"],
+)
+def test_the_same_refusals(xs, message):
+    texts = []
+    for net in nets():
+        with torch.no_grad(), pytest.raises(nirx.InputError, match=message) as raised:
+            net.run(xs)
+        texts.append(str(raised.value))
+    assert texts[0] == texts[1]
+
+
+def test_with_gradients_torch_computes():
+    _, fused = nets(reproducible=False)
+    assert fused._hosted(torch.from_numpy(spikes()), None) is None
+    assert fused.run(torch.from_numpy(spikes()))[0].requires_grad
