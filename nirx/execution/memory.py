@@ -20,6 +20,7 @@ from nirx.dynamics.conv import Convolution
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.reshape import Flatten, Port
+from nirx.errors import NirxError
 from nirx.execution.backend import find_backend
 from nirx.execution.chunking import default_chunk
 from nirx.execution.kernels.plan import Plan, make_plan
@@ -58,6 +59,13 @@ class Estimate:
         return self.parameters + self.chunk + self.kept + self.fixed
 
 
+def _factors(backend: str) -> Factors:
+    try:
+        return getattr(find_backend(backend), "memory", NODE_BY_NODE)
+    except NirxError:  # whoever runs it says so
+        return NODE_BY_NODE
+
+
 def estimate_memory(
     graph: nir.NIRGraph,
     schedule: Schedule,
@@ -75,7 +83,7 @@ def estimate_memory(
     Arguments:
         graph: whose parameters count.
         schedule: of the graph.
-        backend: its name; one that states no factors is taken for NumPy's.
+        backend: its name; one that is unknown, or states no factors, is taken for NumPy's.
         steps: that one call runs.
         samples: elements of the batch.
         itemsize: bytes of a number.
@@ -83,7 +91,7 @@ def estimate_memory(
         kept: bytes of arrays that the caller keeps.
         reproducible: whether it runs in reproducible mode.
     """
-    factors = getattr(find_backend(backend), "memory", NODE_BY_NODE)
+    factors = _factors(backend)
     wanted = [*(Probe(name, p, None) for name, p in schedule.outputs), *record]
     walk = _Walk(graph, schedule, wanted, factors, itemsize, reproducible)
     chunk = min(steps, default_chunk(schedule, (samples,), itemsize, factors.room))

@@ -47,12 +47,14 @@ def output_shape(node: Any, shape: Shape | None) -> Shape | None:
 
 def set_input_shape(node: Any, shape: Shape | None) -> None:
     """Fill in the input shape of a Flatten or a convolution that was built without one, and that
-    of a graph whose ports have none, which is a layer with outputs of the shape of its inputs."""
+    of a graph whose ports have none and whose nodes keep the shape, such as a recurrent layer."""
     if shape is None:
         return
     if isinstance(node, nir.NIRGraph):
         ports = [n for n in node.nodes.values() if isinstance(n, nir.Input | nir.Output)]
-        if all(_declared(port, "input") is None for port in ports):
+        others = [n for n in node.nodes.values() if not isinstance(n, nir.Input | nir.Output)]
+        keeps = all(output_shape(below, shape) == shape for below in others)
+        if keeps and all(_declared(port, "input") is None for port in ports):
             for port in ports:
                 port.input_type = {"input": np.array(shape)}
                 port.output_type = {"output": np.array(shape)}

@@ -26,7 +26,8 @@ INPUTS = 500
 
 def forked(test: Any) -> Any:
     """A test that forks this process, whose threads the child does without."""
-    return LINUX(pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")(test))
+    ignored = "ignore:.*use of fork:DeprecationWarning", "ignore:os.fork:RuntimeWarning"  # JAX's
+    return LINUX(pytest.mark.filterwarnings(*ignored)(test))
 
 
 def failing(error: BaseException | None) -> Any:

@@ -8,6 +8,9 @@ from nirx_conformance.benchmarks import networks, runs
 from nirx_conformance.benchmarks.measure import Wanted, measure
 from nirx_conformance.benchmarks.suite import NEXT
 
+for library in ("nirtorch", "norse", "snntorch", "sinabs", "spikingjelly", "spyx"):
+    pytest.importorskip(library, reason=f"{library} is installed by `make libraries` only")
+
 LIBRARIES = ["nirtorch", "norse", "snntorch", "sinabs", "spikingjelly"]
 
 NETWORKS = {

@@ -119,7 +119,7 @@ def test_whole_shifts_are_named(shift, text, bench):
 def test_what_is_not_a_spike_train_fails_with_any_tolerance(bad, bench):
     seen = bench.recorded
     seen["lif2"][33, 1, 2] = bad
-    found = bench.verify(seen, jitter=1000, rate=0.999)
+    found = bench.verify(seen, jitter=120, rate=0.999)
     assert place(found) == ("lif2", 33, (1, 2))
     assert "not a spike train" in found["lif2"].kind
 
