@@ -35,7 +35,7 @@ def test_the_bits_of_the_steps(guard):
 def test_inputs_that_are_no_spikes_go_the_general_way(value):
     """The product of 0 and 1 in slices would be wrong for them."""
     plain, fused = nets()
-    xs = torch.from_numpy(spikes(value=np.float32(value)))
+    xs = torch.from_numpy(spikes(value=value).astype("f4"))
     with torch.no_grad():
         assert_bits(fused.run(xs, record="all"), plain.run(xs, record="all"))
 
