@@ -50,7 +50,7 @@ def test_an_importer_gets_its_verdict(fake, row, outcome, detail):
     assert re.search(detail, verdict.detail), verdict.detail
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_worker_survives_libraries_that_hang_or_die():
     with Worker(FAKES["hangs"], limit=3) as worker:
         for _ in range(2):

@@ -192,7 +192,7 @@ def test_schedules_are_equal_exactly_if_their_content_is():
     assert len(set(schedules)) == len(schedules)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_chain_of_100000_nodes():
     shared = nir.Scale(np.ones(N))
     names = [f"n{k}" for k in range(100_000)]

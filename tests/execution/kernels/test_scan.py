@@ -1,5 +1,7 @@
 """Layers of neurons: a fused loop has the bits of the steps one by one."""
 
+import itertools
+
 import nir
 import numpy as np
 import pytest
@@ -40,9 +42,18 @@ def with_special_values(*shape):
     return xs
 
 
-@pytest.mark.parametrize("reproducible", [False, True], ids=["fast", "reproducible"])
-@pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
-@pytest.mark.parametrize("kind", NEURONS)
+def every_case():
+    """CubaLIF has every operation of the others; they are for `make test-all` but for one each."""
+    for kind, (name, choices), reproducible in itertools.product(
+        NEURONS, CHOICES.items(), [False, True]
+    ):
+        quick = kind == "CubaLIF" or (name == "default" and reproducible)
+        marks = [] if quick else pytest.mark.exhaustive
+        mode = "reproducible" if reproducible else "fast"
+        yield pytest.param(kind, choices, reproducible, marks=marks, id=f"{kind}-{name}-{mode}")
+
+
+@pytest.mark.parametrize(("kind", "choices", "reproducible"), [*every_case()])
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_the_bits_of_the_steps(kind, choices, reproducible):
     plain, fused = pair(one(kind), reproducible=reproducible, **choices)

@@ -12,6 +12,7 @@ import struct
 import sys
 import time
 import traceback
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -82,7 +83,11 @@ class Batch:
         self.kind, self.seeds, self.folder = kind, seeds, emptied(folder)
         self._progress = mmap.mmap(-1, 16)  # shared: it is still there when the process has died
         sys.stdout.flush()
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of libraries with threads, which the child leaves alone
+            self.pid = os.fork()
         if not self.pid:
             self._work()
 
