@@ -9,7 +9,7 @@ import numpy as np
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.threads import split
 
-__all__ = ["FEWEST_ROWS", "GATHERING", "GatheredWeight", "is_rare"]
+__all__ = ["FEWEST_ROWS", "GATHERING", "GatheredWeight", "bias_row", "is_rare"]
 
 GATHERING = """
     index = np.empty(x.shape[1], np.uint64)
@@ -80,8 +80,7 @@ class GatheredWeight:
         rows = x.size // inputs
         flat = np.require(x, requirements=["C", "W"]).reshape(rows, inputs)
         y = np.empty((rows, outputs), x.dtype)
-        bias = np.empty(0, x.dtype) if bias is None else np.array(bias, order="C")
-        arrays = flat, transposed, bias, y
+        arrays = flat, transposed, bias_row(bias, outputs, x.dtype), y
         kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
         split(lambda a, b: kernel(*arrays, a, b), rows, x.size + y.size * 8)
         return y.reshape((*x.shape[:-1], outputs))
@@ -100,6 +99,11 @@ class GatheredWeight:
             self._finite = bool(np.isfinite(self._host).all())
             self._transposed = np.ascontiguousarray(self._host.T)
         return self._transposed if self._finite else None
+
+
+def bias_row(bias: np.ndarray | None, outputs: int, dtype: np.dtype) -> np.ndarray:
+    """A bias for each output, as kernels take it: without elements for none."""
+    return np.empty(0, dtype) if bias is None else np.array(np.broadcast_to(bias, (outputs,)))
 
 
 def _bound(weight: np.ndarray) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.gather import GATHERING, GatheredWeight
+from nirx.execution.kernels.gather import GATHERING, GatheredWeight, bias_row
 from nirx.execution.kernels.runner import Host
 from nirx.execution.kernels.threads import split
 from nirx.execution.reproducible import SMALLEST
@@ -104,7 +104,7 @@ class ProductRunner(NativeRunner):
         flat = np.require(x, requirements=["C", "W"]).reshape(-1, x.shape[-1])
         y = np.empty((len(flat), len(p0)), x.dtype)
         flag = np.zeros(len(flat), np.uint8)
-        own = np.array(bias[0], order="C") if bias else np.empty(0, x.dtype)
+        own = bias_row(bias[0] if bias else None, len(p0), x.dtype)
         arrays = [flat, *(part.rows() for part in parts), *scales, p0, p1, finite, own, y, flag]
         source = sliced_source(x.dtype.name)
         kernel = compile_kernel(source, (*map(array_type, arrays), "uint64", "uint64"))
