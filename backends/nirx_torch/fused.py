@@ -18,7 +18,7 @@ from nirx.execution.kernels.surrogate import trace_surrogate
 from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
-from nirx_torch.lending import lent
+from nirx_torch.lending import lent, lent_without_gradient
 from nirx_torch.ops import TorchOps
 from nirx_torch.reproducible import ReproducibleTorchOps
 
@@ -32,9 +32,7 @@ class TorchHost:
         return type(ops) in (TorchOps, ReproducibleTorchOps)
 
     def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
-        if torch.is_grad_enabled() and any(a.requires_grad for a in arrays):
-            return None
-        found = [lent(a) for a in arrays]
+        found = [lent_without_gradient(a) for a in arrays]
         return None if any(a is None for a in found) else found  # type: ignore[return-value]
 
     def result(self, array: np.ndarray) -> Array:

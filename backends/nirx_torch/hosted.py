@@ -14,7 +14,6 @@ import torch
 
 from nirx.dynamics.ops import Array, ConvGeometry
 from nirx.execution.execute import Executor
-from nirx.execution.kernels.gather_conv import GatheredConv
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.numpy_backend import NumpyHost, native_runner
@@ -25,13 +24,15 @@ from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
 from nirx_torch.lending import lent
-from nirx_torch.ops import RARE, TorchOps
+from nirx_torch.ops import TorchOps
 
 __all__ = ["hosted_executor", "is_lendable", "to_tensors"]
 
 
 class HostedOps(NumpyOps):
     """NumPy's operations on arrays that are tensors' memory."""
+
+    rare_taps = TorchOps.rare_taps
 
     def __init__(self, torch_ops: TorchOps, dtype: np.dtype, gathers: bool):
         super().__init__(dtype, gathers)
@@ -40,16 +41,8 @@ class HostedOps(NumpyOps):
     def accept(self, value: Any, where: str) -> np.ndarray:
         return self.torch_ops.accept(value, where).numpy()
 
-    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        return GatheredConv(weight, weight, geometry, RARE) if self.gathers else weight
-
-    def convolve(self, x: Array, weight: Any, geometry: ConvGeometry) -> Array:
-        if isinstance(weight, GatheredConv):
-            y = weight.product(x)
-            if y is not None:
-                return y
-            weight = weight.dense
-        return self.torch_ops.convolve(_tensor(x), _tensor(weight), geometry).numpy()
+    def slide(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
+        return self.torch_ops.slide(_tensor(x), _tensor(weight), geometry).numpy()
 
 
 class ReproducibleHostedOps(ReproducibleNumpyOps, HostedOps):

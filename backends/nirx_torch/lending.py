@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 
 from nirx.execution.kernels.threads import limit_threads
 
-__all__ = ["lent"]
+__all__ = ["lent", "lent_without_gradient"]
 
 limit_threads(torch.get_num_threads)
 
@@ -31,3 +31,8 @@ def lent(tensor: torch.Tensor) -> np.ndarray | None:
     ):
         return None
     return tensor.detach().numpy()
+
+
+def lent_without_gradient(tensor: torch.Tensor) -> np.ndarray | None:
+    """As `lent`; None also where a gradient is to flow through the tensor."""
+    return None if torch.is_grad_enabled() and tensor.requires_grad else lent(tensor)

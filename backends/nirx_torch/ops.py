@@ -12,30 +12,24 @@ from torch.nn import functional
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError
-from nirx.execution.array_ops import ArrayOps
-from nirx.execution.kernels.gather import GatheredWeight
-from nirx.execution.kernels.gather_conv import GatheredConv
-from nirx_torch.lending import lent
+from nirx.execution.kernels.gathering import GatheringOps
+from nirx_torch.lending import lent_without_gradient
 from nirx_torch.surrogate import select, with_surrogate
 
 __all__ = ["TorchOps"]
 
 
-RARE = 0.1
-"""Density of spikes below which a convolution is faster tap by tap."""
-
-
-class TorchOps(ArrayOps):
+class TorchOps(GatheringOps):
     """Operations on tensors of one dtype on one device."""
 
     xp = torch
+    rare_taps = 0.1
 
     def __init__(
         self, dtype: torch.dtype, device: torch.device, surrogate: Surrogate, detach_reset: bool
     ):
         self.dtype, self.device = dtype, device
         self.surrogate, self.detach_reset = surrogate, detach_reset
-        self.gathers = False  # whether products look for rare spikes
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> torch.Tensor:
@@ -77,40 +71,19 @@ class TorchOps(ArrayOps):
     def copy(self, a: Array) -> Array:
         return a.clone()
 
-    def prepare_linear(self, weight: Array) -> Any:
-        if not self.gathers or weight.ndim != 2 or self._needs_gradient(weight):
-            return weight
-        host = lent(weight)
-        return weight if host is None else GatheredWeight(weight, host)
+    def lend(self, array: Array) -> np.ndarray | None:
+        return lent_without_gradient(array)
 
-    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
-        if isinstance(prepared, GatheredWeight):
-            host = None if self._needs_gradient(x) else lent(x)
-            y = None if host is None else prepared.product(host)
-            if y is not None:
-                return torch.from_numpy(y)
-            prepared = prepared.dense
-        if prepared.ndim == 2:
-            return functional.linear(x, prepared)  # one kernel, faster than a transposed matmul
-        return super().linear(x, prepared, binary)
+    def give(self, array: np.ndarray) -> Array:
+        return torch.from_numpy(array)
 
-    def _needs_gradient(self, a: Array) -> bool:
-        return torch.is_grad_enabled() and a.requires_grad
+    def multiply(self, x: Array, weight: Array, binary: bool) -> Array:
+        if weight.ndim == 2:
+            return functional.linear(x, weight)  # one kernel, faster than a transposed matmul
+        return super().multiply(x, weight, binary)
 
-    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        if not self.gathers or self._needs_gradient(weight):
-            return weight
-        host = lent(weight)
-        return weight if host is None else GatheredConv(weight, host, geometry, RARE)
-
-    def convolve(self, x: Array, weight: Any, geometry: ConvGeometry) -> Array:
+    def slide(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
-        if isinstance(weight, GatheredConv):
-            host = None if self._needs_gradient(x) else lent(x)
-            y = None if host is None else weight.product(host)
-            if y is not None:
-                return torch.from_numpy(y)
-            weight = weight.dense
         even = all(before == after for before, after in geometry.padding)
         padding = tuple(before for before, _ in geometry.padding) if even else (0,) * axes
         if not even:

@@ -8,21 +8,17 @@ import numpy as np
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.errors import InputError
-from nirx.execution.array_ops import ArrayOps, Step
-from nirx.execution.kernels.gather import GatheredWeight
-from nirx.execution.kernels.gather_conv import GatheredConv
+from nirx.execution.array_ops import Step
+from nirx.execution.kernels.gathering import GatheringOps
 
 __all__ = ["NumpyOps"]
 
 
-RARE = 0.3
-"""Density of spikes below which a convolution is faster tap by tap."""
-
-
-class NumpyOps(ArrayOps):
+class NumpyOps(GatheringOps):
     """Operations on NumPy arrays of one dtype. NumPy has no gradients."""
 
     xp = np
+    rare_taps = 0.3
 
     def __init__(self, dtype: np.dtype, gathers: bool = False):
         self.dtype, self.gathers = dtype, gathers
@@ -53,25 +49,14 @@ class NumpyOps(ArrayOps):
     def copy(self, a: Array) -> Array:
         return np.array(a)
 
-    def prepare_linear(self, weight: Array) -> Any:
-        return GatheredWeight(weight, weight) if self.gathers and weight.ndim == 2 else weight
+    def lend(self, array: Array) -> np.ndarray | None:
+        return array
 
-    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
-        if not isinstance(prepared, GatheredWeight):
-            return super().linear(x, prepared, binary)
-        y = prepared.product(x)
-        return super().linear(x, prepared.dense, binary) if y is None else y
+    def give(self, array: np.ndarray) -> Array:
+        return array
 
-    def prepare_conv(self, weight: Array, geometry: ConvGeometry) -> Any:
-        return GatheredConv(weight, weight, geometry, RARE) if self.gathers else weight
-
-    def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
+    def slide(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
-        if isinstance(weight, GatheredConv):
-            y = weight.product(x)
-            if y is not None:
-                return y
-            weight = weight.dense
         x = self.pad(x, geometry.padding)
         patches = _patches(x, weight.shape[2:], geometry)  # [N, C_in, *places, *kernel]
         per_group = weight.shape[1]
