@@ -14,8 +14,7 @@ from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.kernels.gradient import Kept, backward_scan, kept_scan
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.runner import FusedRunner
-from nirx.execution.kernels.surrogate import trace_surrogate
-from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.execution.kernels.surrogate import has_formula
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx_torch.lending import lent, lent_without_gradient
@@ -61,23 +60,15 @@ class TorchFusedRunner(FusedRunner):
         step = self.kernel_step(ops, xs)
         if step is None:
             return NativeRunner.chunk(self, ops, c, xs, state, record)
-        tensors = [xs, *(c[k] for k in step.coefficients), *(state[k] for k in step.states)]
+        tensors = step.operands(xs, c, state)
         if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
             return super().chunk(ops, c, xs, state, record)
         lendable = all(lent(t) is not None for t in tensors)
-        if not (xs.numel() and lendable and self.differentiable()):
+        if not (xs.numel() and lendable and has_formula(self.surrogate)):
             return NativeRunner.chunk(self, ops, c, xs, state, record)
         y, *more = _Scan.apply(self, step, ops, record, *tensors)
         states = dict(zip(step.states, more, strict=False))
         return y, states, dict(zip(record, more[len(states) :], strict=True))
-
-    def differentiable(self) -> bool:
-        """Whether the surrogate is a formula that a kernel can follow."""
-        try:
-            trace_surrogate(self.surrogate)
-        except NotElementwise:
-            return False
-        return True
 
 
 class _Scan(torch.autograd.Function):
@@ -92,9 +83,7 @@ class _Scan(torch.autograd.Function):
         record: Any,
         *tensors: Any,
     ) -> Any:
-        x, *rest = (t.detach().numpy() for t in tensors)
-        coefficients = dict(zip(step.coefficients, rest, strict=False))
-        states = dict(zip(step.states, rest[len(coefficients) :], strict=True))
+        x, coefficients, states = step.named([t.detach().numpy() for t in tensors])
         y, kept = kept_scan(step, coefficients, x, states, runner.dynamics.output_shape)
         ctx.runner, ctx.step, ctx.ops, ctx.record, ctx.kept = runner, step, ops, record, kept
         ctx.save_for_backward(*tensors)
@@ -135,9 +124,7 @@ class _Scan(torch.autograd.Function):
 def _plain_gradients(ctx: Any, tensors: Any, gradients: Any) -> list[Any]:
     """The same gradients as a differentiable function, through the steps one by one."""
     step: TracedStep = ctx.step
-    xs, *rest = tensors
-    coefficients = dict(zip(step.coefficients, rest, strict=False))
-    states = dict(zip(step.states, rest[len(coefficients) :], strict=True))
+    xs, coefficients, states = step.named(tensors)
     y, last, recorded = NativeRunner.chunk(
         ctx.runner, ctx.ops, coefficients, xs, states, ctx.record
     )

@@ -16,8 +16,7 @@ from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.loop import Loop
 from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
 from nirx.execution.kernels.loop_run import Loops, Outputs
-from nirx.execution.kernels.surrogate import trace_surrogate
-from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.execution.kernels.surrogate import has_formula
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 from nirx_torch.lending import lent
@@ -109,11 +108,7 @@ class _Call:
         work = samples * sum(n.sizes[0] * n.sizes[1] for n in loop.nodes if n.kind == "product")
         if work > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
             return False
-        try:
-            trace_surrogate(self.loops.surrogate)
-        except NotElementwise:
-            return False
-        return True
+        return has_formula(self.loops.surrogate)
 
     def forward(self, loop: Loop) -> Outputs | None:
         """Run without gradients; every value and state is returned."""

@@ -18,8 +18,7 @@ from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.kernels.gradient import backward_scan, kept_again, kept_scan
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.scan import traced
-from nirx.execution.kernels.surrogate import trace_surrogate
-from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.execution.kernels.surrogate import has_formula
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx.graphs.schedule import Schedule
@@ -34,14 +33,12 @@ class Layer:
     Arguments:
         key: text that stands for it; a compiled graph holds nothing else.
         step, surrogate, features: what it computes.
-        plan: says which chunks are worth it.
     """
 
     key: str
     step: TracedStep
     surrogate: Surrogate
     features: Shape
-    plan: Plan
 
 
 _LAYERS: dict[str, Layer] = {}
@@ -49,9 +46,7 @@ _LAYERS: dict[str, Layer] = {}
 
 def compiled_layers(schedule: Schedule, plan: Plan, surrogate: Surrogate) -> list[Layer | None]:
     """The layers of a network that an operation can run under a compiler, by position."""
-    try:
-        trace_surrogate(surrogate)
-    except NotElementwise:
+    if not has_formula(surrogate):
         return [None] * len(schedule.nodes)
     found: list[Layer | None] = []
     for place, choice in zip(schedule.nodes, plan.choices, strict=True):
@@ -61,7 +56,7 @@ def compiled_layers(schedule: Schedule, plan: Plan, surrogate: Surrogate) -> lis
         step = traced(place.dynamics, *plan.mode)
         key = f"{id(step)} {id(surrogate)} {place.output_shape}"
         # The table keeps step and surrogate alive, so that their ids stay theirs.
-        own = Layer(key, step, surrogate, place.output_shape, plan)
+        own = Layer(key, step, surrogate, place.output_shape)
         found.append(_LAYERS.setdefault(key, own))
     return found
 
@@ -69,18 +64,20 @@ def compiled_layers(schedule: Schedule, plan: Plan, surrogate: Surrogate) -> lis
 class CompiledRunner(NativeRunner):
     """A node whose chunks a compiler takes as one operation."""
 
-    def __init__(self, dynamics: Dynamics, parameters: Mapping[str, Array], layer: Layer):
+    def __init__(
+        self, dynamics: Dynamics, parameters: Mapping[str, Array], layer: Layer, plan: Plan
+    ):
         super().__init__(dynamics, parameters)
-        self.layer = layer
+        self.layer, self.plan = layer, plan
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
         step = self.layer.step
-        if not self.layer.plan.is_worth_it(xs.shape[0], xs.numel()):
+        if not self.plan.is_worth_it(xs.shape[0], xs.numel()):
             return super().chunk(ops, c, xs, state, record)
-        tensors = [xs, *(c[k] for k in step.coefficients), *(state[k] for k in step.states)]
-        y, *traces = torch.ops.nirx.scan([t.contiguous() for t in tensors], self.layer.key)
+        tensors = [t.contiguous() for t in step.operands(xs, c, state)]
+        y, *traces = torch.ops.nirx.scan(tensors, self.layer.key)
         own = dict(zip(step.states, traces, strict=True))
         return y, {k: t[-1] for k, t in own.items()}, {k: own[k][1:] for k in record}
 
@@ -89,7 +86,7 @@ class CompiledRunner(NativeRunner):
 def _scan(tensors: list[torch.Tensor], key: str) -> list[torch.Tensor]:
     """[xs, *coefficients, *states] -> [y, *every state before each step and after the last]."""
     layer = _LAYERS[key]
-    x, coefficients, states = _named(layer.step, [t.detach().numpy() for t in tensors])
+    x, coefficients, states = layer.step.named([t.detach().numpy() for t in tensors])
     y, kept = kept_scan(layer.step, coefficients, x, states, layer.features)
     traces = [t.reshape((len(t), *x.shape[1:])) for t in kept.traces.values()]
     return [torch.from_numpy(a) for a in (y, *traces)]
@@ -114,7 +111,7 @@ def _backward(
 ) -> list[torch.Tensor]:
     layer = _LAYERS[key]
     step = layer.step
-    x, coefficients, _ = _named(step, [t.detach().numpy() for t in tensors])
+    x, coefficients, _ = step.named([t.detach().numpy() for t in tensors])
     own = dict(zip(step.states, (t.detach().numpy() for t in traces), strict=True))
     kept = kept_again(coefficients, x, own, layer.features)
     gy, *of_traces = (g.detach().numpy() for g in gradients)
@@ -163,9 +160,3 @@ def _differentiate(ctx: Any, gradients: Any) -> Any:
 
 
 _scan.register_autograd(_differentiate, setup_context=_set_up)
-
-
-def _named(step: TracedStep, arrays: list[Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    x, *rest = arrays
-    coefficients = dict(zip(step.coefficients, rest, strict=False))
-    return x, coefficients, dict(zip(step.states, rest[len(coefficients) :], strict=True))

@@ -21,7 +21,7 @@ from nirx_torch.fused import HOST, TorchFusedRunner
 from nirx_torch.fused_loop import TorchLoops
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.hosted import hosted_executor, is_lendable, to_tensors
-from nirx_torch.kernel_op import CompiledRunner, compiled_layers
+from nirx_torch.kernel_op import CompiledRunner, Layer, compiled_layers
 from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode
 from nirx_torch.ops import TorchOps
@@ -40,6 +40,9 @@ class Net(torch.nn.Module):
     The children follow the graph: node `("lif1", "lif")` is `net.lif1.lif`, its parameters
     carry NIR's names (`net.lif1.lif.tau`). `modules_by_path` gives the child of every path.
     """
+
+    _layers: tuple[Plan, list[Layer | None]] | None = None
+    """The plan in the present dtype, and its layers under a compiler."""
 
     def __init__(
         self,
@@ -64,7 +67,8 @@ class Net(torch.nn.Module):
         self._in_order = list(modules)  # a plain list: registered once only, as children below
         self._calls = _calls(self.schedule, modules)
         _adopt(self, [node.path for node in self.schedule.nodes], modules)
-        self.execution = "auto"
+        self._execution: Execution = "auto"
+        self._find_layers()
 
     @property
     def execution(self) -> Execution:
@@ -73,12 +77,14 @@ class Net(torch.nn.Module):
 
     @execution.setter
     def execution(self, execution: Execution) -> None:
-        self._execution: Execution = execution
+        self._execution = execution
         self._find_layers()
 
     def _find_layers(self) -> None:
         # Before a compiler traces a run: it can look neither into plans nor into kernels.
-        self._layers = compiled_layers(self.schedule, self.plan, self.surrogate)
+        plan = self.plan
+        if self._layers is None or plan is not self._layers[0]:
+            self._layers = plan, compiled_layers(self.schedule, plan, self.surrogate)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:  # another dtype or device
         result = super()._apply(fn, recurse)
@@ -87,6 +93,7 @@ class Net(torch.nn.Module):
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
+        self._layers = None  # those of another process
         self._find_layers()
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -158,6 +165,8 @@ class Net(torch.nn.Module):
         ops.any_dtype = self.any_dtype
         plan = None if torch.compiler.is_compiling() else self.plan
         ops.gathers = plan is not None and plan.gathers
+        assert self._layers is not None
+        planned, layers = self._layers
         runners: list[Runner] = []
         for position, (node, module, call) in enumerate(
             zip(self.schedule.nodes, self._in_order, self._calls, strict=True)
@@ -168,14 +177,14 @@ class Net(torch.nn.Module):
             assert isinstance(module, NativeNode)
             assert node.dynamics is not None, "a native node always has dynamics"
             own = node.dynamics, module.arrays()
-            layer = self._layers[position]
+            layer = layers[position]
             how = "plain" if plan is None else plan.choices[position].how
             if plan is not None and how == "fused":
                 runners.append(TorchFusedRunner(*own, plan, self.surrogate))
             elif how == "gathered":
                 runners.append(ProductRunner(*own, HOST))
             elif plan is None and layer is not None:
-                runners.append(CompiledRunner(*own, layer))
+                runners.append(CompiledRunner(*own, layer, planned))
             else:
                 runners.append(NativeRunner(*own))
         loops = None if plan is None else TorchLoops(self.schedule, plan, ops, HOST, self.surrogate)

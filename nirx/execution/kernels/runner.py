@@ -64,14 +64,10 @@ class FusedRunner(NativeRunner):
     ) -> tuple[Array, Any, dict[str, Array]]:
         lent, step = None, self.kernel_step(ops, xs)
         if step is not None:
-            lent = self.host.arrays(
-                [xs, *(c[k] for k in step.coefficients), *(state[k] for k in step.states)]
-            )
+            lent = self.host.arrays(step.operands(xs, c, state))
         if step is None or lent is None:
             return super().chunk(ops, c, xs, state, record)
-        x, *rest = lent
-        coefficients = dict(zip(step.coefficients, rest, strict=False))
-        states = dict(zip(step.states, rest[len(coefficients) :], strict=True))
+        x, coefficients, states = step.named(lent)
         features = self.dynamics.output_shape
         y, states, recorded = fused_scan(step, coefficients, x, states, features, record)
         give = self.host.result

@@ -10,7 +10,7 @@ from typing import Any
 from nirx.execution.kernels.expression import Expression
 from nirx.execution.kernels.symbolic import NotElementwise
 
-__all__ = ["trace_surrogate"]
+__all__ = ["has_formula", "trace_surrogate"]
 
 LARGEST_POWER = 16
 
@@ -90,3 +90,12 @@ def trace_surrogate(surrogate: Callable[[Any], Any]) -> Expression:
         raise NotElementwise("its surrogate returns something else than a formula of u")
     expression.results = {"slope": slope.position}
     return expression
+
+
+def has_formula(surrogate: Callable[[Any], Any]) -> bool:
+    """Whether kernels can follow a surrogate."""
+    try:
+        trace_surrogate(surrogate)
+    except NotElementwise:
+        return False
+    return True

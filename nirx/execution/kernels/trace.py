@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,16 @@ class TracedStep:
     expression: Expression
     coefficients: tuple[str, ...]
     states: tuple[str, ...]
+
+    def operands(self, x: Any, c: Mapping[str, Any], s: Mapping[str, Any]) -> list[Any]:
+        """What a step reads, in a row: the input, the coefficients, the states."""
+        return [x, *(c[k] for k in self.coefficients), *(s[k] for k in self.states)]
+
+    def named(self, operands: Sequence[Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """The inverse of `operands`."""
+        x, *rest = operands
+        c = dict(zip(self.coefficients, rest, strict=False))
+        return x, c, dict(zip(self.states, rest[len(c) :], strict=True))
 
 
 def trace_step(
