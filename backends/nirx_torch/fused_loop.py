@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from nirx.dynamics.ops import Array, Shape
+from nirx.dynamics.ops import Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.kernels.gather import GatheredWeight
-from nirx.execution.kernels.loop import Loop
+from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
-from nirx.execution.kernels.loop_run import Loops, Outputs
+from nirx.execution.kernels.loop_run import LoopCall, Loops, Outputs
 from nirx.execution.kernels.surrogate import has_formula
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
@@ -34,54 +34,28 @@ class TorchLoops(Loops):
 
     surrogate: Surrogate
 
-    def run(
-        self,
-        start: int,
-        values: Mapping[int, Array],
-        states: Sequence[NodeState],
-        coefficients: Sequence[Any],
-        wanted: Sequence[int],
-        recorded: Sequence[tuple[int, str]],
-        length: int,
-    ) -> Outputs | None:
-        call = _Call(self, start, values, states, coefficients, wanted, recorded, length)
-        if not (torch.is_grad_enabled() and any(t.requires_grad for t in call.tensors)):
-            return super().run(start, values, states, coefficients, wanted, recorded, length)
-        loop = self.plan.loops.get(start)
-        if loop is None or not call.is_differentiable(loop):
-            return None
-        found = _Loop.apply(call, *call.tensors)
-        return None if found is None else call.structured(found)
+    def run(self, call: LoopCall) -> Outputs | None:
+        loop = self.plan.loops.get(call.start)
+        if loop is None or not torch.is_grad_enabled():
+            return super().run(call)
+        own = _Call(self, loop, call)
+        if not any(t.requires_grad for t in own.tensors):
+            return super().run(call)
+        found = _Loop.apply(own, *own.tensors) if own.is_differentiable() else None
+        return None if found is None else own.structured(found)
 
 
 class _Call:
     """One call of `run`, with its tensors in a row."""
 
-    def __init__(
-        self,
-        loops: TorchLoops,
-        start: int,
-        values: Mapping[int, Array],
-        states: Sequence[NodeState],
-        coefficients: Sequence[Any],
-        wanted: Sequence[int],
-        recorded: Sequence[tuple[int, str]],
-        length: int,
-    ):
-        self.loops, self.start, self.length = loops, start, length
-        self.values, self.states, self.coefficients = values, states, coefficients
-        self.wanted, self.recorded = list(wanted), list(recorded)
-        loop = loops.plan.loops.get(start)
+    def __init__(self, loops: TorchLoops, loop: Loop, run: LoopCall):
+        self.loops, self.loop, self.run = loops, loop, run
         self.keys: list[tuple[str, Any]] = []
         self.tensors: list[torch.Tensor] = []
-        for p in loop.outside if loop else ():
-            self._add("outside", p, values[p])
-        for p, node, c, (own, late) in zip(
-            loop.positions if loop else (),
-            loop.nodes if loop else (),
-            coefficients,
-            states,
-            strict=False,
+        for p in loop.outside:
+            self._add("outside", p, run.values[p])
+        for (p, node), c, (own, late) in zip(
+            _pairs(loop), run.coefficients, run.states, strict=True
         ):
             if node.kind == "product":
                 self._add("weight", p, _plain_weight(c["weight"]))
@@ -99,40 +73,50 @@ class _Call:
         self.keys.append((kind, key))
         self.tensors.append(tensor)
 
-    def is_differentiable(self, loop: Loop) -> bool:
+    def is_differentiable(self) -> bool:
         """Whether the kernels can run, and are the faster way."""
         late = dict(zip(self.keys, self.tensors, strict=True))
         source, first = next((key[1], t) for (kind, key), t in late.items() if kind == "late")
         features = self.loops.schedule.nodes[source].output_shape
         samples = first.numel() // max(1, int(np.prod(features)))
-        work = samples * sum(n.sizes[0] * n.sizes[1] for n in loop.nodes if n.kind == "product")
+        work = samples * sum(
+            n.sizes[0] * n.sizes[1] for n in self.loop.nodes if n.kind == "product"
+        )
         if work > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
             return False
         return has_formula(self.loops.surrogate)
 
-    def forward(self, loop: Loop) -> Outputs | None:
+    @property
+    def every_state(self) -> list[tuple[int, str]]:
+        """All state variables of the component."""
+        return [(p, k) for p, n in _pairs(self.loop) if n.step for k in n.step.states]
+
+    def forward(self) -> Outputs | None:
         """Run without gradients; every value and state is returned."""
-        every = [(p, k) for p, n in _pairs(loop) if n.step is not None for k in n.step.states]
         lendable = [
             {**c, "weight": _gathered(c["weight"])} if n.kind == "product" else c
-            for n, c in zip(loop.nodes, self.coefficients, strict=True)
+            for n, c in zip(self.loop.nodes, self.run.coefficients, strict=True)
         ]
-        run = super(TorchLoops, self.loops).run
-        positions = list(loop.positions)
-        return run(self.start, self.values, self.states, lendable, positions, every, self.length)
+        whole = replace(
+            self.run,
+            coefficients=lendable,
+            wanted=list(self.loop.positions),
+            recorded=self.every_state,
+        )
+        return super(TorchLoops, self.loops).run(whole)
 
     def structured(self, found: Sequence[torch.Tensor]) -> Outputs:
         """From the tensors that `_Loop` returns."""
         given = iter(found)
-        outs = [next(given) for _ in self.wanted]
-        recorded = [next(given) for _ in self.recorded]
+        outs = [next(given) for _ in self.run.wanted]
+        recorded = [next(given) for _ in self.run.recorded]
         states: list[NodeState] = []
-        for own, late in self.states:
+        for own, late in self.run.states:
             states.append(({k: next(given) for k in own}, {k: next(given) for k in late}))
         return states, outs, recorded
 
 
-def _pairs(loop: Loop) -> list[tuple[int, Any]]:
+def _pairs(loop: Loop) -> list[tuple[int, LoopNode]]:
     return list(zip(loop.positions, loop.nodes, strict=True))
 
 
@@ -153,19 +137,17 @@ class _Loop(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: _Call, *tensors: Any) -> Any:  # type: ignore[override]
-        loop = call.loops.plan.loops[call.start]
-        found = call.forward(loop)
+        found = call.forward()
         if found is None:
             return None
         new, values, states = found
-        every = [(p, k) for p, n in _pairs(loop) if n.step is not None for k in n.step.states]
         ctx.call = call
-        ctx.values = dict(zip(loop.positions, values, strict=True))
-        ctx.states = dict(zip(every, states, strict=True))
+        ctx.values = dict(zip(call.loop.positions, values, strict=True))
+        ctx.states = dict(zip(call.every_state, states, strict=True))
         ctx.save_for_backward(*tensors)
-        outs = [ctx.values[p].clone() for p in call.wanted]
-        outs += [ctx.states[key].clone() for key in call.recorded]
-        for (own, late), (before, late_before) in zip(new, call.states, strict=True):
+        outs = [ctx.values[p].clone() for p in call.run.wanted]
+        outs += [ctx.states[key].clone() for key in call.run.recorded]
+        for (own, late), (before, late_before) in zip(new, call.run.states, strict=True):
             outs += [own[k] for k in before]
             outs += [late[k] for k in late_before]
         return tuple(outs)
@@ -178,16 +160,16 @@ class _Loop(torch.autograd.Function):
                 'with execution="plain"'
             )
         call: _Call = ctx.call
-        schedule, loop = call.loops.schedule, call.loops.plan.loops[call.start]
+        schedule, loop = call.loops.schedule, call.loop
         given = dict(zip(call.keys, ctx.saved_tensors, strict=True))
         trace = _trace(schedule, loop, given, ctx.values, ctx.states)
         arrays = iter(g.detach().numpy() for g in gradients)
         of_values: dict[int, np.ndarray] = {}
-        for p in call.wanted:
+        for p in call.run.wanted:
             of_values[p] = _flat(next(arrays), 1, schedule, p)
-        of_states = {key: _flat(next(arrays), 1, schedule, key[0]) for key in call.recorded}
+        of_states = {key: _flat(next(arrays), 1, schedule, key[0]) for key in call.run.recorded}
         of_last, of_late = {}, {}
-        for (p, node), (own, late) in zip(_pairs(loop), call.states, strict=True):
+        for (p, node), (own, late) in zip(_pairs(loop), call.run.states, strict=True):
             for k in own:
                 of_last[p, k] = _flat(next(arrays), 0, schedule, p)
             positions = {schedule.nodes[source].name: source for source in node.late}

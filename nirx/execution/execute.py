@@ -8,7 +8,7 @@ from typing import Any
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state
 from nirx.execution.chunking import default_chunk, require_chunk
-from nirx.execution.kernels.loop_run import Loops
+from nirx.execution.kernels.loop_run import LoopCall, Loops
 from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.returns import Returns, fill_returns, returned_probes
@@ -239,9 +239,10 @@ class Executor:
         wanted = [p for p in inside if p in keep or p in wanted]
         before = states[segment.start : segment.stop]
         if self.loops is not None:
-            found = self.loops.run(
+            call = LoopCall(
                 segment.start, values, before, own_coefficients, wanted, recorded, length
             )
+            found = self.loops.run(call)
             if found is not None:
                 carry, outs, traced = found
                 states[segment.start : segment.stop] = carry

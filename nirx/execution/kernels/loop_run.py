@@ -20,7 +20,7 @@ from nirx.execution.sliced import binary_factors, unscaling
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 
-__all__ = ["Loops", "Outputs"]
+__all__ = ["LoopCall", "Loops", "Outputs"]
 
 Outputs = tuple[list[NodeState], list[Array], list[Array]]
 """New states, wanted values, recordings."""
@@ -28,6 +28,28 @@ Outputs = tuple[list[NodeState], list[Array], list[Array]]
 
 class _NotLent(Exception):  # control flow
     """An array of the backend that no kernel can read."""
+
+
+@dataclass(frozen=True)
+class LoopCall:
+    """A cyclic component and a chunk of time.
+
+    Arguments:
+        start: position of its first node.
+        values: of the nodes outside, [time, *batch, *features], by position.
+        states, coefficients: of the component's nodes.
+        wanted: positions whose values are returned.
+        recorded: positions and state variables that are returned over time.
+        length: number of steps, at least 1.
+    """
+
+    start: int
+    values: Mapping[int, Array]
+    states: Sequence[NodeState]
+    coefficients: Sequence[Any]
+    wanted: Sequence[int]
+    recorded: Sequence[tuple[int, str]]
+    length: int
 
 
 @dataclass(frozen=True)
@@ -44,43 +66,28 @@ class Loops:
     ops: Any
     host: Host
 
-    def run(
-        self,
-        start: int,
-        values: Mapping[int, Array],
-        states: Sequence[NodeState],
-        coefficients: Sequence[Any],
-        wanted: Sequence[int],
-        recorded: Sequence[tuple[int, str]],
-        length: int,
-    ) -> Outputs | None:
+    def run(self, call: LoopCall) -> Outputs | None:
         """Run a component over a chunk of time.
-
-        Arguments:
-            start: position of its first node.
-            values: of the nodes outside, [time, *batch, *features], by position.
-            states, coefficients: of the component's nodes.
-            wanted: positions whose values are returned.
-            recorded: positions and state variables that are returned over time.
-            length: number of steps, at least 1.
 
         Returns: None where there is no kernel, where the arrays cannot be lent to it, or where
         reproducible mode needs the general product: an input of a product is not 0 or 1.
         """
-        loop = self.plan.loops.get(start)
-        if loop is None or not self.plan.is_worth_it(length, 0):
+        loop = self.plan.loops.get(call.start)
+        if loop is None or not self.plan.is_worth_it(call.length, 0):
             return None
         if not self.host.stands_for(self.ops):
             return None
         nodes = self.schedule.nodes
         try:
-            run = _Run(loop, self.schedule, self.ops, self.host, states, length)
-            arrays = [run.lent(values[p], nodes[p].output_shape, 1) for p in loop.outside]
-            for node, (own, late), c in zip(loop.nodes, states, coefficients, strict=True):
+            run = _Run(loop, self.schedule, self.ops, self.host, call)
+            arrays = [run.lent(call.values[p], nodes[p].output_shape, 1) for p in loop.outside]
+            for node, (own, late), c in zip(
+                loop.nodes, call.states, call.coefficients, strict=True
+            ):
                 arrays += run.node(node, own, late, c)
         except _NotLent:
             return None
-        return run.finish(arrays, wanted, recorded)
+        return run.finish(arrays)
 
 
 class _Run:
@@ -90,21 +97,21 @@ class _Run:
         schedule: Schedule,
         ops: Any,
         host: Host,
-        states: Sequence[NodeState],
-        length: int,
+        call: LoopCall,
     ):
         self.loop, self.schedule, self.ops, self.host = loop, schedule, ops, host
-        self.length = length
-        self.batch = self._batch(states)
+        self.call, self.length = call, call.length
+        self.batch = self._batch(call.states)
         self.samples = math.prod(self.batch)
         self.dtype = np.dtype(loop.dtype)
         self.new: list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = []
 
     def _batch(self, states: Sequence[NodeState]) -> Shape:
-        for _, late in states:
-            for name, value in late.items():
-                features = next(n.output_shape for n in self.schedule.nodes if n.name == name)
-                return tuple(value.shape[: value.ndim - len(features)])
+        for node, (_, late) in zip(self.loop.nodes, states, strict=True):
+            for source in node.late:
+                place = self.schedule.nodes[source]
+                shape = tuple(late[place.name].shape)
+                return shape[: len(shape) - len(place.output_shape)]
         raise _NotLent  # a cycle without a late edge has Delays, which no loop runs
 
     def host_array(self, array: Array) -> np.ndarray:
@@ -165,9 +172,8 @@ class _Run:
             raise _NotLent
         return found
 
-    def finish(
-        self, arrays: list[np.ndarray], wanted: Sequence[int], recorded: Sequence[tuple[int, str]]
-    ) -> Outputs | None:
+    def finish(self, arrays: list[np.ndarray]) -> Outputs | None:
+        wanted, recorded = self.call.wanted, self.call.recorded
         first = self.loop.start
         sizes = [self.loop.nodes[p - first].sizes[1] for p in wanted]
         sizes += [self.loop.nodes[p - first].sizes[1] for p, _ in recorded]
@@ -190,14 +196,16 @@ class _Run:
         return self.states(), give[: len(wanted)], give[len(wanted) :]
 
     def states(self) -> list[NodeState]:
+        nodes = self.schedule.nodes
         result: list[NodeState] = []
-        shapes = {n.name: n.output_shape for n in self.schedule.nodes}
-        for i, (own, late) in enumerate(self.new):
-            place = self.schedule.nodes[self.loop.start + i]
+        for i, (node, (own, late)) in enumerate(zip(self.loop.nodes, self.new, strict=True)):
+            features = nodes[self.loop.start + i].output_shape
+            shapes = (nodes[source].output_shape for source in node.late)
+            pairs = zip(late.items(), shapes, strict=True)
             result.append(
                 (
-                    {k: self.given(a, place.output_shape) for k, a in own.items()},
-                    {k: self.given(a, shapes[k]) for k, a in late.items()},
+                    {k: self.given(a, features) for k, a in own.items()},
+                    {k: self.given(a, shape) for (k, a), shape in pairs},
                 )
             )
         return result
