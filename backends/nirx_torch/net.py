@@ -15,6 +15,7 @@ from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
 from nirx.execution.kernels.product import ProductRunner
+from nirx.execution.numpy_backend import separate
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_torch.fused import HOST, TorchFusedRunner
@@ -106,7 +107,8 @@ class Net(torch.nn.Module):
         if hosted is None:
             return self._executor().run(xs, state, record, chunk, NODE_ROOM)
         with np.errstate(all="ignore"):  # NaN and infinity propagate by design
-            return tuple(map(to_tensors, hosted.run(xs, state, record, chunk, NODE_ROOM)))
+            ys, last, *recordings = hosted.run(xs, state, record, chunk, NODE_ROOM)
+            return tuple(map(to_tensors, (ys, separate(last), *recordings)))
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; see `nirx.Network`."""

@@ -29,7 +29,16 @@ from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
 
-__all__ = ["BACKEND", "FUSED", "Net", "NumpyBackend", "NumpyHost", "from_nir", "native_runner"]
+__all__ = [
+    "BACKEND",
+    "FUSED",
+    "Net",
+    "NumpyBackend",
+    "NumpyHost",
+    "from_nir",
+    "native_runner",
+    "separate",
+]
 
 NUMERIC = (np.ndarray, np.generic)
 
@@ -71,25 +80,25 @@ class Net:
         """Run one time step; see `nirx.Network`."""
         with np.errstate(all="ignore"):  # NaN and infinity propagate by design
             y, state = self._executor.step(x, state)
-            return y, _separate(state)
+            return y, separate(state)
 
     def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
         """Run many time steps; see `nirx.Network`."""
         with np.errstate(all="ignore"):
             ys, state, *recordings = self._executor.run(xs, state, record, chunk, NODE_ROOM)
-            return ys, _separate(state), *recordings
+            return ys, separate(state), *recordings
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; see `nirx.Network`."""
         with np.errstate(all="ignore"):
-            return _separate(self._executor.init_state(batch_shape))
+            return separate(self._executor.init_state(batch_shape))
 
     def __repr__(self) -> str:
         return network_text("numpy", self.schedule, self.dtype, self.reproducible)
 
 
-def _separate(state: Any) -> Any:
-    # Arrays, never NumPy scalars, and no two of them on the same memory.
+def separate(state: Any) -> Any:
+    """A state of arrays, never NumPy scalars, no two of them on the same memory."""
     return map_tree(lambda leaf: np.array(leaf) if isinstance(leaf, NUMERIC) else leaf, state)
 
 

@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 
 from nirx.execution.kernels.adjoint import print_adjoint
-from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.printing import print_expression
-from nirx.execution.kernels.scan import Layer, over_samples
+from nirx.execution.kernels.scan import Layer, layer_text, print_layer, run_layer
 from nirx.execution.kernels.surrogate import trace_surrogate
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
-from nirx.execution.reproducible import SMALLEST
 
 __all__ = ["Kept", "backward_scan", "kept_again", "kept_scan"]
 
@@ -37,27 +34,17 @@ class Kept:
     traces: dict[str, np.ndarray]
 
 
-def _inputs(step: TracedStep, x: str) -> dict[str, str]:
-    inputs = {INPUT: x}
-    inputs |= {f"c.{name}": f"c{i}[n]" for i, name in enumerate(step.coefficients)}
-    inputs |= {f"s.{name}": f"v{i}" for i, name in enumerate(step.states)}
-    return inputs
-
-
-def _header(step: TracedStep, dtype: str, arguments: Sequence[str]) -> list[str]:
-    names = [*arguments]
-    names += [f"c{i}" for i in range(len(step.coefficients))]
-    names += [f"k{i}" for i in range(len(step.states))]
-    return [f"F = np.{dtype}", f"def kernel({', '.join(names)}, %s j0, j1, n0, n1):"]
+def _arguments(step: TracedStep, first: Sequence[str]) -> list[str]:
+    """Names of arguments: some, then the coefficients and the traces."""
+    coefficients, traces = range(len(step.coefficients)), range(len(step.states))
+    return [*first, *(f"c{i}" for i in coefficients), *(f"k{i}" for i in traces)]
 
 
 @lru_cache(maxsize=1024)
 def kept_source(step: TracedStep, dtype: str) -> str:
     """The text of a kernel that keeps every state: x, y, coefficients, traces."""
     results = step.expression.results
-    printed = print_expression(
-        step.expression, _inputs(step, "x[t, j, n]"), list(results.values()), repr(SMALLEST[dtype])
-    )
+    printed = print_layer(step, dtype)
     body = [f"v{i} = k{i}[t, j, n]" for i in range(len(step.states))]
     body += printed.lines
     body.append(f"y[t, j, n] = {printed.value(results[OUTPUT])}")
@@ -65,18 +52,7 @@ def kept_source(step: TracedStep, dtype: str) -> str:
         f"k{i}[t + np.uint64(1), j, n] = {printed.value(results[f's.{name}'])}"
         for i, name in enumerate(step.states)
     ]
-    head, define = _header(step, dtype, ["x", "y"])
-    return "\n".join(
-        [
-            head,
-            define.replace("%s ", ""),
-            "    for j in range(j0, j1):",
-            "        for t in range(np.uint64(0), np.uint64(x.shape[0])):",
-            "            for n in range(n0, n1):",
-            *(f"                {line}" for line in body),
-            "",
-        ]
-    )
+    return layer_text(dtype, _arguments(step, ["x", "y"]), body)
 
 
 @lru_cache(maxsize=1024)
@@ -94,9 +70,7 @@ def backward_source(
     [time, samples, neurons], and of the wanted coefficients [samples, neurons].
     """
     results = step.expression.results
-    printed = print_expression(
-        step.expression, _inputs(step, "x[t, j, n]"), list(results.values()), repr(SMALLEST[dtype])
-    )
+    printed = print_layer(step, dtype)
     seeds: dict[int, list[str]] = {results[OUTPUT]: ["gy[t, j, n]"]}
     for i, name in enumerate(step.states):
         seeds.setdefault(results[f"s.{name}"], []).append(f"h{i}[j, n]")
@@ -116,22 +90,10 @@ def backward_source(
         f"h{i}[j, n] = {gradient.get(f's.{name}', 'F(0)')}" for i, name in enumerate(step.states)
     ]
     body += [f"p{i}[j, n] += {gradient.get(name, 'F(0)')}" for i, name in enumerate(parameters)]
-    more = [f"h{i}, " for i in range(len(step.states))]
-    more += [f"d{i}, " for i in range(len(recorded))]
-    more += [f"p{i}, " for i in range(len(parameters))]
-    head, define = _header(step, dtype, ["x", "gy", "gx"])
-    return "\n".join(
-        [
-            head,
-            define.replace("%s ", "".join(more)),
-            "    for j in range(j0, j1):",
-            "        for i in range(np.uint64(0), np.uint64(x.shape[0])):",
-            "            t = np.uint64(x.shape[0]) - np.uint64(1) - i",
-            "            for n in range(n0, n1):",
-            *(f"                {line}" for line in body),
-            "",
-        ]
-    )
+    arguments = _arguments(step, ["x", "gy", "gx"])
+    for letter, names in (("h", step.states), ("d", recorded), ("p", parameters)):
+        arguments += [f"{letter}{i}" for i in range(len(names))]
+    return layer_text(dtype, arguments, body, backwards=True)
 
 
 def kept_scan(
@@ -158,9 +120,7 @@ def kept_scan(
     )
     y = np.empty(layer.flat, xs.dtype)
     arrays = [kept.xs, y, *kept.coefficients.values(), *traces.values()]
-    source = kept_source(step, xs.dtype.name)
-    kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 4))
-    over_samples(kernel, arrays, layer)
+    run_layer(kept_source(step, xs.dtype.name), arrays, layer)
     return y.reshape(layer.shape), kept
 
 
@@ -212,8 +172,7 @@ def backward_scan(
     parameters = {w: np.zeros(layer.flat[1:], dtype) for w in wanted}
     arrays += parameters.values()
     source = backward_source(step, dtype.name, surrogate, wanted, tuple(of_states))
-    kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 4))
-    over_samples(kernel, arrays, layer)
+    run_layer(source, arrays, layer)
     return (
         gx.reshape(layer.shape),
         {name: g.reshape(layer.shape[1:]) for name, g in first.items()},

@@ -10,7 +10,7 @@ from functools import lru_cache
 from nirx.dynamics.base import Elementwise, Stateless
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.reshape import Flatten, Port
-from nirx.execution.kernels.printing import print_expression
+from nirx.execution.kernels.printing import narrowing, print_expression
 from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
 from nirx.execution.reproducible import SMALLEST
@@ -205,20 +205,15 @@ class LoopText:
         return [self.array(f"a{position}_{i}", gives, "np.float64") for i in range(count)]
 
     def _narrowed(self, position: int, names: Sequence[str]) -> list[str]:
-        """From the sums of slices to the result, as `nirx.execution.sliced.dot` does."""
+        """From the sums of slices to the result."""
         scales = [self.argument(f"z{position}_{i}") for i in range(len(names))]
         first, second = (self.argument(f"p{position}_{i}") for i in range(2))
         finite = self.argument(f"i{position}")
         total = " + ".join(
             f"{name}[n] * {scale}[0]" for name, scale in zip(names, scales, strict=True)
         )
-        return [
-            f"d = {total}",
-            f"d = d * {first}[n] * {second}[n]",
-            f"d = d if {finite}[n] != 0 else np.nan",
-            f"d = 0.0 if abs(d) < {self.bound} else d",
-            f"y{position}[n] = F(d)",
-        ]
+        lines = narrowing(total, (f"{first}[n]", f"{second}[n]"), f"{finite}[n]", self.bound)
+        return [*lines, f"y{position}[n] = F(d)"]
 
     def whole(self, backwards: bool = False) -> str:
         """The text of the kernel, over the steps in their order or backwards."""

@@ -14,9 +14,9 @@ from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.plan import Plan
+from nirx.execution.kernels.product import sliced_arrays
 from nirx.execution.kernels.runner import Host
 from nirx.execution.kernels.threads import split
-from nirx.execution.sliced import binary_factors, unscaling
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 
@@ -159,12 +159,10 @@ class _Run:
         bias = self.whole(c["bias"], gives) if "bias" in c else np.zeros(gives, self.dtype)
         if not self.loop.reproducible:
             return [self.rows(c["weight"]), bias]
-        _, sliced = c["weight"]
-        scales = [np.array([f]) for f in binary_factors(len(sliced.parts), sliced.bits)]
-        factors = [self.host_array(f) for f in unscaling(self.ops.kernel, 1.0, sliced)]
-        finite = self.host_array(sliced.finite)[..., 0].astype(np.float64)
-        rows = [self.rows(part) for part in sliced.whole]
-        return [*rows, *scales, *(np.array(f) for f in factors), finite, bias]
+        found = sliced_arrays(c["weight"][1], self.ops, self.host)
+        if found is None:
+            raise _NotLent
+        return [*found, bias]
 
     def rows(self, weight: Any) -> np.ndarray:
         found = weight.rows() if isinstance(weight, GatheredWeight) else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nirx.execution.kernels.expression import Expression
 
-__all__ = ["Printed", "print_expression"]
+__all__ = ["Printed", "narrowing", "print_expression"]
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 COMPARISONS = {"greater": ">", "greater_equal": ">="}
@@ -103,3 +103,23 @@ def print_expression(
         if needed:
             printed.print(position)
     return printed
+
+
+def narrowing(total: str, factors: tuple[str, str], finite: str, bound: str) -> list[str]:
+    """Lines from the sum of a sliced product of 0 and 1 to d, its result in float64.
+
+    They follow `nirx.execution.sliced.dot` and `nirx.execution.reproducible.Reproducible`.
+
+    Arguments:
+        total: the text of the sum of slices.
+        factors: of the two factors that undo the scaling.
+        finite: of a number that is not 0 where the weight's row is finite.
+        bound: B of reproducible mode.
+    """
+    first, second = factors
+    return [
+        f"d = {total}",
+        f"d = d * {first} * {second}",
+        f"d = d if {finite} != 0 else np.nan",
+        f"d = 0.0 if abs(d) < {bound} else d",
+    ]

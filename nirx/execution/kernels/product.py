@@ -11,13 +11,14 @@ from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.gather import GATHERING, GatheredWeight, bias_row
+from nirx.execution.kernels.printing import narrowing
 from nirx.execution.kernels.runner import Host
 from nirx.execution.kernels.threads import split
 from nirx.execution.reproducible import SMALLEST
 from nirx.execution.runners import NativeRunner
 from nirx.execution.sliced import Sliced, binary_factors, unscaling
 
-__all__ = ["ProductRunner"]
+__all__ = ["ProductRunner", "sliced_arrays"]
 
 
 def sliced_source(dtype: str) -> str:
@@ -26,9 +27,11 @@ def sliced_source(dtype: str) -> str:
     Its arguments are x; per slice the weight's rows [inputs, outputs] and a factor [1]; two
     factors and the finiteness of each output; the bias, or nothing; y; and a flag per row, which
     says that the row is not 0 and 1. Sums of slices are whole numbers in float64, exact in any
-    order; the rest follows `nirx.execution.sliced.dot` and `Reproducible`.
+    order.
     """
     slices, bound = range(1 if dtype == "float32" else 2), repr(SMALLEST[dtype])
+    total = " + ".join(f"a{i}[n] * z{i}[0]" for i in slices)
+    narrowed = narrowing(total, ("p0[n]", "p1[n]"), "finite[n]", bound)
     names = ", ".join([*(f"w{i}" for i in slices), *(f"z{i}" for i in slices)])
     text = [f"F = np.{dtype}", f"def kernel(x, {names}, p0, p1, finite, bias, y, flag, r0, r1):"]
     text += [f"    a{i} = np.empty(y.shape[1], np.float64)" for i in slices]
@@ -52,11 +55,8 @@ def sliced_source(dtype: str) -> str:
         "            for n in range(y.shape[1]):",
         *(f"                a{i}[n] += w{i}[a, n]" for i in slices),
         "        for n in range(y.shape[1]):",
-        f"            s = {' + '.join(f'a{i}[n] * z{i}[0]' for i in slices)}",
-        "            s = s * p0[n] * p1[n]",
-        "            s = s if finite[n] != 0 else np.nan",
-        f"            s = 0.0 if abs(s) < {bound} else s",
-        "            y[r, n] = F(s)",
+        *(f"            {line}" for line in narrowed),
+        "            y[r, n] = F(d)",
         "        if bias.shape[0]:",
         "            for n in range(y.shape[1]):",
         "                v = y[r, n] + bias[n]",
@@ -64,6 +64,20 @@ def sliced_source(dtype: str) -> str:
         "",
     ]
     return "\n".join(text)
+
+
+def sliced_arrays(sliced: Sliced, ops: Any, host: Host) -> list[np.ndarray] | None:
+    """What a kernel reads of a reproducible weight, or None where it cannot be lent.
+
+    Returns: per slice the weight's rows [inputs, outputs] and a factor [1], then two factors that
+    undo the scaling, and whether the row is finite, each [outputs].
+    """
+    rows = [part.rows() if isinstance(part, GatheredWeight) else None for part in sliced.whole]
+    lent = host.arrays([*unscaling(ops.kernel, 1.0, sliced), sliced.finite[..., 0]])
+    if lent is None or not rows or any(own is None for own in rows):
+        return None
+    scales = [np.array([f]) for f in binary_factors(len(sliced.parts), sliced.bits)]
+    return [*rows, *scales, *(np.array(a, np.float64) for a in lent)]  # type: ignore[list-item]
 
 
 class ProductRunner(NativeRunner):
@@ -90,23 +104,20 @@ class ProductRunner(NativeRunner):
         if not (isinstance(prepared, tuple) and isinstance(prepared[1], Sliced)):
             return None
         weight, sliced = prepared
-        parts = sliced.whole
-        if not all(isinstance(part, GatheredWeight) for part in parts):
-            return None
         # The weight itself is lent too: where it needs a gradient, there is no kernel.
-        factors = unscaling(ops.kernel, 1.0, sliced)
-        lent = self.host.arrays([*given, weight, *factors, sliced.finite[..., 0]])
-        if lent is None or not parts[0].is_rare(lent[0]):
+        lent = self.host.arrays([*given, weight])
+        of_weight = None if lent is None else sliced_arrays(sliced, ops, self.host)
+        if lent is None or of_weight is None or not sliced.whole[0].is_rare(lent[0]):
             return None
         x, *bias = lent[: len(given)]
-        p0, p1, finite = (np.array(a, np.float64) for a in lent[-3:])
-        scales = [np.array([f]) for f in binary_factors(len(sliced.parts), sliced.bits)]
+        outputs = self.dynamics.output_shape[0]
         flat = np.require(x, requirements=["C", "W"]).reshape(-1, x.shape[-1])
-        y = np.empty((len(flat), len(p0)), x.dtype)
+        y = np.empty((len(flat), outputs), x.dtype)
         flag = np.zeros(len(flat), np.uint8)
-        own = bias_row(bias[0] if bias else None, len(p0), x.dtype)
-        arrays = [flat, *(part.rows() for part in parts), *scales, p0, p1, finite, own, y, flag]
-        source = sliced_source(x.dtype.name)
-        kernel = compile_kernel(source, (*map(array_type, arrays), "uint64", "uint64"))
+        own = bias_row(bias[0] if bias else None, outputs, x.dtype)
+        arrays = [flat, *of_weight, own, y, flag]
+        kernel = compile_kernel(
+            sliced_source(x.dtype.name), (*map(array_type, arrays), "uint64", "uint64")
+        )
         split(lambda a, b: kernel(*arrays, a, b), len(flat), flat.size + y.size * 8)
-        return None if flag.any() else y.reshape((*x.shape[:-1], len(p0)))
+        return None if flag.any() else y.reshape((*x.shape[:-1], outputs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from nirx.dynamics.base import Dynamics
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.printing import print_expression
+from nirx.execution.kernels.printing import Printed, print_expression
 from nirx.execution.kernels.threads import split, thread_count
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep, trace_step
 from nirx.execution.reproducible import SMALLEST
 
-__all__ = ["Layer", "fused_scan", "over_samples", "scan_source", "traced"]
+__all__ = ["Layer", "fused_scan", "layer_text", "print_layer", "run_layer", "scan_source", "traced"]
 
 NARROW = 64
 """Layers narrower than this run all samples in one inner loop, which the compiler can vectorize."""
@@ -36,13 +36,8 @@ def scan_source(step: TracedStep, dtype: str, record: tuple[str, ...]) -> str:
     [samples, neurons] (which it replaces), recordings [time, samples, neurons], and the ranges
     of samples and of neurons.
     """
-    inputs = {INPUT: "x[t, j, n]"}
-    inputs |= {f"c.{name}": f"c{i}[n]" for i, name in enumerate(step.coefficients)}
-    inputs |= {f"s.{name}": f"v{i}" for i, name in enumerate(step.states)}
     results = step.expression.results
-    printed = print_expression(
-        step.expression, inputs, list(results.values()), repr(SMALLEST[dtype])
-    )
+    printed = print_layer(step, dtype)
     body = [f"v{i} = s{i}[j, n]" for i in range(len(step.states))]
     body += printed.lines
     body.append(f"y[t, j, n] = {printed.value(results[OUTPUT])}")
@@ -52,12 +47,30 @@ def scan_source(step: TracedStep, dtype: str, record: tuple[str, ...]) -> str:
     arguments = ["x", "y"]
     for letter, names in (("c", step.coefficients), ("s", step.states), ("r", record)):
         arguments += [f"{letter}{i}" for i in range(len(names))]
+    return layer_text(dtype, arguments, body)
+
+
+def print_layer(step: TracedStep, dtype: str) -> Printed:
+    """The lines of one step of one neuron: x[t, j, n], coefficients c0[n], ..., states v0, ..."""
+    inputs = {INPUT: "x[t, j, n]"}
+    inputs |= {f"c.{name}": f"c{i}[n]" for i, name in enumerate(step.coefficients)}
+    inputs |= {f"s.{name}": f"v{i}" for i, name in enumerate(step.states)}
+    wanted = list(step.expression.results.values())
+    return print_expression(step.expression, inputs, wanted, repr(SMALLEST[dtype]))
+
+
+def layer_text(
+    dtype: str, arguments: Sequence[str], body: Sequence[str], backwards: bool = False
+) -> str:
+    """The text of a kernel over samples j, steps t (in their order or backwards) and neurons n."""
+    step = "np.uint64(x.shape[0]) - np.uint64(1) - i" if backwards else "i"
     return "\n".join(
         [
             f"F = np.{dtype}",
             f"def kernel({', '.join(arguments)}, j0, j1, n0, n1):",
             "    for j in range(j0, j1):",
-            "        for t in range(x.shape[0]):",
+            "        for i in range(np.uint64(0), np.uint64(x.shape[0])):",
+            f"            t = {step}",
             "            for n in range(n0, n1):",
             *(f"                {line}" for line in body),
             "",
@@ -94,8 +107,9 @@ class Layer:
         return array.reshape((-1, *self.features)).sum(axis=0)
 
 
-def over_samples(kernel: Callable[..., None], arrays: Sequence[np.ndarray], layer: Layer) -> None:
-    """Run a kernel on slices of the samples, or of the neurons of few samples."""
+def run_layer(source: str, arrays: Sequence[np.ndarray], layer: Layer) -> None:
+    """Run a kernel of `layer_text` on slices of the samples, or of the neurons of few samples."""
+    kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 4))
     _, samples, neurons = layer.flat
     work = math.prod(layer.flat)
     if samples >= thread_count():
@@ -131,9 +145,7 @@ def fused_scan(
     arrays = [layer.over_time(xs), y]
     arrays += [layer.coefficient(coefficients[name]) for name in step.coefficients]
     arrays += [*states.values(), *recordings.values()]
-    source = scan_source(step, dtype.name, record)
-    kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 4))
-    over_samples(kernel, arrays, layer)
+    run_layer(scan_source(step, dtype.name, record), arrays, layer)
     return (
         y.reshape(xs.shape),
         {name: s.reshape(xs.shape[1:]) for name, s in states.items()},

@@ -7,6 +7,7 @@ import torch
 import nirx
 from nirx_conformance.benchmarks.networks import feed_forward
 from support.agreement import assert_bits
+from support.graphs import lif, line, make_graph
 from support.kernels import loop_spikes, looped, pair
 
 
@@ -54,6 +55,17 @@ def test_nothing_is_shared_with_what_was_passed_in():
         parameter = fused.a.tau_mem.clone()
         recorded["a.v"].fill_(7.0)
         assert torch.equal(fused.a.tau_mem, parameter)
+
+
+@pytest.mark.parametrize("steps", [0, 3, 40])
+def test_a_state_without_axes_is_a_tensor_of_its_own(steps):
+    graph = make_graph(line("input", "n", "output"), np.array([], int), n=lif(()))
+    _, fused = pair(graph, "float32", "torch", dt=1.0)
+    with torch.no_grad():
+        start = fused.init_state()
+        _, last = fused.run(torch.ones(steps), start)
+    assert isinstance(last["n"]["v"], torch.Tensor)
+    assert last["n"]["v"].data_ptr() != start["n"]["v"].data_ptr()
 
 
 def test_changed_parameters_are_seen():
