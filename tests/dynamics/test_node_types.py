@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.dynamics import Dynamics, Neuron, NodeMismatch, Stateless, node_types
+from nirx.dynamics import Dynamics, Neuron, NodeMismatch, Stateless
 from support.graphs import chain, lif, neuron
 
 D = nirx.Discretization(dt=1.0)
@@ -71,14 +70,6 @@ class Resonator(Neuron):
 
     def integrate(self, ops: Any, c: Any, v: Any, current: Any) -> Any:
         return ops.add(ops.mul(v, c["offset"]), current)
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    before = dict(node_types._TYPES)
-    yield
-    node_types._TYPES.clear()
-    node_types._TYPES.update(before)
 
 
 def graph(node: Any, loop: bool = False, takes: Any = 2) -> nir.NIRGraph:

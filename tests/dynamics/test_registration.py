@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +19,6 @@ class Mine(nir.NIRNode):
     offset: np.ndarray
     v_threshold: np.ndarray
     v_reset: np.ndarray
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    before = dict(node_types._TYPES)
-    yield
-    node_types._TYPES.clear()
-    node_types._TYPES.update(before)
 
 
 class Shaped(Stateless):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import nir
@@ -52,26 +52,22 @@ def feed_forward(sizes: Sequence[int] = LAYERS, seed: int = 0, bias: float = 0.5
 
 def recurrent(sizes: Sequence[int] = (128, 512, 20), seed: int = 0) -> nir.NIRGraph:
     """One hidden layer of LIF that feeds itself, and a layer of LIF behind it."""
-    into, hidden, out = sizes
-    random = np.random.default_rng(seed)
-    nodes = {
-        "fc1": nir.Linear(_weight(random, hidden, into)),
-        "lif1": _lif(hidden),
-        "fc2": nir.Linear(_weight(random, out, hidden)),
-        "lif2": _lif(out),
-    }
-    return _chain(nodes, (into,), (out,), back=nir.Linear(_weight(random, hidden, hidden) / 4))
+    return _feeding_itself(_lif, sizes, seed)
 
 
 def braille(sizes: Sequence[int] = (12, 38, 7), seed: int = 0) -> nir.NIRGraph:
     """As the NIR paper's Braille reader: CubaLIF, the hidden layer feeds itself."""
+    return _feeding_itself(_cuba, sizes, seed)
+
+
+def _feeding_itself(neurons: Callable[[int], Any], sizes: Sequence[int], seed: int) -> nir.NIRGraph:
     into, hidden, out = sizes
     random = np.random.default_rng(seed)
     nodes = {
         "fc1": nir.Linear(_weight(random, hidden, into)),
-        "lif1": _cuba(hidden),
+        "lif1": neurons(hidden),
         "fc2": nir.Linear(_weight(random, out, hidden)),
-        "lif2": _cuba(out),
+        "lif2": neurons(out),
     }
     return _chain(nodes, (into,), (out,), back=nir.Linear(_weight(random, hidden, hidden) / 4))
 
