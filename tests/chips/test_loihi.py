@@ -10,8 +10,6 @@ from nirx_conformance.chips.loihi import DISCRETIZATION, Connection, LoihiNetwor
 from nirx_conformance.oracle.integers import Arithmetic, run
 from nirx_conformance.oracle.integers.agreement import first_difference
 
-# Half a dozen processes of Lava a test: seconds, and the environment is seldom there.
-pytestmark = pytest.mark.exhaustive
 STEPS, INPUTS, NEURONS, LAST = 300, 20, 12, 6
 STATES = {"u": ".i", "v": ".v", "spikes": ""}
 
@@ -50,7 +48,17 @@ def drawn(seed: str, weight_exp: int, dv: int, bias_exp: int) -> tuple[LoihiNetw
     return network, [[int(draw.random() < 0.4) for _ in range(INPUTS)] for _ in range(STEPS)]
 
 
-@pytest.mark.parametrize("case", CASES)
+# Every request starts half a dozen processes of Lava: seconds.
+SLOW = "u wraps, v saturates"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(c, marks=pytest.mark.slow if c == SLOW else pytest.mark.exhaustive)
+        for c in CASES
+    ],
+)
 def test_every_state_and_spike(case, lava):
     *drawn_from, happens = CASES[case]
     network, xs = drawn(case, *drawn_from)
@@ -64,6 +72,7 @@ def test_every_state_and_spike(case, lava):
     assert all(sum(overflows[name]) > 0 for name in happens)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("sign", [1, -1])
 def test_weights_of_one_sign_have_nine_bits(sign, lava):
     ones = [[sign * 255, sign * 3], [sign, 0]]
@@ -86,12 +95,14 @@ def currents(lava, weights: list[list[int]], weight_exp: int = 0) -> list[int]:
     return answer["u"][1]
 
 
+@pytest.mark.exhaustive
 def test_what_lava_does_to_weights(lava):
     """Mixed signs lose the lowest bit, rounding down; what does not fit is clipped."""
     mixed = [[1], [3], [-1], [-3], [255], [300], [-256], [-300]]
     assert currents(lava, mixed) == [64 * w for w in (0, 2, -2, -4, 254, 254, -256, -256)]
 
 
+@pytest.mark.exhaustive
 def test_an_overflow_wraps_once(lava):
     """2^23 itself stays, -2^23 becomes 2^23; beyond 3 * 2^23 u stays outside of its 24 bits."""
     assert currents(lava, [[128] * 8, [-128] * 8], 7) == [2**23, 2**23]

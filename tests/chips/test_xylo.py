@@ -14,7 +14,6 @@ from nirx_conformance.chips.xylo import ARITHMETIC, DISCRETIZATION, Layer, XyloN
 from nirx_conformance.oracle.integers import Arithmetic, run
 from nirx_conformance.oracle.integers.agreement import first_difference
 
-pytestmark = pytest.mark.exhaustive
 STEPS, INPUTS, HIDDEN, OUTPUTS = 300, 6, 10, 3
 STATES = {"i": ".i", "v": ".v", "spikes": ""}
 
@@ -99,7 +98,16 @@ def drawn(
     return network, [[x() for _ in range(INPUTS)] for _ in range(STEPS)]
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = ("recurrent", "saturated")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(c, marks=pytest.mark.slow if c in SLOW else pytest.mark.exhaustive)
+        for c in CASES
+    ],
+)
 def test_every_state_and_spike(case, xylo):
     choices, common = CASES[case]
     network, xs = drawn(case, **choices)
@@ -118,6 +126,7 @@ def test_every_state_and_spike(case, xylo):
         assert sum(oracle["hidden.v_overflows"][-1]) > 0
 
 
+@pytest.mark.exhaustive
 def test_the_order_of_spikes_matters_where_a_sum_saturates(xylo):
     """+127 three times, then -128 three times, each << 7: saturation first, or 0 and below."""
     one = Layer(dash_syn=[15], dash_mem=[1], threshold=[32767], bias=[0])
@@ -129,6 +138,7 @@ def test_the_order_of_spikes_matters_where_a_sum_saturates(xylo):
     assert graph_first["hidden.i"][0] == [3 * (127 - 128) * 128 + 1]
 
 
+@pytest.mark.exhaustive
 def test_more_than_fifteen_spikes_of_an_input_are_fifteen(xylo):
     one = Layer(dash_syn=[15], dash_mem=[1], threshold=[32767], bias=[0])
     network = XyloNetwork([[1]], None, [[0]], one, one)
@@ -136,6 +146,7 @@ def test_more_than_fifteen_spikes_of_an_input_are_fifteen(xylo):
     assert answer["hidden"]["i"] == [[14], [28], [42]]  # 1 is lost in each step
 
 
+@pytest.mark.exhaustive
 def test_a_membrane_without_memory_sticks_at_its_lowest(xylo):
     """With a dash of 0 the leak of -32768 is +32768, which XyloSim's 16 bits turn round."""
     one = Layer(dash_syn=[15], dash_mem=[0], threshold=[32767], bias=[-100])
