@@ -131,6 +131,17 @@ def test_a_number_that_is_not_whole_is_refused():
         run_node(nir.Linear(np.array([[0.5]])), [[1]])
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 2), (4, 0, 2), (0, 2), (2, 2, 3, 2)])
+def test_batches_and_runs_of_any_length(shape):
+    graph = make_graph(line("input", "node", "output"), 2, node=nir.I(np.ones(2)))
+    rule = Discretization(dt=1.0)
+    result = integers.run(graph, rule, np.ones(shape, int), integers.Arithmetic())
+    assert np.reshape(result.outputs["output"], shape).shape == shape
+    assert np.array_equal(
+        np.reshape(result.state["node"]["v"], shape[1:]), np.full(shape[1:], shape[0])
+    )
+
+
 def test_a_difference_names_its_place():
     result = run_node(nir.I(np.ones(2)), [[1, 2], [1, 2]])
     theirs = {key: np.array(value) for key, value in result.recordings.items()}

@@ -62,7 +62,7 @@ def run(
     first = next(iter(given))
     time, *rest = shape_of(given[first])
     batch = tuple(rest[: len(rest) - len(network.shapes[first])])
-    return network.run(given, time, batch)
+    return network.run({path: plain(own) for path, own in given.items()}, time, batch)
 
 
 class Network(Structure[IntegerNode]):
@@ -80,12 +80,12 @@ class Network(Structure[IntegerNode]):
         super().__init__(graph, make, every_neuron=discretization.feedback == "component")
 
     def inputs_by_path(self, inputs: Any) -> dict[Path, Any]:
-        """The caller's numbers as nested lists, by the path of their Input."""
+        """The caller's arrays, by the path of their Input."""
         if not isinstance(inputs, Mapping):
             (only,) = self.inputs
-            return {only: plain(inputs)}
+            return {only: inputs}
         assert {(name,) for name in inputs} == set(self.inputs), "one array per Input"
-        return {(name,): plain(array) for name, array in inputs.items()}
+        return {(name,): array for name, array in inputs.items()}
 
     def run(self, given: dict[Path, Any], time: int, batch: Shape) -> IntegerResult:
         samples = [self._start() for _ in range(math.prod(batch))]

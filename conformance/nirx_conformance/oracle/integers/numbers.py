@@ -35,7 +35,9 @@ def plain(value: Any) -> Any:
 
 
 def shape_of(nested: Any) -> Shape:
-    """The lengths of nested lists."""
+    """The shape of an array; the lengths of nested lists, which lose what follows a 0."""
+    if hasattr(nested, "shape"):
+        return tuple(int(n) for n in nested.shape)
     if not isinstance(nested, Sequence):
         return ()
     return (len(nested), *(shape_of(nested[0]) if len(nested) else ()))
