@@ -27,6 +27,8 @@ from nirx.execution.refusal import NotRepresentable as NotRepresentable
 from nirx.files.limits import ReadLimits as ReadLimits
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write
+from nirx.golden.export import GoldenModel as GoldenModel
+from nirx.golden.export import export_c as export_c
 from nirx.graphs.check import check as check
 from nirx.graphs.repair import Change as Change
 from nirx.graphs.repair import repair as repair
