@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.execution.assemble import load
+from nirx.execution.assemble import load, run_dtype
 from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.execution.network import Network
+from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.returns import without_returns
 from nirx.graphs.state import state_to_numpy
 
@@ -91,8 +92,10 @@ class NetworkBackend:
         **options: Any,
     ) -> Prepared:
         """See `Backend.prepare`."""
+        loaded = without_returns(load(graph))
+        dtype = run_dtype(given_or_stored(loaded, discretization), dtype)
         with self.context(dtype):
-            net = self.from_nir(without_returns(load(graph)), discretization, dtype, **options)
+            net = self.from_nir(loaded, discretization, dtype, **options)
 
         def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
             with self.context(dtype):
