@@ -37,6 +37,7 @@ from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.wrapping import wrapped
 
 __all__ = [
+    "LOW_PRECISION",
     "NODE_FORM",
     "Assembly",
     "assemble",
@@ -51,6 +52,8 @@ __all__ = [
 NODE_FORM = "NIR type: builder, or None to bypass it"
 
 DTYPES = ("float32", "float64")
+LOW_PRECISION = ("bfloat16", "float16")
+"""Dtypes that some backends have as well, in fast mode."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.execution.assemble import load
+from nirx.execution.assemble import LOW_PRECISION, dtype_name, load
 from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.execution.network import Network
 from nirx.graphs.returns import without_returns
-from nirx.graphs.state import state_to_numpy
+from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["Backend", "NetworkBackend", "Prepared", "backend_names", "find_backend", "from_nir"]
 
@@ -79,6 +79,13 @@ class NetworkBackend:
         """A result of the network as NumPy arrays."""
         return state_to_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        """An array of the framework rounded to one of `LOW_PRECISION`, some of which NumPy lacks.
+
+        For backends that have such dtypes.
+        """
+        return array
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         """The context in which a network of this dtype is built and run."""
         return nullcontext()
@@ -91,12 +98,16 @@ class NetworkBackend:
         **options: Any,
     ) -> Prepared:
         """See `Backend.prepare`."""
+        kind = dtype_name(dtype, LOW_PRECISION)
         with self.context(dtype):
             net = self.from_nir(without_returns(load(graph)), discretization, dtype, **options)
 
         def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
             with self.context(dtype):
                 start = None if state is None else self.to_native(state)
+                if kind in LOW_PRECISION:
+                    given = self.to_native(inputs), start
+                    inputs, start = map_tree(lambda a: self.to_low_precision(a, kind), given)
                 return self.to_numpy(net.run(inputs, start, record))
 
         return run
