@@ -2,6 +2,7 @@
 
 from types import ModuleType as _ModuleType
 
+from nirx import readouts as readouts
 from nirx.comparison.compare import assert_equivalent as assert_equivalent
 from nirx.comparison.compare import compare as compare
 from nirx.comparison.digest import digest as digest
@@ -28,6 +29,7 @@ from nirx.files.limits import ReadLimits as ReadLimits
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write
 from nirx.graphs.check import check as check
+from nirx.graphs.detach import detach as detach
 from nirx.graphs.repair import Change as Change
 from nirx.graphs.repair import repair as repair
 from nirx.graphs.sameness import same_graph as same_graph

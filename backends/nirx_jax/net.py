@@ -12,7 +12,7 @@ from nirx.basics.paths import format_path
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.assemble import Assembly
-from nirx.execution.chunking import COMPILED_ROOM
+from nirx.execution.chunking import COMPILED_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
@@ -80,11 +80,19 @@ class Net(eqx.Module):
         """Run one time step; see `nirx.Network`. Float64 needs JAX's x64 mode."""
         return _step(self, self._inputs(x), self._state(state))
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
         """Run many time steps; see `nirx.Network`."""
         probes = None if record is None else resolve_record(self.schedule, record)
         keys = None if probes is None else tuple(probe.key for probe in probes)
-        outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), keys, chunk)
+        options = keys, chunk, require_checkpoint(checkpoint)
+        outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), *options)
         if keys is None:
             return outputs, state
         return outputs, state, dict(zip(keys, recordings, strict=True))
@@ -153,9 +161,10 @@ def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
 
 
 @eqx.filter_jit
-def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None) -> Any:
+def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoint: bool) -> Any:
     # A list, because the keys of a pytree's dict must sort and a caller's may not.
-    outputs, state, *rest = net._executor().run(xs, state, record, chunk, COMPILED_ROOM)
+    options = record, chunk, COMPILED_ROOM, checkpoint
+    outputs, state, *rest = net._executor().run(xs, state, *options)
     return outputs, state, [rest[0][key] for key in record] if rest else []
 
 

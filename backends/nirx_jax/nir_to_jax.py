@@ -49,6 +49,7 @@ ADAPTER = Adapter(
     expected="an equinox.Module or another callable",
     net=_net,
     cast=_cast,
+    dtypes=("bfloat16",),
     require_dtype=_require_x64,
 )
 
@@ -67,7 +68,8 @@ def from_nir(
     Arguments:
         graph_or_path: a `nir.NIRGraph`, which is never changed, or the path of a `.nir` file.
         discretization: None takes the graph's own (metadata), else the default with a warning.
-        dtype: `"float32"` or `"float64"`; the latter needs JAX's x64 mode.
+        dtype: `"float32"` or `"float64"`, which needs JAX's x64 mode; without `reproducible` also
+            `"bfloat16"`.
         reproducible: the same bits on every backend.
         node_map: {NIR type: function from a node to a module}, before `NODE_MAP`. A module is
             a callable x -> y, or (x, state) -> (y, state) if its call has an argument `state`;

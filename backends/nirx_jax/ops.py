@@ -96,6 +96,9 @@ class JaxOps(ArrayOps):
     def scan(self, step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, list[Array]]:
         return lax.scan(step, carry, xs, length)
 
+    def checkpoint(self, body: Step) -> Step:
+        return jax.checkpoint(body)
+
     def scan_chunks(
         self, body: Step, carry: Any, xs: list[Array], length: int, chunk: int
     ) -> tuple[Any, list[Array]]:

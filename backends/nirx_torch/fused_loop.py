@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -105,6 +106,14 @@ class _Call:
         )
         return super(TorchLoops, self.loops).run(whole)
 
+    def without_arrays(self) -> _Call:
+        """The same call for the way back, which gets its tensors from autograd."""
+        states = [(dict.fromkeys(own), dict.fromkeys(late)) for own, late in self.run.states]
+        light = copy.copy(self)
+        light.tensors = []
+        light.run = replace(self.run, values={}, coefficients=[], states=states)
+        return light
+
     def structured(self, found: Sequence[torch.Tensor]) -> Outputs:
         """From the tensors that `_Loop` returns."""
         given = iter(found)
@@ -141,12 +150,13 @@ class _Loop(torch.autograd.Function):
         if found is None:
             return None
         new, values, states = found
-        ctx.call = call
-        ctx.values = dict(zip(call.loop.positions, values, strict=True))
-        ctx.states = dict(zip(call.every_state, states, strict=True))
-        ctx.save_for_backward(*tensors)
-        outs = [ctx.values[p].clone() for p in call.run.wanted]
-        outs += [ctx.states[key].clone() for key in call.run.recorded]
+        ctx.call = call.without_arrays()
+        # All of it this way: what is saved so is let go, and recomputed, by a checkpoint.
+        ctx.save_for_backward(*tensors, *values, *states)
+        value = dict(zip(call.loop.positions, values, strict=True))
+        state = dict(zip(call.every_state, states, strict=True))
+        outs = [value[p].clone() for p in call.run.wanted]
+        outs += [state[key].clone() for key in call.run.recorded]
         for (own, late), (before, late_before) in zip(new, call.run.states, strict=True):
             outs += [own[k] for k in before]
             outs += [late[k] for k in late_before]
@@ -161,8 +171,11 @@ class _Loop(torch.autograd.Function):
             )
         call: _Call = ctx.call
         schedule, loop = call.loops.schedule, call.loop
-        given = dict(zip(call.keys, ctx.saved_tensors, strict=True))
-        trace = _trace(schedule, loop, given, ctx.values, ctx.states)
+        saved = iter(ctx.saved_tensors)
+        given = {key: next(saved) for key in call.keys}
+        values = {p: next(saved) for p in loop.positions}
+        states = {key: next(saved) for key in call.every_state}
+        trace = _trace(schedule, loop, given, values, states)
         arrays = iter(g.detach().numpy() for g in gradients)
         of_values: dict[int, np.ndarray] = {}
         for p in call.run.wanted:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate import Surrogate
 from nirx.execution.assemble import Assembly
-from nirx.execution.chunking import NODE_ROOM
+from nirx.execution.chunking import NODE_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
@@ -100,11 +101,19 @@ class Net(torch.nn.Module):
         """Run one time step; see `nirx.Network`."""
         return self._executor().step(x, state)
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
         """Run many time steps; see `nirx.Network`."""
         hosted = self._hosted(xs, state)
+        checkpoint = require_checkpoint(checkpoint) and torch.is_grad_enabled()
         if hosted is None:
-            return self._executor().run(xs, state, record, chunk, NODE_ROOM)
+            return self._executor().run(xs, state, record, chunk, NODE_ROOM, checkpoint)
         with np.errstate(all="ignore"):  # NaN and infinity propagate by design
             ys, last, *recordings = hosted.run(xs, state, record, chunk, NODE_ROOM)
             return tuple(map(to_tensors, (ys, separate(last), *recordings)))
@@ -226,6 +235,11 @@ class ModuleRunner(ForeignRunner):
         super().__init__(node.name, call.module, call, node.output_shape, call.module.forward)
         self.has_memory = call.has_memory
         self.goes_on = goes_on
+
+    def step(self, ops: Any, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
+        y, state = super().step(ops, c, x, state)
+        autocast = torch.is_autocast_enabled(y.device.type) and y.is_floating_point()
+        return (ops.cast(y) if autocast and not ops.any_dtype else y), state
 
     def called(self, x: Any, state: Any) -> Any:
         return self.call(x, state, self.goes_on)

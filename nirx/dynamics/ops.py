@@ -164,6 +164,12 @@ class Ops(Protocol):
         """Run `step` over the first axis of every array in `xs` and stack its outputs."""
         ...
 
+    def checkpoint(
+        self, body: Callable[[Carry, list[Array]], tuple[Carry, list[Array]]]
+    ) -> Callable[[Carry, list[Array]], tuple[Carry, list[Array]]]:
+        """The same body; a gradient keeps its arguments and recomputes what is inside."""
+        ...
+
     def scan_chunks(
         self,
         body: Callable[[Carry, list[Array]], tuple[Carry, list[Array]]],

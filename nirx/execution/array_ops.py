@@ -124,6 +124,9 @@ class ArrayOps:
             outs.append(out)
         return carry, [self.xp.stack(column) for column in zip(*outs, strict=True)]
 
+    def checkpoint(self, body: Step) -> Step:
+        return body
+
     def scan_chunks(
         self, body: Step, carry: Any, xs: list[Array], length: int, chunk: int
     ) -> tuple[Any, list[Array]]:

@@ -38,6 +38,7 @@ from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.wrapping import wrapped
 
 __all__ = [
+    "LOW_PRECISION",
     "NODE_FORM",
     "Assembly",
     "assemble",
@@ -53,6 +54,8 @@ __all__ = [
 NODE_FORM = "NIR type: builder, or None to bypass it"
 
 DTYPES = ("float32", "float64")
+LOW_PRECISION = ("bfloat16", "float16")
+"""Dtypes that some backends have as well, in fast mode."""
 
 
 @dataclass(frozen=True)

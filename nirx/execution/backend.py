@@ -11,13 +11,13 @@ from typing import Any, Protocol
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.execution.assemble import load, run_dtype
+from nirx.execution.assemble import LOW_PRECISION, dtype_name, load, run_dtype
 from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.execution.network import Network
 from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.returns import without_returns
-from nirx.graphs.state import state_to_numpy
+from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["Backend", "NetworkBackend", "Prepared", "backend_names", "find_backend", "from_nir"]
 
@@ -80,6 +80,13 @@ class NetworkBackend:
         """A result of the network as NumPy arrays."""
         return state_to_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        """An array of the framework rounded to one of `LOW_PRECISION`, some of which NumPy lacks.
+
+        For backends that have such dtypes.
+        """
+        return array
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         """The context in which a network of this dtype is built and run."""
         return nullcontext()
@@ -93,13 +100,17 @@ class NetworkBackend:
     ) -> Prepared:
         """See `Backend.prepare`."""
         loaded = without_returns(load(graph))
-        dtype = run_dtype(given_or_stored(loaded, discretization), dtype)
-        with self.context(dtype):
+        kind = dtype_name(dtype, LOW_PRECISION)
+        kind = run_dtype(given_or_stored(loaded, discretization), kind)
+        with self.context(kind):
             net = self.from_nir(loaded, discretization, dtype, **options)
 
         def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
-            with self.context(dtype):
+            with self.context(kind):
                 start = None if state is None else self.to_native(state)
+                if kind in LOW_PRECISION:
+                    given = self.to_native(inputs), start
+                    inputs, start = map_tree(lambda a: self.to_low_precision(a, kind), given)
                 return self.to_numpy(net.run(inputs, start, record))
 
         return run

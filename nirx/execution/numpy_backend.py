@@ -15,7 +15,7 @@ from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
-from nirx.execution.chunking import NODE_ROOM
+from nirx.execution.chunking import NODE_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
@@ -82,8 +82,16 @@ class Net:
             y, state = self._executor.step(x, state)
             return y, separate(state)
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
-        """Run many time steps; see `nirx.Network`."""
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
+        """Run many time steps; see `nirx.Network`. Without gradients, `checkpoint` does nothing."""
+        require_checkpoint(checkpoint)
         with np.errstate(all="ignore"):
             ys, state, *recordings = self._executor.run(xs, state, record, chunk, NODE_ROOM)
             return ys, separate(state), *recordings
