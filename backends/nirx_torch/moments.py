@@ -89,7 +89,7 @@ def set_moments(
 def _names(optimizer: torch.optim.Optimizer) -> dict[str, str]:
     """torch's names of what an optimizer remembers, and nirx's."""
     groups = optimizer.param_groups
-    if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
+    if isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
         if not any(group["amsgrad"] for group in groups):
             return ADAM
     elif isinstance(optimizer, torch.optim.SGD) and all(group["momentum"] for group in groups):
