@@ -90,9 +90,14 @@ def _wide():
         yield
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("back", [False, True], ids=["torch to jax", "jax to torch"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow if n == "adam" else pytest.mark.exhaustive)
+        for n in OPTIMIZERS
+    ],
+)
 def test_the_next_steps_are_the_same_on_the_other_backend(name, back):
     torchs, optaxs = OPTIMIZERS[name]
     sides = [OnTorch(torchs), OnJax(optaxs)]

@@ -159,9 +159,9 @@ def curves(steps: int = STEPS, handed_over: int = HANDED_OVER) -> dict[str, np.n
         before = losses(one, given, handed_over)
         parameters, moments = one.give()
         torch = before + losses(one, given, steps - handed_over)
-        alone = losses(JaxTraining(), batches(), steps)
         other = JaxTraining()
-        other.take(parameters, moments)
+        alone = losses(other, batches(), steps)
+        other.take(parameters, moments)  # replaces all that its own training left
         after = losses(other, islice(batches(), handed_over, None), steps - handed_over)
     return {
         name: np.array(own)
