@@ -88,7 +88,8 @@ class NativeNode(torch.nn.Module):
         form = self.__dict__.get("forms", {}).get(name)
         if form is None:
             return super().__getattr__(name)
-        return form.value(torch, self._parameters[RAW + name])
+        # Kernels read the memory of parameters, which a broadcast number does not fill.
+        return form.value(torch, self._parameters[RAW + name]).contiguous()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__.get("forms", ()):

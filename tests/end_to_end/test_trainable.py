@@ -21,7 +21,7 @@ RULE = nirx.Discretization(dt=1e-3)
 BACKENDS = ("torch", "jax")
 
 
-def built(backend, graph=None, **options):
+def built(backend, graph=None, **options) -> Any:
     return nirx.from_nir(recurrent() if graph is None else graph, backend, RULE, **options)
 
 

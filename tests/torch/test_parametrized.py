@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def test_the_state_dict_holds_what_is_trained_and_restores_it(make, xs):
 
 
 def test_the_state_dict_of_a_plain_network_is_not_taken_for_raw_numbers(make, loop, rule):
-    plain = nirx_torch.from_nir(loop, rule)
+    plain: Any = nirx_torch.from_nir(loop, rule)
     with pytest.raises(RuntimeError, match=r"lif\.raw_tau"):
         make().load_state_dict(plain.state_dict())
     net = nirx.parametrize(nirx_torch.from_nir(loop, rule), "*.tau", positive="exp")
@@ -119,7 +120,8 @@ def test_a_value_is_not_assigned_past_its_form(make):
 def test_kernels_and_steps_agree_on_shared_parameters(execution, make, xs):
     net, other = make(), make(execution=execution)
     nirx.parametrize(net, "*.tau", "lif.v_threshold")
-    nirx.parametrize(other, "lif.v_reset", "lif.r", shared="mean")
+    nirx.parametrize(other, "lif.v_reset", "lif.r", "fc", "w", shared="mean")
+    assert all(value.is_contiguous() for value in other.lif.arrays().values())
     nirx_torch.load_parameters(net, nirx_torch.parameters_to_numpy(other))
     ys, others = net.run(xs)[0], other.run(xs)[0]
     torch.testing.assert_close(others, ys, rtol=1e-6, atol=1e-6)
@@ -162,10 +164,10 @@ def test_torchs_own_parametrizations_of_a_node_count(loop, rule, xs):
         def forward(self, raw):
             return 2 * raw
 
-    net = nirx_torch.from_nir(loop, rule)
+    net: Any = nirx_torch.from_nir(loop, rule)
     weight = net.fc.weight.detach().clone()
     torch.nn.utils.parametrize.register_parametrization(net.fc, "weight", Doubled())
-    other = nirx_torch.from_nir(loop, rule)
+    other: Any = nirx_torch.from_nir(loop, rule)
     with torch.no_grad():
         other.fc.weight.copy_(2 * weight)
     assert torch.equal(net.run(xs)[0], other.run(xs)[0])

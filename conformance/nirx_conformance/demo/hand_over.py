@@ -104,7 +104,7 @@ class JaxTraining:
 
     def __init__(self) -> None:
         import equinox as eqx
-        import optax
+        import optax  # pyright: ignore[reportMissingImports] # of the extra dev
 
         self.net = _network("jax")
         spec = nirx.trainable(self.net, *TRAINED)
