@@ -17,7 +17,7 @@ def test_the_curves_are_one(tmp_path):
     torch, jax, both = found.values()
     assert np.abs(jax - torch).max() < 1e-6
     assert np.abs(both - torch).max() < 1e-6
-    assert np.abs(np.diff(torch)).min() > 1e-5  # far more from step to step than between backends
+    assert np.median(np.abs(np.diff(torch))) > 1e-3  # the curve is no straight line
     assert torch[-1] < 0.6 * torch[0]
     draw(str(tmp_path / "curves.svg"), found)
     text = (tmp_path / "curves.svg").read_text()
