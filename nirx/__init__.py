@@ -25,6 +25,9 @@ from nirx.execution.backend import find_backend as find_backend
 from nirx.execution.backend import from_nir as from_nir
 from nirx.execution.network import Network as Network
 from nirx.execution.refusal import NotRepresentable as NotRepresentable
+from nirx.execution.trainable import freeze as freeze
+from nirx.execution.trainable import parametrize as parametrize
+from nirx.execution.trainable import trainable as trainable
 from nirx.files.limits import ReadLimits as ReadLimits
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write

@@ -151,7 +151,7 @@ class Net(eqx.Module):
 def _runner(node: ScheduledNode, module: Any) -> Runner:
     if isinstance(module, NativeNode):
         assert node.dynamics is not None, "a native node always has dynamics"
-        return NativeRunner(node.dynamics, module.arrays)
+        return NativeRunner(node.dynamics, module.values)
     return ForeignRunner(node.name, module, module, node.output_shape)
 
 
