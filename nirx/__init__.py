@@ -11,6 +11,7 @@ from nirx.diagnosis.result import Diagnosis as Diagnosis
 from nirx.dynamics.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.dynamics.discretization import Discretization as Discretization
 from nirx.dynamics.node_types import register_type as register_type
+from nirx.dynamics import surrogates as surrogates
 from nirx.dynamics.presets import PRESETS as PRESETS
 from nirx.errors import Fault as Fault
 from nirx.errors import FileError as FileError
@@ -47,7 +48,7 @@ __version__ = "0.1.0"
 _PUBLIC = [
     name
     for name, value in sorted(globals().items())
-    if not name.startswith("_") and not isinstance(value, _ModuleType)
+    if not name.startswith("_") and (value is surrogates or not isinstance(value, _ModuleType))
 ]
 
 

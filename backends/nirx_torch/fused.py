@@ -10,7 +10,7 @@ import torch
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.kernels.gradient import Kept, backward_scan, kept_scan
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.runner import FusedRunner
@@ -52,7 +52,7 @@ class TorchFusedRunner(FusedRunner):
         surrogate: Surrogate,
     ):
         super().__init__(dynamics, parameters, plan, HOST)
-        self.surrogate = surrogate
+        self.surrogate: Surrogate = surrogate
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]

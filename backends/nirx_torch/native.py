@@ -15,8 +15,8 @@ from nirx.dynamics.base import Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer
 from nirx.dynamics.node_types import find_type
-from nirx.dynamics.surrogate import SURROGATES
 from nirx.execution.assemble import native_arrays
+from nirx.execution.node_surrogates import surrogate_of_node
 from nirx.execution.standalone import checked_node, step_alone
 from nirx_torch.ops import TorchOps
 
@@ -32,9 +32,11 @@ class NativeNode(torch.nn.Module):
     Arguments:
         node: a NIR node; its arrays are copied.
         rule: the discretization of its steps.
+        surrogate: gradient of its spikes when it is called by itself; None takes the one in the
+            node's metadata, else superspike.
     """
 
-    def __init__(self, node: Any, rule: Discretization | None = None):
+    def __init__(self, node: Any, rule: Discretization | None = None, surrogate: Any = None):
         torch.nn.Module.__init__(self)  # not super(): torch's layers have other arguments
         entry = find_type(type(checked_node(node)))
         assert entry is not None
@@ -42,6 +44,7 @@ class NativeNode(torch.nn.Module):
         self.type_name = type(node).__name__
         self.node = node
         self.rule = Discretization() if rule is None else rule
+        self.surrogate = surrogate
         arrays = native_arrays(entry.dynamics, node)
         for name in entry.dynamics.parameters:
             array = arrays.get(name)
@@ -67,7 +70,8 @@ class NativeNode(torch.nn.Module):
         first = next(iter(arrays.values()), None)
         if first is None:
             first = x if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.zeros(0)
-        ops = TorchOps(first.dtype, first.device, SURROGATES["superspike"], False)
+        surrogate = surrogate_of_node(self.node, self.type_name, self.surrogate)
+        ops = TorchOps(first.dtype, first.device, surrogate, False)
         return step_alone(self.node, self.rule, ops, arrays, x, state)
 
     def extra_repr(self) -> str:

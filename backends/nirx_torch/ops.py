@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
 from nirx.execution.kernels.gathering import GatheringOps
 from nirx_torch.lending import lent_without_gradient
@@ -30,6 +30,7 @@ class TorchOps(GatheringOps):
     ):
         self.dtype, self.device = dtype, device
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self._others = {}
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> torch.Tensor:

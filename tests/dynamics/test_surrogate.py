@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.dynamics.surrogate import SURROGATES, resolve_surrogate
+from nirx.execution.node_surrogates import SURROGATES, resolve_surrogate
 
 U = np.array([-2.0, -1.0, -0.25, 0.0, 0.25, 1.0, 2.0])
 
