@@ -182,9 +182,7 @@ class _Loop(torch.autograd.Function):
             for name in late:
                 source = positions[name]
                 of_late[p, source] = _flat(next(arrays), 0, schedule, source)
-        found = backward_loop(
-            loop, trace, call.surrogates, of_values, of_states, of_last, of_late
-        )
+        found = backward_loop(loop, trace, call.surrogates, of_values, of_states, of_last, of_late)
         result = []
         for (kind, key), tensor in given.items():
             result.append(_gradient(kind, key, tensor, schedule, loop, trace, found))

@@ -189,7 +189,9 @@ class Net(torch.nn.Module):
                 runners.append(CompiledRunner(*own, layer, planned))
             else:
                 runners.append(NativeRunner(*own, surrogate))
-        loops = None if plan is None else TorchLoops(self.schedule, plan, ops, HOST, self.surrogates)
+        loops = (
+            None if plan is None else TorchLoops(self.schedule, plan, ops, HOST, self.surrogates)
+        )
         return Executor(self.schedule, ops, runners, self.returns, loops)
 
 
