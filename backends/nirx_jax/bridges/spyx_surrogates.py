@@ -39,7 +39,9 @@ BUILDS = {
 
 def surrogate_of(cell: Any) -> tuple[NamedSurrogate | None, str]:
     """The surrogate of a neuron, and its name in spyx."""
-    backward = free_variables(inspect.unwrap(cell.spike)).get("bwd")
+    # axn.custom wraps a function of "bwd" by jax.custom_gradient, which keeps it as "fun".
+    wrapped = free_variables(inspect.unwrap(cell.spike)).get("fun")
+    backward = free_variables(wrapped).get("bwd")
     if isinstance(backward, NamedSurrogate):
         return backward, "custom"
     name = getattr(backward, "__qualname__", "of its activation").split(".")[0]

@@ -98,7 +98,7 @@ def _function(surrogate: NamedSurrogate, threshold: float | None) -> Any:
         if isinstance(surrogate, Exponential) and surrogate.center == 0:
             width = 1.0 / surrogate.slope
             return own.SingleExponential(width / threshold, surrogate.height * width)
-        one = math.isclose(surrogate.numbers().get("height", 0.0) * threshold, 1.0)
+        one = math.isclose(surrogate.numbers().get("height", 0.0) * threshold, 1.0, rel_tol=1e-6)
         if isinstance(surrogate, Heaviside) and one and surrogate.below == 0:
             return own.Heaviside(surrogate.window)
     return FormulaGradient(surrogate)
