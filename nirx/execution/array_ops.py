@@ -26,7 +26,7 @@ class ArrayOps:
     """The namespace: `numpy`, `torch`, `jax.numpy`."""
 
     detach_reset = False
-    surrogate: Surrogate | None = None
+    surrogate: Any = None
     """None where there are no gradients."""
     _others: dict[Surrogate, Any]
     """The same operations with other surrogates; where there is one."""

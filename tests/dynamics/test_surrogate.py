@@ -1,5 +1,8 @@
 """The formulas of `nirx.surrogates`, their names, and their form in files."""
 
+# Wrong arguments are refused at run time.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import json

@@ -72,9 +72,9 @@ class _Number:
 
     def __rpow__(self, base: Any) -> _Number:
         """E ** x is exp(x); another base has its logarithm in the exponent."""
-        if not (isinstance(base, numbers.Real) and 0 < base < math.inf):
+        if not (isinstance(base, numbers.Real) and 0 < float(base) < math.inf):
             raise NotElementwise(f"its surrogate takes a power of {base!r}")
-        rate = math.log(base)
+        rate = math.log(float(base))
         exponent = self if rate == 1 else rate * self
         return self._apply("exp", exponent.position)
 
