@@ -70,6 +70,7 @@ def nodes(model):
     return [name for name, _ in model.named_children()]
 
 
+@pytest.mark.filterwarnings("ignore:nirx has no formula")  # thresholds differ, or it is periodic
 @pytest.mark.parametrize("case", range(len(MODULES)))
 def test_a_module_steps_as_its_preset_says(case):
     build, choices = MODULES[case]
