@@ -74,7 +74,7 @@ class Net:
         self.reproducible = reproducible
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
         loops = Loops(schedule, plan, ops, NumpyHost())
-        self._executor = Executor(schedule, ops, runners, returns, loops)
+        self._executor = Executor(schedule, ops, runners, returns, loops, constant=True)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`."""
@@ -129,6 +129,7 @@ def from_nir(
     require_execution(execution)
     assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
     node_surrogates(surrogate, assembly.schedule, assembly.nodes)  # has to be right here too
+    name, reproducible = assembly.dtype, reproducible and not assembly.in_integers
     modules = build_modules(assembly, callable, "a callable")
     plan = make_plan(assembly.schedule, execution, name, reproducible)
     runners: list[Runner] = []
