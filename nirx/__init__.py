@@ -9,6 +9,7 @@ from nirx.comparison.digest import digest as digest
 from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
+from nirx.dynamics import surrogates as surrogates
 from nirx.dynamics.arithmetic import Arithmetic as Arithmetic
 from nirx.dynamics.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.dynamics.discretization import Discretization as Discretization
@@ -53,7 +54,7 @@ __version__ = "0.1.0"
 _PUBLIC = [
     name
     for name, value in sorted(globals().items())
-    if not name.startswith("_") and not isinstance(value, _ModuleType)
+    if not name.startswith("_") and (value is surrogates or not isinstance(value, _ModuleType))
 ]
 
 

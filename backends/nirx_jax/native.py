@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
-from nirx.dynamics.surrogate import SURROGATES
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.assemble import native_arrays
 from nirx.execution.forms import Form
+from nirx.execution.node_surrogates import surrogate_of_node
 from nirx.execution.standalone import checked_node, step_alone
 from nirx.graphs.origin import Origin
 from nirx_jax.ops import JaxOps
@@ -41,18 +42,22 @@ class NativeNode(eqx.Module):
     Arguments:
         node: a NIR node; its arrays are copied.
         rule: the discretization of its steps.
+        surrogate: gradient of its spikes when it is called by itself; None takes the one in the
+            node's metadata, else superspike.
     """
 
     arrays: dict[str, jax.Array | Formed]
     origin: Origin = eqx.field(static=True)
     rule: Discretization = eqx.field(static=True)
+    surrogate: Surrogate | None = eqx.field(static=True)
 
-    def __init__(self, node: Any, rule: Discretization | None = None):
+    def __init__(self, node: Any, rule: Discretization | None = None, surrogate: Any = None):
         entry = find_type(type(checked_node(node)))
         assert entry is not None
         assert entry.dynamics is not None
         self.origin = Origin(node)
         self.rule = Discretization() if rule is None else rule
+        self.surrogate = surrogate
         own = native_arrays(entry.dynamics, node)
         self.arrays = {name: jnp.array(array) for name, array in own.items()}
 
@@ -61,7 +66,8 @@ class NativeNode(eqx.Module):
         values = self.values
         first = next(iter(values.values()), jnp.asarray(x))
         kind = first.dtype if jnp.issubdtype(first.dtype, jnp.floating) else jnp.zeros(()).dtype
-        ops = JaxOps(str(kind), SURROGATES["superspike"], False)
+        surrogate = surrogate_of_node(self.node, self.type_name, self.surrogate)
+        ops = JaxOps(str(kind), surrogate, False)
         return step_alone(self.origin.node, self.rule, ops, values, x, state)
 
     @property

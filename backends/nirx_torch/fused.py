@@ -10,7 +10,7 @@ import torch
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.gradient import backward_scan, kept_again, kept_scan
 from nirx.execution.kernels.plan import Plan
@@ -55,7 +55,7 @@ class TorchFusedRunner(FusedRunner):
         surrogate: Surrogate,
     ):
         super().__init__(dynamics, parameters, plan, HOST)
-        self.surrogate = surrogate
+        self.surrogate: Surrogate = surrogate
 
     def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
         """One step; with gradients in the kernels, which are two operations in place of dozens."""

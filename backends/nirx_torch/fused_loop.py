@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from nirx.dynamics.ops import Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
 from nirx.execution.kernels.loop_run import LoopCall, Loops, Outputs
 from nirx.execution.kernels.surrogate import has_formula
+from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 from nirx_torch.lending import lent
@@ -33,7 +34,7 @@ to be faster than a kernel that takes sample by sample."""
 class TorchLoops(Loops):
     """`Loops` with gradients."""
 
-    surrogate: Surrogate
+    surrogates: NodeSurrogates
 
     def run(self, call: LoopCall) -> Outputs | None:
         loop = self.plan.loops.get(call.start)
@@ -85,7 +86,12 @@ class _Call:
         )
         if work > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
             return False
-        return has_formula(self.loops.surrogate)
+        return all(map(has_formula, self.surrogates))
+
+    @property
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        """Those of the component's nodes, in their order."""
+        return tuple(map(self.loops.surrogates.at, self.loop.positions))
 
     @property
     def every_state(self) -> list[tuple[int, str]]:
@@ -189,9 +195,7 @@ class _Loop(torch.autograd.Function):
             for name in late:
                 source = positions[name]
                 of_late[p, source] = _flat(next(arrays), 0, schedule, source)
-        found = backward_loop(
-            loop, trace, call.loops.surrogate, of_values, of_states, of_last, of_late
-        )
+        found = backward_loop(loop, trace, call.surrogates, of_values, of_states, of_last, of_late)
         result = []
         for (kind, key), tensor in given.items():
             result.append(_gradient(kind, key, tensor, schedule, loop, trace, found))

@@ -15,10 +15,10 @@ from nirx.dynamics.base import Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer
 from nirx.dynamics.node_types import find_type
-from nirx.dynamics.surrogate import SURROGATES
 from nirx.errors import InputError
 from nirx.execution.assemble import native_arrays
 from nirx.execution.forms import Form
+from nirx.execution.node_surrogates import surrogate_of_node
 from nirx.execution.standalone import checked_node, step_alone
 from nirx_torch.ops import TorchOps
 
@@ -37,9 +37,11 @@ class NativeNode(torch.nn.Module):
     Arguments:
         node: a NIR node; its arrays are copied.
         rule: the discretization of its steps.
+        surrogate: gradient of its spikes when it is called by itself; None takes the one in the
+            node's metadata, else superspike.
     """
 
-    def __init__(self, node: Any, rule: Discretization | None = None):
+    def __init__(self, node: Any, rule: Discretization | None = None, surrogate: Any = None):
         torch.nn.Module.__init__(self)  # not super(): torch's layers have other arguments
         entry = find_type(type(checked_node(node)))
         assert entry is not None
@@ -47,6 +49,7 @@ class NativeNode(torch.nn.Module):
         self.type_name = type(node).__name__
         self.node = node
         self.rule = Discretization() if rule is None else rule
+        self.surrogate = surrogate
         arrays = native_arrays(entry.dynamics, node)
         self.names = tuple(name for name in entry.dynamics.parameters if name in arrays)
         self.forms: dict[str, Form] = {}
@@ -113,7 +116,8 @@ class NativeNode(torch.nn.Module):
         first = next(iter(arrays.values()), None)
         if first is None:
             first = x if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.zeros(0)
-        ops = TorchOps(first.dtype, first.device, SURROGATES["superspike"], False)
+        surrogate = surrogate_of_node(self.node, self.type_name, self.surrogate)
+        ops = TorchOps(first.dtype, first.device, surrogate, False)
         return step_alone(self.node, self.rule, ops, arrays, x, state)
 
     def extra_repr(self) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
 from nirx.execution.array_ops import Step
 from nirx.execution.kernels.gather import GatheredWeight
@@ -34,6 +34,7 @@ class TorchOps(GatheringOps):
     ):
         self.dtype, self.device = dtype, device
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self._others = {}
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> torch.Tensor:

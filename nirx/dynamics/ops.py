@@ -98,6 +98,10 @@ class Ops(Protocol):
         """`spikes`, with the surrogate's gradient with respect to v - threshold."""
         ...
 
+    def using(self, surrogate: Callable[[Any], Any]) -> Ops:
+        """The same operations with a node's own surrogate."""
+        ...
+
     def stop_gradient(self, a: Array) -> Array:
         """The same values, detached from the gradient."""
         ...

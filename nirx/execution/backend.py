@@ -162,7 +162,7 @@ def from_nir(
     dtype: Any = "float32",
     reproducible: bool = False,
     node_map: Mapping[type, Any] | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
     execution: Execution = "auto",
     **options: Any,
@@ -178,8 +178,10 @@ def from_nir(
         reproducible: compute the same bits on every backend.
         node_map: `{NIR type: function from a node to a module of the backend}`. A module is
             x -> y, or (x, state) -> (y, state) if its call has an argument `state`.
-        surrogate: gradient of a spike: `"superspike"`, `"arctan"`, `"triangular"`,
-            `"straight-through"`, or a function of v - v_threshold.
+        surrogate: gradient of a spike: one of `nirx.surrogates`, `"superspike"`, `"arctan"`,
+            `"triangular"`, `"straight-through"`, a function of v - v_threshold, or a mapping
+            {pattern of nodes' paths: one of these}. None takes the one in each node's metadata,
+            else superspike.
         detach_reset: stop gradients at the reset.
         execution: `"auto"` runs neurons in fused kernels where the backend has them (NumPy, and
             torch on the CPU, with the extra `fast`) and a run is long enough; `"fused"` wherever
@@ -207,13 +209,14 @@ def from_nir(
         raise UnsupportedError(
             f'backend {backend!r} has no kernels (JAX compiles by itself); leave execution="auto"'
         )
+    if surrogate is not None:
+        options["surrogate"] = surrogate
     return found.from_nir(
         graph_or_path,
         discretization=discretization,
         dtype=dtype,
         reproducible=reproducible,
         node_map=node_map,
-        surrogate=surrogate,
         detach_reset=detach_reset,
         **options,
     )
