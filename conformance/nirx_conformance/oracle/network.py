@@ -193,7 +193,9 @@ class Network:
                 silent[path] = np.zeros((*batch, *self.output_shapes[path]))
             else:
                 node = self.nodes[path]
-                silent[path] = node.step(self.silent_input(path, silent, batch), node.start(batch)).y
+                silent[path] = node.step(
+                    self.silent_input(path, silent, batch), node.start(batch)
+                ).y
         return silent
 
     def is_quiet(self, path: Path) -> bool:

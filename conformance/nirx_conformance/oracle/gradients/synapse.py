@@ -62,4 +62,3 @@ class SynapseGradient(LeakyGradient):
         """The gradients of the whole step from those of its two parts."""
         all_terms = self.summed(added(terms, decayed.terms))
         return Pull(decayed.x, {"v": to_v, "i": decayed.i}, all_terms)
-
