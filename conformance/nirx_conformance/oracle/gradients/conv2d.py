@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from nirx_conformance.oracle.conv2d import zero_rows
-from nirx_conformance.oracle.gradients.node import NodeGradient, Pull
+from nirx_conformance.oracle.gradients.convolution import ConvolutionGradient
+from nirx_conformance.oracle.gradients.node import Pull
 from nirx_conformance.oracle.node import Array, State, pair
 
 
-class Conv2dGradient(NodeGradient):
+class Conv2dGradient(ConvolutionGradient):
     """Each product of the forward sum adds to the gradients of its two factors."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("weight",) if self.node.node.bias is None else ("weight", "bias")
+    axes = 2
 
     def pull(self, x: Array, state: State, to_y: Array, to_state: State) -> Pull:
         own, weight = self.node.node, self.numbers("weight")
@@ -43,9 +42,3 @@ class Conv2dGradient(NodeGradient):
         high, long = x.shape[-2:]
         to_x = to_padded[..., above : above + high, before : before + long]
         return Pull(to_x, {}, {"weight": to_weight, **self.pull_bias(to_y)})
-
-    def pull_bias(self, to_y: Array) -> dict[str, Array]:
-        """The gradient of the bias, if there is one: summed over all but the channels."""
-        if self.node.node.bias is None:
-            return {}
-        return {"bias": np.moveaxis(to_y, -3, 0).reshape(to_y.shape[-3], -1).sum(1)}

@@ -200,7 +200,7 @@ class Backward:
     def to_sources(
         self, path: Path, to_x: Array, to_values: dict[Path, Array], to_carried: Carried
     ) -> None:
-        """Add the gradient of a node's input to those of its sources; a double edge counts twice."""
+        """Add the gradient of an input to those of its sources; a double edge counts twice."""
         for source in self.network.sources[path]:
             if (source, path) in self.network.late:
                 to_carried[source, path] = to_carried[source, path] + to_x
