@@ -23,7 +23,12 @@ SMOOTH = [case for case in GRADIENT_CASES if not SPIKING & set(case.types)]
 QUICK = (
     *("neuron I", "neuron LI", "neuron CubaLI", "choice old CubaLI", "choice voltage-first CubaLI"),
     *("choice jump CubaLI", "choice jump-then-decay CubaLI", "choice from-leak LI"),
-    *("choice exponential LI", "gain of Euler LI", "gain of Euler CubaLI", "feedback self-loop of LI"),
+    *(
+        "choice exponential LI",
+        "gain of Euler LI",
+        "gain of Euler CubaLI",
+        "feedback self-loop of LI",
+    ),
     *("affine 2 x 3 x 4", "scale parameter a column", "conv1d all at once", "conv2d all at once"),
     *("avg-pool padded", "sum-pool overlapping", "flatten the last two", "delay matrix"),
     *("state of LI", "state of a Delay", "delay alone in a ring"),
@@ -84,7 +89,9 @@ def agree(found, value, evaluate, rng):
 
 def smooth_cases():
     for case in SMOOTH:
-        yield pytest.param(case, id=case.name, marks=[pytest.mark.exhaustive] * (case.name not in QUICK))
+        yield pytest.param(
+            case, id=case.name, marks=[pytest.mark.exhaustive] * (case.name not in QUICK)
+        )
 
 
 def test_the_quick_cases_exist():
@@ -176,7 +183,9 @@ def test_the_formulas_are_those_of_nirx(name):
     from nirx.dynamics.surrogate import resolve_surrogate
 
     u = uniform(1, 50, low=-1.5, high=1.5)
-    np.testing.assert_allclose(FORMULAS[name](u), resolve_surrogate(name)(u), rtol=1e-14, atol=1e-16)
+    np.testing.assert_allclose(
+        FORMULAS[name](u), resolve_surrogate(name)(u), rtol=1e-14, atol=1e-16
+    )
 
 
 @pytest.mark.slow
