@@ -27,11 +27,11 @@ def array_gradients(net: Net, inputs: Any, cotangents: Any, state: Any) -> tuple
         for name, parameter in module.named_parameters()
     }
     given = state_from_numpy((inputs_by_name(net.schedule, inputs), state))
-    given = map_tree(leaf, given)
+    xs, start = map_tree(leaf, given)
     leaves: list[torch.Tensor] = []
-    map_tree(leaves.append, given)
+    map_tree(leaves.append, (xs, start))
     with torch.enable_grad():
-        found = net.run(*given, list(cotangents[2] or ()))
+        found = net.run(xs, start, list(cotangents[2] or ()))
         loss = torch.zeros((), dtype=net.dtype)
         for value, weight in weighted(found, tuple(cotangents)):
             loss = loss + (value * torch.from_numpy(weight)).sum()
@@ -42,4 +42,4 @@ def array_gradients(net: Net, inputs: Any, cotangents: Any, state: Any) -> tuple
         gradients = tuple(map(torch.zeros_like, wanted))
     rest = iter(map(state_to_numpy, gradients))
     parameters = {key: next(rest) for key in own}
-    return parameters, *map_tree(lambda _: next(rest), given)
+    return parameters, *map_tree(lambda _: next(rest), (xs, start))

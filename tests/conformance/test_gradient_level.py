@@ -19,6 +19,7 @@ from nirx_conformance.suite.judge_gradients import judge_gradients
 from nirx_conformance.suite.outcome import Outcome
 from nirx_conformance.suite.random_graphs import gradient_case_named
 from nirx_conformance.suite.runner import Task, cases_of, known_names, level_tasks, run_task
+from nirx_torch.backend import BACKEND as TORCH
 from nirx_torch.surrogate import with_surrogate
 
 NAMES = [case.name for case in GRADIENT_CASES]
@@ -182,7 +183,7 @@ def surrogate_of_v(spikes, v, threshold, surrogate):
     ("place", "fault"), [("select", no_gradient_of_the_mask), ("with_surrogate", surrogate_of_v)]
 )
 def test_a_fault_in_torchs_own_operations_is_found(place, fault, monkeypatch):
-    prepare = partial(nirx.find_backend("torch").prepare_gradients, execution="plain")
+    prepare = partial(TORCH.prepare_gradients, execution="plain")
     backend, case = SimpleNamespace(name="torch", prepare_gradients=prepare), "attached value"
     assert judge_gradients(gradient_case_named(case), backend).outcome is Outcome.PASS
     monkeypatch.setattr(f"nirx_torch.ops.{place}", fault)
