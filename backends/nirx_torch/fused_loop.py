@@ -154,10 +154,10 @@ class _Loop(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:  # type: ignore[override]
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or any(lent(g) is None for g in gradients):
             raise UnsupportedError(
-                "second derivatives through a cyclic component have no kernel; build the network "
-                'with execution="plain"'
+                "second derivatives and batches of gradients (is_grads_batched) through a cyclic "
+                'component have no kernel; build the network with execution="plain"'
             )
         call: _Call = ctx.call
         schedule, loop = call.loops.schedule, call.loop

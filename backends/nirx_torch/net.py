@@ -14,11 +14,10 @@ from nirx.execution.chunking import NODE_ROOM
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
-from nirx.execution.kernels.product import ProductRunner
 from nirx.execution.numpy_backend import separate
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
-from nirx_torch.fused import HOST, TorchFusedRunner
+from nirx_torch.fused import HOST, TorchFusedRunner, TorchProductRunner
 from nirx_torch.fused_loop import TorchLoops
 from nirx_torch.hidden_state import CallGuard
 from nirx_torch.hosted import hosted_executor, is_lendable, to_tensors
@@ -181,10 +180,12 @@ class Net(torch.nn.Module):
             own = node.dynamics, module.arrays()
             layer = layers[position]
             how = "plain" if plan is None else plan.choices[position].how
-            if plan is not None and how == "fused":
+            # In a component too large for one kernel, a neuron's steps still run in its own.
+            in_loop = how == "loop" and node.dynamics.neuron
+            if plan is not None and (how == "fused" or in_loop):
                 runners.append(TorchFusedRunner(*own, plan, self.surrogate))
             elif how == "gathered":
-                runners.append(ProductRunner(*own, HOST))
+                runners.append(TorchProductRunner(*own, HOST))
             elif plan is None and layer is not None:
                 runners.append(CompiledRunner(*own, layer, planned))
             else:

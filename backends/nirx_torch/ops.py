@@ -12,8 +12,10 @@ from torch.nn import functional
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate import Surrogate
 from nirx.errors import InputError
+from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.gathering import GatheringOps
-from nirx_torch.lending import lent_without_gradient
+from nirx_torch.lending import lent, lent_without_gradient
+from nirx_torch.product import affine, needs_gradient
 from nirx_torch.surrogate import select, with_surrogate
 
 __all__ = ["TorchOps"]
@@ -76,6 +78,15 @@ class TorchOps(GatheringOps):
 
     def give(self, array: np.ndarray) -> Array:
         return torch.from_numpy(array)
+
+    def prepare_linear(self, weight: Array) -> Any:
+        host = lent(weight) if self.gathers and weight.ndim == 2 else None
+        return weight if host is None else GatheredWeight(weight, host)
+
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        if isinstance(prepared, GatheredWeight) and needs_gradient(x, prepared.dense):
+            return affine(x, prepared)
+        return super().linear(x, prepared, binary)
 
     def multiply(self, x: Array, weight: Array, binary: bool) -> Array:
         if weight.ndim == 2:

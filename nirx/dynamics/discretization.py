@@ -96,6 +96,10 @@ class Discretization:
             self.at(parse_path(path))  # raises unless every override is a legal combination
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.to_json())
 
     def __reduce__(self):

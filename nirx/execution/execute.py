@@ -37,6 +37,7 @@ class Executor:
         runners: Sequence[Runner],
         returns: Returns | None = None,
         loops: Loops | None = None,
+        constant: bool = False,
     ):
         self.schedule, self.ops, self.runners = schedule, ops, runners
         self.loops = loops
@@ -45,6 +46,9 @@ class Executor:
         """What is returned instead of the Outputs, if anything."""
         self.returned = returned_probes(schedule, returns)
         self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
+        self.constant = constant
+        """Whether parameters never change, so that coefficients are computed once."""
+        self._known: list[Any] | None = None
 
     # -- the public calls -------------------------------------------------------------
 
@@ -285,7 +289,12 @@ class Executor:
     # -- before the first step --------------------------------------------------------
 
     def _coefficients(self) -> list[Any]:
-        return [runner.coefficients(self.ops) for runner in self.runners]
+        if self._known is not None:
+            return self._known
+        found = [runner.coefficients(self.ops) for runner in self.runners]
+        if self.constant:
+            self._known = found
+        return found
 
     def _initial_states(self, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
         own = [runner.initial_state(self.ops, batch) for runner in self.runners]

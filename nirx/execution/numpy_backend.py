@@ -74,7 +74,7 @@ class Net:
         self.reproducible = reproducible
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
         loops = Loops(schedule, plan, ops, NumpyHost())
-        self._executor = Executor(schedule, ops, runners, returns, loops)
+        self._executor = Executor(schedule, ops, runners, returns, loops, constant=True)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`."""
