@@ -4,6 +4,7 @@ spikes."""
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import nir
 import numpy as np
@@ -64,9 +65,9 @@ def loss(case, graph, inputs, weights, start):
     return total + inner(last, weights.state)
 
 
-def inner(one, other):
+def inner(one: Any, other: Any) -> Any:
     if isinstance(one, dict):
-        return float(np.sum([inner(one[key], other[key]) for key in one]))
+        return sum((inner(one[key], other[key]) for key in one), 0.0)
     return np.sum(one * other)
 
 
