@@ -8,6 +8,7 @@ from nirx.comparison.digest import digest as digest
 from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
+from nirx.dynamics.arithmetic import Arithmetic as Arithmetic
 from nirx.dynamics.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.dynamics.discretization import Discretization as Discretization
 from nirx.dynamics.node_types import register_type as register_type

@@ -73,6 +73,9 @@ class TorchOps(GatheringOps):
     def copy(self, a: Array) -> Array:
         return a.clone()
 
+    def whole(self, a: Array) -> Array:
+        return a.to(torch.int64)
+
     def lend(self, array: Array) -> np.ndarray | None:
         return lent_without_gradient(array)
 

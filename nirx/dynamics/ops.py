@@ -110,6 +110,10 @@ class Ops(Protocol):
         """The same values behind a fusion barrier, for backends that compile."""
         ...
 
+    def whole(self, a: Array) -> Array:
+        """Whole numbers as int64: what networks in integers return."""
+        ...
+
     def prepare_linear(self, weight: Array) -> Any:
         """The form of a weight that `linear` takes, computed once per run."""
         ...

@@ -84,9 +84,11 @@ def build_network(
     default = adapter.node_map if default_map is ABSENT else default_map
     own = adapter.native, adapter.identity, default is not adapter.node_map
     assembly = assemble(graph_or_path, discretization, node_map, name, default, *own)
+    adapter.require_dtype(assembly.dtype)
     modules = build_modules(assembly, adapter.is_module, adapter.expected)
     free = any_dtype and assembly.is_foreign
-    return adapter.net(assembly, modules, name, chosen, detach_reset, reproducible, free)
+    reproducible = reproducible and not assembly.in_integers  # they are the same bits anyway
+    return adapter.net(assembly, modules, assembly.dtype, chosen, detach_reset, reproducible, free)
 
 
 def import_nir(

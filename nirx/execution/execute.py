@@ -13,7 +13,7 @@ from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.returns import Returns, fill_returns, returned_probes
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
-from nirx.graphs.state import NodeState, nest
+from nirx.graphs.state import NodeState, map_tree, nest
 
 __all__ = ["Executor"]
 
@@ -46,6 +46,7 @@ class Executor:
         """What is returned instead of the Outputs, if anything."""
         self.returned = returned_probes(schedule, returns)
         self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
+        self.arithmetic = schedule.discretization.arithmetic
         self.constant = constant
         """Whether parameters never change, so that coefficients are computed once."""
         self._known: list[Any] | None = None
@@ -55,18 +56,17 @@ class Executor:
     def init_state(self, batch: Shape) -> dict[str, Any]:
         """The state tree before the first step; leaves are [*batch, *features]."""
         batch = accept_batch(batch)
-        states = self._initial_states(batch, self._coefficients())
-        return nest(self.schedule.nodes, states, self.foreign)
+        return self._tree(self._initial_states(batch, self._coefficients()))
 
     def step(self, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
         """One step: x is [*batch, *features] or a dict of such; returns outputs and new state."""
-        inputs, batch, _ = accept_inputs(self.schedule, self.ops, x, time=False)
+        inputs, batch, _ = self._accept(x, time=False)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
         values, states = self._step(inputs, states, coefficients)
         # Copies: an LI outputs its own v, and callers may write into a result.
         probed = {p.key: self.ops.copy(self._probed(p, values, states)) for p in self._results()}
-        return self._result(probed), nest(self.schedule.nodes, states, self.foreign)
+        return self._result(self._whole(probed)), self._tree(states)
 
     def run(
         self, xs: Any, state: Any, record: Any, chunk: int | None, room: int = 0
@@ -78,7 +78,7 @@ class Executor:
         """
         chunk = None if chunk is None else require_chunk(chunk)
         probes = [] if record is None else resolve_record(self.schedule, record)
-        inputs, batch, length = accept_inputs(self.schedule, self.ops, xs, time=True)
+        inputs, batch, length = self._accept(xs, time=True)
         if chunk is None:
             chunk = default_chunk(self.schedule, batch, inputs[0].dtype.itemsize, room)
         coefficients = self._coefficients()
@@ -91,10 +91,30 @@ class Executor:
             arrays, states = self._run(inputs, states, coefficients, wanted, length, chunk)
         count = len(results)
         outputs = {p.key: a for p, a in zip(results, arrays[:count], strict=True)}
-        result = self._result(outputs), nest(self.schedule.nodes, states, self.foreign)
+        result = self._result(self._whole(outputs)), self._tree(states)
         if record is None:
             return result
-        return *result, dict(zip((p.key for p in probes), arrays[count:], strict=True))
+        recorded = dict(zip((p.key for p in probes), arrays[count:], strict=True))
+        return *result, self._whole(recorded)
+
+    def _accept(self, x: Any, time: bool) -> tuple[list[Array], Shape, int]:
+        """See `accept_inputs`."""
+        inputs, batch, length = accept_inputs(self.schedule, self.ops, x, time)
+        if self.arithmetic is not None and self.arithmetic.input_shift:
+            factor = self.ops.constant(2.0**self.arithmetic.input_shift)
+            inputs = [self.ops.mul(array, factor) for array in inputs]
+        return inputs, batch, length
+
+    def _tree(self, states: list[NodeState]) -> dict[str, Any]:
+        """The state tree that callers get."""
+        tree = nest(self.schedule.nodes, states, self.foreign)
+        return tree if self.arithmetic is None else map_tree(self.ops.whole, tree)
+
+    def _whole(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Results as callers get them: whole numbers where the network computes in integers."""
+        if self.arithmetic is None:
+            return arrays
+        return {key: self.ops.whole(array) for key, array in arrays.items()}
 
     def _results(self) -> list[Probe]:
         """What the result consists of."""

@@ -129,6 +129,7 @@ def from_nir(
     require_execution(execution)
     resolve_surrogate(surrogate)
     assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
+    name, reproducible = assembly.dtype, reproducible and not assembly.in_integers
     modules = build_modules(assembly, callable, "a callable")
     plan = make_plan(assembly.schedule, execution, name, reproducible)
     runners: list[Runner] = []
