@@ -43,7 +43,8 @@ class Prepared(Protocol):
 class Backend(Protocol):
     """The object behind an entry point of the group `nirx.backends`.
 
-    The conformance suite needs `name` and `prepare` only. A backend raises
+    The conformance suite needs `name` and `prepare` only, and for gradients what
+    `GradientBackend` adds. A backend raises
     `nirx.UnsupportedError` from `prepare` for what it does not support. If its module cannot be
     imported, the ImportError should say how to install what is missing: nirx passes it on.
     """
