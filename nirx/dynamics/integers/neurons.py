@@ -114,8 +114,8 @@ class WholeNeuron(WholeNumbers, Neuron):
         return limited(ops, v, *own.range_of("membrane"), own.membrane_overflow)
 
 
-class WholeIntegrator(WholeNeuron, Integrator):
-    """I: v + g*x with g = dt*r."""
+class _Integrating(WholeNeuron):
+    """v + g*x with g = dt*r."""
 
     def exact(self, ops: Ops, p: Arrays) -> dict[str, Exact]:
         gain = ops.mul(ops.constant(self.rule.dt), p["r"])
@@ -123,12 +123,16 @@ class WholeIntegrator(WholeNeuron, Integrator):
         return {"gain": own, **super().exact(ops, p)}
 
 
-class WholeIntegrateAndFire(WholeIntegrator, IntegrateAndFire):
+class WholeIntegrator(_Integrating, Integrator):
+    """I."""
+
+
+class WholeIntegrateAndFire(_Integrating, IntegrateAndFire):
     """IF."""
 
 
-class WholeLeakyIntegrator(WholeNeuron, LeakyIntegrator):
-    """LI: decay(v) + g*x + l with g = r*a and l = v_leak*a."""
+class _Leaky(WholeNeuron):
+    """decay(v) + g*x + l with g = r*a and l = v_leak*a."""
 
     membrane_tau = "tau"
 
@@ -156,21 +160,26 @@ class WholeLeakyIntegrator(WholeNeuron, LeakyIntegrator):
     def updated(self, ops: Ops, c: Arrays, v: Array, current: Array) -> tuple[Array, Array]:
         if self.arithmetic.membrane_change == "exact":
             return super().updated(ops, c, v, current)
-        decay = ops.sub(decayed(ops, self.arithmetic, v, c["kept"]), v)
-        change, over = self.limited(ops, decay)
+        total = ops.sub(decayed(ops, self.arithmetic, v, c["kept"]), v)
+        change, _ = self.limited(ops, total)
         for term in (ops.mul(c["gain"], current), c["leak"]):
-            change, once = self.limited(ops, ops.add(change, term))
-            over = ops.add(over, once)
-        v, once = self.settled(ops, ops.add(v, change))
-        return v, ops.greater(ops.add(over, once), ops.constant(0.0))  # counted once
+            total = ops.add(total, term)
+            change, _ = self.limited(ops, ops.add(change, term))
+        v, over = self.settled(ops, ops.add(v, change))
+        changed = ops.add(ops.greater(change, total), ops.greater(total, change))
+        return v, ops.greater(ops.add(over, changed), ops.constant(0.0))  # counted once
 
 
-class WholeLeakyIntegrateAndFire(WholeLeakyIntegrator, LeakyIntegrateAndFire):
+class WholeLeakyIntegrator(_Leaky, LeakyIntegrator):
+    """LI."""
+
+
+class WholeLeakyIntegrateAndFire(_Leaky, LeakyIntegrateAndFire):
     """LIF."""
 
 
-class WholeCurrentBasedIntegrator(WholeLeakyIntegrator, CurrentBasedIntegrator):
-    """CubaLI: i = decay(i) + g*x, then the LI step with i as its input."""
+class _CurrentBased(_Leaky):
+    """i = decay(i) + g*x, then the leaky step with i as its input."""
 
     membrane_tau = "tau_mem"
 
@@ -205,5 +214,9 @@ class WholeCurrentBasedIntegrator(WholeLeakyIntegrator, CurrentBasedIntegrator):
         return current, {"i": new, "i" + OVERFLOWS: count}
 
 
-class WholeCurrentBasedIntegrateAndFire(WholeCurrentBasedIntegrator, CurrentBasedIntegrateAndFire):
+class WholeCurrentBasedIntegrator(_CurrentBased, CurrentBasedIntegrator):
+    """CubaLI."""
+
+
+class WholeCurrentBasedIntegrateAndFire(_CurrentBased, CurrentBasedIntegrateAndFire):
     """CubaLIF."""

@@ -14,7 +14,7 @@ def nearest(ops: Ops, x: Array) -> Array:
 
 
 def down(ops: Ops, x: Array) -> Array:
-    """The largest whole number that is not above x; what is whole but for a few ULP counts as it."""
+    """The largest whole number that is not above x, or just above it by the rounding of x."""
     return ops.floor(ops.add(x, ops.constant(2.0**-20)))
 
 

@@ -25,6 +25,7 @@ class Arithmetic:
             constant) saturates after every term, and only then is added to v, as Xylo does.
         decay: by `"multiply"` and shift, or by `"shift"` alone.
         decay_bits: bits of the factor of `"multiply"`.
+        decay_value: how the factor of `"multiply"` is made whole: `"nearest"`, or `"down"`.
         decay_rounding: `"zero"` (towards zero), `"down"` or `"nearest"` (half away from zero).
     """
 
@@ -42,4 +43,5 @@ class Arithmetic:
     membrane_change: Literal["exact", "saturate"] = "exact"
     decay: Literal["multiply", "shift"] = "multiply"
     decay_bits: int = 12
+    decay_value: Literal["nearest", "down"] = "nearest"
     decay_rounding: Literal["zero", "down", "nearest"] = "zero"

@@ -24,7 +24,9 @@ def constant(arithmetic: Arithmetic, a: float) -> int:
     """The constant of the chip for a fraction: d of "multiply", the bits of "shift"."""
     if arithmetic.decay == "shift":
         return round(-math.log2(a))
-    return round(a * (1 << arithmetic.decay_bits))
+    exact = a * (1 << arithmetic.decay_bits)
+    # What is whole but for the rounding of a quotient counts as whole.
+    return round(exact) if arithmetic.decay_value == "nearest" else math.floor(exact + 2.0**-20)
 
 
 def decay(arithmetic: Arithmetic, number: int, s: int) -> int:
