@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
@@ -19,7 +19,16 @@ from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.returns import without_returns
 from nirx.graphs.state import map_tree, state_to_numpy
 
-__all__ = ["Backend", "NetworkBackend", "Prepared", "backend_names", "find_backend", "from_nir"]
+__all__ = [
+    "Backend",
+    "GradientBackend",
+    "NetworkBackend",
+    "Prepared",
+    "PreparedGradients",
+    "backend_names",
+    "find_backend",
+    "from_nir",
+]
 
 ENTRY_POINTS = "nirx.backends"
 
@@ -35,7 +44,8 @@ class Prepared(Protocol):
 class Backend(Protocol):
     """The object behind an entry point of the group `nirx.backends`.
 
-    The conformance suite needs `name` and `prepare` only. A backend raises
+    The conformance suite needs `name` and `prepare` only, and for gradients what
+    `GradientBackend` adds. A backend raises
     `nirx.UnsupportedError` from `prepare` for what it does not support. If its module cannot be
     imported, the ImportError should say how to install what is missing: nirx passes it on.
     """
@@ -54,6 +64,52 @@ class Backend(Protocol):
         **options: Any,
     ) -> Prepared:
         """The same network behind NumPy arrays, for comparisons."""
+        ...
+
+
+class PreparedGradients(Protocol):
+    """A network that takes NumPy arrays and returns gradients as NumPy arrays."""
+
+    def __call__(self, inputs: Any, cotangents: Any, state: Any = None) -> tuple[Any, Any, Any]:
+        """The gradients of a loss, one run backwards.
+
+        Arguments:
+            inputs, state: of the run, as for `Prepared`.
+            cotangents: (to outputs, to last state, to recordings): the gradients of the loss with
+                respect to what a run returns, in the same form. The recordings' keys are what to
+                record. None stands for zeros.
+
+        Returns: the gradients of the parameters, `{path.parameter: array}`; of the inputs, by
+        Input; and of the state that the run started from, a tree, None where there was none.
+        Nodes that share a module each have the gradient of the shared parameter.
+        """
+        ...
+
+
+@runtime_checkable
+class GradientBackend(Protocol):
+    """A `Backend` that can also say its gradients, which is optional.
+
+    Without `prepare_gradients`, the level `gradients` of the conformance suite reports a backend
+    as unsupported.
+    """
+
+    name: str
+
+    def prepare_gradients(
+        self,
+        graph: Any,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        surrogate: Any = "superspike",
+        detach_reset: bool = False,
+        **options: Any,
+    ) -> PreparedGradients:
+        """The same network as of `Backend.prepare`, backwards.
+
+        Arguments:
+            surrogate, detach_reset: as for `nirx.from_nir`.
+        """
         ...
 
 
@@ -112,6 +168,28 @@ class NetworkBackend:
                     given = self.to_native(inputs), start
                     inputs, start = map_tree(lambda a: self.to_low_precision(a, kind), given)
                 return self.to_numpy(net.run(inputs, start, record))
+
+        return run
+
+    def with_gradients(
+        self,
+        gradients: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]],
+        graph: Any,
+        discretization: Discretization | None,
+        dtype: str,
+        **options: Any,
+    ) -> PreparedGradients:
+        """`GradientBackend.prepare_gradients` of a backend that has gradients.
+
+        Arguments:
+            gradients: (network, inputs, cotangents, state) -> gradients, all in NumPy.
+        """
+        with self.context(dtype):
+            net = self.from_nir(without_returns(load(graph)), discretization, dtype, **options)
+
+        def run(inputs: Any, cotangents: Any, state: Any = None) -> tuple[Any, Any, Any]:
+            with self.context(dtype):
+                return gradients(net, inputs, cotangents, state)
 
         return run
 
