@@ -189,6 +189,19 @@ def test_subgraphs_of_two_ports_and_double_edges_are_restored(tmp_path):
     assert not any(isinstance(node, nir.NIRGraph) for node in by_nir.nodes.values())
 
 
+def test_a_node_that_stood_for_double_edges_may_get_double_edges_itself(tmp_path):
+    """As nirx wrote it, somebody then doubled the edges around it: it is read as it is."""
+    doubled = chain([nir.Scale(np.full(2, 3.0)), nir.Scale(np.ones(2))], 2)
+    doubled.nodes["n0.times_2"] = nir.Scale(np.full(2, 2, np.float32))
+    doubled.nodes["n0.times_2"].metadata = {FORM_KEY: json.dumps({"edges": 2})}
+    doubled.edges = [("input", "n0"), ("n1", "output")]
+    doubled.edges += [("n0", "n0.times_2")] * 3 + [("n0.times_2", "n1")] * 2
+    _, by_nirx = written(doubled, tmp_path)
+    assert nirx.same_graph(by_nirx, doubled)
+    doubled.edges[2:] = [("n0", "n0.times_2"), ("n0.times_2", "n1")]
+    assert "n0.times_2" not in written(doubled, tmp_path)[1].nodes
+
+
 HOSTILE = [
     *("", "[]", "null", "{}", "[" * 5000, '{"shapes": 1}', '{"shapes": {"tau": [9]}}'),
     *('{"shapes": {"metadata": []}}', '{"shapes": {"nothing": []}}', '{"bias": []}'),
