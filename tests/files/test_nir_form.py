@@ -202,6 +202,14 @@ def test_a_node_that_stood_for_double_edges_may_get_double_edges_itself(tmp_path
     assert "n0.times_2" not in written(doubled, tmp_path)[1].nodes
 
 
+@pytest.mark.parametrize("text", ['{"shapes": {"scale": [4, 1]}}', "nothing", '{"bias": null}'])
+def test_a_hint_of_a_node_that_was_changed_is_dropped(text, tmp_path):
+    graph = chain([nir.Scale(np.ones(()))], 4)
+    graph.nodes["n0"].metadata = {FORM_KEY: text, "a": "kept"}
+    nirx.write(tmp_path / "g.nir", graph, strict=False)
+    assert nirx.read(tmp_path / "g.nir").nodes["n0"].metadata == {"a": "kept"}
+
+
 HOSTILE = [
     *("", "[]", "null", "{}", "[" * 5000, '{"shapes": 1}', '{"shapes": {"tau": [9]}}'),
     *('{"shapes": {"metadata": []}}', '{"shapes": {"nothing": []}}', '{"bias": []}'),
