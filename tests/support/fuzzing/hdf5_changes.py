@@ -37,8 +37,11 @@ TEXTS = [
     "~1",
 ]
 TEXTS += ["nirx", "type", "nodes", "metadata", "edges", "\x1b[31m", "a/b", ".", "x" * 300]
-DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
-"""What h5py raises for a change that it refuses, which then is none."""
+DAMAGE = (
+    *(OSError, RuntimeError, ValueError, TypeError),
+    *(LookupError, AttributeError, OverflowError),
+)
+"""What h5py and NumPy raise for a change that cannot be made, which then is none."""
 
 Change = Callable[[Any, Random, list[str]], None]
 
