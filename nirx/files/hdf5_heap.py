@@ -22,6 +22,8 @@ RESERVED = bytes(3)
 """The bytes after the signature. HDF5 ignores them, but if they are not zero, the signature is
 probably a coincidence in other data and not a heap."""
 HEADER = 16
+MOST_OVERLAP = 4
+"""How often a byte may be walked over, in the mean: a text may look like a heap."""
 WORD = 2**64
 
 
@@ -39,13 +41,16 @@ def refuse_endless(path: str) -> None:
 def refuse_endless_in(data: bytes | mmap, path: str) -> None:
     """`refuse_endless` for the content of a file."""
     refuse_endless_trees(data, path)
-    start = data.find(SIGNATURE)
+    walked, start = 0, data.find(SIGNATURE)
     while start >= 0:
-        _walk(path, data, start)
+        walked += _walk(path, data, start)
+        if walked > MOST_OVERLAP * len(data):
+            raise FileError(f"{path}: damaged: its heaps of texts overlap")
         start = data.find(SIGNATURE, start + 1)
 
 
-def _walk(path: str, data: bytes | mmap, start: int) -> None:
+def _walk(path: str, data: bytes | mmap, start: int) -> int:
+    """Walk one collection. Returns: bytes that were walked over."""
     sure = data[start + len(SIGNATURE) : start + 8] == RESERVED
     end = start + _integer(data, start + 8, 8)
     place = start + HEADER
@@ -60,6 +65,7 @@ def _walk(path: str, data: bytes | mmap, start: int) -> None:
         if back or (sure and odd):
             raise FileError(f"{path}: damaged: a heap of texts has an object of impossible size")
         place += step  # HDF5, too, continues after free space that ends early
+    return min(place, len(data)) - start
 
 
 def _integer(data: bytes | mmap, start: int, length: int) -> int:

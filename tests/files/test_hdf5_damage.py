@@ -60,6 +60,15 @@ def test_a_heap_whose_sizes_are_beyond_64_bits_is_refused(size, reserved, tmp_pa
     assert read_in_little_memory(path) == "refused"
 
 
+def test_heaps_that_overlap_take_bounded_work(tmp_path):
+    heap = b"GCOL\1\0\0\0" + (2**40).to_bytes(8, "little")  # in an object of the one before it
+    text = (1).to_bytes(8, "little") + len(heap).to_bytes(8, "little")
+    data = good_file(tmp_path / "g.nir").read_bytes() + (heap + text) * 100_000
+    (tmp_path / "g.nir").write_bytes(data)
+    with pytest.raises(nirx.FileError, match="overlap"):
+        nirx.read(tmp_path / "g.nir")
+
+
 def test_data_that_only_looks_like_a_heap_is_read(tmp_path):
     values = np.frombuffer(b"GCOL\x01" + bytes(range(1, 68)), np.float32)
     nirx.write(tmp_path / "g.nir", chain({"w": nir.Linear(values[None])}, values.size, 1))
