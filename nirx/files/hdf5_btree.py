@@ -17,7 +17,7 @@ from nirx.errors import FileError
 from nirx.files.hdf5_btree2 import SIGNATURE as NEWER
 from nirx.files.hdf5_btree2 import refuse_wrong_counts
 
-__all__ = ["refuse_endless_trees"]
+__all__ = ["file_base", "refuse_endless_trees"]
 
 HDF5, SIGNATURE = b"\x89HDF\r\n\x1a\n", b"TREE"
 HEADER, WORD = 24, 8
@@ -36,7 +36,7 @@ def refuse_endless_trees(data: bytes | mmap, path: str) -> None:
 
     **Raises**: `FileError` for trees that HDF5 would not finish walking.
     """
-    base = _base(data)
+    base = file_base(data)
     if base is None:
         return  # HDF5 says that it is no file of its own
     places = _places(data)
@@ -99,7 +99,7 @@ def _children(
     return list(levels)
 
 
-def _base(data: bytes | mmap) -> int | None:
+def file_base(data: bytes | mmap) -> int | None:
     """Where the file begins, after what others may have put before it."""
     place = 0
     while place + 16 <= len(data):

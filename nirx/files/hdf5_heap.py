@@ -13,7 +13,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from nirx.errors import FileError
-from nirx.files.hdf5_btree import refuse_endless_trees
+from nirx.files.hdf5_btree import file_base, refuse_endless_trees
+from nirx.files.hdf5_local_heap import refuse_endless_gaps
 
 __all__ = ["refuse_endless", "refuse_endless_in"]
 
@@ -28,7 +29,7 @@ WORD = 2**64
 
 
 def refuse_endless(path: str) -> None:
-    """Walk every global heap collection of a file, and its b-trees.
+    """Walk every heap of a file, and its b-trees.
 
     **Raises**: `FileError` for what HDF5 would not finish reading; `OSError`.
     """
@@ -40,7 +41,10 @@ def refuse_endless(path: str) -> None:
 
 def refuse_endless_in(data: bytes | mmap, path: str) -> None:
     """`refuse_endless` for the content of a file."""
-    refuse_endless_trees(data, path)
+    base = file_base(data)
+    if base is not None:
+        refuse_endless_trees(data, path)
+        refuse_endless_gaps(data, base, path)
     walked, start = 0, data.find(SIGNATURE)
     while start >= 0:
         walked += _walk(path, data, start)

@@ -39,16 +39,12 @@ def merge_double_edges(graph: nir.NIRGraph, shape_of: Callable[[str], Shape]) ->
         count = counts[source, target]
         if count > 1:
             scale = nir.Scale(np.full(shape_of(source), count, np.float32))
-            name = free_name(_stand_in(source, count), graph.nodes)
+            name = free_name(f"{source}.times_{count}", graph.nodes)
             graph.nodes[name] = with_hint(scale, {"edges": count})
             edges.append((source, name))
             source = name
         edges.append((source, target))
     graph.edges = edges
-
-
-def _stand_in(source: str, count: int) -> str:
-    return f"{source}.times_{count}"
 
 
 def restore_double_edges(graph: nir.NIRGraph) -> None:
@@ -65,8 +61,6 @@ def restore_double_edges(graph: nir.NIRGraph) -> None:
     out = Counter(a for a, _ in graph.edges)
     stands = {n: c for n, c in stands.items() if into[n] == out[n] == 1}
     source = {b: a for a, b in graph.edges if b in stands}
-    # In another place, it is a node of a graph that nirx once wrote and somebody changed.
-    stands = {n: c for n, c in stands.items() if n.startswith(_stand_in(source[n], c))}
     # A chain of stand-ins was not written by nirx.
     stands = {n: c for n, c in stands.items() if source[n] not in stands}
     edges = []

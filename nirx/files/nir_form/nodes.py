@@ -20,7 +20,7 @@ from nirx.dynamics.node_types import NATIVE_TYPES, find_type
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.files.nir_form.hints import FORM_KEY, hint_of, with_hint, without_hint
-from nirx.files.nir_form.square import BEFORE, restore_square, square_form
+from nirx.files.nir_form.square import restore_square, square_form
 from nirx.graphs.repair import declare_port
 
 __all__ = ["POOLS", "TooLarge", "node_form", "pool_form", "restored_node", "spread_parameters"]
@@ -181,16 +181,15 @@ WRONG = (
 
 
 def restored_node(node: Any) -> Any:
-    """The node as it was before `node_form`, without what its hint says of that.
+    """The node as it was before `node_form`, without its hint.
 
-    A hint that does not fit is dropped as well: it describes a node that somebody changed.
+    What does not fit in a hint is dropped: it describes a graph that somebody changed, and would
+    be taken for a part of the next form.
     """
     metadata = getattr(node, "metadata", None)
     if not isinstance(metadata, dict) or FORM_KEY not in metadata:
         return node
-    hint = hint_of(node)
-    rest = {k: v for k, v in hint.items() if k not in (*_RESTORE, POOL, BEFORE)}
-    return with_hint(without_hint(_undone(node, hint)), rest)
+    return without_hint(_undone(node, hint_of(node)))
 
 
 def _undone(node: Any, hint: dict[str, Any]) -> Any:

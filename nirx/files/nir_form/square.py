@@ -19,7 +19,7 @@ from nirx.dynamics.conv import conv_geometry
 from nirx.dynamics.ops import Shape
 from nirx.files.nir_form.hints import hint_of, with_hint
 
-__all__ = ["BEFORE", "insert_before", "remove_before", "restore_square", "square_form"]
+__all__ = ["insert_before", "remove_before", "restore_square", "square_form"]
 
 BEFORE = "before"
 """In the hint of a convolution: the name of the one that pads its input."""
