@@ -151,6 +151,8 @@ BAD: dict[str, tuple[Any, Shape]] = {
         changed(nir.Affine(np.ones((4, 3)), np.ones(4)), bias=np.ones(3)),
         (3,),
     ),
+    "an input_type without the axis": (nir.Flatten({"input": np.array([6])}, 1, -1), (2, 3)),
+    "an input_type without axes": (nir.Flatten({"input": np.array([])}, 1, -1), (2, 3)),
     "another input_type": (nir.Flatten({"input": np.array([6])}, 0, -1), (2, 3)),
 }
 
