@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint fast fuzz libraries libraries-page browser pictures
+.PHONY: demo test test-all lint fast fuzz libraries libraries-page chips browser pictures
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
@@ -51,6 +51,21 @@ libraries-page: .venv-libraries/installed
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --editable ".[torch,jax,fast]" pytest pytest-xdist
 	.venv-libraries/bin/pip install --quiet --constraint constraints.txt --requirement tests/libraries/requirements.txt
 	.venv-libraries/bin/pip install --quiet --no-deps --requirement tests/libraries/requirements-no-deps.txt
+	touch $@
+
+# Tests against the vendors' own simulators of chips, which run in an environment of their own: Lava
+# needs Python 3.10, and nirx 3.11. Without Python 3.10 the tests skip.
+PYTHON310 ?= $(firstword $(foreach p,python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10*/bin/python),$(shell $(p) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null && echo $(p))))
+chips: .venv/installed
+	@if test -n "$(PYTHON310)"; then $(MAKE) .venv-chips/installed; \
+	else echo "no Python 3.10 for Lava; set PYTHON310=/path/to/python3.10"; fi
+	$(BIN)/python -m pytest -rs -m "slow or not slow or exhaustive" tests/chips
+
+.venv-chips/installed: tests/chips/requirements.txt tests/chips/requirements-no-deps.txt tests/chips/requirements-compiled.txt
+	test -x .venv-chips/bin/python || $(PYTHON310) -m venv .venv-chips
+	.venv-chips/bin/pip install --quiet --requirement tests/chips/requirements.txt
+	.venv-chips/bin/pip install --quiet --no-deps --requirement tests/chips/requirements-no-deps.txt
+	.venv-chips/bin/pip install --quiet --requirement tests/chips/requirements-compiled.txt || echo "xylosim does not build here; the tests of Xylo will skip"
 	touch $@
 
 # A browser for tests/conformance/test_report_in_browser.py, which skip without (Debian, as root).

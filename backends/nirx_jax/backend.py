@@ -28,6 +28,9 @@ class JaxBackend(NetworkBackend):
     def to_native(self, tree: Any) -> Any:
         return state_from_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        return array.astype(dtype)
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return jax.enable_x64(dtype == "float64" or x64_is_on())
 

@@ -28,6 +28,9 @@ class TorchBackend(NetworkBackend):
     def to_native(self, tree: Any) -> Any:
         return state_from_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        return array.to(getattr(torch, dtype))
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return torch.no_grad()
 

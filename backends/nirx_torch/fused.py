@@ -10,18 +10,21 @@ import torch
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
-from nirx.dynamics.surrogate import Surrogate
-from nirx.execution.kernels.gradient import Kept, backward_scan, kept_scan
+from nirx.dynamics.surrogate_formulas import Surrogate
+from nirx.execution.kernels.gather import GatheredWeight
+from nirx.execution.kernels.gradient import backward_scan, kept_again, kept_scan
 from nirx.execution.kernels.plan import Plan
+from nirx.execution.kernels.product import ProductRunner
 from nirx.execution.kernels.runner import FusedRunner
 from nirx.execution.kernels.surrogate import has_formula
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx_torch.lending import lent, lent_without_gradient
 from nirx_torch.ops import TorchOps
+from nirx_torch.product import affine, needs_gradient
 from nirx_torch.reproducible import ReproducibleTorchOps
 
-__all__ = ["HOST", "TorchFusedRunner", "TorchHost"]
+__all__ = ["HOST", "TorchFusedRunner", "TorchHost", "TorchProductRunner"]
 
 
 class TorchHost:
@@ -52,7 +55,14 @@ class TorchFusedRunner(FusedRunner):
         surrogate: Surrogate,
     ):
         super().__init__(dynamics, parameters, plan, HOST)
-        self.surrogate = surrogate
+        self.surrogate: Surrogate = surrogate
+
+    def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
+        """One step; with gradients in the kernels, which are two operations in place of dozens."""
+        if self.plan.is_worth_it(1, x.numel()) and needs_gradient(x, *c.values(), *state.values()):
+            y, state, _ = self.chunk(ops, c, x[None], state, ())
+            return y[0], state
+        return super().step(ops, c, x, state)
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
@@ -61,7 +71,7 @@ class TorchFusedRunner(FusedRunner):
         if step is None:
             return NativeRunner.chunk(self, ops, c, xs, state, record)
         tensors = step.operands(xs, c, state)
-        if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+        if not needs_gradient(*tensors):
             return super().chunk(ops, c, xs, state, record)
         lendable = all(lent(t) is not None for t in tensors)
         if not (xs.numel() and lendable and has_formula(self.surrogate)):
@@ -69,6 +79,18 @@ class TorchFusedRunner(FusedRunner):
         y, *more = _Scan.apply(self, step, ops, record, *tensors)
         states = dict(zip(step.states, more, strict=False))
         return y, states, dict(zip(record, more[len(states) :], strict=True))
+
+
+class TorchProductRunner(ProductRunner):
+    """`ProductRunner` with gradients; in reproducible mode those of the plain product."""
+
+    def chunk(
+        self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        weight, bias = c["weight"], c.get("bias")
+        if isinstance(weight, GatheredWeight) and needs_gradient(xs, weight.dense, bias):
+            return affine(xs, weight, bias), {}, {}
+        return super().chunk(ops, c, xs, state, record)
 
 
 class _Scan(torch.autograd.Function):
@@ -85,8 +107,9 @@ class _Scan(torch.autograd.Function):
     ) -> Any:
         x, coefficients, states = step.named([t.detach().numpy() for t in tensors])
         y, kept = kept_scan(step, coefficients, x, states, runner.dynamics.output_shape)
-        ctx.runner, ctx.step, ctx.ops, ctx.record, ctx.kept = runner, step, ops, record, kept
-        ctx.save_for_backward(*tensors)
+        ctx.runner, ctx.step, ctx.ops, ctx.record = runner, step, ops, record
+        # Traces too: what is saved this way is let go, and recomputed, by a checkpoint.
+        ctx.save_for_backward(*tensors, *map(torch.from_numpy, kept.traces.values()))
         # Copies: what is returned must not change with what is kept, nor the other way round.
         shape = x.shape[1:]
         last = [torch.from_numpy(kept.traces[k][-1].reshape(shape).copy()) for k in step.states]
@@ -95,13 +118,17 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gy: Any, *gradients: Any) -> Any:  # type: ignore[override]
-        tensors = ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph: second derivatives, by the plain steps
-            return None, None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
-        runner: TorchFusedRunner = ctx.runner
-        kept: Kept = ctx.kept
         step: TracedStep = ctx.step
         count = len(step.states)
+        saved = ctx.saved_tensors
+        tensors, traces = saved[: len(saved) - count], saved[len(saved) - count :]
+        # create_graph (second derivatives) and is_grads_batched: by the plain steps.
+        if torch.is_grad_enabled() or any(lent(g) is None for g in (gy, *gradients)):
+            return None, None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
+        runner: TorchFusedRunner = ctx.runner
+        x, coefficients, _ = step.named([t.detach().numpy() for t in tensors])
+        own = {name: t.numpy() for name, t in zip(step.states, traces, strict=True)}
+        kept = kept_again(coefficients, x, own, runner.dynamics.output_shape)
         arrays = [g.detach().numpy() for g in gradients]
         last = dict(zip(step.states, arrays[:count], strict=True))
         recorded = dict(zip(ctx.record, arrays[count:], strict=True))
@@ -124,10 +151,12 @@ class _Scan(torch.autograd.Function):
 def _plain_gradients(ctx: Any, tensors: Any, gradients: Any) -> list[Any]:
     """The same gradients as a differentiable function, through the steps one by one."""
     step: TracedStep = ctx.step
+    twice = torch.is_grad_enabled()
     xs, coefficients, states = step.named(tensors)
-    y, last, recorded = NativeRunner.chunk(
-        ctx.runner, ctx.ops, coefficients, xs, states, ctx.record
-    )
+    with torch.enable_grad():
+        y, last, recorded = NativeRunner.chunk(
+            ctx.runner, ctx.ops, coefficients, xs, states, ctx.record
+        )
     outputs = [y, *(last[k] for k in step.states), *(recorded[k] for k in ctx.record)]
     pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
     wanted = [t for t in tensors if t.requires_grad]
@@ -135,7 +164,7 @@ def _plain_gradients(ctx: Any, tensors: Any, gradients: Any) -> list[Any]:
         [o for o, _ in pairs],
         wanted,
         [g for _, g in pairs],
-        create_graph=True,
+        create_graph=twice,
         allow_unused=True,
     )
     given = iter(found)

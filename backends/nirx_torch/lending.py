@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch._C._functorch import maybe_current_level
+from torch._C._functorch import is_legacy_batchedtensor, maybe_current_level
 from torch.autograd import forward_ad
 
 from nirx.execution.kernels.threads import limit_threads
@@ -19,7 +19,8 @@ LENT = (torch.Tensor, torch.nn.Parameter)
 def lent(tensor: torch.Tensor) -> np.ndarray | None:
     """The memory of a plain tensor of the CPU as an array; None for every other tensor.
 
-    Compilers, `torch.func` and forward-mode gradients pass tensors that have no memory.
+    Compilers, `torch.func`, forward-mode gradients and `is_grads_batched` pass tensors that have
+    no memory.
     """
     if (
         type(tensor) not in LENT
@@ -28,6 +29,7 @@ def lent(tensor: torch.Tensor) -> np.ndarray | None:
         or maybe_current_level() is not None
         or forward_ad._current_level >= 0
         or torch._C._len_torch_dispatch_stack()
+        or is_legacy_batchedtensor(tensor)
     ):
         return None
     return tensor.detach().numpy()

@@ -141,6 +141,11 @@ class Stateless(Dynamics):
 
     uses_dt = False
 
+    @property
+    def plain_product(self) -> bool:
+        """Of a Linear or a convolution: whether it is its product and bias, and nothing else."""
+        return True
+
     def apply(self, ops: Ops, c: Arrays, x: Array) -> Array:
         """The output for x [*lead, *features], with any number of leading axes."""
         raise NotImplementedError

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from nirx.basics.paths import Path, format_path, parse_path
+from nirx.dynamics.arithmetic import Arithmetic
 from nirx.errors import InputError, did_you_mean
 
 __all__ = ["SEMANTICS_VERSION", "Discretization"]
@@ -18,7 +19,7 @@ __all__ = ["SEMANTICS_VERSION", "Discretization"]
 SEMANTICS_VERSION = 1
 """Version of docs/semantics.md that this code follows."""
 
-ADDED_LATER = ("input_gain",)
+ADDED_LATER = ("input_gain", "arithmetic")
 """Choices that an older nirx does not know: a text without one means its default, so that what
 was stored before keeps its bits."""
 GLOBAL_ONLY = ("dt", "feedback", "feedback_initial", "overrides")
@@ -55,7 +56,9 @@ class Discretization:
         feedback_initial: before the first step a feedback edge carries the value that its
             source has when everything is `"silent"`, or `"zero"`.
         overrides: `{path: {choice: value}}` for single nodes or whole subgraphs; the
-            longest path wins.
+            longest path wins. Of `arithmetic` only the values that differ are given.
+        arithmetic: the `nirx.Arithmetic` of a chip that computes in integers; None computes in
+            floating point.
 
     **Units**: dt has the unit of tau and delay; nirx never converts.
 
@@ -79,6 +82,7 @@ class Discretization:
     feedback: Literal["back-edges", "component"] = "back-edges"
     feedback_initial: Literal["silent", "zero"] = "silent"
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    arithmetic: Arithmetic | None = None
 
     def __post_init__(self):
         _check_dt(self.dt)
@@ -90,12 +94,18 @@ class Discretization:
                     f"Discretization: {name}={value!r}; expected one of "
                     + ", ".join(repr(x) for x in allowed)
                 )
+        if self.arithmetic is not None:
+            object.__setattr__(self, "arithmetic", Arithmetic.of(self.arithmetic))
         _check_combination(self)
         object.__setattr__(self, "overrides", _freeze_overrides(self.overrides))
         for path in self.overrides:
             self.at(parse_path(path))  # raises unless every override is a legal combination
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.to_json())
 
     def __reduce__(self):
@@ -106,8 +116,11 @@ class Discretization:
         base = replace(self, overrides={})
         by_path: dict[Path, Discretization] = {}
         for path in sorted(map(parse_path, self.overrides), key=len):
-            own = self.overrides[format_path(path)]
-            by_path[path] = replace(_nearest(by_path, path, base), **own)
+            own = dict(self.overrides[format_path(path)])
+            around = _nearest(by_path, path, base)
+            if "arithmetic" in own:
+                own["arithmetic"] = _changed(around, own["arithmetic"], path)
+            by_path[path] = replace(around, **own)
         by_path[()] = base
         return by_path
 
@@ -118,16 +131,22 @@ class Discretization:
 
     def changes(self) -> dict[str, Any]:
         """The choices that differ from the default, without dt and the overrides."""
-        defaults = {f.name: f.default for f in fields(self) if f.name not in ("dt", "overrides")}
+        apart = ("dt", "overrides")
+        defaults = {f.name: f.default for f in fields(self) if f.name not in apart}
         return {n: getattr(self, n) for n, own in defaults.items() if getattr(self, n) != own}
 
     def to_json(self) -> str:
         """Canonical JSON: equal choices have equal texts."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.arithmetic is not None:
+            values["arithmetic"] = self.arithmetic.to_dict()
         for name in ADDED_LATER:
-            if values[name] == CHOICES[name][0]:
+            if values[name] == DEFAULTS[name]:
                 del values[name]
-        values["overrides"] = {k: dict(v) for k, v in self.overrides.items()}
+        values["overrides"] = {
+            path: {k: dict(v) if isinstance(v, Mapping) else v for k, v in own.items()}
+            for path, own in self.overrides.items()
+        }
         return json.dumps({"semantics": SEMANTICS_VERSION, **values}, sort_keys=True)
 
     @staticmethod
@@ -161,6 +180,8 @@ def _choices() -> dict[str, tuple[str, ...]]:
 CHOICES: dict[str, tuple[str, ...]] = _choices()
 """Every choice with a fixed list of values, the default first."""
 
+DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Discretization)}
+
 
 def _nearest(
     by_path: Mapping[Path, Discretization], path: Path, default: Discretization
@@ -169,6 +190,15 @@ def _nearest(
         if path[:length] in by_path:
             return by_path[path[:length]]
     return default
+
+
+def _changed(around: Discretization, values: Any, path: Path) -> Arithmetic:
+    if around.arithmetic is None:
+        raise InputError(
+            f"Discretization: overrides[{format_path(path)!r}] sets 'arithmetic', but the graph "
+            "has none; set arithmetic= itself"
+        )
+    return around.arithmetic.changed(values)
 
 
 def _check_dt(dt: Any) -> None:
@@ -208,7 +238,7 @@ def _check_combination(d: Discretization) -> None:
 def _freeze_overrides(overrides: Any) -> Mapping[str, Mapping[str, Any]]:
     if not isinstance(overrides, Mapping):
         raise InputError(f"Discretization: overrides={overrides!r}; expected {{path: {{...}}}}")
-    allowed = [*(f for f in CHOICES if f not in GLOBAL_ONLY), "max_spikes"]
+    allowed = [*(f for f in CHOICES if f not in GLOBAL_ONLY), "max_spikes", "arithmetic"]
     frozen = {}
     for path, own in overrides.items():
         if not isinstance(path, str | tuple):
@@ -222,5 +252,15 @@ def _freeze_overrides(overrides: Any) -> Mapping[str, Mapping[str, Any]]:
                     f"Discretization: overrides[{text!r}] sets {name!r}, which cannot be set for "
                     f"one node; {did_you_mean(str(name), allowed)}"
                 )
-        frozen[text] = MappingProxyType(dict(sorted(own.items())))
+        own = {k: _frozen(v) if k == "arithmetic" else v for k, v in sorted(own.items())}
+        frozen[text] = MappingProxyType(own)
     return MappingProxyType(dict(sorted(frozen.items())))
+
+
+def _frozen(arithmetic: Any) -> Any:
+    """The values of an arithmetic by name; anything else is refused where it is applied."""
+    if isinstance(arithmetic, Arithmetic):
+        arithmetic = arithmetic.to_dict()
+    if isinstance(arithmetic, Mapping):
+        return MappingProxyType(dict(sorted(arithmetic.items(), key=lambda item: str(item[0]))))
+    return arithmetic

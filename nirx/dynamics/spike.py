@@ -72,6 +72,7 @@ def spiking_step(
     v_old: Array,
     integrate: Callable[[Array], Array],
     fires: Fires = fire,
+    settled: Callable[[Array], Array] = lambda v: v,
 ) -> tuple[Array, Array]:
     """Integrate, spike and reset, in the order that the rule sets.
 
@@ -80,11 +81,13 @@ def spiking_step(
             `reset_when="next"` it still holds the value that spiked: the reset is due in this step.
         integrate: one step of the membrane without spikes.
         fires: decides on the spikes.
+        settled: v after a reset that is due in this step (`reset_when="next"`), which may have
+            left the range of v.
 
     Returns: spikes and the new membrane potential.
     """
     if rule.reset_when == "next":
-        v = _apply_reset(ops, rule, c, integrate(v_old), fires(ops, rule, c, v_old))
+        v = settled(_apply_reset(ops, rule, c, integrate(v_old), fires(ops, rule, c, v_old)))
     elif rule.reset_when == "next-leaked":
         v = integrate(_apply_reset(ops, rule, c, v_old, fires(ops, rule, c, v_old)))
     else:

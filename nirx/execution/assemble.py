@@ -27,6 +27,7 @@ from nirx.errors import (
     warn_caller,
 )
 from nirx.execution.refusal import NotRepresentable
+from nirx.execution.whole_numbers import require_whole
 from nirx.files.reading import read
 from nirx.graphs.flatten import Claim, Unreadable, walk_graphs
 from nirx.graphs.metadata import MODULE_KEY, resolve_discretization
@@ -37,6 +38,7 @@ from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.wrapping import wrapped
 
 __all__ = [
+    "LOW_PRECISION",
     "NODE_FORM",
     "Assembly",
     "assemble",
@@ -46,11 +48,14 @@ __all__ = [
     "load",
     "native_arrays",
     "no_entry",
+    "run_dtype",
 ]
 
 NODE_FORM = "NIR type: builder, or None to bypass it"
 
 DTYPES = ("float32", "float64")
+LOW_PRECISION = ("bfloat16", "float16")
+"""Dtypes that some backends have as well, in fast mode."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,13 @@ class Assembly:
     custom: dict[int, Any]
     native: dict[int, Any]
     shared: dict[int, int]
+    dtype: str
+    """Of the run: integers are computed in float64."""
+
+    @property
+    def in_integers(self) -> bool:
+        """Whether the network computes in the integers of a chip."""
+        return self.schedule.discretization.arithmetic is not None
 
     @property
     def returns(self) -> Returns | None:
@@ -127,12 +139,13 @@ def assemble(
         _require_entries(graph, node_map, default_map)
     chosen = resolve_discretization(graph, discretization, blind)
     schedule, nodes = build_schedule(graph, chosen, claim)
+    dtype = run_dtype(chosen, dtype)
     _require_representable(schedule, nodes, dtype)
     own = rebuild_graph(graph, {})
     nodes = [node_at(own, place.path) for place in schedule.nodes]
     shared = _shared(schedule, nodes)
     returned_probes(schedule, stored_returns(own))  # raises where it names nothing
-    result = Assembly(schedule, Origin(own), nodes, {}, {}, shared)
+    result = Assembly(schedule, Origin(own), nodes, {}, {}, shared, dtype)
     for position, node in enumerate(nodes):
         if position in shared:
             continue
@@ -235,13 +248,18 @@ def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
 
 
 def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> None:
-    """Refuse parameters that become infinite, or 0 where they must be positive, in the dtype."""
+    """Refuse parameters that become infinite, or 0 where they must be positive, in the dtype, and
+    those of integers that are not whole."""
     limits = np.finfo("float32" if dtype == "bfloat16" else dtype)  # both have the same range
+    places = schedule.nodes
+    parameters = [
+        native_arrays(type(place.dynamics), node) if place.dynamics else {}
+        for place, node in zip(places, nodes, strict=True)
+    ]
     faults = []
-    for place, node in zip(schedule.nodes, nodes, strict=True):
-        if place.dynamics is None:
-            continue
-        for name, array in native_arrays(type(place.dynamics), node).items():
+    for place, arrays in zip(places, parameters, strict=True):
+        for name, array in arrays.items():
+            assert place.dynamics is not None, "it has parameters"
             largest = float(np.abs(array).max(initial=0.0))
             small = name in place.dynamics.positive and array.size and array.min() < limits.tiny
             if largest > float(limits.max) or small:
@@ -250,6 +268,7 @@ def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> 
                 faults.append(fault)
     if faults:
         raise GraphError(faults)
+    require_whole(schedule, parameters)
 
 
 def load(graph_or_path: Any) -> nir.NIRGraph:
@@ -271,6 +290,12 @@ def floating(array: np.ndarray) -> np.ndarray:
     """A copy as float32 if it is a float no wider than that, else as float64."""
     narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     return array.astype(np.float32 if narrow else np.float64)  # native byte order
+
+
+def run_dtype(discretization: Discretization | None, dtype: str) -> str:
+    """The dtype in which a network computes: float64 where it computes in integers."""
+    in_integers = discretization is not None and discretization.arithmetic is not None
+    return "float64" if in_integers else dtype
 
 
 def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:

@@ -7,13 +7,18 @@ from typing import Any
 
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state
-from nirx.execution.chunking import default_chunk, require_chunk
+from nirx.execution.chunking import (
+    checkpoint_chunk,
+    default_chunk,
+    require_checkpoint,
+    require_chunk,
+)
 from nirx.execution.kernels.loop_run import LoopCall, Loops
 from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.returns import Returns, fill_returns, returned_probes
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
-from nirx.graphs.state import NodeState, nest
+from nirx.graphs.state import NodeState, map_tree, nest
 
 __all__ = ["Executor"]
 
@@ -37,6 +42,7 @@ class Executor:
         runners: Sequence[Runner],
         returns: Returns | None = None,
         loops: Loops | None = None,
+        constant: bool = False,
     ):
         self.schedule, self.ops, self.runners = schedule, ops, runners
         self.loops = loops
@@ -45,37 +51,50 @@ class Executor:
         """What is returned instead of the Outputs, if anything."""
         self.returned = returned_probes(schedule, returns)
         self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
+        self.arithmetic = schedule.discretization.arithmetic
+        self.constant = constant
+        """Whether parameters never change, so that coefficients are computed once."""
+        self._known: list[Any] | None = None
 
     # -- the public calls -------------------------------------------------------------
 
     def init_state(self, batch: Shape) -> dict[str, Any]:
         """The state tree before the first step; leaves are [*batch, *features]."""
         batch = accept_batch(batch)
-        states = self._initial_states(batch, self._coefficients())
-        return nest(self.schedule.nodes, states, self.foreign)
+        return self._tree(self._initial_states(batch, self._coefficients()))
 
     def step(self, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
         """One step: x is [*batch, *features] or a dict of such; returns outputs and new state."""
-        inputs, batch, _ = accept_inputs(self.schedule, self.ops, x, time=False)
+        inputs, batch, _ = self._accept(x, time=False)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
         values, states = self._step(inputs, states, coefficients)
         # Copies: an LI outputs its own v, and callers may write into a result.
         probed = {p.key: self.ops.copy(self._probed(p, values, states)) for p in self._results()}
-        return self._result(probed), nest(self.schedule.nodes, states, self.foreign)
+        return self._result(self._whole(probed)), self._tree(states)
 
     def run(
-        self, xs: Any, state: Any, record: Any, chunk: int | None, room: int = 0
+        self,
+        xs: Any,
+        state: Any,
+        record: Any,
+        chunk: int | None,
+        room: int = 0,
+        checkpoint: bool = False,
     ) -> tuple[Any, ...]:
         """Many steps: xs is [time, *batch, *features]; returns outputs, state and recordings.
 
         Arguments:
             room: bytes of the values of a chunk, where `chunk` is None.
+            checkpoint: whether a gradient recomputes the insides of chunks.
         """
+        checkpoint = require_checkpoint(checkpoint)
         chunk = None if chunk is None else require_chunk(chunk)
         probes = [] if record is None else resolve_record(self.schedule, record)
-        inputs, batch, length = accept_inputs(self.schedule, self.ops, xs, time=True)
-        if chunk is None:
+        inputs, batch, length = self._accept(xs, time=True)
+        if chunk is None and checkpoint:
+            chunk = checkpoint_chunk(self.schedule, length)
+        elif chunk is None:
             chunk = default_chunk(self.schedule, batch, inputs[0].dtype.itemsize, room)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
@@ -84,13 +103,35 @@ class Executor:
         if length == 0:
             arrays = [self._nothing(probe, batch) for probe in wanted]
         else:
-            arrays, states = self._run(inputs, states, coefficients, wanted, length, chunk)
+            arrays, states = self._run(
+                inputs, states, coefficients, wanted, length, chunk, checkpoint
+            )
         count = len(results)
         outputs = {p.key: a for p, a in zip(results, arrays[:count], strict=True)}
-        result = self._result(outputs), nest(self.schedule.nodes, states, self.foreign)
+        result = self._result(self._whole(outputs)), self._tree(states)
         if record is None:
             return result
-        return *result, dict(zip((p.key for p in probes), arrays[count:], strict=True))
+        recorded = dict(zip((p.key for p in probes), arrays[count:], strict=True))
+        return *result, self._whole(recorded)
+
+    def _accept(self, x: Any, time: bool) -> tuple[list[Array], Shape, int]:
+        """See `accept_inputs`."""
+        inputs, batch, length = accept_inputs(self.schedule, self.ops, x, time)
+        if self.arithmetic is not None and self.arithmetic.input_shift:
+            factor = self.ops.constant(2.0**self.arithmetic.input_shift)
+            inputs = [self.ops.mul(array, factor) for array in inputs]
+        return inputs, batch, length
+
+    def _tree(self, states: list[NodeState]) -> dict[str, Any]:
+        """The state tree that callers get."""
+        tree = nest(self.schedule.nodes, states, self.foreign)
+        return tree if self.arithmetic is None else map_tree(self.ops.whole, tree)
+
+    def _whole(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Results as callers get them: whole numbers where the network computes in integers."""
+        if self.arithmetic is None:
+            return arrays
+        return {key: self.ops.whole(array) for key, array in arrays.items()}
 
     def _results(self) -> list[Probe]:
         """What the result consists of."""
@@ -163,6 +204,7 @@ class Executor:
         wanted: list[Probe],
         length: int,
         chunk: int,
+        checkpoint: bool,
     ) -> tuple[list[Array], list[NodeState]]:
         first: list[Array] | None = None
         if any(own is None and self.runners[i].has_memory for i, (own, _) in enumerate(states)):
@@ -177,7 +219,8 @@ class Executor:
         def body(states: list[NodeState], xs: list[Array]):
             return self._chunk(xs, states, coefficients, wanted)
 
-        states, arrays = self.ops.scan_chunks(body, states, inputs, length, chunk)
+        own = self.ops.checkpoint(body) if checkpoint else body
+        states, arrays = self.ops.scan_chunks(own, states, inputs, length, chunk)
         if first is not None:
             both = zip(first, arrays, strict=True)
             arrays = [self.ops.concatenate([a, b]) for a, b in both]
@@ -285,7 +328,12 @@ class Executor:
     # -- before the first step --------------------------------------------------------
 
     def _coefficients(self) -> list[Any]:
-        return [runner.coefficients(self.ops) for runner in self.runners]
+        if self._known is not None:
+            return self._known
+        found = [runner.coefficients(self.ops) for runner in self.runners]
+        if self.constant:
+            self._known = found
+        return found
 
     def _initial_states(self, batch: Shape, coefficients: list[Any]) -> list[NodeState]:
         own = [runner.initial_state(self.ops, batch) for runner in self.runners]

@@ -14,6 +14,7 @@ from nirx.basics.printable import quoted
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.integers.types import in_integers
 from nirx.dynamics.parameters import NodeMismatch, check_finite, check_positive, parameter
 from nirx.errors import MOST_LINES, Fault, GraphError, warn_caller
 from nirx.graphs.declared import port_text, redeclared_faults
@@ -185,6 +186,7 @@ def _build_dynamics(
             continue
         rule = discretization.at(node.path)
         try:
+            kind = kind if rule.arithmetic is None else in_integers(kind)
             built = kind.build(node.node, rule, takes, gives)
         except NodeMismatch as mismatch:
             result.faults.append(mismatch.fault(format_path(node.path)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from typing import Any
 
 import nir
@@ -12,12 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nirx.dynamics.discretization import Discretization
-from nirx_conformance.oracle.inlining import Path, inline, path_text
-from nirx_conformance.oracle.late_edges import late_edges
+from nirx_conformance.oracle.inlining import Path, path_text
 from nirx_conformance.oracle.node import Array, OracleNode, Shape, State
 from nirx_conformance.oracle.node_types import KINDS
-from nirx_conformance.oracle.shapes import input_shapes
 from nirx_conformance.oracle.state_tree import state_tree
+from nirx_conformance.oracle.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -59,41 +57,16 @@ def run(
         return network.run(given, steps, batch)
 
 
-class Network:
+class Network(Structure[OracleNode]):
     """A flat graph with its execution order and late edges."""
 
     def __init__(self, graph: nir.NIRGraph, discretization: Discretization):
         self.discretization = discretization
-        nodes, self.edges = inline(graph)
-        kinds = {path: KINDS[type(node)] for path, node in nodes.items()}
-        self.shapes = input_shapes(nodes, kinds, self.edges)
-        self.nodes: dict[Path, OracleNode] = {
-            path: kinds[path](node, discretization.at(path), self.shapes[path])
-            for path, node in nodes.items()
-        }
-        self.output_shapes = {p: kinds[p].output_shape(nodes[p], self.shapes[p]) for p in nodes}
-        self.inputs = [p for p, n in nodes.items() if len(p) == 1 and isinstance(n, nir.Input)]
-        self.outputs = [p for p, n in nodes.items() if len(p) == 1 and isinstance(n, nir.Output)]
-        self.late = late_edges(
-            self.nodes,
-            self.edges,
-            self.inputs,
-            lambda path: self.nodes[path].neuron,
-            lambda path: self.nodes[path].breaks_cycles,
-            every_neuron=discretization.feedback == "component",
-        )
-        # Order of the sum: by source path, a duplicated edge twice.
-        self.sources: dict[Path, list[Path]] = {path: [] for path in nodes}
-        for source, target in sorted(self.edges):
-            self.sources[target].append(source)
-        self.order = self._order()
 
-    def _order(self) -> list[Path]:
-        waits: dict[Path, list[Path]] = {}
-        for path, node in self.nodes.items():
-            needs = [] if node.breaks_cycles else self.sources[path]
-            waits[path] = [a for a in needs if (a, path) not in self.late]
-        return list(TopologicalSorter(waits).static_order())
+        def make(path: Path, node: Any, shape: Shape) -> OracleNode:
+            return KINDS[type(node)](node, discretization.at(path), shape)
+
+        super().__init__(graph, make, every_neuron=discretization.feedback == "component")
 
     def inputs_by_path(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[Path, Array]:
         """The caller's arrays in float64, by the path of their Input."""

@@ -72,7 +72,12 @@ def compile_kernel(source: str, arguments: tuple[str, ...]) -> Callable[..., Non
 
 def array_type(array: np.ndarray) -> str:
     """The type of a contiguous, writable array, for `compile_kernel`."""
-    return f"{array.dtype.name}[{', '.join([':'] * (array.ndim - 1) + ['::1'])}]"
+    return _array_type(array.dtype, array.ndim)
+
+
+@lru_cache(maxsize=256)
+def _array_type(dtype: np.dtype, rank: int) -> str:
+    return f"{dtype.name}[{', '.join([':'] * (rank - 1) + ['::1'])}]"
 
 
 def _function(name: str, source: str, path: str) -> Callable[..., None]:

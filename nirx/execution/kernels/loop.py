@@ -272,6 +272,8 @@ def _node(place: ScheduledNode, traced: Callable[[ScheduledNode], TracedStep]) -
     if isinstance(dynamics, Linear):
         if len(place.input_shape) != 1:
             raise NotElementwise("its weight has more than two axes")
+        if not dynamics.plain_product:
+            raise NotElementwise("its product is rounded")
         return LoopNode("product", *common)
     if isinstance(dynamics, Stateless) and not isinstance(dynamics, Elementwise):
         raise NotElementwise(f"there is no loop for {place.type_name}")

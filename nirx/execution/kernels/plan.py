@@ -147,6 +147,8 @@ def _choice(node: ScheduledNode, obstacle: str, mode: tuple[str, bool, bool]) ->
     if dynamics is None:
         return Choice("plain", "a module of node_map runs it")
     if isinstance(dynamics, Linear | Convolution):
+        if not obstacle and not dynamics.plain_product:
+            obstacle = "its product is rounded"
         return Choice("plain", obstacle) if obstacle else Choice("gathered")
     if not (dynamics.neuron or dynamics.state_shapes()):
         return Choice("plain")

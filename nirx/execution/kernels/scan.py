@@ -95,12 +95,15 @@ class Layer:
 
     def state(self, array: np.ndarray) -> np.ndarray:
         """A copy of a state [*batch, *features], for the kernel to replace."""
-        return np.array(np.broadcast_to(array, self.shape[1:]), order="C").reshape(self.flat[1:])
+        own = np.empty(self.shape[1:], array.dtype)
+        own[...] = array
+        return own.reshape(self.flat[1:])
 
     def coefficient(self, array: np.ndarray) -> np.ndarray:
-        """A coefficient for each neuron."""
-        whole = np.broadcast_to(array, self.features).reshape(-1)
-        return np.tile(whole, self.tiles)
+        """A copy of a coefficient, for each neuron."""
+        own = np.empty((self.tiles, *self.features), array.dtype)
+        own[...] = array
+        return own.reshape(-1)
 
     def summed(self, array: np.ndarray) -> np.ndarray:
         """The sum over samples of [samples, neurons], as [*features]."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["limit_threads", "split", "thread_count"]
 
-WORTH_IT = 2**17
+WORTH_IT = 2**18
 """Element updates per thread below which a second thread costs more than it saves."""
 
 

@@ -85,8 +85,8 @@ def test_without_a_batch_axis():
 def test_many_products_are_multiplied(monkeypatch):
     ran = count_kernels(monkeypatch)
     monkeypatch.setattr("nirx_torch.fused_loop.MOST_PRODUCTS", 10)
-    _, fused = pair(looped(), "float64", "torch", dt=1.0)
-    gradients(fused, inputs())
+    plain, fused = pair(looped(), "float64", "torch", dt=1.0)
+    assert_equal(gradients(fused, inputs()), gradients(plain, inputs()))
     assert not ran
 
 
@@ -95,6 +95,8 @@ def test_second_derivatives_are_refused():
     xs = inputs()
     with pytest.raises(nirx.UnsupportedError, match='execution="plain"'):
         torch.autograd.grad(fused.run(xs)[0].sum(), xs, create_graph=True)
+    with pytest.raises(nirx.UnsupportedError, match="is_grads_batched"):
+        torch.autograd.grad(fused.run(xs)[0].sum(), xs, torch.ones(2), is_grads_batched=True)
 
 
 def count_kernels(monkeypatch):

@@ -1,0 +1,63 @@
+"""Linear and Affine with gradients on the CPU: rare spikes are gathered both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from nirx.execution.kernels.gather import GatheredWeight
+from nirx.execution.kernels.gather_gradient import weight_gradient
+from nirx_torch.lending import lent, lent_without_gradient
+
+__all__ = ["affine", "needs_gradient"]
+
+
+def needs_gradient(*tensors: Any) -> bool:
+    """Whether a gradient is to flow through any of some tensors, or None."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
+def affine(x: Any, prepared: GatheredWeight, bias: Any = None) -> Any:
+    """x @ weight.T + bias with gradients, gathered or dense, whichever is faster.
+
+    Arguments:
+        x: [*lead, inputs].
+        bias: broadcasts to [outputs], or None.
+    """
+    weight = prepared.dense
+    host = lent(x)
+    own = None if bias is None else lent(bias)
+    y = None
+    if host is not None and (bias is None or own is not None):
+        y = prepared.product(host, own)
+    if y is None:
+        y = functional.linear(x, weight, None if bias is None else bias.expand(len(weight)))
+        return y.to(weight.dtype)  # torch.autocast makes a product of lower precision
+    return _Product.apply(torch.from_numpy(y), x, weight, bias)
+
+
+class _Product(torch.autograd.Function):
+    """(y, x, weight, bias) -> y, which already is x @ weight.T + bias; it adds the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:  # type: ignore[override]
+        ctx.save_for_backward(x, weight, bias)
+        return y.view_as(y)
+
+    @staticmethod
+    def backward(ctx: Any, gy: Any) -> Any:  # type: ignore[override]
+        x, weight, bias = ctx.saved_tensors
+        _, of_x, of_weight, of_bias = ctx.needs_input_grad
+        gx = gy @ weight if of_x else None
+        gb = gy.sum_to_size(bias.shape) if of_bias else None
+        return None, gx, _of_weight(gy, x) if of_weight else None, gb
+
+
+def _of_weight(gy: Any, x: Any) -> Any:
+    """gy^T x; where it needs a gradient in its turn (create_graph), by torch's own product."""
+    own = lent_without_gradient(gy)
+    if torch.is_grad_enabled() or own is None:
+        return gy.reshape(-1, gy.shape[-1]).T @ x.reshape(-1, x.shape[-1])
+    return torch.from_numpy(weight_gradient(x.detach().numpy(), own))

@@ -1,0 +1,52 @@
+"""The gradient of a weight whose inputs are rare spikes: the adjoint of `gather`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nirx.execution.kernels.compiled import array_type, compile_kernel
+from nirx.execution.kernels.gather import GATHERING
+from nirx.execution.kernels.threads import split
+
+__all__ = ["weight_gradient"]
+
+SOURCE = f"""
+def kernel(x, g, w, r0, r1, n0, n1):{GATHERING}
+        for i in range(np.uint64(0), whole, np.uint64(4)):
+            a, b = index[i], index[i + np.uint64(1)]
+            c, d = index[i + np.uint64(2)], index[i + np.uint64(3)]
+            xa, xb, xc, xd = x[r, a], x[r, b], x[r, c], x[r, d]
+            for n in range(n0, n1):
+                own = g[r, n]
+                w[a, n] += xa * own
+                w[b, n] += xb * own
+                w[c, n] += xc * own
+                w[d, n] += xd * own
+        for i in range(whole, count):
+            a = index[i]
+            xa = x[r, a]
+            for n in range(n0, n1):
+                w[a, n] += xa * g[r, n]
+"""
+
+
+def weight_gradient(x: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """`g.T @ x`, for x that is mostly 0.
+
+    Each thread takes some outputs, so that the order of summation depends on nothing else.
+
+    Arguments:
+        x: [*lead, inputs].
+        g: gradient of the product, [*lead, outputs].
+
+    Returns: [outputs, inputs], a transposed view.
+    """
+    inputs, outputs = x.shape[-1], g.shape[-1]
+    flat = np.require(x, requirements=["C", "W"]).reshape(-1, inputs)
+    of_rows = np.require(g, requirements=["C", "W"]).reshape(-1, outputs)
+    total = np.zeros((inputs, outputs), x.dtype)
+    arrays = flat, of_rows, total
+    kernel = compile_kernel(SOURCE, (*map(array_type, arrays), *["uint64"] * 4))
+    rows = len(flat)
+    split(lambda a, b: kernel(*arrays, 0, rows, a, b), outputs, x.size + g.size * 8)
+    return total.T

@@ -1,0 +1,64 @@
+"""Integers: refuse a graph whose numbers are not whole, or too large for their bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nirx.dynamics.integers.whole import Exact, WholeNumbers
+from nirx.errors import Fault, GraphError
+from nirx.execution.numpy_ops import NumpyOps
+from nirx.graphs.schedule import Schedule
+
+__all__ = ["exact_numbers", "require_whole"]
+
+TOLERANCE = 1e-6
+"""How far a number may be from a whole one, relative above 1: parameters may be in float32."""
+
+QUANTIZE = "nirx.quantize(graph, arithmetic) makes a graph in integer units"
+
+
+def exact_numbers(dynamics: WholeNumbers, parameters: Any) -> dict[str, Exact]:
+    """What has to be whole of a node, in float64 and not yet rounded."""
+    own = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
+    with np.errstate(all="ignore"):
+        return dynamics.exact(NumpyOps(np.dtype("float64")), own)
+
+
+def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -> None:
+    """Check every node that computes in integers.
+
+    Arguments:
+        parameters: of every node.
+
+    **Raises**: `GraphError`.
+    """
+    faults = []
+    for place, own in zip(schedule.nodes, parameters, strict=True):
+        if not isinstance(place.dynamics, WholeNumbers):
+            continue
+        for exact in exact_numbers(place.dynamics, own).values():
+            fault = _fault(place.name, exact)
+            if fault is not None:
+                faults.append(fault)
+    if faults:
+        raise GraphError(faults)
+
+
+def _fault(where: str, exact: Exact) -> Fault | None:
+    value = np.asarray(exact.value)
+    whole = np.rint(value)
+    with np.errstate(all="ignore"):
+        off = np.abs(value - whole) > TOLERANCE * np.maximum(1.0, np.abs(value))
+    off |= ~np.isfinite(value)
+    outside = (whole < exact.low) | (whole > exact.high)
+    shifted = f" (in units of 2**{exact.shift})" if exact.shift else ""
+    for bad, expected in ((off, "a whole number"), (outside, f"{exact.low} to {exact.high}")):
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            at = f" at {list(index)}" if index else ""
+            more = f", and {int(bad.sum()) - 1:,} more" if bad.sum() > 1 else ""
+            found = f"{exact.what}{at} is {float(value[index]):.9g}{shifted}{more}"
+            return Fault(where, found, expected, QUANTIZE)
+    return None
