@@ -16,8 +16,6 @@ MOST_IN_MESSAGE = 40_000
 """Characters, with room for the advice around a message of nirx."""
 
 
-NO_MEMORY = "memory allocation failed"
-"""In HDF5's errors. It finds out by itself how much it needs, with or without a limit."""
 FRAMES = 10
 """Of a traceback, from its end."""
 
@@ -51,7 +49,7 @@ def _hidden(error: BaseException) -> str:
         return f"{type(error).__name__} with a message of {len(text)} characters"
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError) or NO_MEMORY in str(cause):
+        if isinstance(cause, MemoryError):
             return f"a lack of memory became: {text[:200]}"
         hidden = cause.__context__ if not cause.__suppress_context__ else None
         cause = cause.__cause__ or hidden
