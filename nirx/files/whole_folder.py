@@ -45,6 +45,9 @@ def check_folder(path: Path, option: str, known: Collection[str]) -> str:
             raise FileError(f"{name}: cannot be written: there is no folder {around}")
         if os.path.ismount(place):
             raise FileError(f"{name}: is a mount point; name a folder in it")
+        here = os.path.realpath(os.curdir)
+        if os.path.commonpath([place, here]) == place:
+            raise FileError(f"{name}: is the current folder or around it; name another one")
         if not os.access(around, os.W_OK):
             raise FileError(f"{name}: the folder {around} cannot be written to")
         found = sorted(os.listdir(place)) if os.path.isdir(place) else []

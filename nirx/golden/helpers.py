@@ -10,10 +10,12 @@ from nirx.golden.literals import float_literal
 __all__ = ["HELPERS", "helpers"]
 
 WHOLE = """
-/* The number that has these 64 bits as its two's complement. */
+/* The number with these bits: int64_t is two's complement by definition. */
 static inline int64_t signed64(uint64_t bits)
 {
-    return bits <= (uint64_t)INT64_MAX ? (int64_t)bits : -(int64_t)(~bits) - 1;
+    int64_t y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
 }
 
 /* Sums and products: exact below 2**63, which nirx requires; defined for all operands. */

@@ -49,6 +49,15 @@ def test_other_files_are_never_removed(tmp_path):
     assert content(tmp_path) == {"mine.txt": b"mine"}
 
 
+def test_nobody_is_left_in_a_folder_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "out" / "below").mkdir(parents=True)
+    for here in ("out", "out/below"):
+        monkeypatch.chdir(tmp_path / here)
+        with pytest.raises(nirx.FileError, match="is the current folder or around it"):
+            check_folder(tmp_path / "out", "--out", [])
+    check_folder(tmp_path / "out" / "new", "--out", [])
+
+
 @pytest.mark.parametrize("kind", ["file", "no parent", "NUL"])
 def test_what_is_no_folder_is_refused(tmp_path, kind):
     (tmp_path / "file").write_text("")
