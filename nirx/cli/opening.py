@@ -18,7 +18,7 @@ from nirx.files.reading import read_noted
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
 
-__all__ = ["Opened", "open_graph", "schedule_graph"]
+__all__ = ["Opened", "integer_fields", "open_graph", "preset_named", "schedule_graph"]
 
 Texts = list[str] | None
 
@@ -80,7 +80,7 @@ def schedule_graph(
     """
     changes, integers = _changes(dt, sets)
     if preset is not None:
-        base, origins = _preset(preset), [f"preset {preset}"]
+        base, origins = preset_named(preset), [f"preset {preset}"]
     else:
         base, origins = stored_discretization(graph), ["file metadata"]
     if base is None:
@@ -108,13 +108,20 @@ def schedule_graph(
     return Opened(graph, base, " and ".join(origins), schedule, nodes)
 
 
-def _preset(name: str) -> Discretization:
+def preset_named(name: str) -> Discretization:
+    """The preset that an option names. **Raises** `InputError`."""
     if name not in PRESETS:
         hint = did_you_mean(name, PRESETS)
         near = f"{hint} " if hint.startswith("did") else ""
         listed = "".join(f"\n  - {known}" for known in PRESETS)
         raise InputError(f"--preset: there is no {name!r}; {near}the presets are:{listed}")
     return PRESETS[name]
+
+
+def integer_fields(sets: Texts) -> tuple[list[str], dict[str, Any]]:
+    """The texts of --set without those of the arithmetic, and the fields of these."""
+    mine = [text for text in sets or () if text.startswith(f"{ARITHMETIC}.")]
+    return [text for text in sets or () if text not in mine], _changes(None, mine)[1]
 
 
 def _changes(dt: float | None, sets: Texts) -> tuple[dict[str, Any], dict[str, Any]]:

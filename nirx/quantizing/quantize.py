@@ -12,13 +12,13 @@ import numpy as np
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import load
 from nirx.execution.numpy_backend import BACKEND
-from nirx.graphs.metadata import DISCRETIZATION_KEY, resolve_discretization
+from nirx.graphs.metadata import DISCRETIZATION_KEY
 from nirx.graphs.origin import rebuild_graph
 from nirx.graphs.schedule import build_schedule
 from nirx.quantizing.measure import report_of
 from nirx.quantizing.plan import Plan, make_plan, whole_inputs
 from nirx.quantizing.quantization import SCALES_KEY, Quantization
-from nirx.quantizing.target import target_of
+from nirx.quantizing.target import choices_of
 from nirx.quantizing.whole_nodes import whole_nodes
 from nirx.quantizing.wires import WEIGHTED
 
@@ -58,9 +58,9 @@ def quantize(
     **Source**: docs/integers.md.
     """
     graph = load(graph)
-    floats = resolve_discretization(graph, discretization)
+    floats, target = choices_of(graph, arithmetic, discretization)
     inputs = None if inputs is None else whole_inputs(inputs)
-    plan = make_plan(graph, floats, target_of(arithmetic, floats), scale, inputs)
+    plan = make_plan(graph, floats, target, scale, inputs)
     return quantize_plan(graph, plan, inputs)
 
 

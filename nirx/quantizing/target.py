@@ -5,14 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import nir
+
 from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, did_you_mean
+from nirx.graphs.metadata import resolve_discretization
+from nirx.quantizing.as_floats import without_arithmetic
 
-__all__ = ["target_of"]
+__all__ = ["choices_of", "target_of"]
 
 WHOLE = {name: preset for name, preset in PRESETS.items() if preset.arithmetic is not None}
+
+
+def choices_of(
+    graph: nir.NIRGraph, arithmetic: Any, discretization: Discretization | None
+) -> tuple[Discretization, Discretization]:
+    """The discretizations of the float graph and of the integer graph.
+
+    **Raises**: `InputError`, also for a graph in the units of another arithmetic.
+    """
+    floats = resolve_discretization(graph, discretization)
+    target = target_of(arithmetic, floats)
+    if floats.arithmetic is not None and floats != target:
+        raise InputError(
+            "the graph is in integer units already, for another discretization than the one that "
+            "is asked for; quantize the float graph that it was made from"
+        )
+    return without_arithmetic(floats), target
 
 
 def target_of(value: Any, floats: Discretization) -> Discretization:
