@@ -15,7 +15,7 @@ from nirx.quantizing.gains import fraction
 from nirx.quantizing.notes import notes_on
 from nirx.quantizing.plan import Plan
 from nirx.quantizing.quantization import NodeReport
-from nirx.quantizing.weights import bias_in_units, scales_of, weight_name, weight_of
+from nirx.quantizing.weights import bias_and_unit, scales_of, weight_name, weight_of
 from nirx.quantizing.wires import WEIGHTED
 
 __all__ = ["overflows_of", "report_of"]
@@ -78,13 +78,11 @@ def _of_weights(plan: Plan, position: int, node: Any, arithmetic: Arithmetic) ->
         smallest, largest = arithmetic.weight_range
         values["saturated"] = int(((outside < smallest) | (outside > largest)).sum())
     error = float(np.abs(whole / scales - weight_of(given)).max(initial=0.0))
-    bias = bias_in_units(place, given, np.ones(()))
-    if bias is not None:
-        unit = bias_in_units(place, given, plan.units.leaving[position])
+    biased = bias_and_unit(place, given, plan.units.leaving[position])
+    if biased is not None:
+        bias, unit = biased
         got = np.asarray(node.bias, np.float64) * 2.0**arithmetic.bias_shift
-        with np.errstate(divide="ignore", invalid="ignore"):
-            off = np.abs(np.where(bias == 0, 0.0, got / np.where(bias == 0, 1.0, unit) - 1) * bias)
-        error = max(error, float(off.max(initial=0.0)))
+        error = max(error, float(np.abs(got / unit - bias).max(initial=0.0)))
     most = float(np.abs(weight_of(given)).max(initial=0.0))
     return {
         **values,

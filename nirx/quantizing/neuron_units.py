@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -96,8 +97,9 @@ def units_of_neuron(
         jump = _power(float(_wanted(own.decay_syn, full)), room)
         synapse, membrane = synapse * jump, membrane * jump
     if own.decay is not None:
-        spikes = own.threshold is not None and (own.threshold > 0).any()
-        scale = np.where(own.threshold > 0, own.threshold, np.inf) if spikes else peak_v
+        scale: Any = peak_v
+        if own.threshold is not None and (own.threshold > 0).any():
+            scale = np.where(own.threshold > 0, own.threshold, np.inf)
         wanted = float(_wanted(own.decay, membrane * scale))
         up = _power(wanted, _room(most_v, peak_v, membrane))
         membrane = membrane * up

@@ -75,8 +75,14 @@ def estimate_peaks(schedule: Schedule, nodes: list[Any], gains: dict[int, Gains]
     for position, own in gains.items():
         total = sum(reach[source.position] for source in schedule.nodes[position].sources)
         synapse[position] = total * float(np.abs(own.jump).max(initial=0.0))
-        spikes = own.threshold is not None
-        membrane[position] = ABOVE_THRESHOLD * _threshold(own) if spikes else _steady(own, total)
+        if own.threshold is None:
+            membrane[position] = _steady(own, total)
+            continue
+        membrane[position] = ABOVE_THRESHOLD * _threshold(own)
+        dynamics = schedule.nodes[position].dynamics
+        if dynamics is not None and dynamics.rule.reset == "subtract":  # what is above is kept
+            step = float(np.abs(own.gain * own.jump).max(initial=0.0)) * total
+            membrane[position] = max(membrane[position], step)
     return Peaks(synapse, membrane, False)
 
 

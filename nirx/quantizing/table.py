@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich.box
 from rich.table import Table
 
 from nirx.basics.tables import MOST_ROWS, cell, render
-from nirx.quantizing.quantization import NodeReport, Quantization
+
+if TYPE_CHECKING:
+    from nirx.quantizing.quantization import NodeReport, Quantization
 
 __all__ = ["quantization_table", "quantization_text", "remarks"]
 

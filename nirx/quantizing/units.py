@@ -15,12 +15,19 @@ import numpy as np
 
 from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import Fault, GraphError
+from nirx.errors import GraphError
 from nirx.graphs.schedule import Schedule
 from nirx.quantizing.gains import Gains, after_decay
 from nirx.quantizing.neuron_units import NeuronUnits, largest_input_unit, units_of_neuron
 from nirx.quantizing.peaks import Peaks
-from nirx.quantizing.weights import is_convolution, largest_units
+from nirx.quantizing.refusals import (
+    feedback_of_values,
+    scale_of_unlike_inputs,
+    unlike_scales,
+    unlike_units,
+    weights_out_of_range,
+)
+from nirx.quantizing.weights import is_convolution, largest_units, scales_of, weight_of
 from nirx.quantizing.wires import WEIGHTED, Group, group_wires
 
 __all__ = ["Scale", "Units", "choose_units"]
@@ -77,7 +84,11 @@ class _Choice:
         while waiting:
             ready = [group for group in waiting if self._is_ready(group)]
             if not ready:
-                raise GraphError([self._loop(waiting)])
+                stuck = sorted(
+                    {p for g in waiting for p in g.leaving if p not in self.units.entering}
+                )
+                names = [self.schedule.nodes[p].name for p in stuck]
+                raise GraphError([feedback_of_values(names)])
             for group in ready:
                 self._settle(group)
             waiting = [group for group in waiting if group not in ready]
@@ -89,11 +100,18 @@ class _Choice:
         return found
 
     def _is_ready(self, group: Group) -> bool:
+        """Whether the units are known from which the group's follows."""
+        fixed = any(self._is_fixed(position) for position in group.leaving)
         return all(
-            position in self.units.entering
+            position in self.units.entering or (fixed and position in group.entering)
             for position in group.leaving
             if self._is_weighted(position) or self._puts_out_v(position)
         )
+
+    def _is_fixed(self, position: int) -> bool:
+        """Whether what a node puts out has a unit of its own: inputs and spikes."""
+        place = self.schedule.nodes[position]
+        return place.spiking or (place.type_name == "Input" and not place.sources)
 
     def _is_weighted(self, position: int) -> bool:
         return self.schedule.nodes[position].type_name in WEIGHTED
@@ -102,9 +120,8 @@ class _Choice:
         return position in self.gains and not self.schedule.nodes[position].spiking
 
     def _settle(self, group: Group) -> None:
-        unit = self._fixed(group)
-        if unit is None:
-            unit = self._free(group)
+        fixed = self._fixed(group)
+        unit = self._free(group) if fixed is None else fixed[1]
         for position, factor in group.leaving.items():
             self.units.leaving[position] = unit * factor
         for position, factor in group.entering.items():
@@ -121,17 +138,20 @@ class _Choice:
                     self.peaks.membrane[position],
                     weighted=any(self._is_weighted(s) for s in sources),
                 )
+        if fixed is not None:
+            for position in sorted(filter(self._is_weighted, group.leaving)):
+                self._require_weights(position, fixed[0])
 
-    def _fixed(self, group: Group) -> np.ndarray | None:
-        """The unit of what is not weighted: inputs, spikes and membrane potentials."""
+    def _fixed(self, group: Group) -> tuple[int, np.ndarray] | None:
+        """What is not weighted (inputs, spikes, membrane potentials), and its unit."""
         found: dict[int, np.ndarray] = {}
         for position, factor in sorted(group.leaving.items()):
             place = self.schedule.nodes[position]
             if place.spiking:
                 found[position] = np.ones(()) / factor
-            elif position in self.units.neurons:
+            elif self._puts_out_v(position):
                 found[position] = self.units.neurons[position].membrane / factor
-            elif place.type_name == "Input" and not place.sources:
+            elif self._is_fixed(position):
                 shift = self.target.arithmetic.input_shift if self.target.arithmetic else 0
                 found[position] = np.array(2.0**shift / factor)
         if not found:
@@ -139,35 +159,21 @@ class _Choice:
         (first, unit), *others = found.items()
         for position, own in others:
             if np.shape(own) != np.shape(unit) or not np.allclose(own, unit, rtol=1e-9, atol=0):
-                raise GraphError([self._conflict(first, unit, position, own)])
-        for position, factor in sorted(group.leaving.items()):
-            if self._is_weighted(position):
-                self._require_weights(position, unit * factor, first)
-        return unit
+                names = [self.schedule.nodes[p].name for p in (first, position)]
+                raise GraphError([unlike_units(names, unit, own)])
+        return first, unit
 
-    def _require_weights(self, position: int, unit: np.ndarray, by: int) -> None:
+    def _require_weights(self, position: int, by: int) -> None:
         """Refuse weights that a unit, which something else fixes, makes too large or 0."""
-        place, own = self.schedule.nodes[position], self._arithmetic(position)
-        low, high = (float(n) * 2.0**own.weight_shift for n in own.weight_range)
-        most = float(
-            largest_units(
-                place, self.nodes[position], self.units.entering[position], low, high
-            ).min(initial=np.inf)
-        )
-        used = float(np.max(unit)) / most * high / 2.0**own.weight_shift
-        if np.isinf(most) or 0.5 <= used <= own.weight_range[1] + 0.5:
+        place, node = self.schedule.nodes[position], self.nodes[position]
+        arithmetic = self._arithmetic(position)
+        scales = scales_of(place, node, self.units.entering[position], self.units.leaving[position])
+        own = np.abs(weight_of(node) * scales) * 2.0**-arithmetic.weight_shift
+        used, most = float(own.max(initial=0.0)), arithmetic.weight_range[1]
+        if used == 0 or 0.5 <= used <= most + 0.5 or isinstance(node, nir.Scale):
             return
-        raise GraphError(
-            [
-                Fault(
-                    place.name,
-                    f"its weights reach {used:.3g} in units of what {self.schedule.nodes[by].name} "
-                    "puts into the same sum",
-                    f"0.5 to {own.weight_range[1]} ({own.weight_bits} bits)",
-                    "put a Linear or a Scale into the other way, which then has weights too",
-                )
-            ]
-        )
+        other = self.schedule.nodes[by].name
+        raise GraphError([weights_out_of_range(place.name, used, other, arithmetic)])
 
     def _free(self, group: Group) -> np.ndarray:
         """The unit that uses the bits of the weights, as far as the states' bits allow."""
@@ -220,30 +226,13 @@ class _Choice:
         for position in given:
             entering = self.units.entering[position]
             if entering.size > 1 and np.min(entering) != np.max(entering):
-                raise GraphError(
-                    [
-                        Fault(
-                            self.schedule.nodes[position].name,
-                            "a scale is given for it, but its inputs have unlike units",
-                            "inputs of one unit",
-                        )
-                    ]
-                )
+                raise GraphError([scale_of_unlike_inputs(self.schedule.nodes[position].name)])
             shift = self._arithmetic(position).weight_shift
             unit = self.scale[position] * float(np.max(entering)) * 2.0**shift
             found.append(unit / group.leaving[position])
         if not np.allclose(found, found[0], rtol=1e-9, atol=0.0):
             names = [self.schedule.nodes[p].name for p in given]
-            asked = ", ".join(f"{name}: {u:g}" for name, u in zip(names, found, strict=True))
-            raise GraphError(
-                [
-                    Fault(
-                        names[0],
-                        f"the scales of layers that are added lead to unlike units ({asked})",
-                        "one scale for all of them",
-                    )
-                ]
-            )
+            raise GraphError([unlike_scales(names, found)])
         return np.array(found[0])
 
     def _profile(self, group: Group, weighted: list[int]) -> np.ndarray:
@@ -282,25 +271,3 @@ class _Choice:
         ends = [p for p in group.entering if p not in group.leaving]
         spiking = all(self.schedule.nodes[p].spiking for p in ends)
         return bool(ends) and spiking and self._can_differ(group, weighted, None)
-
-    def _conflict(self, a: int, unit_a: np.ndarray, b: int, unit_b: np.ndarray) -> Fault:
-        names = [self.schedule.nodes[p].name for p in (a, b)]
-        sizes = [f"{float(np.max(u)):g}" for u in (unit_a, unit_b)]
-        return Fault(
-            names[1],
-            f"one unit is 1/{sizes[1]} of a value, but of {names[0]}, which is added to it, "
-            f"1/{sizes[0]}",
-            "one unit for all values that are added",
-            "put a Linear, a convolution or a Scale into one of the ways",
-        )
-
-    def _loop(self, waiting: list[Group]) -> Fault:
-        stuck = sorted(p for g in waiting for p in g.leaving if p not in self.units.entering)
-        names = ", ".join(self.schedule.nodes[p].name for p in stuck[:5])
-        return Fault(
-            names,
-            "values that are not spikes feed back into their own sum, so that their weights "
-            "cannot be scaled to whole numbers",
-            "feedback by spikes",
-            "quantize what is outside of this loop, or make its neurons spike",
-        )

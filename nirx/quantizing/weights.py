@@ -12,7 +12,7 @@ from nirx.dynamics.parameters import parameter
 from nirx.errors import Fault, GraphError
 from nirx.graphs.schedule import ScheduledNode
 
-__all__ = ["bias_in_units", "largest_units", "scales_of", "weight_name", "weight_of"]
+__all__ = ["bias_and_unit", "largest_units", "scales_of", "weight_name", "weight_of"]
 
 
 def weight_name(node: Any) -> str:
@@ -68,16 +68,16 @@ def largest_units(
     return room.min(axis=-1, initial=np.inf)
 
 
-def bias_in_units(place: ScheduledNode, node: Any, unit_out: np.ndarray) -> np.ndarray | None:
-    """The bias in units, before it is rounded; None without one."""
+def bias_and_unit(
+    place: ScheduledNode, node: Any, unit_out: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The bias and its units, which broadcast; None without one."""
     if getattr(node, "bias", None) is None:
         return None
     bias = np.asarray(parameter(node, "bias"), np.float64)
     if is_convolution(node):
-        return np.broadcast_to(bias, place.output_shape[:1]) * _per_channel(
-            place, unit_out, place.output_shape
-        )
-    return bias * unit_out
+        return bias, _per_channel(place, unit_out, place.output_shape)
+    return bias, unit_out
 
 
 def _per_channel(place: ScheduledNode, unit: np.ndarray, shape: Shape) -> np.ndarray:

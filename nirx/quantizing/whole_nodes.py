@@ -14,7 +14,7 @@ from nirx.errors import Fault, GraphError
 from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx.quantizing.gains import Gains, fraction, time_constant
 from nirx.quantizing.units import Units
-from nirx.quantizing.weights import bias_in_units, scales_of, weight_name, weight_of
+from nirx.quantizing.weights import bias_and_unit, scales_of, weight_name, weight_of
 from nirx.quantizing.wires import WEIGHTED
 
 __all__ = ["whole_nodes"]
@@ -78,7 +78,7 @@ def _weighted(
     scaling = isinstance(node, nir.Scale)
     out = units.leaving[position]
     weight = weight_of(node) * scales_of(place, node, units.entering[position], out)
-    bias = bias_in_units(place, node, out)
+    biased = bias_and_unit(place, node, out)
     if not scaling:
         weight = weight * 2.0**-arithmetic.weight_shift
     if rounded:
@@ -86,8 +86,9 @@ def _weighted(
         if not scaling:
             weight = np.clip(weight, *arithmetic.weight_range)
     setattr(new, name, weight)
-    if bias is not None:
-        bias = bias * 2.0**-arithmetic.bias_shift
+    if biased is not None:
+        bias, unit = biased
+        bias = bias * unit * 2.0**-arithmetic.bias_shift
         new.bias = np.rint(bias) if rounded else bias
     return new
 
