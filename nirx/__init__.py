@@ -2,12 +2,14 @@
 
 from types import ModuleType as _ModuleType
 
+from nirx import readouts as readouts
 from nirx.comparison.compare import assert_equivalent as assert_equivalent
 from nirx.comparison.compare import compare as compare
 from nirx.comparison.digest import digest as digest
 from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
+from nirx.dynamics import surrogates as surrogates
 from nirx.dynamics.arithmetic import Arithmetic as Arithmetic
 from nirx.dynamics.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.dynamics.discretization import Discretization as Discretization
@@ -24,10 +26,14 @@ from nirx.execution.backend import find_backend as find_backend
 from nirx.execution.backend import from_nir as from_nir
 from nirx.execution.network import Network as Network
 from nirx.execution.refusal import NotRepresentable as NotRepresentable
+from nirx.execution.trainable import freeze as freeze
+from nirx.execution.trainable import parametrize as parametrize
+from nirx.execution.trainable import trainable as trainable
 from nirx.files.limits import ReadLimits as ReadLimits
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write
 from nirx.graphs.check import check as check
+from nirx.graphs.detach import detach as detach
 from nirx.graphs.repair import Change as Change
 from nirx.graphs.repair import repair as repair
 from nirx.graphs.sameness import same_graph as same_graph
@@ -50,7 +56,7 @@ __version__ = "0.1.0"
 _PUBLIC = [
     name
     for name, value in sorted(globals().items())
-    if not name.startswith("_") and not isinstance(value, _ModuleType)
+    if not name.startswith("_") and (value is surrogates or not isinstance(value, _ModuleType))
 ]
 
 

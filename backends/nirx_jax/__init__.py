@@ -11,6 +11,8 @@ del _equinox, _jax
 
 from nirx_jax.jax_to_nir import jax_to_nir as jax_to_nir
 from nirx_jax.module_map import MODULE_MAP as MODULE_MAP
+from nirx_jax.moments import get_moments as get_moments
+from nirx_jax.moments import set_moments as set_moments
 from nirx_jax.native import NativeNode as NativeNode
 from nirx_jax.net import Net as Net
 from nirx_jax.nir_to_jax import from_nir as from_nir
@@ -21,3 +23,4 @@ from nirx_jax.parameters import load_parameters as load_parameters
 from nirx_jax.parameters import parameters_to_numpy as parameters_to_numpy
 from nirx_jax.state import state_from_numpy as state_from_numpy
 from nirx_jax.to_nir import to_nir as to_nir
+from nirx_jax.training import JaxParameters as JaxParameters

@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 
-from nirx.execution.backend import NetworkBackend
+from nirx.dynamics.discretization import Discretization
+from nirx.execution.backend import NetworkBackend, PreparedGradients
 from nirx.execution.chunking import COMPILED_ROOM
 from nirx.execution.memory_factors import Factors
+from nirx_jax.array_gradients import array_gradients
 from nirx_jax.nir_to_jax import from_nir
 from nirx_jax.state import state_from_numpy
 from nirx_jax.x64 import x64_is_on
@@ -28,8 +30,24 @@ class JaxBackend(NetworkBackend):
     def to_native(self, tree: Any) -> Any:
         return state_from_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        return array.astype(dtype)
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return jax.enable_x64(dtype == "float64" or x64_is_on())
+
+    def prepare_gradients(
+        self,
+        graph: Any,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        surrogate: Any = "superspike",
+        detach_reset: bool = False,
+        **options: Any,
+    ) -> PreparedGradients:
+        """See `nirx.execution.backend.GradientBackend`."""
+        options = {"surrogate": surrogate, "detach_reset": detach_reset, **options}
+        return self.with_gradients(array_gradients, graph, discretization, dtype, **options)
 
 
 BACKEND = JaxBackend()

@@ -9,12 +9,13 @@ import equinox as eqx
 import jax
 
 from nirx.basics.paths import format_path
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.assemble import Assembly
-from nirx.execution.chunking import COMPILED_ROOM
+from nirx.execution.chunking import COMPILED_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
+from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.origin import Origin
 from nirx.graphs.recording import resolve_record
@@ -43,7 +44,7 @@ class Net(eqx.Module):
     shared: tuple[tuple[str, str], ...] = eqx.field(static=True)
     """(path, path of the first node with the same module)."""
     dtype: str = eqx.field(static=True)
-    surrogate: Surrogate = eqx.field(static=True)
+    surrogates: NodeSurrogates = eqx.field(static=True)
     detach_reset: bool = eqx.field(static=True)
     reproducible: bool = eqx.field(static=True)
     any_dtype: bool = eqx.field(static=True)
@@ -53,7 +54,7 @@ class Net(eqx.Module):
         assembly: Assembly,
         modules: dict[str, Any],
         dtype: str,
-        surrogate: Surrogate,
+        surrogates: NodeSurrogates,
         detach_reset: bool,
         reproducible: bool,
         any_dtype: bool = False,
@@ -61,7 +62,7 @@ class Net(eqx.Module):
         names = [node.name for node in assembly.schedule.nodes]
         self.nodes, self.schedule, self.origin = modules, assembly.schedule, assembly.origin
         self.shared = tuple((names[a], names[b]) for a, b in sorted(assembly.shared.items()))
-        self.dtype, self.surrogate, self.detach_reset = dtype, surrogate, detach_reset
+        self.dtype, self.surrogates, self.detach_reset = dtype, surrogates, detach_reset
         self.reproducible, self.any_dtype = reproducible, any_dtype
 
     @property
@@ -80,11 +81,19 @@ class Net(eqx.Module):
         """Run one time step; see `nirx.Network`. Float64 needs JAX's x64 mode."""
         return _step(self, self._inputs(x), self._state(state))
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
         """Run many time steps; see `nirx.Network`."""
         probes = None if record is None else resolve_record(self.schedule, record)
         keys = None if probes is None else tuple(probe.key for probe in probes)
-        outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), keys, chunk)
+        options = keys, chunk, require_checkpoint(checkpoint)
+        outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), *options)
         if keys is None:
             return outputs, state
         return outputs, state, dict(zip(keys, recordings, strict=True))
@@ -130,20 +139,23 @@ class Net(eqx.Module):
 
     def _ops(self) -> JaxOps:
         kind = ReproducibleJaxOps if self.reproducible else JaxOps
-        ops = kind(self.dtype, self.surrogate, self.detach_reset)
+        ops = kind(self.dtype, self.surrogates.usual, self.detach_reset)
         ops.any_dtype = self.any_dtype
         return ops
 
     def _executor(self) -> Executor:
         modules = self.modules_by_path
-        runners = [_runner(node, modules[node.name]) for node in self.schedule.nodes]
+        runners = [
+            _runner(node, modules[node.name], self.surrogates.at(position))
+            for position, node in enumerate(self.schedule.nodes)
+        ]
         return Executor(self.schedule, self._ops(), runners, stored_returns(self.origin.node))
 
 
-def _runner(node: ScheduledNode, module: Any) -> Runner:
+def _runner(node: ScheduledNode, module: Any, surrogate: Surrogate) -> Runner:
     if isinstance(module, NativeNode):
         assert node.dynamics is not None, "a native node always has dynamics"
-        return NativeRunner(node.dynamics, module.arrays)
+        return NativeRunner(node.dynamics, module.values, surrogate)
     return ForeignRunner(node.name, module, module, node.output_shape)
 
 
@@ -153,9 +165,10 @@ def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
 
 
 @eqx.filter_jit
-def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None) -> Any:
+def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoint: bool) -> Any:
     # A list, because the keys of a pytree's dict must sort and a caller's may not.
-    outputs, state, *rest = net._executor().run(xs, state, record, chunk, COMPILED_ROOM)
+    options = record, chunk, COMPILED_ROOM, checkpoint
+    outputs, state, *rest = net._executor().run(xs, state, *options)
     return outputs, state, [rest[0][key] for key in record] if rest else []
 
 

@@ -49,6 +49,7 @@ ADAPTER = Adapter(
     expected="an equinox.Module or another callable",
     net=_net,
     cast=_cast,
+    dtypes=("bfloat16",),
     require_dtype=_require_x64,
 )
 
@@ -59,7 +60,7 @@ def from_nir(
     dtype: Any = "float32",
     reproducible: bool = False,
     node_map: NodeHandlers | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
 ) -> Net:
     """Build a JAX network from a NIR graph.
@@ -67,12 +68,14 @@ def from_nir(
     Arguments:
         graph_or_path: a `nir.NIRGraph`, which is never changed, or the path of a `.nir` file.
         discretization: None takes the graph's own (metadata), else the default with a warning.
-        dtype: `"float32"` or `"float64"`; the latter needs JAX's x64 mode.
+        dtype: `"float32"` or `"float64"`, which needs JAX's x64 mode; without `reproducible` also
+            `"bfloat16"`.
         reproducible: the same bits on every backend.
         node_map: {NIR type: function from a node to a module}, before `NODE_MAP`. A module is
             a callable x -> y, or (x, state) -> (y, state) if its call has an argument `state`;
             x is [*batch, *features]. None instead of a function bypasses the nodes.
-        surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
+        surrogate, detach_reset: gradient of a spike (see `nirx.from_nir`), and whether it stops
+            at the reset.
 
     Returns: an `equinox.Module` with `net(x, state)`, `net.run` and `net.init_state`.
 
@@ -99,7 +102,7 @@ def nir_to_jax(
     dtype: Any = None,
     *,
     discretization: Discretization | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
 ) -> Any:
     """Map NIR to Equinox modules of your choice; the twin of `nirx_torch.nir_to_torch`.
@@ -113,7 +116,8 @@ def nir_to_jax(
             A graph that `node_map` runs entirely then takes inputs of any floating dtype.
         discretization: None takes the graph's own (metadata), else the default with a warning
             where it matters.
-        surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
+        surrogate, detach_reset: gradient of a spike (see `nirx.from_nir`), and whether it stops
+            at the reset.
 
     Returns: for a graph the network of `from_nir`; for a single node its module, which is
     x -> y, or (x, state=None) -> (y, state) for a node with memory.

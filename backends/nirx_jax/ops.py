@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
 from nirx.execution.array_ops import ArrayOps, Step
 from nirx_jax.gradients import select, with_surrogate
@@ -26,6 +26,7 @@ class JaxOps(ArrayOps):
     def __init__(self, dtype: str, surrogate: Surrogate, detach_reset: bool):
         self.dtype = np.dtype(dtype)
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self._others = {}
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> jax.Array:
@@ -95,6 +96,9 @@ class JaxOps(ArrayOps):
 
     def scan(self, step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, list[Array]]:
         return lax.scan(step, carry, xs, length)
+
+    def checkpoint(self, body: Step) -> Step:
+        return jax.checkpoint(body)
 
     def scan_chunks(
         self, body: Step, carry: Any, xs: list[Array], length: int, chunk: int

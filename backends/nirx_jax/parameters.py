@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from nirx.errors import InputError
+from nirx.execution.forms import Form
 from nirx.execution.parameters import Slot, fitted_parameters, parameter_key
-from nirx_jax.native import NativeNode
+from nirx_jax.native import Formed, NativeNode
 from nirx_jax.net import Net
 
-__all__ = ["load_parameters", "parameters_to_numpy"]
+__all__ = ["form_of", "load_parameters", "parameters_to_numpy", "require_network", "with_arrays"]
 
 
 def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
@@ -27,7 +28,7 @@ def parameters_to_numpy(net: Net) -> dict[str, np.ndarray]:
     Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module
     have one entry each. Modules of a `node_map` are left out.
     """
-    own = _parameters(_network(net))
+    own = _values(require_network(net))
     return {parameter_key(net.schedule, slot): np.array(value) for slot, value in own.items()}
 
 
@@ -44,13 +45,28 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
 
     **Raises**: `InputError` that names the keys that match no parameter or have a wrong shape.
     """
-    own = _parameters(_network(net))
+    own = _values(require_network(net))
     fitted, _ = fitted_parameters(net.schedule, net.origin.node, own, values, strict)
-    leaders = dict(net.shared)
-    arrays = {name: dict(m.arrays) for name, m in net.nodes.items() if isinstance(m, NativeNode)}
+    held = {}
     for slot, value in fitted.items():
+        form = form_of(net, slot)
+        key = parameter_key(net.schedule, slot)
+        held[slot] = form, value if form is None else form.raw(key, value)
+    return with_arrays(net, held)
+
+
+def with_arrays(net: Net, held: Mapping[Slot, tuple[Form | None, np.ndarray]]) -> Net:
+    """A network that holds parameters in these forms, as these raw arrays.
+
+    Arguments:
+        held: None instead of a form holds NIR's value itself.
+    """
+    leaders, own = dict(net.shared), _values(net)
+    arrays = {name: dict(m.arrays) for name, m in net.nodes.items() if isinstance(m, NativeNode)}
+    for slot, (form, value) in held.items():
         name = net.schedule.nodes[slot[0]].name
-        arrays[leaders.get(name, name)][slot[1]] = jnp.asarray(value, own[slot].dtype)
+        raw = jnp.asarray(value, own[slot].dtype)
+        arrays[leaders.get(name, name)][slot[1]] = raw if form is None else Formed(raw, form)
     changed = [name for name in arrays if arrays[name]]
     if not changed:
         return net
@@ -61,12 +77,19 @@ def load_parameters(net: Net, values: Mapping[str, Any], strict: bool = True) ->
     )
 
 
-def _network(net: Any) -> Net:
+def form_of(net: Net, slot: Slot) -> Form | None:
+    """The form in which a parameter is held; None for most."""
+    module = net.modules_in_order[slot[0]]
+    held = module.arrays[slot[1]] if isinstance(module, NativeNode) else None
+    return held.form if isinstance(held, Formed) else None
+
+
+def require_network(net: Any) -> Net:
     if not isinstance(net, Net):
         raise InputError(f"a {type(net).__name__} did not come from NIR; expected a nirx_jax.Net")
     return net
 
 
-def _parameters(net: Net) -> dict[Slot, jax.Array]:
+def _values(net: Net) -> dict[Slot, jax.Array]:
     native = ((p, m) for p, m in enumerate(net.modules_in_order) if isinstance(m, NativeNode))
-    return {(p, name): value for p, m in native for name, value in m.arrays.items()}
+    return {(p, name): value for p, m in native for name, value in m.values.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 
 from nirx.dynamics.ops import Array
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.reproducible import Reproducible
 from nirx_jax.ops import JaxOps
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 
+from nirx.graphs.detach import register_detach
 from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["state_from_numpy"]
+
+
+def _detached(tree: Any) -> Any:
+    """An array, or a module of a user's state."""
+    return jax.tree.map(lambda a: jax.lax.stop_gradient(a) if eqx.is_array(a) else a, tree)
+
+
+register_detach(jax.Array, _detached)
+register_detach(eqx.Module, _detached)
 
 
 def state_from_numpy(tree: Any) -> Any:

@@ -9,6 +9,8 @@ except ImportError as error:
 del _torch
 
 from nirx_torch.module_map import MODULE_MAP as MODULE_MAP
+from nirx_torch.moments import get_moments as get_moments
+from nirx_torch.moments import set_moments as set_moments
 from nirx_torch.native import NativeNode as NativeNode
 from nirx_torch.net import Net as Net
 from nirx_torch.nir_to_torch import from_nir as from_nir
@@ -23,3 +25,4 @@ from nirx_torch.parameters import parameters_to_numpy as parameters_to_numpy
 from nirx_torch.state import state_from_numpy as state_from_numpy
 from nirx_torch.to_nir import to_nir as to_nir
 from nirx_torch.torch_to_nir import torch_to_nir as torch_to_nir
+from nirx_torch.training import TorchParameters as TorchParameters

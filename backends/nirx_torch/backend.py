@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
-from nirx.execution.backend import NetworkBackend
+from nirx.dynamics.discretization import Discretization
+from nirx.execution.backend import NetworkBackend, PreparedGradients
 from nirx.execution.chunking import NODE_ROOM
 from nirx.execution.memory_factors import Factors
+from nirx_torch.array_gradients import array_gradients
 from nirx_torch.nir_to_torch import from_nir
 from nirx_torch.state import state_from_numpy
 
@@ -28,8 +30,24 @@ class TorchBackend(NetworkBackend):
     def to_native(self, tree: Any) -> Any:
         return state_from_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        return array.to(getattr(torch, dtype))
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return torch.no_grad()
+
+    def prepare_gradients(
+        self,
+        graph: Any,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        surrogate: Any = "superspike",
+        detach_reset: bool = False,
+        **options: Any,
+    ) -> PreparedGradients:
+        """See `nirx.execution.backend.GradientBackend`."""
+        options = {"surrogate": surrogate, "detach_reset": detach_reset, **options}
+        return self.with_gradients(array_gradients, graph, discretization, dtype, **options)
 
 
 class FusedTorchBackend(TorchBackend):

@@ -10,9 +10,9 @@ import torch
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.kernels.gather import GatheredWeight
-from nirx.execution.kernels.gradient import Kept, backward_scan, kept_scan
+from nirx.execution.kernels.gradient import backward_scan, kept_again, kept_scan
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.product import ProductRunner
 from nirx.execution.kernels.runner import FusedRunner
@@ -55,7 +55,7 @@ class TorchFusedRunner(FusedRunner):
         surrogate: Surrogate,
     ):
         super().__init__(dynamics, parameters, plan, HOST)
-        self.surrogate = surrogate
+        self.surrogate: Surrogate = surrogate
 
     def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
         """One step; with gradients in the kernels, which are two operations in place of dozens."""
@@ -107,8 +107,9 @@ class _Scan(torch.autograd.Function):
     ) -> Any:
         x, coefficients, states = step.named([t.detach().numpy() for t in tensors])
         y, kept = kept_scan(step, coefficients, x, states, runner.dynamics.output_shape)
-        ctx.runner, ctx.step, ctx.ops, ctx.record, ctx.kept = runner, step, ops, record, kept
-        ctx.save_for_backward(*tensors)
+        ctx.runner, ctx.step, ctx.ops, ctx.record = runner, step, ops, record
+        # Traces too: what is saved this way is let go, and recomputed, by a checkpoint.
+        ctx.save_for_backward(*tensors, *map(torch.from_numpy, kept.traces.values()))
         # Copies: what is returned must not change with what is kept, nor the other way round.
         shape = x.shape[1:]
         last = [torch.from_numpy(kept.traces[k][-1].reshape(shape).copy()) for k in step.states]
@@ -117,14 +118,17 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gy: Any, *gradients: Any) -> Any:  # type: ignore[override]
-        tensors = ctx.saved_tensors
+        step: TracedStep = ctx.step
+        count = len(step.states)
+        saved = ctx.saved_tensors
+        tensors, traces = saved[: len(saved) - count], saved[len(saved) - count :]
         # create_graph (second derivatives) and is_grads_batched: by the plain steps.
         if torch.is_grad_enabled() or any(lent(g) is None for g in (gy, *gradients)):
             return None, None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
         runner: TorchFusedRunner = ctx.runner
-        kept: Kept = ctx.kept
-        step: TracedStep = ctx.step
-        count = len(step.states)
+        x, coefficients, _ = step.named([t.detach().numpy() for t in tensors])
+        own = {name: t.numpy() for name, t in zip(step.states, traces, strict=True)}
+        kept = kept_again(coefficients, x, own, runner.dynamics.output_shape)
         arrays = [g.detach().numpy() for g in gradients]
         last = dict(zip(step.states, arrays[:count], strict=True))
         recorded = dict(zip(ctx.record, arrays[count:], strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +11,14 @@ import numpy as np
 import torch
 
 from nirx.dynamics.ops import Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
 from nirx.execution.kernels.loop_run import LoopCall, Loops, Outputs
 from nirx.execution.kernels.surrogate import has_formula
+from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 from nirx_torch.lending import lent
@@ -32,7 +34,7 @@ to be faster than a kernel that takes sample by sample."""
 class TorchLoops(Loops):
     """`Loops` with gradients."""
 
-    surrogate: Surrogate
+    surrogates: NodeSurrogates
 
     def run(self, call: LoopCall) -> Outputs | None:
         loop = self.plan.loops.get(call.start)
@@ -84,7 +86,12 @@ class _Call:
         )
         if work > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
             return False
-        return has_formula(self.loops.surrogate)
+        return all(map(has_formula, self.surrogates))
+
+    @property
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        """Those of the component's nodes, in their order."""
+        return tuple(map(self.loops.surrogates.at, self.loop.positions))
 
     @property
     def every_state(self) -> list[tuple[int, str]]:
@@ -104,6 +111,14 @@ class _Call:
             recorded=self.every_state,
         )
         return super(TorchLoops, self.loops).run(whole)
+
+    def without_arrays(self) -> _Call:
+        """The same call for the way back, which gets its tensors from autograd."""
+        states = [(dict.fromkeys(own), dict.fromkeys(late)) for own, late in self.run.states]
+        light = copy.copy(self)
+        light.tensors = []
+        light.run = replace(self.run, values={}, coefficients=[], states=states)
+        return light
 
     def structured(self, found: Sequence[torch.Tensor]) -> Outputs:
         """From the tensors that `_Loop` returns."""
@@ -141,12 +156,13 @@ class _Loop(torch.autograd.Function):
         if found is None:
             return None
         new, values, states = found
-        ctx.call = call
-        ctx.values = dict(zip(call.loop.positions, values, strict=True))
-        ctx.states = dict(zip(call.every_state, states, strict=True))
-        ctx.save_for_backward(*tensors)
-        outs = [ctx.values[p].clone() for p in call.run.wanted]
-        outs += [ctx.states[key].clone() for key in call.run.recorded]
+        ctx.call = call.without_arrays()
+        # All of it this way: what is saved so is let go, and recomputed, by a checkpoint.
+        ctx.save_for_backward(*tensors, *values, *states)
+        value = dict(zip(call.loop.positions, values, strict=True))
+        state = dict(zip(call.every_state, states, strict=True))
+        outs = [value[p].clone() for p in call.run.wanted]
+        outs += [state[key].clone() for key in call.run.recorded]
         for (own, late), (before, late_before) in zip(new, call.run.states, strict=True):
             outs += [own[k] for k in before]
             outs += [late[k] for k in late_before]
@@ -161,8 +177,11 @@ class _Loop(torch.autograd.Function):
             )
         call: _Call = ctx.call
         schedule, loop = call.loops.schedule, call.loop
-        given = dict(zip(call.keys, ctx.saved_tensors, strict=True))
-        trace = _trace(schedule, loop, given, ctx.values, ctx.states)
+        saved = iter(ctx.saved_tensors)
+        given = {key: next(saved) for key in call.keys}
+        values = {p: next(saved) for p in loop.positions}
+        states = {key: next(saved) for key in call.every_state}
+        trace = _trace(schedule, loop, given, values, states)
         arrays = iter(g.detach().numpy() for g in gradients)
         of_values: dict[int, np.ndarray] = {}
         for p in call.run.wanted:
@@ -176,9 +195,7 @@ class _Loop(torch.autograd.Function):
             for name in late:
                 source = positions[name]
                 of_late[p, source] = _flat(next(arrays), 0, schedule, source)
-        found = backward_loop(
-            loop, trace, call.loops.surrogate, of_values, of_states, of_last, of_late
-        )
+        found = backward_loop(loop, trace, call.surrogates, of_values, of_states, of_last, of_late)
         result = []
         for (kind, key), tensor in given.items():
             result.append(_gradient(kind, key, tensor, schedule, loop, trace, found))

@@ -14,12 +14,13 @@ import torch
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops, Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.kernels.gradient import backward_scan, kept_again, kept_scan
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.scan import traced
 from nirx.execution.kernels.surrogate import has_formula
 from nirx.execution.kernels.trace import TracedStep
+from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.execution.runners import NativeRunner
 from nirx.graphs.schedule import Schedule
 
@@ -42,18 +43,21 @@ class Layer:
 
 
 _LAYERS: dict[str, Layer] = {}
+_SURROGATES: dict[Surrogate, Surrogate] = {}
 
 
-def compiled_layers(schedule: Schedule, plan: Plan, surrogate: Surrogate) -> list[Layer | None]:
+def compiled_layers(
+    schedule: Schedule, plan: Plan, surrogates: NodeSurrogates
+) -> list[Layer | None]:
     """The layers of a network that an operation can run under a compiler, by position."""
-    if not has_formula(surrogate):
-        return [None] * len(schedule.nodes)
     found: list[Layer | None] = []
-    for place, choice in zip(schedule.nodes, plan.choices, strict=True):
-        if choice.how != "fused" or place.dynamics is None:
+    for position, (place, choice) in enumerate(zip(schedule.nodes, plan.choices, strict=True)):
+        surrogate = surrogates.at(position)
+        if choice.how != "fused" or place.dynamics is None or not has_formula(surrogate):
             found.append(None)
             continue
         step = traced(place.dynamics, *plan.mode)
+        surrogate = _SURROGATES.setdefault(surrogate, surrogate)  # equal ones share a graph
         key = f"{id(step)} {id(surrogate)} {place.output_shape}"
         # The table keeps step and surrogate alive, so that their ids stay theirs.
         own = Layer(key, step, surrogate, place.output_shape)
@@ -67,7 +71,7 @@ class CompiledRunner(NativeRunner):
     def __init__(
         self, dynamics: Dynamics, parameters: Mapping[str, Array], layer: Layer, plan: Plan
     ):
-        super().__init__(dynamics, parameters)
+        super().__init__(dynamics, parameters, layer.surrogate)
         self.layer, self.plan = layer, plan
 
     def chunk(

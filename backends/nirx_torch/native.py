@@ -15,12 +15,17 @@ from nirx.dynamics.base import Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer
 from nirx.dynamics.node_types import find_type
-from nirx.dynamics.surrogate import SURROGATES
+from nirx.errors import InputError
 from nirx.execution.assemble import native_arrays
+from nirx.execution.forms import Form
+from nirx.execution.node_surrogates import surrogate_of_node
 from nirx.execution.standalone import checked_node, step_alone
 from nirx_torch.ops import TorchOps
 
 __all__ = ["AvgPool2d", "Conv1d", "Conv2d", "Flatten", "Linear", "NativeNode", "SumPool2d"]
+
+RAW = "raw_"
+"""Before the name of a parameter that has a form: what torch holds and trains for it."""
 
 
 class NativeNode(torch.nn.Module):
@@ -32,9 +37,11 @@ class NativeNode(torch.nn.Module):
     Arguments:
         node: a NIR node; its arrays are copied.
         rule: the discretization of its steps.
+        surrogate: gradient of its spikes when it is called by itself; None takes the one in the
+            node's metadata, else superspike.
     """
 
-    def __init__(self, node: Any, rule: Discretization | None = None):
+    def __init__(self, node: Any, rule: Discretization | None = None, surrogate: Any = None):
         torch.nn.Module.__init__(self)  # not super(): torch's layers have other arguments
         entry = find_type(type(checked_node(node)))
         assert entry is not None
@@ -42,16 +49,58 @@ class NativeNode(torch.nn.Module):
         self.type_name = type(node).__name__
         self.node = node
         self.rule = Discretization() if rule is None else rule
+        self.surrogate = surrogate
         arrays = native_arrays(entry.dynamics, node)
+        self.names = tuple(name for name in entry.dynamics.parameters if name in arrays)
+        self.forms: dict[str, Form] = {}
         for name in entry.dynamics.parameters:
             array = arrays.get(name)
             value = None if array is None else torch.nn.Parameter(torch.from_numpy(array))
             self.register_parameter(name, value)
 
     def arrays(self) -> dict[str, torch.Tensor]:
-        """The parameters by name; absent ones are left out."""
-        own = ((name, getattr(self, name)) for name in self._parameters)
+        """NIR's values of the parameters by name; absent ones are left out."""
+        held = self._parameters
+        # A name that is not held is of a form here, or of torch.nn.utils.parametrize.
+        own = ((name, held[name] if name in held else getattr(self, name)) for name in self.names)
         return {name: value for name, value in own if value is not None}
+
+    def held(self) -> dict[str, torch.nn.Parameter]:
+        """What an optimizer trains, by NIR's names: the raw parameter where there is a form."""
+        own = ((name, self._parameters.get(self._key(name))) for name in self.names)
+        return {name: value for name, value in own if value is not None}
+
+    def hold(self, name: str, form: Form | None, raw: np.ndarray) -> None:
+        """Hold a parameter in a form (see `nirx.parametrize`), or as it is in NIR."""
+        before, after = self._key(name), name if form is None else RAW + name
+        old = self._parameters[before]
+        assert old is not None, "an absent parameter has no value to hold"
+        new = torch.nn.Parameter(torch.from_numpy(np.array(raw)).to(old), old.requires_grad)
+        forms = {key: own for key, own in self.forms.items() if key != name}
+        self.forms = forms if form is None else {**forms, name: form}
+        entries = list(self._parameters.items())
+        self._parameters.clear()  # and again in the same order, which optimizers number
+        self._parameters.update(
+            (after, new) if key == before else (key, value) for key, value in entries
+        )
+
+    def _key(self, name: str) -> str:
+        return RAW + name if name in self.forms else name
+
+    def __getattr__(self, name: str) -> Any:
+        form = self.__dict__.get("forms", {}).get(name)
+        if form is None:
+            return super().__getattr__(name)
+        # Kernels read the memory of parameters, which a broadcast number does not fill.
+        return form.value(torch, self._parameters[RAW + name]).contiguous()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("forms", ()):
+            raise InputError(
+                f"{name} of a {self.type_name} is held as {self.forms[name]}; set its value with "
+                "nirx_torch.load_parameters, or end that with nirx.parametrize(net, pattern)"
+            )
+        super().__setattr__(name, value)
 
     @property
     def has_memory(self) -> bool:
@@ -67,12 +116,14 @@ class NativeNode(torch.nn.Module):
         first = next(iter(arrays.values()), None)
         if first is None:
             first = x if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.zeros(0)
-        ops = TorchOps(first.dtype, first.device, SURROGATES["superspike"], False)
+        surrogate = surrogate_of_node(self.node, self.type_name, self.surrogate)
+        ops = TorchOps(first.dtype, first.device, surrogate, False)
         return step_alone(self.node, self.rule, ops, arrays, x, state)
 
     def extra_repr(self) -> str:
         shapes = (f"{name}={list(p.shape)}" for name, p in self.named_parameters())
-        return ", ".join([self.type_name, *shapes])
+        forms = (f"{name}: {form}" for name, form in self.forms.items())
+        return ", ".join([self.type_name, *shapes, *forms])
 
 
 class Linear(NativeNode, torch.nn.Linear):

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.ops import Array
 from nirx.execution.assemble import Assembly
-from nirx.execution.chunking import NODE_ROOM
+from nirx.execution.chunking import NODE_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
+from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.execution.numpy_backend import separate
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
 from nirx.graphs.schedule import Schedule, ScheduledNode
@@ -49,7 +50,7 @@ class Net(torch.nn.Module):
         assembly: Assembly,
         modules: list[torch.nn.Module],
         dtype: torch.dtype,
-        surrogate: Surrogate,
+        surrogates: NodeSurrogates,
         detach_reset: bool,
         reproducible: bool,
         any_dtype: bool = False,
@@ -59,7 +60,7 @@ class Net(torch.nn.Module):
         self.origin = assembly.origin
         self.returns = assembly.returns  # read once, not in every step
         self.any_dtype = any_dtype
-        self.surrogate = surrogate
+        self.surrogates = surrogates
         self.detach_reset = detach_reset
         self.reproducible = reproducible
         # Follows .to(), .double() and .cuda(), also in a network without parameters.
@@ -84,7 +85,7 @@ class Net(torch.nn.Module):
         # Before a compiler traces a run: it can look neither into plans nor into kernels.
         plan = self.plan
         if self._layers is None or plan is not self._layers[0]:
-            self._layers = plan, compiled_layers(self.schedule, plan, self.surrogate)
+            self._layers = plan, compiled_layers(self.schedule, plan, self.surrogates)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:  # another dtype or device
         result = super()._apply(fn, recurse)
@@ -100,11 +101,19 @@ class Net(torch.nn.Module):
         """Run one time step; see `nirx.Network`."""
         return self._executor().step(x, state)
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
         """Run many time steps; see `nirx.Network`."""
         hosted = self._hosted(xs, state)
+        checkpoint = require_checkpoint(checkpoint) and torch.is_grad_enabled()
         if hosted is None:
-            return self._executor().run(xs, state, record, chunk, NODE_ROOM)
+            return self._executor().run(xs, state, record, chunk, NODE_ROOM, checkpoint)
         with np.errstate(all="ignore"):  # NaN and infinity propagate by design
             ys, last, *recordings = hosted.run(xs, state, record, chunk, NODE_ROOM)
             return tuple(map(to_tensors, (ys, separate(last), *recordings)))
@@ -152,7 +161,7 @@ class Net(torch.nn.Module):
             return None
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
-        ops = TorchOps(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
+        ops = TorchOps(anchor.dtype, anchor.device, self.surrogates.usual, self.detach_reset)
         own: list[Mapping[str, torch.Tensor]] = [
             m.arrays() for m in self._in_order if isinstance(m, NativeNode)
         ]
@@ -162,7 +171,7 @@ class Net(torch.nn.Module):
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
         kind = ReproducibleTorchOps if self.reproducible else TorchOps
-        ops = kind(anchor.dtype, anchor.device, self.surrogate, self.detach_reset)
+        ops = kind(anchor.dtype, anchor.device, self.surrogates.usual, self.detach_reset)
         ops.any_dtype = self.any_dtype
         plan = None if torch.compiler.is_compiling() else self.plan
         ops.gathers = plan is not None and plan.gathers
@@ -177,20 +186,22 @@ class Net(torch.nn.Module):
                 continue
             assert isinstance(module, NativeNode)
             assert node.dynamics is not None, "a native node always has dynamics"
-            own = node.dynamics, module.arrays()
+            own, surrogate = (node.dynamics, module.arrays()), self.surrogates.at(position)
             layer = layers[position]
             how = "plain" if plan is None else plan.choices[position].how
             # In a component too large for one kernel, a neuron's steps still run in its own.
             in_loop = how == "loop" and node.dynamics.neuron
             if plan is not None and (how == "fused" or in_loop):
-                runners.append(TorchFusedRunner(*own, plan, self.surrogate))
+                runners.append(TorchFusedRunner(*own, plan, surrogate))
             elif how == "gathered":
                 runners.append(TorchProductRunner(*own, HOST))
             elif plan is None and layer is not None:
                 runners.append(CompiledRunner(*own, layer, planned))
             else:
-                runners.append(NativeRunner(*own))
-        loops = None if plan is None else TorchLoops(self.schedule, plan, ops, HOST, self.surrogate)
+                runners.append(NativeRunner(*own, surrogate))
+        loops = (
+            None if plan is None else TorchLoops(self.schedule, plan, ops, HOST, self.surrogates)
+        )
         return Executor(self.schedule, ops, runners, self.returns, loops)
 
 
@@ -226,6 +237,11 @@ class ModuleRunner(ForeignRunner):
         super().__init__(node.name, call.module, call, node.output_shape, call.module.forward)
         self.has_memory = call.has_memory
         self.goes_on = goes_on
+
+    def step(self, ops: Any, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
+        y, state = super().step(ops, c, x, state)
+        autocast = torch.is_autocast_enabled(y.device.type) and y.is_floating_point()
+        return (ops.cast(y) if autocast and not ops.any_dtype else y), state
 
     def called(self, x: Any, state: Any) -> Any:
         return self.call(x, state, self.goes_on)

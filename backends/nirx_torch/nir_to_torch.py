@@ -46,7 +46,7 @@ def from_nir(
     dtype: Any = "float32",
     reproducible: bool = False,
     node_map: NodeHandlers | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
     device: Any = None,
     execution: Execution = "auto",
@@ -62,7 +62,8 @@ def from_nir(
         node_map: {NIR type: function from a node to a module}, before `NODE_MAP`. A module is
             x -> y, or (x, state) -> (y, state) if its `forward` has an argument `state`.
             None instead of a function bypasses the nodes of the type.
-        surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
+        surrogate, detach_reset: gradient of a spike (see `nirx.from_nir`), and whether it stops
+            at the reset.
         device: of the parameters.
         execution: `"auto"`, `"fused"` or `"plain"`; see `nirx.from_nir`.
 
@@ -95,7 +96,7 @@ def nir_to_torch(
     dtype: Any = None,
     *,
     discretization: Discretization | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
 ) -> torch.nn.Module:
     """Map NIR to torch modules of your choice; call-compatible with nirtorch.
@@ -110,7 +111,8 @@ def nir_to_torch(
             A graph that `node_map` runs entirely then takes inputs of any floating dtype.
         discretization: None takes the graph's own (metadata), else the default with a warning
             where it matters.
-        surrogate, detach_reset: gradient of a spike, and whether it stops at the reset.
+        surrogate, detach_reset: gradient of a spike (see `nirx.from_nir`), and whether it stops
+            at the reset.
 
     Returns: for a graph the network of `from_nir`; for a single node its module, which is
     x -> y, or (x, state=None) -> (y, state) for a node with memory.

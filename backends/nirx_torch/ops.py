@@ -10,10 +10,12 @@ import torch
 from torch.nn import functional
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
+from nirx.execution.array_ops import Step
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.gathering import GatheringOps
+from nirx_torch.checkpointing import checkpointed
 from nirx_torch.lending import lent, lent_without_gradient
 from nirx_torch.product import affine, needs_gradient
 from nirx_torch.surrogate import select, with_surrogate
@@ -32,6 +34,7 @@ class TorchOps(GatheringOps):
     ):
         self.dtype, self.device = dtype, device
         self.surrogate, self.detach_reset = surrogate, detach_reset
+        self._others = {}
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> torch.Tensor:
@@ -73,6 +76,9 @@ class TorchOps(GatheringOps):
     def copy(self, a: Array) -> Array:
         return a.clone()
 
+    def checkpoint(self, body: Step) -> Step:
+        return checkpointed(body)
+
     def whole(self, a: Array) -> Array:
         return a.to(torch.int64)
 
@@ -92,9 +98,13 @@ class TorchOps(GatheringOps):
         return super().linear(x, prepared, binary)
 
     def multiply(self, x: Array, weight: Array, binary: bool) -> Array:
-        if weight.ndim == 2:
-            return functional.linear(x, weight)  # one kernel, faster than a transposed matmul
-        return super().multiply(x, weight, binary)
+        if weight.ndim == 2:  # one kernel, faster than a transposed matmul
+            return self.rounded(functional.linear(x, weight))
+        return self.rounded(super().multiply(x, weight, binary))
+
+    def rounded(self, y: Array) -> Array:
+        """A product in the run's dtype: torch.autocast makes one of lower precision."""
+        return y if y.dtype == self.dtype else y.to(self.dtype)
 
     def slide(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
@@ -103,7 +113,8 @@ class TorchOps(GatheringOps):
         if not even:
             x = self.pad(x, geometry.padding)
         kernel = functional.conv1d if axes == 1 else functional.conv2d
-        return kernel(x, weight, None, geometry.stride, padding, geometry.dilation, geometry.groups)
+        rest = geometry.stride, padding, geometry.dilation, geometry.groups
+        return self.rounded(kernel(x, weight, None, *rest))
 
     def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
         if not any(n for pair in padding for n in pair):

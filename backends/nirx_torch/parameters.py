@@ -9,11 +9,19 @@ import numpy as np
 import torch
 
 from nirx.errors import InputError
+from nirx.execution.forms import Form
 from nirx.execution.parameters import Slot, fitted_parameters, parameter_key
 from nirx_torch.module_map import array
+from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
 
-__all__ = ["load_parameters", "parameters_to_numpy"]
+__all__ = [
+    "form_of",
+    "held_parameters",
+    "load_parameters",
+    "parameters_to_numpy",
+    "require_network",
+]
 
 
 def parameters_to_numpy(net: torch.nn.Module) -> dict[str, np.ndarray]:
@@ -25,9 +33,8 @@ def parameters_to_numpy(net: torch.nn.Module) -> dict[str, np.ndarray]:
     Returns: {"fc.weight": array, "layer/lif.tau": array, ...}; nodes that share a module
     have one entry each.
     """
-    net = _network(net)
-    own = _parameters(net)
-    values = {parameter_key(net.schedule, slot): array(p) for slot, p in own.items()}
+    net = require_network(net)
+    values = {parameter_key(net.schedule, slot): array(p) for slot, p in _values(net).items()}
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -47,21 +54,49 @@ def load_parameters(
     **Raises**: `InputError` that names the keys that match no parameter or have a wrong shape;
     then nothing is changed.
     """
-    net = _network(net)
-    own = _parameters(net)
-    arrays, unplaced = fitted_parameters(net.schedule, net.origin.node, own, values, strict)
+    net = require_network(net)
+    own = held_parameters(net)
+    arrays, unplaced = fitted_parameters(
+        net.schedule, net.origin.node, _values(net), values, strict
+    )
+    for slot, value in arrays.items():
+        form = form_of(net, slot)
+        if form is not None:
+            arrays[slot] = form.raw(parameter_key(net.schedule, slot), value)
     with torch.no_grad():
         for slot, value in arrays.items():
             own[slot].copy_(torch.from_numpy(np.array(value)))
     return unplaced
 
 
-def _network(net: torch.nn.Module) -> Net:
+def require_network(net: torch.nn.Module) -> Net:
     if not isinstance(net, Net):
         raise InputError(f"a {type(net).__name__} did not come from NIR; expected a nirx_torch.Net")
     return net
 
 
-def _parameters(net: Net) -> dict[Slot, torch.nn.Parameter]:
-    modules = enumerate(net.modules_in_order)
-    return {(position, name): p for position, m in modules for name, p in m.named_parameters()}
+def held_parameters(net: Net) -> dict[Slot, torch.nn.Parameter]:
+    """What an optimizer trains: the raw parameter where there is a form."""
+    return {
+        (position, name): parameter
+        for position, m in enumerate(net.modules_in_order)
+        for name, parameter in (
+            m.held().items() if isinstance(m, NativeNode) else m.named_parameters()
+        )
+    }
+
+
+def form_of(net: Net, slot: Slot) -> Form | None:
+    """The form in which a parameter is held; None for most."""
+    module = net.modules_in_order[slot[0]]
+    return module.forms.get(slot[1]) if isinstance(module, NativeNode) else None
+
+
+def _values(net: Net) -> dict[Slot, torch.Tensor]:
+    return {
+        (position, name): value
+        for position, m in enumerate(net.modules_in_order)
+        for name, value in (
+            m.arrays().items() if isinstance(m, NativeNode) else m.named_parameters()
+        )
+    }

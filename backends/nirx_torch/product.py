@@ -33,7 +33,8 @@ def affine(x: Any, prepared: GatheredWeight, bias: Any = None) -> Any:
     if host is not None and (bias is None or own is not None):
         y = prepared.product(host, own)
     if y is None:
-        return functional.linear(x, weight, None if bias is None else bias.expand(len(weight)))
+        y = functional.linear(x, weight, None if bias is None else bias.expand(len(weight)))
+        return y.to(weight.dtype)  # torch.autocast makes a product of lower precision
     return _Product.apply(torch.from_numpy(y), x, weight, bias)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from nirx.dynamics.ops import Array
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.reproducible import SMALLEST, Reproducible
 from nirx_torch.ops import TorchOps

@@ -6,9 +6,12 @@ from typing import Any
 
 import torch
 
+from nirx.graphs.detach import register_detach
 from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["state_from_numpy"]
+
+register_detach(torch.Tensor, torch.Tensor.detach)
 
 
 def state_from_numpy(tree: Any, device: Any = None) -> Any:

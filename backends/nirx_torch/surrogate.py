@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from nirx.dynamics.surrogate import Surrogate
+from nirx.dynamics.surrogate_formulas import Surrogate
 
 __all__ = ["select", "with_surrogate"]
 

@@ -46,9 +46,15 @@ def held_signals() -> Iterator[None]:
 
 
 def let_signals_through() -> None:
-    """Call the handlers that wait; most of them raise. For a safe moment in a long work."""
-    while _waiting and _in_main_thread():
-        _waiting.pop(0)()
+    """Call the handlers that wait; most of them raise. For a safe moment in a long work.
+
+    Those behind one that raises are dropped: they were to end the same work.
+    """
+    if _waiting and _in_main_thread():
+        handlers = _waiting.copy()
+        _waiting.clear()
+        for handler in handlers:
+            handler()
 
 
 def _wait_with(handler: Callable[..., Any]) -> Callable[..., None]:

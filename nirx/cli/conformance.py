@@ -30,7 +30,7 @@ def conformance_command(
         ),
     ] = None,
     level: Annotated[
-        str, Option("--level", help="core, recurrent, full or reproducible.")
+        str, Option("--level", help="core, recurrent, full, reproducible or gradients.")
     ] = "full",
     cases: Annotated[
         list[str] | None,
@@ -61,8 +61,8 @@ def conformance_command(
 
     Exit status 0 if there is no unexpected failure, 1 if there is one, 2 for bad input.
     """
-    from nirx_conformance.cases import ALL_CASES
     from nirx_conformance.suite import random_graphs, runner, shrink, table
+    from nirx_conformance.suite.outcome import GRADIENTS
     from nirx_conformance.suite.page import write_section
     from nirx_conformance.suite.report import check_report, write_report
     from nirx_conformance.suite.xfail import read_xfail
@@ -81,14 +81,12 @@ def conformance_command(
         check_report(report)  # before the work, not after it
     hold_target(page, "--page")
     chosen = runner.cases_of(level, cases)
-    reasons = read_xfail(xfail, [c.name for c in ALL_CASES]) if xfail else {}
-    bits = level == "reproducible"
-    tasks = [runner.Task(c.name, name, dtype, bits) for name in names for c in chosen]
-    tasks += [
-        runner.Task(random_graphs.name_of(seed + i), name, dtype, False)
-        for name in names
-        for i in range(random)
-    ]
+    reasons = read_xfail(xfail, runner.known_names(level)) if xfail else {}
+    drawn = [random_graphs.name_of(seed + i) for i in range(random)]
+    tasks = runner.level_tasks(level, names, [c.name for c in chosen], dtype)
+    # Bits of random graphs are not committed, so the level `reproducible` compares their values.
+    values = "full" if level == "reproducible" else level
+    tasks += runner.level_tasks(values, names, drawn, dtype)
     with bars(len(tasks), "cases") as add_bar:
         advance = add_bar("conformance")
         results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
@@ -97,7 +95,8 @@ def conformance_command(
     saved = []
     if report is not None:
         write_report(report, results, level)
-        saved = shrink.shrunk_failures(results, report / "shrunk")
+        if level != GRADIENTS:  # shrinking runs values
+            saved = shrink.shrunk_failures(results, report / "shrunk")
     payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
     lines = [f"shrunk: {folder}/show.py" for folder in saved]
     lines += [] if report is None else [f"report: {report}/report.html"]

@@ -22,7 +22,7 @@ def compare(
     *,
     reproducible: bool = False,
     discretization: Discretization | None = None,
-    dtype: str = "float32",
+    dtype: str | Sequence[str] = "float32",
     record: Any = "all",
     tolerance: float | None = None,
     source: str | None = None,
@@ -39,9 +39,13 @@ def compare(
             outputs, state and recordings (a dict by path). The first is the reference.
         reproducible: run in reproducible mode and require the same bits.
         discretization: as in `nirx.from_nir`; None takes the model's own.
+        dtype: of all backends, or one for each: `compare(graph, xs, ["torch", "torch"],
+            dtype=["float32", "bfloat16"])` says what low precision does to spikes. With several,
+            floating inputs are rounded to each; ULP are those of the first.
         record: what to compare, as in `net.run`.
         tolerance: for values, relative to a node's largest magnitude; spikes must be equal.
-            Default: 1e-4 in float32, 1e-9 in float64, 0 in reproducible mode.
+            Default: 1e-4 in float32, 1e-9 in float64, 5e-2 in bfloat16, 1e-2 in float16 (the
+            largest of the dtypes), 0 in reproducible mode.
         source, input_shape: for a model, as in `nirx.move`.
         arithmetic: as in `nirx.quantize`. The graph in floating point is compared with itself in
             integers, and with one cause of the difference at a time, on the first backend and in

@@ -155,6 +155,14 @@ class Comparison(WithSilence):
         return {name: digest(own) for name, own in self.recordings.items()}
 
     @property
+    def rates(self) -> dict[str, dict[str, float]]:
+        """Per backend and recording of spikes: spikes per neuron and step."""
+        return {
+            name: {key: float(np.mean(own[key])) for key in self.spiking if key in own}
+            for name, own in self.recordings.items()
+        }
+
+    @property
     def agree(self) -> bool:
         """Whether no spike differs, and no value by more than the tolerance."""
         return self.first_divergence is None

@@ -15,17 +15,18 @@ from nirx.comparison.ulp import same_bits, ulp_distance
 from nirx.comparison.whole_shift import MOST, shift_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import LOW_PRECISION, dtype_name
 from nirx.execution.backend import find_backend
 from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule, build_schedule
-from nirx.graphs.state import state_to_numpy
+from nirx.graphs.state import map_tree, state_to_numpy
 
 __all__ = ["TOLERANCE", "compare_runs"]
 
-TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-"""Relative to a node's largest magnitude: fast kernels may sum in another order."""
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 1e-2}
+"""Relative to a node's largest magnitude: fast kernels may sum in another order. In low precision
+it is about ten times the rounding of one number."""
 
 DEEPEST = 64
 """Layers of neurons up to which a network may be a step later with each of them."""
@@ -40,7 +41,7 @@ def compare_runs(
     *,
     reproducible: bool = False,
     discretization: Discretization | None = None,
-    dtype: str = "float32",
+    dtype: str | Sequence[str] = "float32",
     record: Any = "all",
     tolerance: float | None = None,
 ) -> Comparison:
@@ -49,26 +50,28 @@ def compare_runs(
     if len(backends) < 2:
         raise InputError(f"compare needs at least two backends, got {len(backends)}")
     chosen = resolve_discretization(graph, discretization)
-    kind = dtype_name(dtype)
+    kinds = _dtypes(dtype, len(backends))
     schedule, _ = build_schedule(graph, chosen)
     probes = resolve_record(schedule, record)
     keys = [probe.key for probe in probes]
     options = {"reproducible": True} if reproducible else {}
     recordings: dict[str, Recordings] = {}
-    for backend in backends:
+    for backend, kind in zip(backends, kinds, strict=True):
         if callable(backend):
             name = getattr(backend, "__name__", type(backend).__name__)
             found = _of_callable(schedule, name, backend(xs), keys)
         else:
-            name = backend
+            name = backend if not isinstance(dtype, list | tuple) else f"{backend} {kind}"
             run = find_backend(backend).prepare(graph, chosen, kind, **options)
-            _, _, recorded = run(xs, None, keys)
+            _, _, recorded = run(
+                xs if not isinstance(dtype, list | tuple) else _in(xs, kind), None, keys
+            )
             found = {str(key): np.asarray(recorded[key]) for key in keys}
         while name in recordings:
             name += "'"
         recordings[name] = found
     if tolerance is None:
-        tolerance = 0.0 if reproducible else TOLERANCE[kind]
+        tolerance = 0.0 if reproducible else max(TOLERANCE[kind] for kind in kinds)
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
     seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()
@@ -84,6 +87,24 @@ def compare_runs(
         reproducible,
         find_silence(graph, schedule, seen),
     )
+
+
+def _dtypes(dtype: str | Sequence[str], count: int) -> tuple[str, ...]:
+    """The dtype of every backend."""
+    given = [dtype] * count if not isinstance(dtype, list | tuple) else dtype
+    if len(given) != count:
+        raise InputError(f"dtype names {len(given)} dtypes for {count} backends; expected one each")
+    return tuple(dtype_name(kind, LOW_PRECISION) for kind in given)
+
+
+def _in(xs: Any, kind: str) -> Any:
+    """Floating inputs rounded to a dtype; for those that NumPy lacks, the backend does it."""
+    target = "float32" if kind in LOW_PRECISION else kind
+
+    def rounded(x: np.ndarray) -> np.ndarray:
+        return x.astype(target) if x.dtype.kind == "f" else x
+
+    return map_tree(rounded, state_to_numpy(xs))
 
 
 def _of_callable(schedule: Schedule, name: str, result: Any, keys: list[Any]) -> Recordings:

@@ -10,10 +10,12 @@ import numpy as np
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
 
-__all__ = ["MOST_ELEMENTS", "integer", "integers", "windows"]
+__all__ = ["MOST_ELEMENTS", "Sides", "integer", "integers", "padded", "windows"]
 
 MOST_ELEMENTS = 2**31
 """Limit for one sample: a file can declare any shape without holding an array of it."""
+Sides = tuple[tuple[int, int], ...]
+"""Zeros before and after the values, along each axis."""
 
 
 def integers(node: Any, name: str, count: int, least: int) -> tuple[int, ...]:
@@ -40,30 +42,36 @@ def integer(node: Any, name: str, least: int) -> int:
     return integers(node, name, 1, least)[0]
 
 
+def padded(space: Shape, padding: Sides) -> Shape:
+    """The lengths of the axes with their padding."""
+    return tuple(n + before + after for n, (before, after) in zip(space, padding, strict=True))
+
+
 def windows(
     space: Shape,
     kernel: Shape,
     stride: tuple[int, ...],
-    padding: tuple[tuple[int, int], ...],
+    padding: Sides,
     dilation: tuple[int, ...],
 ) -> Shape:
     """Number of kernel positions along each axis (floor mode).
 
-    **Raises**: `NodeMismatch` if the kernel is larger than the padded input, and for more than
-    `MOST_ELEMENTS` positions.
+    **Raises**: `NodeMismatch` if the kernel is larger than the padded input, and if that has more
+    than `MOST_ELEMENTS` places.
     """
-    counts = []
-    for size, k, s, (before, after), d in zip(
-        space, kernel, stride, padding, dilation, strict=True
-    ):
-        room = size + before + after - d * (k - 1) - 1
+    counts, sizes = [], padded(space, padding)
+    for size, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+        room = size - d * (k - 1) - 1
         if room < 0:
             raise NodeMismatch(
-                f"the kernel spans {d * (k - 1) + 1}, but the input with its padding only "
-                f"{size + before + after}",
+                f"the kernel spans {d * (k - 1) + 1}, but the input with its padding only {size}",
                 "a kernel that fits into the input",
             )
         counts.append(room // s + 1)
-    if math.prod(counts) > MOST_ELEMENTS:
-        raise NodeMismatch(f"the kernel has {counts} positions", f"at most {MOST_ELEMENTS}")
+    if math.prod(sizes) > MOST_ELEMENTS:
+        raise NodeMismatch(
+            f"the input with its padding has shape {sizes}",
+            f"at most {MOST_ELEMENTS} places",
+            "reduce the padding",
+        )
     return tuple(counts)

@@ -98,6 +98,10 @@ class Ops(Protocol):
         """`spikes`, with the surrogate's gradient with respect to v - threshold."""
         ...
 
+    def using(self, surrogate: Callable[[Any], Any]) -> Ops:
+        """The same operations with a node's own surrogate."""
+        ...
+
     def stop_gradient(self, a: Array) -> Array:
         """The same values, detached from the gradient."""
         ...
@@ -162,6 +166,12 @@ class Ops(Protocol):
         length: int,
     ) -> tuple[Carry, list[Array]]:
         """Run `step` over the first axis of every array in `xs` and stack its outputs."""
+        ...
+
+    def checkpoint(
+        self, body: Callable[[Carry, list[Array]], tuple[Carry, list[Array]]]
+    ) -> Callable[[Carry, list[Array]], tuple[Carry, list[Array]]]:
+        """The same body; a gradient keeps its arguments and recomputes what is inside."""
         ...
 
     def scan_chunks(

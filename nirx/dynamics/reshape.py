@@ -101,7 +101,10 @@ class Flatten(Stateless):
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
         shape = declared_port_shape(node, "input")
-        return shape, None if shape is None else cls._merged(node, shape)
+        try:
+            return shape, None if shape is None else cls._merged(node, shape)
+        except NodeMismatch:  # its dims do not fit what it declares, which it still declares
+            return shape, None
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:

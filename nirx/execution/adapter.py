@@ -13,7 +13,6 @@ import nir
 from nirx.basics.type_map import ABSENT, Handler, TypeMap, find_handler, require_type_map
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
-from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.errors import GraphError, InputError
 from nirx.execution.assemble import (
     NODE_FORM,
@@ -22,6 +21,11 @@ from nirx.execution.assemble import (
     call_builder,
     dtype_name,
     no_entry,
+)
+from nirx.execution.node_surrogates import (
+    node_surrogates,
+    resolve_surrogate,
+    surrogate_of_node,
 )
 from nirx.execution.standalone import checked_node
 from nirx.graphs.metadata import assumed_discretization
@@ -42,7 +46,7 @@ class Adapter:
         identity: makes the module of a bypassed node.
         is_module: whether a value can be a node's module.
         expected: what `is_module` accepts, in words.
-        net: (assembly, modules by position, dtype, surrogate, detach_reset, reproducible,
+        net: (assembly, modules by position, dtype, `NodeSurrogates`, detach_reset, reproducible,
             any_dtype) -> network.
         cast: (module, dtype or None) -> the module in that dtype.
         dtypes: available in addition to float32 and float64, in fast mode only.
@@ -80,10 +84,10 @@ def build_network(
     """
     name = dtype_name(dtype, () if reproducible else adapter.dtypes)
     adapter.require_dtype(name)
-    chosen = resolve_surrogate(surrogate)
     default = adapter.node_map if default_map is ABSENT else default_map
     own = adapter.native, adapter.identity, default is not adapter.node_map
     assembly = assemble(graph_or_path, discretization, node_map, name, default, *own)
+    chosen = node_surrogates(surrogate, assembly.schedule, assembly.nodes)
     adapter.require_dtype(assembly.dtype)
     modules = build_modules(assembly, adapter.is_module, adapter.expected)
     free = any_dtype and assembly.is_foreign
@@ -119,7 +123,7 @@ def import_nir(
         raise InputError(f"{caller}: expected a NIR graph, a node or a path, got a {found}")
     name = None if dtype is None else dtype_name(dtype, adapter.dtypes)
     adapter.require_dtype(name)
-    module = _single(adapter, nir_node, node_map, default_map, discretization)
+    module = _single(adapter, nir_node, node_map, default_map, discretization, surrogate)
     _require_module(module, adapter.is_module, adapter.expected)
     return adapter.cast(module, name)
 
@@ -130,6 +134,7 @@ def _single(
     node_map: NodeHandlers | None,
     default_map: NodeHandlers | None,
     discretization: Discretization | None,
+    surrogate: Any,
 ) -> Any:
     require_type_map(node_map, "node_map", NODE_FORM)
     require_type_map(default_map, "default_map", NODE_FORM)
@@ -150,7 +155,11 @@ def _single(
     checked_node(own)
     if discretization is None and dynamics and dynamics.uses_dt:
         discretization = assumed_discretization()
-    return handler(own, discretization)
+    if not (dynamics and dynamics.spiking):
+        return handler(own, discretization)
+    surrogate_of_node(own, kind.__name__, surrogate)  # raises for what is none
+    chosen = None if surrogate is None else resolve_surrogate(surrogate)
+    return handler(own, discretization, chosen)
 
 
 def build_modules(assembly: Assembly, is_module: Callable[[Any], bool], expected: str) -> list[Any]:

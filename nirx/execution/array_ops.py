@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
+from nirx.dynamics.surrogate_formulas import Surrogate
 
 __all__ = ["ArrayOps", "Step"]
 
@@ -24,6 +26,10 @@ class ArrayOps:
     """The namespace: `numpy`, `torch`, `jax.numpy`."""
 
     detach_reset = False
+    surrogate: Any = None
+    """None where there are no gradients."""
+    _others: dict[Surrogate, Any]
+    """The same operations with other surrogates; where there is one."""
 
     def accept(self, value: Any, where: str) -> Array:
         raise NotImplementedError
@@ -71,6 +77,14 @@ class ArrayOps:
 
     def with_surrogate(self, spikes: Array, v: Array, threshold: Array) -> Array:
         return spikes
+
+    def using(self, surrogate: Surrogate) -> Any:
+        if self.surrogate is None or surrogate is self.surrogate:
+            return self
+        if surrogate not in self._others:  # made once per run, not in every step
+            self._others[surrogate] = own = copy.copy(self)
+            own.surrogate = surrogate
+        return self._others[surrogate]
 
     def stop_gradient(self, a: Array) -> Array:
         return a
@@ -123,6 +137,9 @@ class ArrayOps:
             carry, out = step(carry, [x[t] for x in columns])
             outs.append(out)
         return carry, [self.xp.stack(column) for column in zip(*outs, strict=True)]
+
+    def checkpoint(self, body: Step) -> Step:
+        return body
 
     def scan_chunks(
         self, body: Step, carry: Any, xs: list[Array], length: int, chunk: int

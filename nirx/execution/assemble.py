@@ -38,6 +38,7 @@ from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.wrapping import wrapped
 
 __all__ = [
+    "LOW_PRECISION",
     "NODE_FORM",
     "Assembly",
     "assemble",
@@ -47,11 +48,14 @@ __all__ = [
     "load",
     "native_arrays",
     "no_entry",
+    "run_dtype",
 ]
 
 NODE_FORM = "NIR type: builder, or None to bypass it"
 
 DTYPES = ("float32", "float64")
+LOW_PRECISION = ("bfloat16", "float16")
+"""Dtypes that some backends have as well, in fast mode."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def assemble(
         _require_entries(graph, node_map, default_map)
     chosen = resolve_discretization(graph, discretization, blind)
     schedule, nodes = build_schedule(graph, chosen, claim)
-    dtype = "float64" if chosen.arithmetic is not None else dtype
+    dtype = run_dtype(chosen, dtype)
     _require_representable(schedule, nodes, dtype)
     own = rebuild_graph(graph, {})
     nodes = [node_at(own, place.path) for place in schedule.nodes]
@@ -286,6 +290,12 @@ def floating(array: np.ndarray) -> np.ndarray:
     """A copy as float32 if it is a float no wider than that, else as float64."""
     narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     return array.astype(np.float32 if narrow else np.float64)  # native byte order
+
+
+def run_dtype(discretization: Discretization | None, dtype: str) -> str:
+    """The dtype in which a network computes: float64 where it computes in integers."""
+    in_integers = discretization is not None and discretization.arithmetic is not None
+    return "float64" if in_integers else dtype
 
 
 def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nirx.basics.importing import import_object
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError, did_you_mean
-from nirx.execution.assemble import load
+from nirx.execution.assemble import LOW_PRECISION, dtype_name, load, run_dtype
 from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.execution.network import Network
+from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.returns import without_returns
-from nirx.graphs.state import state_to_numpy
+from nirx.graphs.state import map_tree, state_to_numpy
 
-__all__ = ["Backend", "NetworkBackend", "Prepared", "backend_names", "find_backend", "from_nir"]
+__all__ = [
+    "Backend",
+    "GradientBackend",
+    "NetworkBackend",
+    "Prepared",
+    "PreparedGradients",
+    "backend_names",
+    "find_backend",
+    "from_nir",
+]
 
 ENTRY_POINTS = "nirx.backends"
 
@@ -34,7 +44,8 @@ class Prepared(Protocol):
 class Backend(Protocol):
     """The object behind an entry point of the group `nirx.backends`.
 
-    The conformance suite needs `name` and `prepare` only. A backend raises
+    The conformance suite needs `name` and `prepare` only, and for gradients what
+    `GradientBackend` adds. A backend raises
     `nirx.UnsupportedError` from `prepare` for what it does not support. If its module cannot be
     imported, the ImportError should say how to install what is missing: nirx passes it on.
     """
@@ -53,6 +64,52 @@ class Backend(Protocol):
         **options: Any,
     ) -> Prepared:
         """The same network behind NumPy arrays, for comparisons."""
+        ...
+
+
+class PreparedGradients(Protocol):
+    """A network that takes NumPy arrays and returns gradients as NumPy arrays."""
+
+    def __call__(self, inputs: Any, cotangents: Any, state: Any = None) -> tuple[Any, Any, Any]:
+        """The gradients of a loss, one run backwards.
+
+        Arguments:
+            inputs, state: of the run, as for `Prepared`.
+            cotangents: (to outputs, to last state, to recordings): the gradients of the loss with
+                respect to what a run returns, in the same form. The recordings' keys are what to
+                record. None stands for zeros.
+
+        Returns: the gradients of the parameters, `{path.parameter: array}`; of the inputs, by
+        Input; and of the state that the run started from, a tree, None where there was none.
+        Nodes that share a module each have the gradient of the shared parameter.
+        """
+        ...
+
+
+@runtime_checkable
+class GradientBackend(Protocol):
+    """A `Backend` that can also say its gradients, which is optional.
+
+    Without `prepare_gradients`, the level `gradients` of the conformance suite reports a backend
+    as unsupported.
+    """
+
+    name: str
+
+    def prepare_gradients(
+        self,
+        graph: Any,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        surrogate: Any = "superspike",
+        detach_reset: bool = False,
+        **options: Any,
+    ) -> PreparedGradients:
+        """The same network as of `Backend.prepare`, backwards.
+
+        Arguments:
+            surrogate, detach_reset: as for `nirx.from_nir`.
+        """
         ...
 
 
@@ -79,6 +136,13 @@ class NetworkBackend:
         """A result of the network as NumPy arrays."""
         return state_to_numpy(tree)
 
+    def to_low_precision(self, array: Any, dtype: str) -> Any:
+        """An array of the framework rounded to one of `LOW_PRECISION`, some of which NumPy lacks.
+
+        For backends that have such dtypes.
+        """
+        return array
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         """The context in which a network of this dtype is built and run."""
         return nullcontext()
@@ -91,13 +155,41 @@ class NetworkBackend:
         **options: Any,
     ) -> Prepared:
         """See `Backend.prepare`."""
+        loaded = without_returns(load(graph))
+        kind = dtype_name(dtype, LOW_PRECISION)
+        kind = run_dtype(given_or_stored(loaded, discretization), kind)
+        with self.context(kind):
+            net = self.from_nir(loaded, discretization, dtype, **options)
+
+        def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
+            with self.context(kind):
+                start = None if state is None else self.to_native(state)
+                if kind in LOW_PRECISION:
+                    given = self.to_native(inputs), start
+                    inputs, start = map_tree(lambda a: self.to_low_precision(a, kind), given)
+                return self.to_numpy(net.run(inputs, start, record))
+
+        return run
+
+    def with_gradients(
+        self,
+        gradients: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]],
+        graph: Any,
+        discretization: Discretization | None,
+        dtype: str,
+        **options: Any,
+    ) -> PreparedGradients:
+        """`GradientBackend.prepare_gradients` of a backend that has gradients.
+
+        Arguments:
+            gradients: (network, inputs, cotangents, state) -> gradients, all in NumPy.
+        """
         with self.context(dtype):
             net = self.from_nir(without_returns(load(graph)), discretization, dtype, **options)
 
-        def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
+        def run(inputs: Any, cotangents: Any, state: Any = None) -> tuple[Any, Any, Any]:
             with self.context(dtype):
-                start = None if state is None else self.to_native(state)
-                return self.to_numpy(net.run(inputs, start, record))
+                return gradients(net, inputs, cotangents, state)
 
         return run
 
@@ -148,7 +240,7 @@ def from_nir(
     dtype: Any = "float32",
     reproducible: bool = False,
     node_map: Mapping[type, Any] | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
     execution: Execution = "auto",
     **options: Any,
@@ -164,8 +256,10 @@ def from_nir(
         reproducible: compute the same bits on every backend.
         node_map: `{NIR type: function from a node to a module of the backend}`. A module is
             x -> y, or (x, state) -> (y, state) if its call has an argument `state`.
-        surrogate: gradient of a spike: `"superspike"`, `"arctan"`, `"triangular"`,
-            `"straight-through"`, or a function of v - v_threshold.
+        surrogate: gradient of a spike: one of `nirx.surrogates`, `"superspike"`, `"arctan"`,
+            `"triangular"`, `"straight-through"`, a function of v - v_threshold, or a mapping
+            {pattern of nodes' paths: one of these}. None takes the one in each node's metadata,
+            else superspike.
         detach_reset: stop gradients at the reset.
         execution: `"auto"` runs neurons in fused kernels where the backend has them (NumPy, and
             torch on the CPU, with the extra `fast`) and a run is long enough; `"fused"` wherever
@@ -193,13 +287,14 @@ def from_nir(
         raise UnsupportedError(
             f'backend {backend!r} has no kernels (JAX compiles by itself); leave execution="auto"'
         )
+    if surrogate is not None:
+        options["surrogate"] = surrogate
     return found.from_nir(
         graph_or_path,
         discretization=discretization,
         dtype=dtype,
         reproducible=reproducible,
         node_map=node_map,
-        surrogate=surrogate,
         detach_reset=detach_reset,
         **options,
     )

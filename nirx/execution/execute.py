@@ -7,7 +7,12 @@ from typing import Any
 
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state
-from nirx.execution.chunking import default_chunk, require_chunk
+from nirx.execution.chunking import (
+    checkpoint_chunk,
+    default_chunk,
+    require_checkpoint,
+    require_chunk,
+)
 from nirx.execution.kernels.loop_run import LoopCall, Loops
 from nirx.execution.runners import Runner
 from nirx.graphs.recording import Probe, resolve_record
@@ -69,17 +74,27 @@ class Executor:
         return self._result(self._whole(probed)), self._tree(states)
 
     def run(
-        self, xs: Any, state: Any, record: Any, chunk: int | None, room: int = 0
+        self,
+        xs: Any,
+        state: Any,
+        record: Any,
+        chunk: int | None,
+        room: int = 0,
+        checkpoint: bool = False,
     ) -> tuple[Any, ...]:
         """Many steps: xs is [time, *batch, *features]; returns outputs, state and recordings.
 
         Arguments:
             room: bytes of the values of a chunk, where `chunk` is None.
+            checkpoint: whether a gradient recomputes the insides of chunks.
         """
+        checkpoint = require_checkpoint(checkpoint)
         chunk = None if chunk is None else require_chunk(chunk)
         probes = [] if record is None else resolve_record(self.schedule, record)
         inputs, batch, length = self._accept(xs, time=True)
-        if chunk is None:
+        if chunk is None and checkpoint:
+            chunk = checkpoint_chunk(self.schedule, length)
+        elif chunk is None:
             chunk = default_chunk(self.schedule, batch, inputs[0].dtype.itemsize, room)
         coefficients = self._coefficients()
         states = self._start(state, batch, coefficients)
@@ -88,7 +103,9 @@ class Executor:
         if length == 0:
             arrays = [self._nothing(probe, batch) for probe in wanted]
         else:
-            arrays, states = self._run(inputs, states, coefficients, wanted, length, chunk)
+            arrays, states = self._run(
+                inputs, states, coefficients, wanted, length, chunk, checkpoint
+            )
         count = len(results)
         outputs = {p.key: a for p, a in zip(results, arrays[:count], strict=True)}
         result = self._result(self._whole(outputs)), self._tree(states)
@@ -187,6 +204,7 @@ class Executor:
         wanted: list[Probe],
         length: int,
         chunk: int,
+        checkpoint: bool,
     ) -> tuple[list[Array], list[NodeState]]:
         first: list[Array] | None = None
         if any(own is None and self.runners[i].has_memory for i, (own, _) in enumerate(states)):
@@ -201,7 +219,8 @@ class Executor:
         def body(states: list[NodeState], xs: list[Array]):
             return self._chunk(xs, states, coefficients, wanted)
 
-        states, arrays = self.ops.scan_chunks(body, states, inputs, length, chunk)
+        own = self.ops.checkpoint(body) if checkpoint else body
+        states, arrays = self.ops.scan_chunks(own, states, inputs, length, chunk)
         if first is not None:
             both = zip(first, arrays, strict=True)
             arrays = [self.ops.concatenate([a, b]) for a, b in both]

@@ -17,8 +17,10 @@ import nir
 import numpy as np
 
 from nirx.dynamics.conv import Convolution
+from nirx.dynamics.geometry import padded
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.node_types import find_type
+from nirx.dynamics.pool import SumPool2d
 from nirx.dynamics.reshape import Flatten, Port
 from nirx.errors import NirxError
 from nirx.execution.backend import find_backend
@@ -202,17 +204,25 @@ class _Walk:
             work = size if bias else 0
         if self.reproducible and isinstance(node.dynamics, Linear | Convolution):
             work += self.widening * (takes + 2 * size)
+        if isinstance(node.dynamics, SumPool2d) and any(node.dynamics.padding):
+            work += _padded(node, [(n, n) for n in node.dynamics.padding])
         return sums + max(work, self._patches(node))
 
     def _patches(self, node: ScheduledNode) -> float:
         if not isinstance(node.dynamics, Convolution):
             return 0
         kernel = np.shape(node_at(self.graph, node.path).weight)[2:]
-        padded = math.prod(node.input_shape)
+        whole = _padded(node, node.dynamics.geometry.padding)
         places = math.prod(node.output_shape[1:]) * node.input_shape[0]
         copies = self.factors.patches[self.reproducible]
         wide = self.widening if self.reproducible else 1
-        return copies * wide * (math.prod(kernel) * places + padded)
+        return copies * wide * (math.prod(kernel) * places + whole)
+
+
+def _padded(node: ScheduledNode, sides: Sequence[tuple[int, int]]) -> int:
+    """Numbers of the copy of an input that has its padding."""
+    channels, *space = node.input_shape
+    return channels * math.prod(padded(tuple(space), tuple(sides)))
 
 
 def parameters_of(node: Any) -> dict[str, np.ndarray]:

@@ -34,7 +34,14 @@ class Network(Protocol):
         """
         ...
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
         """Run many time steps.
 
         Arguments:
@@ -43,6 +50,9 @@ class Network(Protocol):
             record: paths of nodes and state variables, or `"all"`; see docs/semantics.md.
             chunk: number of steps that are computed together outside feedback; None chooses by
                 sizes. It changes speed and memory only.
+            checkpoint: keep only the states between chunks for the gradient and recompute the rest
+                on the way back: far less memory, about one more forward run. No effect where there
+                is no gradient. See docs/long-sequences.md.
 
         Returns: outputs and the last state; if `record` is given, also the recordings
         `{key: [time, *batch, *features]}`.

@@ -11,17 +11,17 @@ import numpy as np
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Array
-from nirx.dynamics.surrogate import resolve_surrogate
 from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
-from nirx.execution.chunking import NODE_ROOM
+from nirx.execution.chunking import NODE_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
 from nirx.execution.kernels.product import ProductRunner
 from nirx.execution.kernels.runner import FusedRunner, Host
+from nirx.execution.node_surrogates import node_surrogates
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
@@ -82,8 +82,16 @@ class Net:
             y, state = self._executor.step(x, state)
             return y, separate(state)
 
-    def run(self, xs: Any, state: Any = None, record: Any = None, chunk: int | None = None) -> Any:
-        """Run many time steps; see `nirx.Network`."""
+    def run(
+        self,
+        xs: Any,
+        state: Any = None,
+        record: Any = None,
+        chunk: int | None = None,
+        checkpoint: bool = False,
+    ) -> Any:
+        """Run many time steps; see `nirx.Network`. Without gradients, `checkpoint` does nothing."""
+        require_checkpoint(checkpoint)
         with np.errstate(all="ignore"):
             ys, state, *recordings = self._executor.run(xs, state, record, chunk, NODE_ROOM)
             return ys, separate(state), *recordings
@@ -120,15 +128,15 @@ def from_nir(
     dtype: Any = "float32",
     reproducible: bool = False,
     node_map: Mapping[type, Any] | None = None,
-    surrogate: Any = "superspike",
+    surrogate: Any = None,
     detach_reset: bool = False,
     execution: Execution = "auto",
 ) -> Net:
     """Build a NumPy network; see `nirx.from_nir`. It has no gradients."""
     name = dtype_name(dtype)
     require_execution(execution)
-    resolve_surrogate(surrogate)
     assembly = assemble(graph_or_path, discretization, node_map, name, identity=lambda: _identity)
+    node_surrogates(surrogate, assembly.schedule, assembly.nodes)  # has to be right here too
     name, reproducible = assembly.dtype, reproducible and not assembly.in_integers
     modules = build_modules(assembly, callable, "a callable")
     plan = make_plan(assembly.schedule, execution, name, reproducible)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
 
 __all__ = ["ForeignRunner", "NativeRunner", "Runner", "takes_state"]
@@ -48,14 +49,27 @@ class Runner(Protocol):
 
 
 class NativeRunner:
-    """A node that runs by its `Dynamics` over the backend's own parameter arrays."""
+    """A node that runs by its `Dynamics` over the backend's own parameter arrays.
+
+    Arguments:
+        surrogate: the gradient of its spikes; None for that of the operations.
+    """
 
     foreign = False
 
-    def __init__(self, dynamics: Dynamics, parameters: Mapping[str, Array]):
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        parameters: Mapping[str, Array],
+        surrogate: Surrogate | None = None,
+    ):
         self.dynamics = dynamics
         self.parameters = parameters
+        self.surrogate = surrogate
         self.has_memory = bool(dynamics.state_shapes())
+
+    def _ops(self, ops: Ops) -> Ops:
+        return ops if self.surrogate is None else ops.using(self.surrogate)
 
     def _used(self, ops: Ops) -> dict[str, Array]:
         return {name: ops.use(value) for name, value in self.parameters.items()}
@@ -71,12 +85,12 @@ class NativeRunner:
         return self.dynamics.emit(ops, state)
 
     def step(self, ops: Ops, c: Any, x: Array, state: Any) -> tuple[Array, Any]:
-        return self.dynamics.step(ops, c, x, state)
+        return self.dynamics.step(self._ops(ops), c, x, state)
 
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
-        return self.dynamics.chunk(ops, c, xs, state, record)
+        return self.dynamics.chunk(self._ops(ops), c, xs, state, record)
 
     def variable(self, state: Any, name: str) -> Array:
         return state[name]

@@ -15,9 +15,11 @@ import numpy as np
 from nirx.errors import FileError, NirxError
 from nirx.files.limits import DATA_LIMITS, Allowance
 
-__all__ = ["Members", "explain_damage", "load_arrays", "read_header"]
+__all__ = ["Members", "explain_damage", "load_arrays", "open_member", "read_header"]
 
 EXPECTED = "expected an .npz of np.savez or an .npy of np.save, without pickles"
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How np.savez and np.savez_compressed store arrays. LZMA takes any memory that a file asks for."""
 
 
 def load_arrays(path: Path) -> np.ndarray | Members:
@@ -57,7 +59,7 @@ class Members(Mapping[str, np.ndarray]):
             if len(self._members) < len(members):
                 raise FileError(f"{path}: two arrays in it have the same name")
             for name, member in self._members.items():
-                with archive.open(member) as stream:
+                with open_member(path, archive, member) as stream:
                     if stream.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
                         raise FileError(f"{path}: {name!r} in it is not a NumPy array")
 
@@ -68,7 +70,7 @@ class Members(Mapping[str, np.ndarray]):
             with ExitStack() as stack:
                 stack.enter_context(_damage(self._path))
                 archive = stack.enter_context(zipfile.ZipFile(self._path))
-                stream = stack.enter_context(archive.open(member))
+                stream = stack.enter_context(open_member(self._path, archive, member))
                 self._loaded[name] = _read(stream, member.file_size, self._allowance, where)
         return self._loaded[name]
 
@@ -81,6 +83,16 @@ class Members(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._members)
+
+
+def open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """The content of a member. **Raises** `FileError` for another compression than NumPy's."""
+    if info.compress_type not in METHODS:
+        raise FileError(
+            f"{path}: {info.filename!r} is compressed by method {info.compress_type} of zip, not "
+            "as np.savez and np.savez_compressed do; save it with one of them"
+        )
+    return archive.open(info)
 
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

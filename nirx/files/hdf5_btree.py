@@ -14,8 +14,10 @@ from mmap import mmap
 import numpy as np
 
 from nirx.errors import FileError
+from nirx.files.hdf5_btree2 import SIGNATURE as NEWER
+from nirx.files.hdf5_btree2 import refuse_wrong_counts
 
-__all__ = ["refuse_endless_trees"]
+__all__ = ["file_base", "refuse_endless_trees"]
 
 HDF5, SIGNATURE = b"\x89HDF\r\n\x1a\n", b"TREE"
 HEADER, WORD = 24, 8
@@ -34,15 +36,25 @@ def refuse_endless_trees(data: bytes | mmap, path: str) -> None:
 
     **Raises**: `FileError` for trees that HDF5 would not finish walking.
     """
-    base = _base(data)
+    base = file_base(data)
     if base is None:
         return  # HDF5 says that it is no file of its own
     places = _places(data)
+    newer = data.find(NEWER) >= 0
+    if len(places) == 0 and not newer:
+        return
+    sizes = base + (13 if data[base + 8] < 2 else 9)
+    if data[sizes : sizes + 2] != bytes((WORD, WORD)):  # of places, and of lengths
+        raise FileError(f"{path}: its places are not stored in {WORD} bytes; write it with h5py")
+    if newer:
+        refuse_wrong_counts(data, base, path)
+    _follow(data, base, places, path)
+
+
+def _follow(data: bytes | mmap, base: int, places: np.ndarray, path: str) -> None:
+    """Follow the b-trees of version 1."""
     if len(places) == 0:
         return
-    version = data[base + 8]
-    if data[base + (13 if version < 2 else 9)] != WORD:
-        raise FileError(f"{path}: its places are not stored in {WORD} bytes; write it with h5py")
     below, beside, looked = {}, {}, 0
     known = places - base
     for place in places.tolist():
@@ -87,7 +99,7 @@ def _children(
     return list(levels)
 
 
-def _base(data: bytes | mmap) -> int | None:
+def file_base(data: bytes | mmap) -> int | None:
     """Where the file begins, after what others may have put before it."""
     place = 0
     while place + 16 <= len(data):

@@ -56,7 +56,9 @@ class OpenHdf5:
 
     def __init__(self, file: Any, limits: ReadLimits, size: int):
         self.limits, self.size, self._file = limits, size, file
-        self.reference = 8 + file.get_create_plist().get_sizes()[0]
+        properties = file.get_create_plist()
+        self._before = properties.get_userblock()
+        self.reference = 8 + properties.get_sizes()[0]
         """Bytes of a text of any length: its length, the place of a heap, and a number in it."""
         self._types: list[tuple[Any, FileType]] = []
 
@@ -77,7 +79,8 @@ class OpenHdf5:
 
     def bytes_at(self, place: int, size: int) -> bytes:
         """Bytes of the file itself. **Raises** `OSError`."""
-        if self._image is not None:
+        if self._image is not None:  # it begins behind what others put before the file
+            place -= self._before
             return self._image[place : place + size]
         return os.pread(self._file.get_vfd_handle(), size, place)
 

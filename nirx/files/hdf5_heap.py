@@ -13,7 +13,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from nirx.errors import FileError
-from nirx.files.hdf5_btree import refuse_endless_trees
+from nirx.files.hdf5_btree import file_base, refuse_endless_trees
+from nirx.files.hdf5_local_heap import refuse_endless_gaps
 
 __all__ = ["refuse_endless", "refuse_endless_in"]
 
@@ -22,11 +23,13 @@ RESERVED = bytes(3)
 """The bytes after the signature. HDF5 ignores them, but if they are not zero, the signature is
 probably a coincidence in other data and not a heap."""
 HEADER = 16
+MOST_OVERLAP = 4
+"""How often a byte may be walked over, in the mean: a text may look like a heap."""
 WORD = 2**64
 
 
 def refuse_endless(path: str) -> None:
-    """Walk every global heap collection of a file, and its b-trees.
+    """Walk every heap of a file, and its b-trees.
 
     **Raises**: `FileError` for what HDF5 would not finish reading; `OSError`.
     """
@@ -38,14 +41,20 @@ def refuse_endless(path: str) -> None:
 
 def refuse_endless_in(data: bytes | mmap, path: str) -> None:
     """`refuse_endless` for the content of a file."""
-    refuse_endless_trees(data, path)
-    start = data.find(SIGNATURE)
+    base = file_base(data)
+    if base is not None:
+        refuse_endless_trees(data, path)
+        refuse_endless_gaps(data, base, path)
+    walked, start = 0, data.find(SIGNATURE)
     while start >= 0:
-        _walk(path, data, start)
+        walked += _walk(path, data, start)
+        if walked > MOST_OVERLAP * len(data):
+            raise FileError(f"{path}: damaged: its heaps of texts overlap")
         start = data.find(SIGNATURE, start + 1)
 
 
-def _walk(path: str, data: bytes | mmap, start: int) -> None:
+def _walk(path: str, data: bytes | mmap, start: int) -> int:
+    """Walk one collection. Returns: bytes that were walked over."""
     sure = data[start + len(SIGNATURE) : start + 8] == RESERVED
     end = start + _integer(data, start + 8, 8)
     place = start + HEADER
@@ -60,6 +69,7 @@ def _walk(path: str, data: bytes | mmap, start: int) -> None:
         if back or (sure and odd):
             raise FileError(f"{path}: damaged: a heap of texts has an object of impossible size")
         place += step  # HDF5, too, continues after free space that ends early
+    return min(place, len(data)) - start
 
 
 def _integer(data: bytes | mmap, start: int, length: int) -> int:

@@ -75,8 +75,9 @@ class PathLock:
                 self._handle, handle = handle, None
         except BlockingIOError:
             return False
-        except OSError:
-            os.unlink(self.path)
+        except OSError:  # no locks here
+            with suppress(OSError):
+                os.unlink(self.path)
             self.works = False
         finally:
             if handle is not None:

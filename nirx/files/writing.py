@@ -208,7 +208,10 @@ def _put_tree(
         for key, item in value.items():
             _put_tree(below, rename(str(key)), item, where, rename)
     elif isinstance(value, bytes | bytearray) or _is_opaque(value):
-        _put_bytes(group, name, value if isinstance(value, bytes | bytearray) else value.tobytes())
+        try:
+            _put_bytes(group, name, bytes(value))
+        except (TypeError, ValueError) as error:
+            raise FileError(f"{shortened(where)}: HDF5 cannot store this name: {error}") from error
     else:
         _put(group, name, value, where)
 

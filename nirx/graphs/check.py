@@ -103,7 +103,7 @@ def examine(
     faults = [*flat.faults, *filter(None, own_faults), *_missing_ends(flat), *shape_faults]
     faults += metadata_faults(graph, flat)
     result = Examination(flat, shapes, [None] * count, [False] * count, faults)
-    _build_dynamics(result, discretization, faulty)
+    _build_dynamics(result, discretization, _unbuildable(flat, faulty, shape_faults))
     _check_loops(result)
     if discretization is not None:
         _check_overrides(result, discretization)
@@ -131,6 +131,14 @@ def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
     except NodeMismatch as mismatch:
         return leakless_fault(where, node) or mismatch.fault(where)  # tau = inf is not finite
     return None
+
+
+def _unbuildable(flat: FlatGraph, faulty: list[bool], shape_faults: list[Fault]) -> list[bool]:
+    """Per node, whether its parameters are faulty or do not fit its input."""
+    misfits = {fault.where for fault in shape_faults}
+    if not misfits:
+        return faulty
+    return [a or format_path(n.path) in misfits for a, n in zip(faulty, flat.nodes, strict=True)]
 
 
 def _missing_ends(flat: FlatGraph) -> list[Fault]:

@@ -1,4 +1,5 @@
-"""What nirx stores in metadata, each under a documented key: discretization, shared modules."""
+"""What nirx stores in metadata, each under a documented key: discretization, shared modules,
+surrogates."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import nir
 
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
+from nirx.dynamics.surrogate_formulas import NamedSurrogate, surrogate_from_json
 from nirx.errors import Fault, GraphError, InputError, warn_caller
 from nirx.graphs.flatten import Claim, nothing_custom, walk_graphs
 
@@ -16,11 +18,13 @@ __all__ = [
     "DISCRETIZATION_KEY",
     "MODULE_KEY",
     "RULE_KEY",
+    "SURROGATE_KEY",
     "assumed_discretization",
     "given_or_stored",
     "require_discretization",
     "resolve_discretization",
     "stored_discretization",
+    "stored_surrogate",
 ]
 
 DISCRETIZATION_KEY = "nirx_discretization"
@@ -32,6 +36,10 @@ MODULE_KEY = "nirx_module"
 RULE_KEY = "nirx_rule"
 """`node.metadata[RULE_KEY]` is the rule of the exported module, as `Discretization.to_json()`; the
 graph around the nodes gathers the rules into its own hint."""
+
+SURROGATE_KEY = "nirx_surrogate"
+"""`node.metadata[SURROGATE_KEY]` is the `to_json()` of one of `nirx.surrogates`: a hint for
+training."""
 
 
 def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:
@@ -47,6 +55,26 @@ def stored_discretization(graph: nir.NIRGraph) -> Discretization | None:
         return Discretization.from_json(text)
     except InputError as error:
         raise GraphError([Fault(f"metadata {DISCRETIZATION_KEY!r}", str(error))]) from error
+
+
+def stored_surrogate(node: Any, name: str) -> NamedSurrogate | None:
+    """The surrogate in a node's metadata, or None.
+
+    Arguments:
+        name: of the node, for the error.
+
+    **Raises**: `GraphError` if it is not valid.
+    """
+    metadata: Any = getattr(node, "metadata", None)
+    text = metadata.get(SURROGATE_KEY) if isinstance(metadata, dict) else None
+    if text is None:
+        return None
+    try:
+        return surrogate_from_json(text)
+    except InputError as error:
+        mend = "remove the key, or store the to_json() of one of nirx.surrogates"
+        where = f"{name}: metadata {SURROGATE_KEY!r}"
+        raise GraphError([Fault(where, str(error), mend=mend)]) from error
 
 
 def resolve_discretization(

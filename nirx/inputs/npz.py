@@ -16,7 +16,7 @@ import numpy as np
 
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxError
-from nirx.files.archive_reading import explain_damage, read_header
+from nirx.files.archive_reading import explain_damage, open_member, read_header
 from nirx.files.limits import DATA_LIMITS
 from nirx.inputs.arrays import ArraySource, Sliced, match_members, require_numbers
 from nirx.inputs.options import Options
@@ -67,7 +67,7 @@ def _explain(error: Exception) -> str:
 
 def _open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Sliced:
     where = f"{path}: Input {name!r}"
-    with archive.open(info) as stream:
+    with open_member(path, archive, info) as stream:
         shape, fortran, dtype = read_header(stream)
         begin = stream.tell()
         require_numbers(dtype, where)
@@ -130,7 +130,7 @@ class _Streamed:
                 data += self._next(min(BLOCK, size - len(data)))
         except MemoryError:
             raise
-        except Exception as error:  # zlib.error and lzma.LZMAError have no common base
+        except Exception as error:  # zlib.error has no base of its own
             raise FileError(f"{self._path}: {explain_damage(error)}") from error
         return np.frombuffer(data, self.dtype).reshape(-1, *self.shape[1:])
 

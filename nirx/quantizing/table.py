@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["quantization_table", "quantization_text", "remarks"]
 
 HEADINGS = (
-    "weights scaled by",
+    "scale",
     "bits",
     "rounding",
     "saturated",
     "threshold",
-    "decay off by",
+    "decay",
     "largest v",
-    "overflows v, i",
+    "overflows",
 )
+"""The scale of weights and the bits that they use; the largest errors of a weight and of a decay;
+overflows of v, and of i where there is one."""
 
 
 def quantization_table(found: Quantization) -> Table:

@@ -79,6 +79,23 @@ def test_layers_without_a_kernel_take_more(monkeypatch):
     assert estimate(chain(2)).chunk == fused + LAYER
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        lambda n: nir.Conv2d((4, 4), np.ones((1, 1, 1, 1)), 4 * n + 4, n, 1, 1, np.ones(1)),
+        lambda n: nir.SumPool2d(np.array([1, 1]), 4 * n + 4, n),
+    ],
+    ids=["convolution", "pool"],
+)
+def test_the_padding_of_an_input_counts(node):
+    def total(padding: int) -> int:
+        edges = line("input", "a", "output")
+        graph = make_graph(edges, (1, 4, 4), (1, 1, 1), a=node(padding))
+        return estimate(graph, steps=1, samples=1).total
+
+    assert total(1000) - total(1) > 4 * 2000**2
+
+
 @pytest.mark.parametrize("what", ["steps", "samples", "itemsize"])
 def test_a_chunk_grows_with_steps_samples_and_width(what):
     once, twice = estimate(chain(3)), estimate(chain(3), **{what: {"steps": 200}.get(what, 8)})

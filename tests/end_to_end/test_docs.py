@@ -12,21 +12,29 @@ from support.paper import ROOT
 DOCS = ROOT / "docs"
 PAGES = sorted(p.name for p in DOCS.glob("*.md"))
 ELSEWHERE = "<!-- runs in: make libraries -->"
+"""What follows in a page needs libraries and runs there."""
 TEXTS = {p: (DOCS / p).read_text() for p in PAGES}
-RUN = [p for p, text in TEXTS.items() if "```python" in text and ELSEWHERE not in text]
+HERE = {p: text.partition(ELSEWHERE)[0] for p, text in TEXTS.items()}
+RUN = [p for p, text in HERE.items() if "```python" in text]
 
-
-COMPILING = ("export-jax.md", "import-jax.md")
+MARKS = {
+    "export-jax.md": pytest.mark.slow,
+    "import-jax.md": pytest.mark.slow,
+    "training.md": pytest.mark.exhaustive,
+}
+NEEDS = {"training.md": ("optax", "sklearn")}
 
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=pytest.mark.slow if p in COMPILING else ()) for p in RUN],
+    [pytest.param(p, marks=MARKS.get(p, ())) for p in RUN],
 )
 def test_the_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(node_types, "_TYPES", dict(node_types._TYPES))  # a page registers its own
-    text = TEXTS[page]
+    for package in NEEDS.get(page, ()):
+        pytest.importorskip(package)
+    text = HERE[page]
     names: dict = {}
     for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
         line = text[: block.start()].count("\n") + 1
@@ -42,7 +50,8 @@ def test_the_pages_on_translation_have_examples():
 def test_pages_that_run_elsewhere_are_found_there():
     tutorials = {p for p in PAGES if p.startswith("tutorial-")}
     assert tutorials
-    assert {p for p, text in TEXTS.items() if ELSEWHERE in text} == tutorials
+    assert {p for p, text in TEXTS.items() if ELSEWHERE in text} == tutorials | {"training.md"}
+    assert not any("```python" in HERE[p] for p in tutorials)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -60,6 +60,34 @@ def test_a_heap_whose_sizes_are_beyond_64_bits_is_refused(size, reserved, tmp_pa
     assert read_in_little_memory(path) == "refused"
 
 
+@pytest.mark.parametrize("way", ["itself", "back"])
+def test_an_endless_list_of_gaps_among_names_is_refused(way, tmp_path):
+    # HDF5 2.0 takes memory for every step, until there is none.
+    path = good_file(tmp_path / "g.nir")
+    with h5py.File(path, "r+") as file:
+        for k in range(6):
+            file[f"node/metadata/name{k}"] = k
+    data = bytearray(path.read_bytes())
+    heap = max(k for k in range(len(data)) if data.startswith(b"HEAP\0", k))
+    head, start = (int.from_bytes(data[heap + k : heap + k + 8], "little") for k in (16, 24))
+    second = head + 16
+    data[heap + 8 : heap + 16] = (head + 32).to_bytes(8, "little")
+    for place, leads in ((head, second), (second, head if way == "back" else second)):
+        data[start + place : start + place + 8] = leads.to_bytes(8, "little")
+    path.write_bytes(data)
+    with pytest.raises(nirx.FileError, match="endless"):
+        nirx.read(path)
+
+
+def test_heaps_that_overlap_take_bounded_work(tmp_path):
+    heap = b"GCOL\1\0\0\0" + (2**40).to_bytes(8, "little")  # in an object of the one before it
+    text = (1).to_bytes(8, "little") + len(heap).to_bytes(8, "little")
+    data = good_file(tmp_path / "g.nir").read_bytes() + (heap + text) * 100_000
+    (tmp_path / "g.nir").write_bytes(data)
+    with pytest.raises(nirx.FileError, match="overlap"):
+        nirx.read(tmp_path / "g.nir")
+
+
 def test_data_that_only_looks_like_a_heap_is_read(tmp_path):
     values = np.frombuffer(b"GCOL\x01" + bytes(range(1, 68)), np.float32)
     nirx.write(tmp_path / "g.nir", chain({"w": nir.Linear(values[None])}, values.size, 1))

@@ -13,6 +13,7 @@ import itertools
 import json
 from typing import Any
 
+import h5py
 import nir
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ import pytest
 import nirx
 from nirx.files import writing
 from nirx.files.nir_form import from_nir_form
-from nirx.files.nir_form.hints import FORM_KEY, hint_of
+from nirx.files.nir_form.hints import FORM_KEY
 from nirx.graphs.flatten import walk_graphs
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.strategies import random_case
+from support.damaged import replace_dataset
 from support.graphs import chain, lif
 
 PLAIN_WRITER = writing._write_file
@@ -189,6 +191,29 @@ def test_subgraphs_of_two_ports_and_double_edges_are_restored(tmp_path):
     assert not any(isinstance(node, nir.NIRGraph) for node in by_nir.nodes.values())
 
 
+@pytest.mark.parametrize("more", [[("n0", "n0.times_2")] * 2, [("n0.times_2", "n1")]])
+def test_edges_around_a_node_that_stood_for_double_edges_may_be_changed(more, tmp_path):
+    graph = chain([nir.Delay(np.ones(2)), nir.Scale(np.ones(2))], 2, extra=[("n0", "n1")])
+    path = tmp_path / "g.nir"
+    nirx.write(path, graph)
+    with h5py.File(path, "r+") as file:
+        edges: Any = file["node/edges"]
+        found = [tuple(end.decode() for end in edge) for edge in edges[()].tolist()]
+        assert {"n0.times_2"} < {end for edge in found for end in edge}
+        replace_dataset(file, "node/edges", data=found + more, dtype=h5py.string_dtype())
+    changed = nirx.read(path)
+    assert "n0.times_2" in changed.nodes
+    assert nirx.same_graph(written(changed, tmp_path)[1], changed)
+
+
+@pytest.mark.parametrize("text", ['{"shapes": {"scale": [4, 1]}}', "nothing", '{"bias": null}'])
+def test_a_hint_of_a_node_that_was_changed_is_dropped(text, tmp_path):
+    graph = chain([nir.Scale(np.ones(()))], 4)
+    graph.nodes["n0"].metadata = {FORM_KEY: text, "a": "kept"}
+    nirx.write(tmp_path / "g.nir", graph, strict=False)
+    assert nirx.read(tmp_path / "g.nir").nodes["n0"].metadata == {"a": "kept"}
+
+
 HOSTILE = [
     *("", "[]", "null", "{}", "[" * 5000, '{"shapes": 1}', '{"shapes": {"tau": [9]}}'),
     *('{"shapes": {"metadata": []}}', '{"shapes": {"nothing": []}}', '{"bias": []}'),
@@ -229,8 +254,7 @@ def test_hints_that_do_not_fit_leave_a_graph_alone():
     graph.nodes["n0"].metadata = {FORM_KEY: json.dumps({"path": ["s", "a"], "port": "Output"})}
     before = copy.deepcopy(graph)
     from_nir_form(graph)
-    assert nirx.same_graph(graph, before)
-    assert hint_of(graph.nodes["n0"])
+    assert nirx.same_graph(graph, without_hints(before))
 
 
 def loop_beside_the_input(inner: nir.NIRNode) -> nir.NIRGraph:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import nirx
+from nirx.files.reading import read_bytes
 from nirx.graphs.metadata import DISCRETIZATION_KEY
-from support.graphs import chain
+from support.graphs import chain, lif
 
 
 def write_file(path: Path, node: dict[str, Any]) -> Path:
@@ -229,3 +230,14 @@ def test_the_broken_file_of_the_nir_paper_is_refused_with_a_suggested_fix(paper)
     (message,) = refused
     assert "no node 'lif'" in message
     assert "did you mean 'lif1'?" in message
+
+
+@pytest.mark.parametrize("before", [0, 1024])
+def test_a_file_behind_other_data_is_read_from_disk_and_from_memory(tmp_path, before):
+    graph = chain([lif(2, metadata={"text": "a" * 500})])
+    nirx.write(tmp_path / "old.nir", graph)
+    path = tmp_path / "g.nir"
+    with h5py.File(tmp_path / "old.nir") as old, h5py.File(path, "w", userblock_size=before) as new:
+        old.copy("node", new)
+    assert nirx.same_graph(nirx.read(path), graph)
+    assert nirx.same_graph(read_bytes(path.read_bytes(), "g.nir"), graph)

@@ -65,6 +65,18 @@ def test_signals_are_let_through_at_a_safe_moment():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_of_several_signals_that_waited_one_ends_the_work():
+    def work():
+        with held_signals():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    with held_signals():  # the second is not left for whoever comes next
+        let_signals_through()
+
+
 def test_the_assembly_of_a_reference_stops_between_two_pieces(tmp_path, monkeypatch):
     opened = []
     real = h5py.Group.create_dataset

@@ -214,6 +214,13 @@ def test_a_faulty_delay_in_a_cycle_is_not_also_a_loop(delay):
     assert [f.where for f in faults(bad)] == ["d"]
 
 
+def test_delays_that_do_not_fit_the_input_are_one_fault_with_a_time_step_too():
+    bad = chain([nir.Delay(np.array([1.0, 2.5]))], 3)
+    with pytest.raises(nirx.GraphError) as caught:
+        nirx.check(bad, nirx.Discretization(dt=1e-3))
+    assert [f.where for f in caught.value.faults] == ["n0"]
+
+
 def test_a_shape_mismatch_causes_no_other_faults():
     nodes = {"a": affine(2, 3), "b": lif(), "c": affine(4, 2), "d": lif(4)}
     bad = make_graph([*line("input", "a", "b", "c", "d"), *line("b", "output")], **nodes)

@@ -135,6 +135,8 @@ BAD: dict[str, tuple[Any, Shape]] = {
     "same with one stride": (conv2d((1, 2, 3, 3), stride=(1, 2), padding="same"), (2, 5, 5)),
     "stride zero": (conv2d((1, 2, 3, 3), stride=0), (2, 5, 5)),
     "negative padding": (conv2d((1, 2, 3, 3), padding=-1), (2, 5, 5)),
+    "padding beyond any memory": (conv2d((1, 2, 3, 3), stride=2**20, padding=2**20), (2, 5, 5)),
+    "pool beyond any memory": (nir.SumPool2d(2, 2**20, 2**20), (1, 4, 4)),
     "half a stride": (conv2d((1, 2, 3, 3), stride=1.5), (2, 5, 5)),
     "three strides": (conv2d((1, 2, 3, 3), stride=(1, 1, 1)), (2, 5, 5)),
     "conv of a vector": (conv2d((1, 2, 3, 3)), (2,)),
@@ -149,6 +151,8 @@ BAD: dict[str, tuple[Any, Shape]] = {
         changed(nir.Affine(np.ones((4, 3)), np.ones(4)), bias=np.ones(3)),
         (3,),
     ),
+    "an input_type without the axis": (nir.Flatten({"input": np.array([6])}, 1, -1), (2, 3)),
+    "an input_type without axes": (nir.Flatten({"input": np.array([])}, 1, -1), (2, 3)),
     "another input_type": (nir.Flatten({"input": np.array([6])}, 0, -1), (2, 3)),
 }
 

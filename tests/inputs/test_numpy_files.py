@@ -44,7 +44,7 @@ def test_pickles_are_never_loaded(tmp_path):
             read(tmp_path / name)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_truncated_array_is_refused(tmp_path, method):
     with zipfile.ZipFile(tmp_path / "x.npz", "w", method) as archive:
         archive.writestr("in.npy", npy(np.ones((100, 3)))[:-9])

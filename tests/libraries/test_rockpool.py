@@ -70,6 +70,7 @@ def nodes(model):
     return [name for name, _ in model.named_children()]
 
 
+@pytest.mark.filterwarnings("ignore:nirx has no formula")  # thresholds differ, or it is periodic
 @pytest.mark.parametrize("case", range(len(MODULES)))
 def test_a_module_steps_as_its_preset_says(case):
     build, choices = MODULES[case]
@@ -298,6 +299,7 @@ def syn_net(**options):
     return SynNet(3, 5, size_hidden_layers=[12], time_constants_per_layer=[2], **options)
 
 
+@pytest.mark.filterwarnings("ignore:nirx has no formula")  # its PeriodicExponential
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("options", [{}, {"p_dropout": 0.4}, {"output": "vmem", "p_dropout": 0.4}])
 def test_a_syn_net_is_its_chain(options):
@@ -316,6 +318,7 @@ def test_a_syn_net_is_its_chain(options):
         np.testing.assert_allclose(theirs[key], ours[key], rtol=0, atol=1e-4, err_msg=key)
 
 
+@pytest.mark.filterwarnings("ignore:nirx has no formula")  # its PeriodicExponential
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_dropout_of_time_steps_is_left_out_in_eval_mode():
     model = linear_and(TimeStepDropout((30,)), LIFTorch((30,))).eval()

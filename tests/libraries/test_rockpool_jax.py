@@ -35,6 +35,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:nirx has no formula")  # one for thresholds that differ
 @pytest.mark.parametrize("options", CELLS)
 def test_a_neuron_steps_as_its_preset_says(options):
     cell = LIFJax(30, **options)

@@ -68,7 +68,7 @@ def test_double_on_torch_becomes_the_float64_network(net, graph):
 
 @pytest.mark.parametrize("device", ["mps", "xla", "hpu"])
 def test_devices_without_float64(device):
-    from nirx.dynamics.surrogate import resolve_surrogate
+    from nirx.execution.node_surrogates import resolve_surrogate
     from nirx_torch.reproducible import ReproducibleTorchOps
 
     rule = resolve_surrogate("superspike")

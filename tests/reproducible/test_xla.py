@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nirx.dynamics.surrogate import resolve_surrogate
+from nirx.execution.node_surrogates import resolve_surrogate
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_torch.reproducible import ReproducibleTorchOps

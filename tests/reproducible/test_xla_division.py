@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import nirx
-from nirx.dynamics.surrogate import resolve_surrogate
+from nirx.execution.node_surrogates import resolve_surrogate
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from nirx_torch.reproducible import ReproducibleTorchOps

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nirx.dynamics.surrogate import resolve_surrogate
+from nirx.execution.node_surrogates import resolve_surrogate
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx_jax.reproducible import ReproducibleJaxOps
 from support.agreement import assert_bits

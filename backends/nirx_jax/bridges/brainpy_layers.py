@@ -19,11 +19,13 @@ import numpy as np
 
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.brainpy_neurons import kept
+from nirx_jax.bridges.brainpy_surrogates import surrogate_of
 from nirx_jax.bridges.brainpy_units import plain_numbers
 from nirx_jax.bridges.probing import is_step
 from nirx_jax.bridges.tracing import refused
@@ -84,7 +86,7 @@ def _neuron(cell: Any) -> nir.NIRNode:
                 "NIR's neurons start at 0 or at v_leak: use V_rest or 0",
             )
         rule = replace(rule, initial_v="leak")
-    return with_rule(node, rule)
+    return with_surrogate(with_rule(node, rule), *surrogate_of(cell, threshold - reset))
 
 
 @MODULE_MAP.register(bp.LeakyRateReadout)

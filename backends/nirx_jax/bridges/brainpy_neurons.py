@@ -28,6 +28,7 @@ from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.ranges import positive
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
+from nirx_jax.bridges.brainpy_surrogates import spike_function
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
 
 __all__ = ["NODE_MAP", "BrainPyNeuron"]
@@ -89,7 +90,14 @@ class BrainPyNeuron(LibraryNeuron):
             V_rest=own["V_rest"] * u.mV,
             spk_reset="soft" if soft else "hard",
             **synapse,
+            **(spike_function(self.node, self.height) if self.spiking else {}),
         )
+
+    @property
+    def height(self) -> np.ndarray:
+        """What brainpy divides u by; the node's own, so that no traced number is looked at."""
+        low = numbers(self.node.v_reset) if self.rule.reset == "value" else 0.0
+        return numbers(self.node.v_threshold) - low
 
     def membrane(self) -> Membrane:
         own = self.arrays

@@ -22,7 +22,9 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
+from nirx.bridging.learning_window import with_window
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
@@ -30,7 +32,7 @@ from nirx.graphs.rules import with_rule
 from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.exporting import chain_graph
 from nirx_jax.bridges.neuron import numbers
-from nirx_jax.bridges.rockpool_neurons import NODE_MAP, kept, quiet
+from nirx_jax.bridges.rockpool_neurons import NODE_MAP, WINDOW, kept, quiet
 from nirx_jax.bridges.running import OUTPUT
 from nirx_jax.bridges.tracing import refused
 from nirx_jax.exporters import Exporters
@@ -63,6 +65,7 @@ def _lif(cell: LIFJax) -> nir.NIRNode | nir.NIRGraph:
     keep_syn = _full(kept(cell.tau_syn, rule.dt).reshape(-1), size)
     own = Membrane(keep, offset=numbers(cell.bias), threshold=numbers(cell.threshold))
     node = with_rule(neuron_node(own, rule, True, Synapse(keep_syn, keep_syn)), rule)
+    with_surrogate(node, *with_window(own.threshold, WINDOW))
     if not cell._has_rec:
         return node
     return feedback_graph(node, nir.Linear(to_numpy(cell.w_rec).T), size, name="neuron")

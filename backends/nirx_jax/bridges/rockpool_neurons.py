@@ -24,6 +24,7 @@ import numpy as np
 from rockpool.nn.modules import LIFJax
 
 from nirx.basics.type_map import TypeMap
+from nirx.bridging.learning_window import window_of
 from nirx.bridging.limits import (
     Limits,
     require_countable,
@@ -33,11 +34,12 @@ from nirx.bridging.limits import (
 )
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.ranges import positive
+from nirx.bridging.surrogates import library_surrogate
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
 
-__all__ = ["NODE_MAP", "RockpoolNeuron", "kept", "quiet"]
+__all__ = ["NODE_MAP", "WINDOW", "RockpoolNeuron", "kept", "quiet"]
 
 SPIKING = {"reset": ("subtract",), "output": ("new",), "reset_when": ("same",)}
 SINGLE = {**SPIKING, "spikes": ("single",)}
@@ -51,6 +53,9 @@ SILENT_CUBA = Limits("rockpool.LIFJax", ({"output": ("new",), **SYNAPSE},))
 
 NEVER = 1e30
 """A threshold that is never reached; an infinite one would be multiplied by 0."""
+
+WINDOW = 0.5
+"""Of its surrogate gradient, which cannot be chosen."""
 
 NO_SYNAPSE = 1 / 40
 """Time constant, in steps, of a synapse that forgets: exp(-40) is below float64's rounding."""
@@ -181,6 +186,8 @@ def _arrays(
     require_countable("rockpool.LIFJax", node)
     single = rule.spikes == "single"
     threshold = threshold_for(own.threshold, rule, "ge" if single else rule.threshold, dtype)
+    is_own = lambda s: True if window_of(s, own.threshold) == WINDOW else None  # noqa: E731
+    library_surrogate(node, "rockpool", is_own)  # only to say so where it is another
     return {**arrays, "threshold": threshold}
 
 

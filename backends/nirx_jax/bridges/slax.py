@@ -26,6 +26,7 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.membrane import Membrane, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.rules import with_rule
@@ -34,6 +35,7 @@ from nirx_jax.bridges.linen import Model, model_of, run_model, trace_model, warn
 from nirx_jax.bridges.neuron import numbers
 from nirx_jax.bridges.probing import is_step
 from nirx_jax.bridges.slax_neurons import NODE_MAP, kept
+from nirx_jax.bridges.slax_surrogates import surrogate_of
 from nirx_jax.bridges.tracing import refused
 from nirx_jax.module_map import MODULE_MAP as JAX
 from nirx_jax.module_map import linear_node
@@ -92,7 +94,8 @@ def _lif(cell: slax.LIF) -> nir.NIRNode:
     if cell.subtraction_reset:
         reset = np.zeros_like(reset)  # unused
     own = Membrane(keep, threshold=threshold, reset=reset)
-    return with_rule(neuron_node(own, rule, True), rule)
+    node = with_rule(neuron_node(own, rule, True), rule)
+    return with_surrogate(node, *surrogate_of(cell))
 
 
 @MODULE_MAP.register(slax.LTC)

@@ -22,6 +22,7 @@ from nirx.bridging.ranges import Range
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
+from nirx_jax.bridges.slax_surrogates import spike_fn
 
 __all__ = ["NODE_MAP", "SlaxNeuron", "kept"]
 
@@ -47,6 +48,7 @@ class SlaxNeuron(LibraryNeuron):
             v_threshold=own.get("v_threshold", np.inf),
             v_reset=own.get("v_reset", 0.0),
             subtraction_reset=self.spiking and self.rule.reset == "subtract",
+            **(spike_fn(self.node) if self.spiking else {}),
         )
         carry, spikes = cell.apply({}, {"Vmem": state[0]}, x)
         return (spikes if self.spiking else carry["Vmem"]), (carry["Vmem"],)

@@ -26,6 +26,7 @@ from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.rules import with_rule
@@ -36,6 +37,7 @@ from nirx_jax.bridges.probing import is_step
 from nirx_jax.bridges.spyx_neurons import NODE_MAP
 from nirx_jax.bridges.spyx_own import own_graph, passes_states, run_own
 from nirx_jax.bridges.spyx_sequential import layers_of, run_layers, sequential_graph
+from nirx_jax.bridges.spyx_surrogates import surrogate_of
 from nirx_jax.bridges.tracing import refused
 from nirx_jax.module_map import MODULE_MAP as JAX
 from nirx_jax.net import Net
@@ -68,7 +70,8 @@ def _neuron(cell: Any) -> nir.NIRNode:
     if hasattr(cell, "alpha"):
         alpha = _decay(cell, "alpha", shape)
         synapse = Synapse(alpha, np.ones_like(alpha))
-    return with_rule(neuron_node(own, rule, spiking, synapse), rule)
+    node = with_rule(neuron_node(own, rule, spiking, synapse), rule)
+    return with_surrogate(node, *surrogate_of(cell)) if spiking else node
 
 
 @MODULE_MAP.register(spyx.RIF)

@@ -24,6 +24,7 @@ from nirx.bridging.ranges import decay
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx_jax.bridges.neuron import LibraryNeuron, numbers
+from nirx_jax.bridges.spyx_surrogates import activation
 
 __all__ = ["NODE_MAP", "SpyxNeuron"]
 
@@ -66,8 +67,10 @@ class SpyxNeuron(LibraryNeuron):
         """The neuron of spyx."""
         own = self.arrays
         if self.kind == "IF":
-            return spyx.IF(shape, own["threshold"])
-        ends = {"threshold": own["threshold"]} if "threshold" in own else {}
+            return spyx.IF(shape, own["threshold"], activation(self.node))
+        ends: dict[str, Any] = {}
+        if "threshold" in own:
+            ends = {"threshold": own["threshold"], "activation": activation(self.node)}
         given = {"alpha": 0.0} if self.kind == "CuBaLIF" else {}
         cell = getattr(spyx, self.kind)(shape, beta=0.0, **given, **ends, rngs=None)
         for name in ("alpha", "beta"):

@@ -28,6 +28,7 @@ from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits, no_node
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.ranges import positive
+from nirx.bridging.surrogates import with_surrogate
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -36,6 +37,7 @@ from nirx.graphs.rules import with_rule
 from nirx.tracing.membranes import with_names
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
+from nirx_torch.bridges.norse_surrogates import method_and_alpha, surrogate_of
 from nirx_torch.bridges.running import run_steps, run_whole
 from nirx_torch.module_map import MODULE_MAP as TORCH
 from nirx_torch.module_map import linear_node
@@ -126,7 +128,7 @@ def _li(node: nir.LI, rule: Discretization, dtype: str) -> LibraryNeuron:
 def _if(node: nir.IF, rule: Discretization, dtype: str) -> LibraryNeuron:
     IAF.require(rule)
     own = membrane_of(node, rule)
-    cell = _cell(norse.IAFCell, Parameters(**_ends(own, rule, dtype)), rule)
+    cell = _cell(norse.IAFCell, Parameters(**_ends(node, own, rule, dtype)), rule)
     state = norse.IAFFeedForwardState
     return NorseNeuron(cell, node, rule, state, gain=own.gain, start=[own.start])
 
@@ -152,16 +154,17 @@ def _cell(kind: Any, p: Parameters, rule: Discretization) -> Any:
 
 def _leaky(node: Any, own: Membrane, rule: Discretization, dtype: str, **more: Any) -> Parameters:
     inverse = _cast((1 - own.keep) / rule.dt, dtype)
-    spiking = _ends(own, rule, dtype) if hasattr(node, "v_threshold") else {}
+    spiking = _ends(node, own, rule, dtype) if hasattr(node, "v_threshold") else {}
     return Parameters(tau_mem_inv=inverse, v_leak=_cast(node.v_leak, dtype), **spiking, **more)
 
 
-def _ends(own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
+def _ends(node: Any, own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
+    method, alpha = method_and_alpha(node)
     return {
         "v_th": threshold_for(own.threshold, rule, "gt", dtype),
         "v_reset": _cast(own.reset, dtype),
-        "method": "super",
-        "alpha": torch.tensor(100.0),
+        "method": method,
+        "alpha": torch.tensor(alpha),
     }
 
 
@@ -187,6 +190,10 @@ def _spikes(cell: Any) -> dict[str, np.ndarray]:
     return {"v_threshold": numbers(cell.p.v_th), "v_reset": numbers(cell.p.v_reset)}
 
 
+def _with_surrogate(node: Any, cell: Any) -> Any:
+    return with_surrogate(node, *surrogate_of(cell))
+
+
 def _box(cell: Any) -> dict[str, np.ndarray]:
     p = cell.p
     return {"tau": 1 / numbers(p.tau_mem_inv), "v_leak": numbers(p.v_leak), "r": np.ones(())}
@@ -209,7 +216,7 @@ STATE = {"1.v": "v", "1.i": ""}
 
 @MODULE_MAP.register(norse.LIFBoxCell)
 def _lif_box_cell(cell: Any) -> nir.NIRNode:
-    node = nir.LIF(**_alike(_box(cell) | _spikes(cell)))
+    node = _with_surrogate(nir.LIF(**_alike(_box(cell) | _spikes(cell))), cell)
     return with_names(with_rule(node, _rule(cell, "norse.LIFBoxCell")), {"1.v": "v"})
 
 
@@ -222,7 +229,7 @@ def _li_box_cell(cell: Any) -> nir.NIRNode:
 @MODULE_MAP.register(norse.LIFCell)
 @MODULE_MAP.register(norse.LIF)
 def _lif_cell(cell: Any) -> nir.NIRNode:
-    node = nir.CubaLIF(**_alike(_current(cell) | _spikes(cell)))
+    node = _with_surrogate(nir.CubaLIF(**_alike(_current(cell) | _spikes(cell))), cell)
     return with_names(with_rule(node, _rule(cell, "norse.LIFCell")), STATE)
 
 
@@ -243,6 +250,7 @@ def _iaf_cell(cell: Any) -> nir.NIRNode:
         )
     # Norse adds the input as it is, whatever dt is: r*dt has to be 1.
     node = nir.IF(**_alike({"r": np.full_like(numbers(p.v_th), 1 / cell.dt), **_spikes(cell)}))
+    _with_surrogate(node, cell)
     return with_names(with_rule(node, _rule(cell, "norse.IAFCell")), {"1.v": "v"})
 
 
@@ -251,7 +259,7 @@ def _iaf_cell(cell: Any) -> nir.NIRNode:
 def _lif_recurrent_cell(cell: Any) -> nir.NIRGraph:
     weights, back = (linear_node(w, None) for w in (cell.input_weights, cell.recurrent_weights))
     size = (int(cell.hidden_size),)
-    neuron = nir.CubaLIF(**_alike(_current(cell) | _spikes(cell), size))
+    neuron = _with_surrogate(nir.CubaLIF(**_alike(_current(cell) | _spikes(cell), size)), cell)
     graph = feedback_graph(with_rule(neuron, _rule(cell, "norse.LIFCell")), back, size, weights)
     return with_names(graph, {**dict.fromkeys(STATE, ""), "1.v": "lif.v", "1.z": ""})
 

@@ -22,9 +22,11 @@ from rockpool.nn.networks.synnet import SynNet
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.bridge import Bridge
+from nirx.bridging.learning_window import window_of
 from nirx.bridging.limits import Limits, require_countable, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, synapse_of
 from nirx.bridging.ranges import positive
+from nirx.bridging.surrogates import library_surrogate
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.refusal import NotRepresentable
@@ -88,7 +90,7 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
         tau_mem=_flat(_time_constant(own.keep, rule)),
         bias=_flat(own.offset),
         dt=rule.dt,
-        **_ends(own, rule, dtype),
+        **_ends(node, own, rule, dtype),
     )
     return RockpoolNeuron(cell, node, rule, gain=own.gain, start=[own.start])
 
@@ -106,7 +108,7 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
         tau_syn=_flat(_time_constant(current.keep, rule))[:, None],
         bias=_flat(own.offset),
         dt=rule.dt,
-        **_ends(own, rule, dtype),
+        **_ends(node, own, rule, dtype),
     )
     gain = current.jump * own.gain / current.keep
     return RockpoolNeuron(cell, node, rule, gain=gain, start=[0.0, own.start])
@@ -125,11 +127,13 @@ def _membrane(name: str, node: Any, rule: Discretization, dtype: str) -> Membran
     return own
 
 
-def _ends(own: Membrane, rule: Discretization, dtype: str) -> dict[str, torch.Tensor]:
+def _ends(node: Any, own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
     count = rule.spikes == "multi"  # counts define ties
     threshold = own.threshold if count else threshold_for(own.threshold, rule, "ge", dtype)
     most = float(rule.max_spikes or UNLIMITED) if count else 1.0
-    return {"threshold": _flat(threshold), "max_spikes_per_dt": torch.tensor(most)}
+    ends = {"threshold": _flat(threshold), "max_spikes_per_dt": torch.tensor(most)}
+    window = library_surrogate(node, "rockpool", lambda s: window_of(s, own.threshold))
+    return ends if window is None else {**ends, "learning_window": window}
 
 
 def _time_constant(keep: np.ndarray, rule: Discretization) -> np.ndarray:

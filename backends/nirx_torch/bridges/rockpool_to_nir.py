@@ -28,9 +28,12 @@ from rockpool.nn.networks.synnet import SynNet
 
 from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.feedback import feedback_graph
+from nirx.bridging.learning_window import with_window
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
+from nirx.dynamics.surrogate_formulas import NamedSurrogate
 from nirx.errors import UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.neuron import numbers
@@ -91,7 +94,7 @@ def _with_synapse(cell: Any, spiking: bool) -> Any:
         size = int(cell.size_out)
         node.tau_mem = np.broadcast_to(numbers(cell.tau_mem), size).copy()
         node.tau_syn = np.broadcast_to(numbers(cell.tau_syn).reshape(-1), size).copy()
-    return with_rule(node, rule)
+    return with_rule(with_surrogate(node, *_surrogate(cell)) if spiking else node, rule)
 
 
 @MODULE_MAP.register(LIFNeuronTorch)
@@ -100,7 +103,14 @@ def _lif_neuron(cell: Any) -> nir.NIRNode:
     node = neuron_node(membrane(cell), rule, True)
     if hasattr(node, "tau"):
         node.tau = np.broadcast_to(numbers(cell.tau_mem), int(cell.size_out)).copy()
-    return with_rule(node, rule)
+    return with_rule(with_surrogate(node, *_surrogate(cell)), rule)
+
+
+def _surrogate(cell: Any) -> tuple[NamedSurrogate | None, str]:
+    kind = getattr(cell.spike_generation_fn, "__self__", None)
+    if kind not in (NeuronStep, StepPWL):
+        return None, getattr(kind, "__name__", "of its spike_generation_fn")
+    return with_window(numbers(cell.threshold), numbers(cell.learning_window))
 
 
 @MODULE_MAP.register(ExpSynTorch)

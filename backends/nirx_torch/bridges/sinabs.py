@@ -33,6 +33,7 @@ from nirx.errors import UnsupportedError
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers, tensor
 from nirx_torch.bridges.running import run_whole
+from nirx_torch.bridges.sinabs_surrogates import surrogate_grad_fn
 from nirx_torch.bridges.sinabs_to_nir import MODULE_MAP, membrane, synapse
 
 __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
@@ -102,7 +103,7 @@ def _iaf(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     (IAF if spiking else LEAK).require(rule)
     own, where = _placed(node, rule)
     cell = sl.IAF(**_options(own, rule, spiking))
-    _set_numbers(cell, own, rule, dtype, spiking)
+    _set_numbers(cell, node, own, rule, dtype, where)
     return SinabsNeuron(cell, node, rule, gain=own.gain, start=[own.start], **where)
 
 
@@ -117,7 +118,7 @@ def _lif(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
         cell = sl.LIF(1.0, train_alphas=True, norm_input=False, **options)
     else:
         cell = sl.ExpLeak(1.0, train_alphas=True, norm_input=False)
-    _set_numbers(cell, own, rule, dtype, spiking)
+    _set_numbers(cell, node, own, rule, dtype, where)
     return SinabsNeuron(
         cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], **where
     )
@@ -135,7 +136,7 @@ def _current_based(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron
     own, where = _placed(node, rule)
     options = _options(own, rule, spiking)
     cell = sl.LIF(1.0, tau_syn=1.0, train_alphas=True, norm_input=False, **options)
-    _set_numbers(cell, own, rule, dtype, spiking)
+    _set_numbers(cell, node, own, rule, dtype, where)
     cell.alpha_syn = torch.nn.Parameter(tensor(current.keep, dtype))
     return SinabsNeuron(
         cell,
@@ -191,17 +192,28 @@ def _options(own: Membrane, rule: Discretization, spiking: bool) -> dict[str, An
     }
 
 
-def _set_numbers(cell: Any, own: Membrane, rule: Discretization, dtype: str, spiking: bool) -> None:
-    """Give a layer its numbers in the dtype of the run; its constructor rounds to float32."""
+def _set_numbers(
+    cell: Any,
+    node: Any,
+    own: Membrane,
+    rule: Discretization,
+    dtype: str,
+    where: dict[str, Any],
+) -> None:
+    """Give a layer its numbers in the dtype of the run (its constructor rounds to float32), and the
+    surrogate that its node asks for."""
     if hasattr(cell, "alpha_mem"):
         cell.alpha_mem = torch.nn.Parameter(tensor(own.keep, dtype))
-    if not spiking:
+    if not hasattr(node, "v_threshold"):
         return
     count = rule.spikes == "multi"  # counts define ties
     threshold = own.threshold if count else threshold_for(own.threshold, rule, "ge", dtype)
     # With an axis: the product of the spikes with a scalar would stay in their float32.
     values = tensor(np.atleast_1d(threshold), dtype)
     cell.spike_threshold = torch.nn.Parameter(values, requires_grad=False)
+    found = surrogate_grad_fn(node, threshold, where.get("scale", 1.0))
+    if found is not None:
+        cell.surrogate_grad_fn = found
 
 
 def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:

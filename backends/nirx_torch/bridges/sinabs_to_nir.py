@@ -23,11 +23,13 @@ from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import no_node
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.neuron import numbers
+from nirx_torch.bridges.sinabs_surrogates import surrogate_of
 from nirx_torch.module_map import MODULE_MAP as TORCH
 
 __all__ = ["MODULE_MAP", "membrane", "synapse"]
@@ -72,6 +74,8 @@ def _neuron(cell: Any) -> nir.NIRNode:
         for name in names.keys() & vars(node).keys():
             values = numbers(_tau(cell, names[name]))
             setattr(node, name, np.broadcast_to(values, np.shape(node.r)).copy())
+    if cell.spike_fn is not None:
+        with_surrogate(node, *surrogate_of(cell))
     return with_rule(node, rule)
 
 

@@ -28,6 +28,7 @@ from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import Limits, no_node, require_values
 from nirx.bridging.membrane import Membrane, Synapse, membrane_of, neuron_node, synapse_of
 from nirx.bridging.ranges import decay
+from nirx.bridging.surrogates import with_surrogate
 from nirx.bridging.threshold import threshold_for
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
@@ -37,6 +38,7 @@ from nirx.tracing.membranes import with_names
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers, tensor
 from nirx_torch.bridges.running import run_steps
+from nirx_torch.bridges.snntorch_surrogates import spike_grad, surrogate_of
 from nirx_torch.module_map import MODULE_MAP as TORCH
 
 __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
@@ -93,7 +95,7 @@ def _leaky(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     _require_decays(node, rule)
     by = _reset(node, rule) if spiking and rule.reset == "value" else 0.0
     own = membrane_of(node, rule).shifted(np.asarray(by))
-    cell = snntorch.Leaky(beta=tensor(own.keep, dtype), **_options(own, rule, spiking, dtype))
+    cell = snntorch.Leaky(beta=tensor(own.keep, dtype), **_options(node, own, rule, dtype))
     return SnnTorchNeuron(
         cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], shift=by
     )
@@ -118,7 +120,7 @@ def _synaptic(node: Any, rule: Discretization, dtype: str) -> LibraryNeuron:
     cell = snntorch.Synaptic(
         alpha=tensor(synapse.keep, dtype),
         beta=tensor(own.keep, dtype),
-        **_options(own, rule, spiking, dtype),
+        **_options(node, own, rule, dtype),
     )
     gain = synapse.jump * own.gain  # syn is what is added to mem: a*r*i
     return SnnTorchNeuron(cell, node, rule, gain=gain, start=[0.0, own.start], shift=leak)
@@ -148,13 +150,14 @@ def _reset(node: Any, rule: Discretization) -> np.ndarray:
     return reset
 
 
-def _options(own: Membrane, rule: Discretization, spiking: bool, dtype: str) -> dict[str, Any]:
-    if not spiking:
+def _options(node: Any, own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
+    if not hasattr(node, "v_threshold"):
         return {"reset_mechanism": "none"}
     return {
         "threshold": torch.from_numpy(threshold_for(own.threshold, rule, "gt", dtype)),
         "reset_mechanism": MECHANISM[rule.reset],
         "reset_delay": rule.reset_when != "same",
+        "spike_grad": spike_grad(node),
     }
 
 
@@ -205,6 +208,7 @@ def _rule(cell: Any) -> Discretization:
 def _neuron(cell: Any) -> nir.NIRNode:
     rule = _rule(cell)
     node = with_rule(neuron_node(membrane(cell), rule, True, synapse(cell)), rule)
+    with_surrogate(node, *surrogate_of(cell))
     return with_names(node, {"1": "i", "2": "v"} if hasattr(cell, "alpha") else {"1": "v"})
 
 
@@ -219,7 +223,8 @@ def _lapicque(cell: Any) -> nir.NIRNode:
     step, r, c = (numbers(getattr(cell, name)) for name in ("time_step", "R", "C"))
     own = Membrane(1 - step / (r * c), gain=step / c, threshold=numbers(cell.threshold))
     rule = _rule(cell)
-    return with_names(with_rule(neuron_node(own, rule, True), rule), {"1": "v"})
+    node = with_surrogate(neuron_node(own, rule, True), *surrogate_of(cell))
+    return with_names(with_rule(node, rule), {"1": "v"})
 
 
 MODULE_MAP.register(

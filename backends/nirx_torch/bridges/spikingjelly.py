@@ -40,6 +40,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
 from nirx_torch.bridges.running import run_steps, run_whole
+from nirx_torch.bridges.spikingjelly_surrogates import surrogate_function
 from nirx_torch.bridges.spikingjelly_to_nir import MODULE_MAP, membrane, synapse
 
 __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
@@ -94,7 +95,7 @@ NODE_MAP = TypeMap()
 def _if(node: nir.IF, rule: Discretization, dtype: str) -> LibraryNeuron:
     IF.require(rule)
     own, where = _placed("spikingjelly.IFNode", node, rule)
-    cell = IFNode(**_ends(own, rule, dtype))
+    cell = IFNode(**_ends(node, own, rule, dtype, where))
     return SpikingJellyNeuron(cell, node, rule, gain=own.gain, start=[own.start], **where)
 
 
@@ -108,7 +109,7 @@ def _lif(node: nir.LIF, rule: Discretization, dtype: str) -> LibraryNeuron:
     require_values(name, node, "tau", own.keep > 0, 2 * rule.dt, text)
     leak = 1 - _one(own.keep)
     tau = 1 / leak if leak else math.inf  # a leak that rounds to none
-    cell = LIFNode(tau, decay_input=False, **_ends(own, rule, dtype))
+    cell = LIFNode(tau, decay_input=False, **_ends(node, own, rule, dtype, where))
     return SpikingJellyNeuron(
         cell, node, rule, gain=own.gain, offset=own.offset, start=[own.start], **where
     )
@@ -123,7 +124,7 @@ def _current_based(node: nir.CubaLIF, rule: Discretization, dtype: str) -> Libra
     own, where = _placed(name, node, rule)
     current = synapse_of(node, rule)
     decays = _one(current.keep), _one(own.keep)
-    cell = CUBALIFNode(*decays, **_ends(own, rule, dtype))
+    cell = CUBALIFNode(*decays, **_ends(node, own, rule, dtype, where))
     gain = current.jump * own.gain
     start = [0.0, own.start]
     return SpikingJellyNeuron(cell, node, rule, gain=gain, offset=own.offset, start=start, **where)
@@ -146,11 +147,14 @@ def _placed(name: str, node: Any, rule: Discretization) -> tuple[Membrane, dict[
     return own, {"shift": shift, "scale": scale}
 
 
-def _ends(own: Membrane, rule: Discretization, dtype: str) -> dict[str, Any]:
+def _ends(
+    node: Any, own: Membrane, rule: Discretization, dtype: str, where: dict[str, Any]
+) -> dict[str, Any]:
     threshold = threshold_for(own.threshold, rule, "ge", dtype)
     return {
         "v_threshold": _one(threshold),
         "v_reset": 0.0 if rule.reset == "value" else None,
+        **surrogate_function(node, where["scale"]),
     }
 
 

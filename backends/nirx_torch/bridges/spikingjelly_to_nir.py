@@ -33,11 +33,13 @@ from nirx.basics.type_map import ABSENT, TypeMap, find_handler
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import no_node
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.neuron import numbers
+from nirx_torch.bridges.spikingjelly_surrogates import surrogate_of
 from nirx_torch.module_map import MODULE_MAP as TORCH
 from nirx_torch.module_map import linear_node
 
@@ -86,7 +88,7 @@ def _lif(cell: Any) -> nir.NIRNode:
         "v_threshold": own.threshold,
         "v_reset": own.reset,
     }
-    return with_rule(nir.LIF(**values), rule)
+    return with_surrogate(with_rule(nir.LIF(**values), rule), *surrogate_of(cell))
 
 
 @MODULE_MAP.register(IFNode)
@@ -96,7 +98,8 @@ def _starts_at_reset(cell: Any) -> nir.NIRNode:
     kind = IFNode if isinstance(cell, IFNode) else CUBALIFNode
     rule = _rule(cell, kind, kind.__name__)
     own = membrane(cell)
-    return with_rule(neuron_node(own.shifted(own.reset), rule, True, synapse(cell)), rule)
+    node = neuron_node(own.shifted(own.reset), rule, True, synapse(cell))
+    return with_surrogate(with_rule(node, rule), *surrogate_of(cell))
 
 
 def _rule(cell: Any, kind: Any, preset: str) -> Discretization:

@@ -10,28 +10,37 @@ from rich.progress import Progress
 from rich.table import Table
 
 from nirx_conformance.cases import ALL_CASES
-from nirx_conformance.mutants import MUTANTS, Kills, kill_table
+from nirx_conformance.cases.gradients import GRADIENT_CASES
+from nirx_conformance.mutants import (
+    GRADIENT_MUTANTS,
+    MUTANTS,
+    Kills,
+    gradient_kill_table,
+    kill_table,
+)
 from nirx_conformance.suite.page import markdown_table
 
 COLUMNS = ("mutant", "what is wrong", "killed by values", "first", "killed by bits", "first")
+OF_GRADIENTS = ("mutant of gradients", "what is wrong", "killed by gradients", "first")
 
 
-def rows(table: dict[str, Kills]) -> list[tuple[str, ...]]:
-    """One row per mutant."""
-    return [
+def rows(table: dict[str, Kills], columns: tuple[str, ...] = COLUMNS) -> list[tuple[str, ...]]:
+    """One row per mutant, as long as the columns."""
+    every = [
         (k.name, k.sentence, str(len(k.values)), _first(k.values), str(len(k.bits)), _first(k.bits))
         for k in table.values()
     ]
+    return [row[: len(columns)] for row in every]
 
 
 def _first(names: tuple[str, ...]) -> str:
     return names[0] if names else "none"
 
 
-def markdown(table: dict[str, Kills]) -> str:
+def markdown(table: dict[str, Kills], columns: tuple[str, ...] = COLUMNS) -> str:
     """The table for the docs."""
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows(table)]
-    return "\n".join(markdown_table(COLUMNS, escaped))
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows(table, columns)]
+    return "\n".join(markdown_table(columns, escaped))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,21 +50,32 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="nirx_conformance.mutants", description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print the table for the docs")
-    parser.add_argument("--mutant", action="append", choices=sorted(MUTANTS), metavar="NAME")
+    names = sorted([*MUTANTS, *GRADIENT_MUTANTS])
+    parser.add_argument("--mutant", action="append", choices=names, metavar="NAME")
     options = parser.parse_args(arguments)
-    chosen = [m for m in MUTANTS.values() if not options.mutant or m.name in options.mutant]
+    wanted = options.mutant or names
+    chosen = [m for m in MUTANTS.values() if m.name in wanted]
+    backwards = [m for m in GRADIENT_MUTANTS.values() if m.name in wanted]
     errors = Console(stderr=True)
+    found = []
     with Progress(console=errors, transient=True) as progress:
-        bar = progress.add_task("cases", total=len(ALL_CASES))
-        table = kill_table(ALL_CASES, chosen, lambda _: progress.advance(bar))
-    if options.markdown:
-        print(markdown(table))
-    else:
-        shown = Table(*COLUMNS)
-        for row in rows(table):
-            shown.add_row(*row)
-        Console().print(shown)
-    alive = [k.name for k in table.values() if not (k.values or k.bits)]
+        if chosen:
+            bar = progress.add_task("cases", total=len(ALL_CASES))
+            table = kill_table(ALL_CASES, chosen, lambda _: progress.advance(bar))
+            found.append((COLUMNS, table))
+        if backwards:
+            last = progress.add_task("gradients", total=len(GRADIENT_CASES))
+            table = gradient_kill_table(GRADIENT_CASES, backwards, lambda _: progress.advance(last))
+            found.append((OF_GRADIENTS, table))
+    for columns, table in found:
+        if options.markdown:
+            print(markdown(table, columns), end="\n\n" if len(found) > 1 else "\n")
+        else:
+            shown = Table(*columns)
+            for row in rows(table, columns):
+                shown.add_row(*row)
+            Console().print(shown)
+    alive = [k.name for _, table in found for k in table.values() if not (k.values or k.bits)]
     if alive:
         errors.print(f"alive: {', '.join(alive)}")
     return 1 if alive else 0

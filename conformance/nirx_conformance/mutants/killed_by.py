@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nirx_conformance.mutants.killing import Kill
 
-__all__ = ["KILLED_BY"]
+__all__ = ["GRADIENTS_KILLED_BY", "KILLED_BY"]
 
 BITS = "bits"
 
@@ -100,3 +100,51 @@ KILLED_BY: dict[str, Kill] = {
     "recordings one step late": Kill("neuron LI"),
     "state forgotten between chunks": Kill("silence of 3000 steps", BITS),
 }
+
+GRADIENTS_KILLED_BY: dict[str, str] = {
+    # steps
+    "one surrogate for all": "surrogate superspike: LIF",
+    "detached reset attached": "detached value",
+    "attached reset detached": "attached subtract",
+    "surrogate of minus u": "surrogate formula: LIF",
+    "surrogate of v": "surrogate triangular: LIF",
+    "surrogate at the nearest threshold": "attached counts to value",
+    "sign of the threshold": "neuron LIF",
+    "subtracted threshold constant": "attached subtract",
+    "reset value constant": "neuron LIF",
+    "mask of the reset dropped": "attached value",
+    "reset to the old v": "neuron IF",
+    "output of the new v": "choice old-reset-next LIF",
+    "coefficient for tau": "neuron LI",
+    "slope of euler": "choice exponential LI",
+    "gain constant": "gain of Euler CubaLI",
+    "first leak constant": "choice from-leak LI",
+    "drive of the old current": "neuron CubaLI",
+    "jump without decay": "choice jump-then-decay CubaLI",
+    "bias over the features": "affine 5 x 3",
+    "bias of one place": "conv1d plain",
+    "weight gradient transposed": "fan-in of four and a double edge",
+    "kernel gradient flipped": "conv2d plain",
+    "average as sum": "avg-pool plain",
+    "flatten back column major": "flatten all",
+    "delay one step short": "delay per element",
+    "threshold without gradient": "surrogate arctan: Threshold",
+    "mean for shared numbers": "parameters of LIF, 0-d",
+    # flow
+    "late edge dropped": "feedback recurrent Linear",
+    "late edge in the same step": "feedback self-loop of LI",
+    "second edge dropped": "fan-in at the Output",
+    "double edge counted once backwards": "fan-in of a doubled edge",
+    "cut between steps": "neuron I",
+    "silence constant": "feedback recurrent Affine with bias",
+    "shared counted once": "modules called twice",
+    "mean of the batch": "linear 5 x 3",
+    "initial state constant": "state of CubaLIF",
+    "last state constant": "neuron I",
+    "recordings constant": "neuron I",
+    "last step dropped": "linear 5 x 3",
+    "input one step late": "neuron LI",
+    "gradients of inputs exchanged": "ports of two Inputs into one neuron",
+    "gradients in float32": "neuron LI",
+}
+"""The same for the mutants of gradients: names of cases of the level `gradients`."""

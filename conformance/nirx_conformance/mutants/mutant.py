@@ -40,6 +40,8 @@ __all__ = [
     "on_rule",
     "on_run",
     "on_schedule",
+    "sentence_of",
+    "words_of",
 ]
 
 
@@ -86,9 +88,18 @@ class Mutant:
         return self.build(Request(rebuild_graph(graph, {}), chosen, dtype, options))
 
 
+def words_of(source: Any) -> str:
+    """The name of a function or class in words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", source.__name__).replace("_", " ").lower()
+
+
+def sentence_of(source: Any) -> str:
+    """Its docstring in one line."""
+    return " ".join((source.__doc__ or "").split())
+
+
 def _mutant(source: Any, build: Callable[[Request], Prepared]) -> Mutant:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", source.__name__).replace("_", " ").lower()
-    return Mutant(words, " ".join((source.__doc__ or "").split()), build)
+    return Mutant(words_of(source), sentence_of(source), build)
 
 
 def on_prepare(change: Callable[[Request], Prepared]) -> Mutant:

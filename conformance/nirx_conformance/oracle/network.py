@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nirx.dynamics.discretization import Discretization
-from nirx_conformance.oracle.inlining import Path, path_text
+from nirx_conformance.oracle.inlining import Edge, Path, path_text
 from nirx_conformance.oracle.node import Array, OracleNode, Shape, State
 from nirx_conformance.oracle.node_types import KINDS
 from nirx_conformance.oracle.state_tree import state_tree
@@ -78,18 +78,18 @@ class Network(Structure[OracleNode]):
 
     def run(self, given: dict[Path, Array], steps: int, batch: Shape) -> OracleResult:
         states = {path: node.start(batch) for path, node in self.nodes.items()}
-        carried = self._before_the_first_step(batch)
+        carried = self.before_the_first_step(batch)
         logs: dict[str, list[Array]] = {}
         margins: dict[str, list[Array]] = {}
         for t in range(steps):
             now = {path: array[t] for path, array in given.items()}
-            values = self._step(now, states, carried, margins, batch)
+            values = self.step(now, states, carried, margins, batch)
             for path, value in values.items():
                 logs.setdefault(path_text(path), []).append(value)
             for path, node in self.nodes.items():
                 for name, value in states[path].items() if node.neuron else ():
                     logs.setdefault(f"{path_text(path)}.{name}", []).append(value)
-            carried = {(a, b): values[a] for a, b in sorted(self.late)}
+            carried = self.carried_on(values)
         recordings = {key: np.stack(log) for key, log in logs.items()}
         empty = {p: np.zeros((0, *batch, *self.output_shapes[p])) for p in self.outputs}
         return OracleResult(
@@ -99,29 +99,37 @@ class Network(Structure[OracleNode]):
             {key: np.stack(log) for key, log in margins.items()},
         )
 
-    def _step(
+    def carried_on(self, values: dict[Path, Array]) -> dict[Edge, Array]:
+        """What late edges carry into the next step."""
+        return {(a, b): values[a] for a, b in sorted(self.late)}
+
+    def fan_in(
+        self,
+        path: Path,
+        now: dict[Path, Array],
+        values: dict[Path, Array],
+        carried: dict[Edge, Array],
+    ) -> Array:
+        """The input of a node: the caller's, or the sum of its sources."""
+        if path in now:
+            return now[path]
+        late = self.late
+        terms = [carried[a, path] if (a, path) in late else values[a] for a in self.sources[path]]
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def step(
         self,
         now: dict[Path, Array],
         states: dict[Path, State],
-        carried: dict[tuple[Path, Path], Array],
+        carried: dict[Edge, Array],
         margins: dict[str, list[Array]],
         batch: Shape,
     ) -> dict[Path, Array]:
         """The output of every node; `states` moves on, `margins` grows."""
         values: dict[Path, Array] = {}
-
-        def fan_in(path: Path) -> Array:
-            if path in now:
-                return now[path]
-            late = self.late
-            terms = [
-                carried[a, path] if (a, path) in late else values[a] for a in self.sources[path]
-            ]
-            total = terms[0]
-            for term in terms[1:]:
-                total = total + term
-            return total
-
         for path in self.order:
             node = self.nodes[path]
             if node.breaks_cycles:
@@ -129,31 +137,48 @@ class Network(Structure[OracleNode]):
                 nothing = np.zeros((*batch, *self.shapes[path]))
                 values[path] = node.step(nothing, states[path]).y
             else:
-                values[path], states[path], margin = node.step(fan_in(path), states[path])
+                x = self.fan_in(path, now, values, carried)
+                values[path], states[path], margin = node.step(x, states[path])
                 if margin is not None:
                     margins.setdefault(path_text(path), []).append(margin)
         for path, node in self.nodes.items():
             if node.breaks_cycles:
-                states[path] = node.step(fan_in(path), states[path]).state
+                x = self.fan_in(path, now, values, carried)
+                states[path] = node.step(x, states[path]).state
         return values
 
-    def _before_the_first_step(self, batch: Shape) -> dict[tuple[Path, Path], Array]:
+    def before_the_first_step(self, batch: Shape) -> dict[Edge, Array]:
         """What late edges carry in the first step: the value of their source in silence.
 
         In silence every neuron, Input and late edge is zero and every Delay holds zeros (an
         element of 0 steps still passes its input through).
         """
-        silent: dict[Path, Array] = {}
-        for path in self.order:
-            node = self.nodes[path]
-            zeros = np.zeros((*batch, *self.shapes[path]))
-            if node.neuron or node.breaks_cycles or path in self.inputs:
-                silent[path] = np.zeros((*batch, *self.output_shapes[path]))
-                continue
-            x = zeros
-            for source in self.sources[path]:
-                x = x if (source, path) in self.late else x + silent[source]
-            silent[path] = node.step(x, node.start(batch)).y
+        silent = self.in_silence(batch)
         zero = self.discretization.feedback_initial == "zero"
         late = sorted(self.late)
         return {(a, b): np.zeros_like(silent[a]) if zero else silent[a] for a, b in late}
+
+    def in_silence(self, batch: Shape) -> dict[Path, Array]:
+        """The output of every node in silence."""
+        silent: dict[Path, Array] = {}
+        for path in self.order:
+            if self.is_quiet(path):
+                silent[path] = np.zeros((*batch, *self.output_shapes[path]))
+            else:
+                node = self.nodes[path]
+                silent[path] = node.step(
+                    self.silent_input(path, silent, batch), node.start(batch)
+                ).y
+        return silent
+
+    def is_quiet(self, path: Path) -> bool:
+        """Whether a node is zero in silence whatever its input is."""
+        node = self.nodes[path]
+        return node.neuron or node.breaks_cycles or path in self.inputs
+
+    def silent_input(self, path: Path, silent: dict[Path, Array], batch: Shape) -> Array:
+        """The input of a node in silence."""
+        x = np.zeros((*batch, *self.shapes[path]))
+        for source in self.sources[path]:
+            x = x if (source, path) in self.late else x + silent[source]
+        return x

@@ -24,7 +24,7 @@ from nirx_conformance.suite.expected import Expected, case_graph, expect
 from nirx_conformance.suite.explanation import Difference, Explanation, explain
 from nirx_conformance.suite.outcome import Outcome, Result
 
-__all__ = ["judge", "judge_bits"]
+__all__ = ["Checked", "graph_numbers", "judge", "judge_bits", "timed"]
 
 AROUND = 40
 """Steps before and after the first divergence that a report draws."""
@@ -50,7 +50,7 @@ def judge(
     Returns: pass, fail, unsupported (`UnsupportedError`, or `NotImplementedError` from
     `prepare`) or error (any other exception).
     """
-    return _timed(case, backend, lambda: _run(case, backend, dtype or case.dtype, expected))
+    return timed(case, backend, lambda: _run(case, backend, dtype or case.dtype, expected))
 
 
 def judge_bits(case: FixedCase, backend: Any, dtype: str | None = None) -> Result:
@@ -72,10 +72,11 @@ def judge_bits(case: FixedCase, backend: Any, dtype: str | None = None) -> Resul
             NO_SILENCE,
         )
 
-    return _timed(case, backend, check)
+    return timed(case, backend, check)
 
 
-def _timed(case: FixedCase, backend: Any, check: Callable[[], Checked]) -> Result:
+def timed(case: Any, backend: Any, check: Callable[[], Checked]) -> Result:
+    """The result of a check: of a case with `name` and `types`."""
     start = time.perf_counter()
     explanation, plot, silence = None, None, NO_SILENCE
     try:
@@ -99,7 +100,7 @@ def _run(case: FixedCase, backend: Any, kind: str, expected: Expected | None) ->
     expected = expected or expect(case, kind)
     graph, inputs = case_graph(case, kind), in_dtype(case.inputs, kind)
     start = map_tree(np.array, expected.start)
-    kept = nirx.digest((inputs, start, _numbers(graph)))
+    kept = nirx.digest((inputs, start, graph_numbers(graph)))
     try:
         run = backend.prepare(graph, case.discretization, kind)
     except NotImplementedError as error:
@@ -110,7 +111,7 @@ def _run(case: FixedCase, backend: Any, kind: str, expected: Expected | None) ->
     if not records:
         expected, recordings = _outputs_only(expected, outputs)
         state = expected.result.state if state is None else state
-    if nirx.digest((inputs, start, _numbers(graph))) != kept:
+    if nirx.digest((inputs, start, graph_numbers(graph))) != kept:
         return "the backend changed the input, state or graph it was given", None, None, NO_SILENCE
     fault, explanation = _compare(case, kind, expected, outputs, state, recordings)
     silence = _silence(case, expected)
@@ -183,7 +184,7 @@ def _wrong_outputs(expected: Expected, outputs: Any, recordings: Any) -> str | N
     return None
 
 
-def _numbers(graph: Any) -> Any:
+def graph_numbers(graph: Any) -> Any:
     """Every array of numbers in a graph."""
     return {
         (*path, str(name), key): value

@@ -8,10 +8,13 @@ from typing import Any
 
 from nirx_conformance.suite.explanation import Explanation
 
-__all__ = ["GOOD", "LEVELS", "Outcome", "Result", "node_outcome"]
+__all__ = ["GOOD", "GRADIENTS", "LEVELS", "Outcome", "Result", "node_outcome"]
 
 LEVELS = ("core", "recurrent", "full", "reproducible")
 """Each includes the one before it; `reproducible` runs all cases and compares bits."""
+
+GRADIENTS = "gradients"
+"""The level of gradients, with cases of its own."""
 
 
 class Outcome(StrEnum):

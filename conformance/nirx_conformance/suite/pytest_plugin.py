@@ -27,7 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a backend to test: an installed name, or package.module:object; may be repeated",
     )
     group.addoption(
-        "--nirx-level", default="full", help="core, recurrent, full (default) or reproducible"
+        "--nirx-level",
+        default="full",
+        help="core, recurrent, full (default), reproducible or gradients",
     )
     group.addoption("--nirx-xfail", default=None, metavar="FILE", help="TOML of expected failures")
 
@@ -41,8 +43,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         return
     from nirx.errors import NirxError
     from nirx.execution.backend import find_backend
-    from nirx_conformance.cases import ALL_CASES
-    from nirx_conformance.suite.runner import Task, cases_of
+    from nirx_conformance.suite.runner import cases_of, known_names, level_tasks
     from nirx_conformance.suite.xfail import read_xfail
 
     level: Any = session.config.getoption("--nirx-level")
@@ -51,15 +52,14 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         for backend in backends:
             find_backend(backend)  # fail once, not in every case
         cases = cases_of(level)
-        reasons = read_xfail(path, [c.name for c in ALL_CASES]) if path else {}
+        reasons = read_xfail(path, known_names(level)) if path else {}
     except NirxError as error:
         raise pytest.UsageError(str(error)) from error
     for backend in backends:
         suite = Suite.from_parent(session, name=f"nirx[{backend}]", path=Path(__file__))
-        for case in cases:
-            task = Task(case.name, backend, None, level == "reproducible")
+        for task in level_tasks(level, [backend], [c.name for c in cases]):
             item = CaseItem.from_parent(
-                suite, name=case.name, task=task, reason=reasons.get(case.name)
+                suite, name=task.case, task=task, reason=reasons.get(task.case)
             )
             session.items.append(item)
             session.testscollected += 1

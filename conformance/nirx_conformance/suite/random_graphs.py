@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
 
 from nirx.errors import InputError, did_you_mean
+from nirx.graphs.state import map_tree
 from nirx_conformance.cases import ALL_CASES, FixedCase
+from nirx_conformance.cases.gradient_case import SURROGATES, GradientCase
+from nirx_conformance.cases.gradients import GRADIENT_CASES
+from nirx_conformance.suite.expected import expect
 
-__all__ = ["case_named", "fixed", "name_of"]
+__all__ = ["case_named", "fixed", "gradient_case_named", "name_of"]
 
 PREFIX = "random "
+
+TIE = 1e-9
+"""A neuron this close to its threshold may spike on one backend and not on another."""
+
+WARMUP = 4
+"""Steps before the state from which some random cases start."""
+
+T = TypeVar("T", bound=FixedCase | GradientCase)
 
 
 def name_of(seed: int) -> str:
@@ -28,13 +44,54 @@ def case_named(name: str) -> FixedCase:
 
     **Raises**: `InputError` for an unknown name.
     """
-    if name.startswith(PREFIX) and name[len(PREFIX) :].isdigit():
-        try:
-            from nirx_conformance.strategies import random_case
-        except ImportError as error:
-            raise InputError(f"random graphs need hypothesis: {error}") from error
-        return fixed(name, random_case(int(name[len(PREFIX) :])))
-    found = next((c for c in ALL_CASES if c.name == name), None)
+    seed = _seed(name)
+    return _found(name, ALL_CASES) if seed is None else _random(name, seed)
+
+
+def gradient_case_named(name: str) -> GradientCase:
+    """The case of the level `gradients` of a name.
+
+    The seed of a random one also decides on the surrogate, on `detach_reset`, and whether it
+    starts from a state. It ends before the first step in which rounding may decide on a spike.
+
+    **Raises**: `InputError` for an unknown name.
+    """
+    seed = _seed(name)
+    if seed is None:
+        return _found(name, GRADIENT_CASES)
+    case, kinds = _random(name, seed), list(SURROGATES)
+    surrogate, detach = kinds[seed % len(kinds)], seed // len(kinds) % 2 == 1
+    steps = _steps_before_a_tie(case)
+    if seed % 3 == 0 and steps > WARMUP:
+        case = replace(case, warmup=map_tree(lambda x: x[:WARMUP], case.inputs))
+        case = replace(case, inputs=map_tree(lambda x: x[WARMUP:steps], case.inputs))
+    else:
+        case = replace(case, inputs=map_tree(lambda x: x[:steps], case.inputs))
+    return GradientCase(case, surrogate, detach)
+
+
+def _steps_before_a_tie(case: FixedCase) -> int:
+    margins = expect(case).result.margins.values()
+    ties = [np.nonzero((m < TIE).reshape(len(m), -1).any(1))[0] for m in margins]
+    length = len(next(iter(case.inputs.values())) if isinstance(case.inputs, dict) else case.inputs)
+    return max(1, min((int(t[0]) for t in ties if len(t)), default=length))
+
+
+def _seed(name: str) -> int | None:
+    own = name[len(PREFIX) :]
+    return int(own) if name.startswith(PREFIX) and own.isdigit() else None
+
+
+def _random(name: str, seed: int) -> FixedCase:
+    try:
+        from nirx_conformance.strategies import random_case
+    except ImportError as error:
+        raise InputError(f"random graphs need hypothesis: {error}") from error
+    return fixed(name, random_case(seed))
+
+
+def _found(name: str, cases: Sequence[T]) -> T:
+    found = next((c for c in cases if c.name == name), None)
     if found is None:
-        raise InputError(f"no case {name!r}; {did_you_mean(name, [c.name for c in ALL_CASES])}")
+        raise InputError(f"no case {name!r}; {did_you_mean(name, [c.name for c in cases])}")
     return found

@@ -9,58 +9,98 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import nirx
 from nirx.errors import InputError, did_you_mean
 from nirx_conformance.cases import ALL_CASES, FixedCase
+from nirx_conformance.cases.gradient_case import GradientCase
+from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.suite.judge import judge, judge_bits
-from nirx_conformance.suite.outcome import LEVELS, Outcome, Result
-from nirx_conformance.suite.random_graphs import case_named
+from nirx_conformance.suite.judge_gradients import judge_gradients
+from nirx_conformance.suite.outcome import GRADIENTS, LEVELS, Outcome, Result
+from nirx_conformance.suite.random_graphs import case_named, gradient_case_named
 
-__all__ = ["Task", "cases_of", "run_task", "run_tasks"]
+__all__ = ["Task", "cases_of", "known_names", "level_tasks", "run_task", "run_tasks"]
+
+T = TypeVar("T", FixedCase, GradientCase)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One case on one backend, by their names."""
+    """One case on one backend, by their names.
+
+    Arguments:
+        dtype: None takes the case's own.
+        bits: compare digests in place of values; gradients: compare those, in float64.
+    """
 
     case: str
     backend: str
     dtype: str | None = None
     bits: bool = False
+    gradients: bool = False
 
 
-def cases_of(level: str, wanted: Sequence[str] | None = None) -> list[FixedCase]:
+def level_tasks(
+    level: str, backends: Sequence[str], names: Sequence[str], dtype: str | None = None
+) -> list[Task]:
+    """The tasks of cases on backends, as a level runs them.
+
+    **Raises**: `InputError` for a dtype that the level does not have.
+    """
+    gradients, bits = level == GRADIENTS, level == "reproducible"
+    if gradients and dtype not in (None, "float64"):
+        raise InputError(f"level {level!r} in {dtype}; gradients are compared in float64 only")
+    return [Task(n, backend, dtype, bits, gradients) for backend in backends for n in names]
+
+
+def cases_of(
+    level: str, wanted: Sequence[str] | None = None
+) -> list[FixedCase] | list[GradientCase]:
     """The cases of a level and the levels below it.
 
     Arguments:
-        level: one of `LEVELS`.
+        level: one of `LEVELS`, or `GRADIENTS`.
         wanted: beginnings of names; None for all.
 
     **Raises**: `InputError`.
     """
-    if level not in LEVELS:
-        raise InputError(f"level {level!r}; {did_you_mean(level, LEVELS)}")
+    known = (*LEVELS, GRADIENTS)
+    if level not in known:
+        raise InputError(f"level {level!r}; {did_you_mean(level, known)}")
+    if level == GRADIENTS:
+        return _wanted(list(GRADIENT_CASES), GRADIENT_CASES, wanted)
     allowed = LEVELS[: LEVELS.index(level) + 1]
-    cases = [c for c in ALL_CASES if c.own_level in allowed]
+    return _wanted([c for c in ALL_CASES if c.own_level in allowed], ALL_CASES, wanted)
+
+
+def known_names(level: str) -> list[str]:
+    """Names that an xfail file may contain."""
+    return [c.name for c in (GRADIENT_CASES if level == GRADIENTS else ALL_CASES)]
+
+
+def _wanted(cases: list[T], every: Sequence[T], wanted: Sequence[str] | None) -> list[T]:
     if wanted is None:
         return cases
     for start in wanted:
-        if not any(c.name.startswith(start) for c in ALL_CASES):
-            names = [c.name for c in ALL_CASES]
+        if not any(c.name.startswith(start) for c in every):
+            names = [c.name for c in every]
             raise InputError(f"no case name begins with {start!r}; {did_you_mean(start, names)}")
     return [c for c in cases if c.name.startswith(tuple(wanted))]
 
 
 def run_task(task: Task) -> Result:
     """Run one task in this process."""
-    case = case_named(task.case)
+    case = (gradient_case_named if task.gradients else case_named)(task.case)
     try:
         backend = nirx.find_backend(task.backend)
     except nirx.UnsupportedError as error:  # its library is not installed
         return Result(case.name, task.backend, Outcome.NOT_RUN, case.types, 0.0, str(error))
-    found = (judge_bits if task.bits else judge)(case, backend, task.dtype)
+    if isinstance(case, GradientCase):
+        found = judge_gradients(case, backend)
+    else:
+        found = (judge_bits if task.bits else judge)(case, backend, task.dtype)
     return replace(found, backend=task.backend)
 
 

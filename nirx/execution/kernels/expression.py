@@ -14,6 +14,7 @@ ARITIES = {
     "div": 2,
     "floor": 1,
     "abs": 1,
+    "exp": 1,
     "greater": 2,
     "greater_equal": 2,
     "select": 3,
@@ -23,7 +24,7 @@ ARITIES = {
 }
 """Operations and their numbers of operands.
 
-"abs" occurs in surrogates only; what precedes it and the comparisons are operations of
+"abs" and "exp" occur in surrogates only; what precedes it and the comparisons are operations of
 `nirx.dynamics.ops.Ops`. "keep" is +0 where the magnitude is below the
 bound of reproducible mode. "spike" (spikes, v, threshold) is its first operand, with the
 surrogate's gradient; "detach" is its operand without gradient.

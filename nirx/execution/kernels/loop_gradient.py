@@ -66,7 +66,7 @@ class LoopGradients:
 def backward_loop(
     loop: Loop,
     trace: LoopTrace,
-    surrogate: Callable[[Any], Any],
+    surrogates: tuple[Callable[[Any], Any], ...],
     of_values: Mapping[int, np.ndarray],
     of_states: Mapping[Key, np.ndarray],
     of_last: Mapping[Key, np.ndarray],
@@ -75,6 +75,7 @@ def backward_loop(
     """Run a component backwards in time.
 
     Arguments:
+        surrogates: of its nodes, in their order.
         of_values: gradients of the values of some of its nodes.
         of_states: of states after each step, where these were recorded.
         of_last: of all states after the last step, [samples, elements].
@@ -105,7 +106,7 @@ def backward_loop(
         products,
     ]
     arrays = [np.require(a, requirements=["C", "W"]) for group in groups for a in group.values()]
-    source = _source(loop, surrogate, *(tuple(group) for group in groups[:8]))
+    source = _source(loop, surrogates, *(tuple(group) for group in groups[:8]))
     kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 3))
     work = 2 * length * samples * sum(sum(n.sizes) for n in loop.nodes)
     split(lambda a, b: kernel(*arrays, length, a, b), samples, work)
@@ -185,7 +186,7 @@ class _Backward(LoopText):
 @lru_cache(maxsize=256)
 def _source(
     loop: Loop,
-    surrogate: Callable[[Any], Any],
+    surrogates: tuple[Callable[[Any], Any], ...],
     outside: tuple[int, ...],
     values: tuple[int, ...],
     states: tuple[Key, ...],
@@ -213,7 +214,7 @@ def _source(
         size = loop.nodes[source - loop.start].sizes[1]
         own = f"m{target}_{source}[j, n]"
         text.each(size, [f"g{source}[n] += {own}", f"{own} = 0"])
-    for position, node in reversed(pairs):
+    for (position, node), surrogate in reversed([*zip(pairs, surrogates, strict=True)]):
         if node.kind == "product":
             text.product_back(position, node)
         elif node.step is None:

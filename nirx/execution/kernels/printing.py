@@ -10,7 +10,7 @@ __all__ = ["Printed", "narrowing", "print_expression"]
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 COMPARISONS = {"greater": ">", "greater_equal": ">="}
-FUNCTIONS = {"floor": "np.floor", "abs": "abs"}
+FUNCTIONS = {"floor": "np.floor", "abs": "abs", "exp": "np.exp"}
 UNCHANGED = ("spike", "detach")
 """Operations that differ from their first operand in the gradient only."""
 

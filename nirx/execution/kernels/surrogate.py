@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable
 from functools import lru_cache
@@ -69,6 +70,26 @@ class _Number:
             result = result * self
         return result
 
+    def __rpow__(self, base: Any) -> _Number:
+        """E ** x is exp(x); another base has its logarithm in the exponent."""
+        if not (isinstance(base, numbers.Real) and 0 < float(base) < math.inf):
+            raise NotElementwise(f"its surrogate takes a power of {base!r}")
+        rate = math.log(float(base))
+        exponent = self if rate == 1 else rate * self
+        return self._apply("exp", exponent.position)
+
+    def __gt__(self, other: Any) -> _Number:
+        return self._apply("greater", self.position, self._other(other))
+
+    def __ge__(self, other: Any) -> _Number:
+        return self._apply("greater_equal", self.position, self._other(other))
+
+    def __lt__(self, other: Any) -> _Number:
+        return self._apply("greater", self._other(other), self.position)
+
+    def __le__(self, other: Any) -> _Number:
+        return self._apply("greater_equal", self._other(other), self.position)
+
     def __bool__(self) -> bool:
         raise NotElementwise("its surrogate decides by a value")
 
@@ -77,7 +98,7 @@ class _Number:
 def trace_surrogate(surrogate: Callable[[Any], Any]) -> Expression:
     """The expression of a surrogate: one input "u", one result "slope".
 
-    **Raises**: `NotElementwise` for a function that needs more than arithmetic and `abs`.
+    **Raises**: `NotElementwise` for a function that needs more than operators and `abs`.
     """
     expression = Expression()
     try:

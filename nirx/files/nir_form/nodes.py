@@ -19,13 +19,15 @@ from nirx.dynamics.geometry import integers
 from nirx.dynamics.node_types import NATIVE_TYPES, find_type
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
-from nirx.files.nir_form.hints import hint_of, with_hint, without_hint
+from nirx.files.nir_form.hints import FORM_KEY, hint_of, with_hint, without_hint
 from nirx.files.nir_form.square import restore_square, square_form
 from nirx.graphs.repair import declare_port
 
 __all__ = ["POOLS", "TooLarge", "node_form", "pool_form", "restored_node", "spread_parameters"]
 
 POOLS = (nir.SumPool2d, nir.AvgPool2d)
+POOL = "pool"
+"""In the hint of a convolution: the pool that it was."""
 POOL_SIZES = ("kernel_size", "stride", "padding")
 
 
@@ -116,7 +118,7 @@ def pool_form(pool: Any) -> tuple[Any, nir.Conv2d | None]:
     conv = _pooling(pool, takes)
     own = {name: np.asarray(getattr(pool, name)).tolist() for name in POOL_SIZES}
     conv.metadata = dict(pool.metadata or {})
-    with_hint(conv, {"pool": {"type": type(pool).__name__, "takes": list(takes), **own}})
+    with_hint(conv, {POOL: {"type": type(pool).__name__, "takes": list(takes), **own}})
     return node_form(conv, takes, takes)
 
 
@@ -179,21 +181,30 @@ WRONG = (
 
 
 def restored_node(node: Any) -> Any:
-    """The node as it was before `node_form`; the node itself where its hint does not apply."""
-    hint = hint_of(node)
-    if not any(key in hint for key in (*_RESTORE, "pool")):
+    """The node as it was before `node_form`, without its hint.
+
+    What does not fit in a hint is dropped: it describes a graph that somebody changed, and would
+    be taken for a part of the next form.
+    """
+    metadata = getattr(node, "metadata", None)
+    if not isinstance(metadata, dict) or FORM_KEY not in metadata:
         return node
+    return without_hint(_undone(node, hint_of(node)))
+
+
+def _undone(node: Any, hint: dict[str, Any]) -> Any:
+    """A copy of a node in its former form, or as it is."""
     new = copy.copy(node)
     try:
         good = all(undo(new, hint[key]) for key, undo in _RESTORE.items() if key in hint)
     except WRONG:
         good = False
     if not good:
-        return node
+        return copy.copy(node)
     try:
-        return without_hint(_restored_pool(new, hint["pool"]) if "pool" in hint else new)
+        return _restored_pool(new, hint[POOL]) if POOL in hint else new
     except WRONG:
-        return without_hint(new)
+        return new
 
 
 def _restore_shapes(new: Any, shapes: Any) -> bool:

@@ -26,7 +26,9 @@ CPU_SECONDS = 5
 WALL_SECONDS = 120
 """For an input that waits for something, on a busy machine."""
 EXTRA_BYTES = 2**30
-"""Memory that an input may take."""
+"""Memory that an input may ask for."""
+RESIDENT_BYTES = 2**29
+"""Memory that an input may use. HDF5 hides a lack of memory in an error of its own."""
 
 
 FAILED = "failed"
@@ -143,7 +145,10 @@ class Batch:
         before, started = _most_memory(), time.process_time()
         what, trace = one_input(KINDS[self.kind], seed, self.folder)
         found.slowest = max(found.slowest, (time.process_time() - started, seed))
-        found.largest = max(found.largest, (_most_memory() - before, seed))
+        used = _most_memory() - before
+        found.largest = max(found.largest, (used, seed))
+        if used > RESIDENT_BYTES and what in (ACCEPTED, REFUSED):
+            what = f"{what}, but it took {used >> 20} MiB"
         known = what in (ACCEPTED, REFUSED)
         found.counts[what if known else FAILED] += 1
         if not known:

@@ -29,6 +29,7 @@ from support.fuzzing.data_files import (
 from support.fuzzing.hdf5_changes import change_hdf5
 from support.fuzzing.header_changes import change_header
 from support.fuzzing.kind import Kind
+from support.fuzzing.settle import BACKEND
 from support.fuzzing.text_changes import change_text
 from support.inputs import CAMERA
 from support.references import STEP, clip, nested
@@ -121,7 +122,7 @@ def _state(rng: Random, folder: Path) -> Path:
 
 def _run_from_state(path: Path) -> None:
     state = load_state(path, NESTED, "float32")
-    net: Any = nirx.from_nir(nested(), "numpy", STEP)
+    net: Any = nirx.from_nir(nested(), BACKEND, STEP)
     net.run(clip(2), state)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -57,7 +58,8 @@ Change = Callable[[nir.NIRGraph, Random], None]
 def change_graph(graph: nir.NIRGraph, rng: Random) -> nir.NIRGraph:
     """The graph itself, with one to three changes."""
     for _ in range(rng.randint(1, MOST_CHANGES)):
-        rng.choice(CHANGES)(graph, rng)
+        with suppress(TypeError, AttributeError):  # nodes or edges may be anything by now
+            rng.choice(CHANGES)(graph, rng)
     return graph
 
 

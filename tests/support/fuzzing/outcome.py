@@ -50,7 +50,7 @@ def _hidden(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError):
-            return f"a MemoryError became: {text[:200]}"
+            return f"a lack of memory became: {text[:200]}"
         hidden = cause.__context__ if not cause.__suppress_context__ else None
         cause = cause.__cause__ or hidden
     return ""

@@ -15,8 +15,10 @@ import nirx
 from nirx.execution.memory import estimate_memory
 from support.fuzzing.outcome import Wrong
 
-__all__ = ["settle"]
+__all__ = ["BACKEND", "settle"]
 
+BACKEND = "nirx.execution.numpy_backend:BACKEND"
+"""By its place: looking for "numpy" among the installed packages takes longer than the run."""
 MOST_BYTES = 2**26
 """A larger network may be right, but is not run here."""
 
@@ -32,10 +34,10 @@ def settle(graph: nir.NIRGraph, folder: Path) -> None:
     if not nirx.same_graph(_undeclared(graph), again):
         raise Wrong("written and read back, it is another graph")
     schedule = nirx.schedule(graph)
-    needed = estimate_memory(graph, schedule, "numpy", steps=2, samples=1, itemsize=8)
+    needed = estimate_memory(graph, schedule, BACKEND, steps=2, samples=1, itemsize=8)
     if needed.total + 8 * _numbers(schedule.state_spec) > MOST_BYTES:
         return
-    net: Any = nirx.from_nir(graph, "numpy")
+    net: Any = nirx.from_nir(graph, BACKEND)
     net.run(
         {
             name: np.ones((2, *schedule.nodes[place].output_shape), net.dtype)

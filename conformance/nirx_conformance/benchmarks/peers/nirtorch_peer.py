@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from nirx.dynamics.discretization import Discretization
-from nirx.dynamics.surrogate import SURROGATES
+from nirx.execution.node_surrogates import SURROGATES
 from nirx_conformance.benchmarks.chain import chain_of
 from nirx_conformance.benchmarks.peers.torch_chain import torch_subject
 from nirx_conformance.benchmarks.peers.torch_layers import torch_layer

@@ -11,7 +11,7 @@ import nir
 import numpy as np
 
 from nirx.dynamics.discretization import Discretization
-from nirx.dynamics.surrogate import SURROGATES
+from nirx.execution.node_surrogates import SURROGATES
 from nirx_conformance.benchmarks.chain import Layer, chain_of
 from nirx_conformance.benchmarks.peers.jax_chain import jax_layer, jax_subject, jax_weights
 from nirx_conformance.benchmarks.subject import CannotRunError, Case, Subject

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nirx.dynamics.surrogate import SURROGATES
+from nirx.execution.node_surrogates import SURROGATES
 from nirx_conformance.benchmarks.peers.torch_chain import TorchPart, parts_of, torch_subject
 from nirx_conformance.benchmarks.peers.torch_layers import OverTime
 from nirx_conformance.benchmarks.subject import Case, Subject

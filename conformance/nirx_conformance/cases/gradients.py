@@ -1,0 +1,136 @@
+"""The cases of the level `gradients`: small fixed cases, and what only gradients show.
+
+They are no cases of the other levels, so no digest and no stored file belongs to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import nir
+
+import nirx
+from nirx_conformance.cases import (
+    choices,
+    connections,
+    convolutions,
+    delays,
+    fan_in,
+    feedback,
+    linear,
+    nesting,
+    neurons,
+    parameters,
+    pools,
+    structure,
+    warmups,
+)
+from nirx_conformance.cases.case import (
+    FixedCase,
+    chain,
+    drive,
+    graph,
+    neuron,
+    port_in,
+    port_out,
+    uniform,
+)
+from nirx_conformance.cases.gradient_case import SURROGATES, GradientCase
+
+__all__ = ["GRADIENT_CASES"]
+
+FIXED = (
+    neurons,
+    connections,
+    structure,
+    parameters,
+    linear,
+    convolutions,
+    pools,
+    delays,
+    fan_in,
+    feedback,
+    nesting,
+    choices,
+    warmups,
+)
+"""Topics whose values are ordinary numbers, and no ties at a threshold."""
+
+RESETS: dict[str, dict[str, Any]] = {
+    "value": {},
+    "value next": {"reset_when": "next"},
+    "value next-leaked": {"reset_when": "next-leaked"},
+    "subtract": {"reset": "subtract"},
+    "subtract next": {"reset": "subtract", "reset_when": "next"},
+    "subtract next-leaked": {"reset": "subtract", "reset_when": "next-leaked"},
+    "counts to value": {"spikes": "multi"},
+    "counts subtracted": {"spikes": "multi", "reset": "subtract"},
+}
+EULER = {"integrator": "exponential", "input_gain": "euler"}
+
+
+def _one(name: str, node: Any, seed: int, **choice: Any) -> FixedCase:
+    d = nirx.Discretization(dt=1e-3, **choice)
+    return FixedCase(name, chain((3,), (3,), node), drive(seed, 20, 2, 3), d)
+
+
+def _spiking(seed: int) -> dict[str, Any]:
+    return {
+        "IF": neuron(nir.IF, seed, 3, r=150.0),
+        "LIF": neuron(nir.LIF, seed, 3, r=15.0),
+        "CubaLIF": neuron(nir.CubaLIF, seed, 3, r=30.0),
+        "Threshold": nir.Threshold(uniform(seed, 3, low=0.3, high=0.8)),
+    }
+
+
+def _shared() -> nir.NIRGraph:
+    """One Affine and one LIF, each called twice."""
+    weight, bias = uniform(9900, 3, 3), uniform(9901, 3, low=0.1, high=0.6)
+    nodes: dict[str, Any] = {"input": port_in(3), "output": port_out(3)}
+    for name in ("a", "b"):
+        nodes[f"fc_{name}"] = nir.Affine(weight.copy(), bias.copy())
+        nodes[f"fc_{name}"].metadata["nirx_module"] = "fc"
+        nodes[f"lif_{name}"] = neuron(nir.LIF, 9902, 3, r=15.0)
+        nodes[f"lif_{name}"].metadata["nirx_module"] = "lif"
+    return graph(nodes, "input -> fc_a -> lif_a -> fc_b -> lif_b -> output", "fc_a -> lif_b")
+
+
+GRADIENT_CASES: tuple[GradientCase, ...] = (
+    *(GradientCase(case) for module in FIXED for case in module.CASES if case.level != "full"),
+    *(
+        GradientCase(_one(f"surrogate {name}: {kind}", node, 9910 + k), name, detach_reset=k == 1)
+        for name in SURROGATES
+        for k, (kind, node) in enumerate(_spiking(9905).items())
+    ),
+    *(
+        GradientCase(
+            _one(f"{words} {reset}", neuron(nir.LIF, 9920, 3, r=30.0), 9921, **choice),
+            detach_reset=words == "detached",
+        )
+        for reset, choice in RESETS.items()
+        for words in ("attached", "detached")
+    ),
+    *(
+        GradientCase(
+            _one(f"gain of Euler {kind.__name__}", neuron(kind, 9930, 3, r=15.0), 9931, **EULER)
+        )
+        for kind in (nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
+    ),
+    GradientCase(
+        FixedCase(
+            "modules called twice",
+            _shared(),
+            drive(9940, 20, 2, 3),
+            nirx.Discretization(dt=1e-3),
+        )
+    ),
+    *(
+        GradientCase(
+            replace(case, name=f"{case.name}, detached"), surrogate="superspike", detach_reset=True
+        )
+        for case in (*feedback.CASES, *nesting.CASES)
+        if case.name in ("feedback recurrent Affine with bias", "nested three deep with loops")
+    ),
+)
+"""Their names are their own; those of fixed cases stay."""
