@@ -191,5 +191,4 @@ def _scaled(xs: Any, factor: float) -> Any:
 
 
 def _differing(other: BackendComparison) -> int:
-    spikes = [node for node in other.nodes if node.spikes]
-    return sum(node.differing for node in spikes or other.nodes)
+    return sum(node.differing for node in other.nodes if node.first_divergence is not None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nirx.graphs.schedule import Schedule
 from nirx.quantizing.gains import Gains
-from nirx.quantizing.weights import is_convolution, weight_of
+from nirx.quantizing.weights import is_convolution, largest_bias, weight_of
 from nirx.quantizing.wires import WEIGHTED
 
 __all__ = ["Peaks", "estimate_peaks", "measure_peaks"]
@@ -101,7 +101,7 @@ def _steady(own: Gains, total: float) -> float:
 
 
 def _sum_of_one_sign(node: Any) -> float:
-    """The largest output for inputs of 0 and 1, without the bias."""
+    """The largest output for inputs of 0 and 1."""
     weight = weight_of(node)
     if is_convolution(node):
         weight = weight.reshape(len(weight), -1)
@@ -109,7 +109,5 @@ def _sum_of_one_sign(node: Any) -> float:
         return float(np.abs(weight).max(initial=0.0))
     positive = np.maximum(weight, 0.0).sum(axis=-1)
     negative = np.maximum(-weight, 0.0).sum(axis=-1)
-    bias = 0.0
-    if getattr(node, "bias", None) is not None:
-        bias = float(np.abs(np.asarray(node.bias, np.float64)).max(initial=0.0))
-    return float(max(positive.max(initial=0.0), negative.max(initial=0.0))) + bias
+    most = max(positive.max(initial=0.0), negative.max(initial=0.0))
+    return float(most) + largest_bias(node)

@@ -19,6 +19,7 @@ from nirx.quantizing.measure import report_of
 from nirx.quantizing.plan import Plan, make_plan, whole_inputs
 from nirx.quantizing.quantization import SCALES_KEY, Quantization
 from nirx.quantizing.target import choices_of
+from nirx.quantizing.weights import one_if_alike
 from nirx.quantizing.whole_nodes import whole_nodes
 from nirx.quantizing.wires import WEIGHTED
 
@@ -108,6 +109,4 @@ def _scales(plan: Plan) -> dict[str, dict[str, Any]]:
 
 def _plain(unit: np.ndarray) -> Any:
     """A number where all are equal, else a list."""
-    if unit.size and unit.min() == unit.max():
-        return float(unit.flat[0])
-    return unit.tolist()
+    return one_if_alike(unit).tolist()

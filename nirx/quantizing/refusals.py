@@ -11,6 +11,7 @@ from nirx.errors import Fault
 __all__ = [
     "feedback_of_values",
     "scale_of_unlike_inputs",
+    "unlike_outputs",
     "unlike_scales",
     "unlike_units",
     "weights_out_of_range",
@@ -54,6 +55,17 @@ def scale_of_unlike_inputs(where: str) -> Fault:
     """A given scale for weights whose inputs have unlike units."""
     return Fault(
         where, "a scale is given for it, but its inputs have unlike units", "inputs of one unit"
+    )
+
+
+def unlike_outputs(where: str, unit: np.ndarray) -> Fault:
+    """Membrane potentials of unlike units in front of a Flatten or a pool."""
+    return Fault(
+        where,
+        f"1 is {float(unit.min()):g} to {float(unit.max()):g} units of what its neurons put out, "
+        "because their gains differ, and a Flatten or a pool follows",
+        "one unit for all of them",
+        "give them one tau and one r, or put the weights right before them",
     )
 
 

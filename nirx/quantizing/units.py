@@ -15,6 +15,7 @@ import numpy as np
 
 from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.integers.whole import LARGEST
 from nirx.errors import GraphError
 from nirx.graphs.schedule import Schedule
 from nirx.quantizing.gains import Gains, after_decay
@@ -23,11 +24,19 @@ from nirx.quantizing.peaks import Peaks
 from nirx.quantizing.refusals import (
     feedback_of_values,
     scale_of_unlike_inputs,
+    unlike_outputs,
     unlike_scales,
     unlike_units,
     weights_out_of_range,
 )
-from nirx.quantizing.weights import is_convolution, largest_units, scales_of, weight_of
+from nirx.quantizing.weights import (
+    is_convolution,
+    largest_bias,
+    largest_units,
+    one_if_alike,
+    scales_of,
+    weight_of,
+)
 from nirx.quantizing.wires import WEIGHTED, Group, group_wires
 
 __all__ = ["Scale", "Units", "choose_units"]
@@ -141,6 +150,10 @@ class _Choice:
         if fixed is not None:
             for position in sorted(filter(self._is_weighted, group.leaving)):
                 self._require_weights(position, fixed[0])
+            for position in sorted(filter(self._puts_out_v, group.leaving)):
+                own = one_if_alike(self.units.neurons[position].membrane)
+                own = own / group.leaving[position]
+                self._require_one_unit(fixed[0], fixed[1], position, own)
 
     def _fixed(self, group: Group) -> tuple[int, np.ndarray] | None:
         """What is not weighted (inputs, spikes, membrane potentials), and its unit."""
@@ -149,8 +162,11 @@ class _Choice:
             place = self.schedule.nodes[position]
             if place.spiking:
                 found[position] = np.ones(()) / factor
-            elif self._puts_out_v(position):
-                found[position] = self.units.neurons[position].membrane / factor
+            elif position in self.units.neurons:
+                own = one_if_alike(self.units.neurons[position].membrane / factor)
+                if own.ndim and not self._can_differ(group, [], None):
+                    raise GraphError([unlike_outputs(place.name, own)])
+                found[position] = own
             elif self._is_fixed(position):
                 shift = self.target.arithmetic.input_shift if self.target.arithmetic else 0
                 found[position] = np.array(2.0**shift / factor)
@@ -158,10 +174,14 @@ class _Choice:
             return None
         (first, unit), *others = found.items()
         for position, own in others:
-            if np.shape(own) != np.shape(unit) or not np.allclose(own, unit, rtol=1e-9, atol=0):
-                names = [self.schedule.nodes[p].name for p in (first, position)]
-                raise GraphError([unlike_units(names, unit, own)])
+            self._require_one_unit(first, unit, position, own)
         return first, unit
+
+    def _require_one_unit(self, a: int, unit_a: np.ndarray, b: int, unit_b: np.ndarray) -> None:
+        """Refuse two nodes that put out values of unlike units into one sum."""
+        if not np.allclose(unit_a, unit_b, rtol=1e-9, atol=0.0):
+            names = [self.schedule.nodes[p].name for p in (a, b)]
+            raise GraphError([unlike_units(names, unit_a, unit_b)])
 
     def _require_weights(self, position: int, by: int) -> None:
         """Refuse weights that a unit, which something else fixes, makes too large or 0."""
@@ -217,7 +237,9 @@ class _Choice:
             arithmetic = self._arithmetic(position)
             shift = 0 if isinstance(node, nir.Scale) else arithmetic.weight_shift
             own = tuple(n * 2.0**shift for n in arithmetic.weight_range)
-        return largest_units(place, node, self.units.entering[position], *own)
+        room = largest_units(place, node, self.units.entering[position], *own)
+        bias = largest_bias(node)
+        return np.minimum(room, LARGEST / bias) if bias else room
 
     def _given(self, group: Group, given: list[int]) -> np.ndarray:
         """The unit for weights with given scales."""

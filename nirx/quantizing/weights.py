@@ -12,7 +12,15 @@ from nirx.dynamics.parameters import parameter
 from nirx.errors import Fault, GraphError
 from nirx.graphs.schedule import ScheduledNode
 
-__all__ = ["bias_and_unit", "largest_units", "scales_of", "weight_name", "weight_of"]
+__all__ = [
+    "bias_and_unit",
+    "largest_bias",
+    "largest_units",
+    "one_if_alike",
+    "scales_of",
+    "weight_name",
+    "weight_of",
+]
 
 
 def weight_name(node: Any) -> str:
@@ -78,6 +86,19 @@ def bias_and_unit(
     if is_convolution(node):
         return bias, _per_channel(place, unit_out, place.output_shape)
     return bias, unit_out
+
+
+def largest_bias(node: Any) -> float:
+    """The magnitude of the largest bias; 0 without one."""
+    if getattr(node, "bias", None) is None:
+        return 0.0
+    return float(np.abs(np.asarray(parameter(node, "bias"), np.float64)).max(initial=0.0))
+
+
+def one_if_alike(unit: np.ndarray) -> np.ndarray:
+    """A single number for all, where all are the same."""
+    alike = unit.size and np.allclose(unit, unit.flat[0], rtol=1e-9, atol=0.0)
+    return np.array(unit.flat[0]) if alike else unit
 
 
 def _per_channel(place: ScheduledNode, unit: np.ndarray, shape: Shape) -> np.ndarray:
