@@ -11,7 +11,7 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.integers import integer_target
+from nirx.cli.integers import integer_target, whole_inputs_of
 from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, integer_fields
 from nirx.cli.options import (
@@ -49,6 +49,8 @@ from nirx.inputs.protocol import whole
 __all__ = ["compare_command"]
 
 DIFFER = 1
+MOST_RUNS = 6
+"""Of a comparison with integers: float, integers, and one for each cause or its base."""
 
 
 def compare_command(
@@ -130,7 +132,9 @@ def compare_command(
             opened.schedule, "float64", input_, random, steps, batch, rate, seed, opened.graph
         )
         target = integer_target(arithmetic, integers)
-        return _in_integers(file, opened, whole(data), target, chosen[0].name, json)
+        name = chosen[0].name
+        xs = whole_inputs_of(opened, data, name, MOST_RUNS, max_memory)
+        return _in_integers(file, opened, xs, target, name, json)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph

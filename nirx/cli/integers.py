@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -12,10 +13,14 @@ import rich.box
 from rich.table import Table
 
 from nirx.basics.tables import MOST_ROWS, cell
+from nirx.cli.memory_limit import numbers_of, require_memory
 from nirx.cli.opening import Opened, preset_named
 from nirx.dynamics.arithmetic import Arithmetic
 from nirx.errors import InputError
+from nirx.execution.memory import estimate_memory
+from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule
+from nirx.inputs.protocol import Source, whole
 from nirx.quantizing.measure import overflows_of
 from nirx.quantizing.quantization import SCALES_KEY
 
@@ -27,7 +32,11 @@ __all__ = [
     "overflow_table",
     "scales_table",
     "stored_scales",
+    "whole_inputs_of",
 ]
+
+ITEM = 8
+"""Bytes of a float64."""
 
 
 def integer_target(preset: str | None, changed: Mapping[str, Any]) -> Any:
@@ -57,6 +66,39 @@ def integer_target(preset: str | None, changed: Mapping[str, Any]) -> Any:
 def dtype_of_run(opened: Opened, dtype: str) -> str:
     """The dtype of a run's input: integers are computed in float64."""
     return dtype if opened.discretization.arithmetic is None else "float64"
+
+
+def whole_inputs_of(
+    opened: Opened, inputs: Source, backend: str, kept_runs: int, max_memory: str | None
+) -> dict[str, Any]:
+    """All of an input in memory, if runs that record all neurons have room beside it.
+
+    Arguments:
+        kept_runs: whose recordings are kept at the same time.
+
+    **Raises**: `InputError` for more than `--max-memory`.
+    """
+    neurons = [place for place in opened.schedule.nodes if place.neuron]
+    states = [(place, name) for place in neurons for name in ("v", "i")]
+    keys = [
+        f"{p.name}.{name}" for p, name in states if p.dynamics and name in p.dynamics.state_shapes()
+    ]
+    probes = resolve_record(opened.schedule, keys)
+    starts = [Probe(name, p, None) for name, p in opened.schedule.inputs]
+    numbers = numbers_of(opened.schedule, [*starts, *probes * kept_runs])
+    samples = math.prod(inputs.batch)
+    estimate = estimate_memory(
+        opened.graph,
+        opened.schedule,
+        backend,
+        steps=inputs.steps,
+        samples=samples,
+        itemsize=ITEM,
+        record=probes,
+        kept=numbers * inputs.steps * samples * ITEM,
+    )
+    require_memory(max_memory, "expected fewer steps or samples", [estimate])
+    return whole(inputs)
 
 
 def arithmetic_table(arithmetic: Arithmetic) -> Table:

@@ -9,7 +9,7 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.integers import integer_target
+from nirx.cli.integers import integer_target, whole_inputs_of
 from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import integer_fields, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Repair, Sets
@@ -18,7 +18,6 @@ from nirx.errors import InputError
 from nirx.files.whole_file import hold_target
 from nirx.files.writing import write
 from nirx.inputs.choose import file_named
-from nirx.inputs.protocol import whole
 from nirx.quantizing.quantize import quantize
 from nirx.quantizing.table import quantization_table, remarks
 
@@ -85,7 +84,7 @@ def quantize_command(
         data = make_inputs(
             opened.schedule, "float64", input_, random, steps, batch, rate, seed, opened.graph
         )
-        inputs = whole(data)
+        inputs = whole_inputs_of(opened, data, "numpy", 2, max_memory)
     found = quantize(
         opened.graph, target, scale=scales, inputs=inputs, discretization=opened.discretization
     )

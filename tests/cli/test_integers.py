@@ -114,6 +114,14 @@ def test_an_override_of_one_field(file, capsys):
         ("quantize --preset int8 --scale w=x", "expected PATH=NUMBER"),
         ("quantize --preset int8 --scale =3", "expected PATH=NUMBER"),
         ("quantize --preset int8 --scale rows", "expected 'layer'"),
+        (
+            "quantize --preset int8 --dt 1 --random 1 --batch 9999 --max-memory 1M",
+            "of memory needed",
+        ),
+        (
+            "compare --arithmetic int8 --dt 1 --random 1 --batch 9999 --max-memory 1M",
+            "of memory needed",
+        ),
         ("run --random 1 --preset int8", "nirx.quantize(graph, arithmetic)"),
     ],
 )
