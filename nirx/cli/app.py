@@ -20,6 +20,7 @@ from nirx.cli.diagnose import diagnose_command
 from nirx.cli.export_c import export_c_command
 from nirx.cli.info import info_command
 from nirx.cli.move import move_command
+from nirx.cli.quantize import quantize_command
 from nirx.cli.reference import reference_command
 from nirx.cli.report import Report, print_error, show, warnings_as_lines
 from nirx.cli.run import run_command
@@ -50,6 +51,7 @@ for command in (
     bench_command,
     conformance_command,
     move_command,
+    quantize_command,
     reference_command,
     verify_command,
     export_c_command,
