@@ -9,8 +9,10 @@ import numpy as np
 
 from nirx.errors import InputError
 
-__all__ = ["look_through", "refuse_infinite", "require_finite"]
+__all__ = ["look_through", "refuse_infinite", "require_finite", "require_whole"]
 
+MOST_WHOLE = 2.0**53
+"""Whole numbers below it are exact in float64, in which every backend computes integers."""
 LOOK_BYTES = 2**19
 """What is looked through at a time."""
 
@@ -33,6 +35,28 @@ def require_finite(where: str, name: str, start: int, given: Any, cast: np.ndarr
     found = float(np.broadcast_to(given, cast.shape)[step, sample, index])
     place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
     refuse_infinite(place, found, cast.dtype)
+
+
+def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
+    """**Raises** `InputError` for a number that is not whole: the input of a network in integers.
+
+    Arguments: as for `require_finite`; `given` has all its axes.
+    """
+    if given.dtype.kind == "b":
+        return
+    with np.errstate(invalid="ignore"):
+        good = np.abs(given) < MOST_WHOLE
+        if given.dtype.kind == "f":
+            good &= np.floor(given) == given
+    if good.all():
+        return
+    step, sample, index = (int(i[0]) for i in np.nonzero(~good))
+    found = given[step, sample, index].item()
+    place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
+    raise InputError(
+        f"{place}: {found:.9g}; the graph computes in integers: expected whole numbers below "
+        "2**53, such as spikes of 0 and 1 or counts"
+    )
 
 
 def refuse_infinite(place: str, found: float, dtype: np.dtype) -> None:

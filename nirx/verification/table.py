@@ -11,6 +11,7 @@ from rich.table import Table
 from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.printable import printable
 from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.verification.tolerance import units_text
 
 if TYPE_CHECKING:
     from nirx.comparison.divergence import Divergence
@@ -44,7 +45,10 @@ def remarks(found: Verification) -> list[str]:
     """Where the recording first differs, and what was and was not compared."""
     lines: list[object] = []
     if found.first_divergence is not None:
-        place = place_text(found.first_divergence, found.batch_axes, found.tolerance.jitter)
+        first = found.first_divergence
+        place = place_text(first, found.batch_axes, found.tolerance.jitter)
+        if found[first.node].units:
+            place = f"{place}: {units_text(abs(first.other - first.reference))}"
         lines.append(f"first diverges at {place}")
     kinds = [f"{n.key}: {n.kind}" for n in found.nodes if n.kind and _says_why(n, found)]
     at_ends = [
@@ -122,6 +126,8 @@ def _of_spikes(node: NodeVerdict) -> str:
 
 
 def _of_values(node: NodeVerdict) -> str:
+    if node.units:
+        return f"off by {units_text(node.error)} at most"
     text = f"off by {node.error:.4g} at most"
     return text if node.lsb_error is None else f"{text}, {node.lsb_error:.4g} LSB"
 
