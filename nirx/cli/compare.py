@@ -36,7 +36,7 @@ from nirx.comparison import plotting
 from nirx.comparison.compare import compare
 from nirx.comparison.table import node_tables
 from nirx.errors import InputError
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.backend import Backend, find_backend
 from nirx.execution.memory import estimate_memory
 from nirx.files.whole_file import hold_target, write_whole
@@ -103,6 +103,7 @@ def compare_command(
     _, opened = open_subject(
         file, source, input_shape, *choices, repair=repair, max_memory=max_memory
     )
+    kind = run_dtype(opened.discretization, kind)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
@@ -161,7 +162,7 @@ def compare_command(
         write_whole(plot, picture)
     payload = {
         "file": str(file),
-        "dtype": kind,
+        "dtype": "int64" if opened.in_integers else kind,
         "discretization_origin": opened.origin,
         "steps": inputs.steps,
         "batch": list(inputs.batch),

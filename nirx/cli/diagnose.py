@@ -41,7 +41,7 @@ from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.memory import estimate_memory
 from nirx.inputs.protocol import whole
 
@@ -137,6 +137,7 @@ def diagnose_command(
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
     )
+    kind = run_dtype(opened.discretization, kind)
     samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
     estimate = estimate_memory(
         opened.graph,

@@ -32,7 +32,7 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.cli.subject import open_subject
 from nirx.dynamics.discretization import Discretization
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.memory import estimate_memory
 from nirx.graphs.recording import resolve_record
 from nirx.inputs.choose import source_for
@@ -101,6 +101,7 @@ def reference_command(
     )
     keys = "outputs" if record == ["outputs"] else record_of(record) or "all"
     found = observables(opened.schedule, keys, spikes)
+    kind = run_dtype(opened.discretization, kind)
     samples, itemsize = math.prod(stream.batch), np.dtype(kind).itemsize
     recorded = sum(own.neurons for own in found)
     estimate = estimate_memory(
@@ -157,6 +158,7 @@ def reference_command(
         ("recordings", len(written.keys)),
         ("recorded", f"{bytes_text(written.recorded_bytes)}, {bytes_text(size)} in the file"),
         ("speed", f"{bytes_text(int(written.recorded_bytes / max(seconds, 1e-9)))}/s"),
+        *([("numbers", "integers, int64")] if opened.in_integers else []),
         ("step", f"{_step(opened.discretization)} ({opened.origin})"),
     ):
         table.add_row(name, cell(value))

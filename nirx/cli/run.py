@@ -37,7 +37,7 @@ from nirx.cli.silence import silence_of_run, watched_layers
 from nirx.cli.state_file import load_state, save_state
 from nirx.cli.tally import Tally, add_to
 from nirx.errors import InputError, warn_caller
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.backend import find_backend
 from nirx.execution.memory import estimate_memory
 from nirx.files.growing_file import growing_file
@@ -103,8 +103,8 @@ def run_command(
     memory of one piece.
     """
     _check_files(out, state_out, file, file_named(input_))
-    kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override, repair=repair, max_memory=max_memory)
+    kind = run_dtype(opened.discretization, dtype_name(dtype))
     schedule = opened.schedule
     keys = _record_keys(schedule, record)
     chosen = find_backend(backend)
@@ -152,7 +152,7 @@ def run_command(
     payload = {
         "file": str(file),
         "backend": chosen.name,
-        "dtype": kind,
+        "dtype": "int64" if opened.in_integers else kind,
         "dt": opened.discretization.dt,
         "discretization_origin": opened.origin,
         "steps": inputs.steps,

@@ -64,7 +64,7 @@ def compare(
         record: what to compare, as in `net.run`.
         tolerance: for values, relative to a node's largest magnitude; spikes must be equal.
             Default: 1e-4 in float32, 1e-9 in float64, 5e-2 in bfloat16, 1e-2 in float16 (the
-            largest of the dtypes), 0 in reproducible mode.
+            largest of the dtypes), 0 in reproducible mode and in integers.
         source, input_shape: for a model, as in `nirx.move`.
 
     Returns: a `Comparison`: `agree`, `bitwise`, `max_ulp`, `spike_mismatches`,
@@ -125,7 +125,8 @@ def compare_runs(
             name += "'"
         recordings[name] = found
     if tolerance is None:
-        tolerance = 0.0 if reproducible else max(TOLERANCE[kind] for kind in kinds)
+        whole = chosen.arithmetic is not None
+        tolerance = 0.0 if reproducible or whole else max(TOLERANCE[kind] for kind in kinds)
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
     seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()

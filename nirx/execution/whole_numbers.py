@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from nirx.dynamics.arithmetic import EXACT_BITS
 from nirx.dynamics.integers.whole import Exact, WholeNumbers
-from nirx.errors import Fault, GraphError
+from nirx.errors import Fault, GraphError, InputError
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["exact_numbers", "require_whole"]
+__all__ = ["exact_numbers", "require_whole", "whole_inputs"]
 
 TOLERANCE = 1e-6
 """How far a number may be from a whole one, relative above 1: parameters may be in float32."""
@@ -44,6 +46,31 @@ def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -
                 faults.append(fault)
     if faults:
         raise GraphError(faults)
+
+
+def whole_inputs(inputs: Any) -> Any:
+    """Inputs of a network in integers as int64: an array, or {Input: array}.
+
+    **Raises**: `InputError` for numbers that are not whole.
+    """
+    if isinstance(inputs, Mapping):
+        return {name: _whole_input(f"input {name!r}", x) for name, x in inputs.items()}
+    return _whole_input("the input", inputs)
+
+
+def _whole_input(where: str, value: Any) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        return value  # the backend accepts or refuses it
+    with np.errstate(invalid="ignore"):
+        bad = ~((np.floor(array) == array) & (np.abs(array) < 2.0**EXACT_BITS))
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(
+            f"{where} is {float(array[place]):.9g} at {list(place)}; the graph computes in "
+            "integers: expected whole numbers below 2**53"
+        )
+    return array.astype(np.int64)
 
 
 def _fault(where: str, exact: Exact) -> Fault | None:

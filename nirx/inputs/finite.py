@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from nirx.dynamics.arithmetic import EXACT_BITS
 from nirx.errors import InputError
 
 __all__ = ["look_through", "refuse_infinite", "require_finite", "require_whole"]
 
-MOST_WHOLE = 2.0**53
-"""Whole numbers below it are exact in float64, in which every backend computes integers."""
 LOOK_BYTES = 2**19
 """What is looked through at a time."""
 
@@ -45,7 +44,7 @@ def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
     if given.dtype.kind == "b":
         return
     with np.errstate(invalid="ignore"):
-        good = np.abs(given) < MOST_WHOLE
+        good = np.abs(given) < 2.0**EXACT_BITS
         if given.dtype.kind == "f":
             good &= np.floor(given) == given
     if good.all():

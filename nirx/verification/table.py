@@ -46,9 +46,8 @@ def remarks(found: Verification) -> list[str]:
     lines: list[object] = []
     if found.first_divergence is not None:
         first = found.first_divergence
-        place = place_text(first, found.batch_axes, found.tolerance.jitter)
-        if found[first.node].units:
-            place = f"{place}: {units_text(abs(first.other - first.reference))}"
+        jitter, units = found.tolerance.jitter, found[first.node].units
+        place = place_text(first, found.batch_axes, jitter, units)
         lines.append(f"first diverges at {place}")
     kinds = [f"{n.key}: {n.kind}" for n in found.nodes if n.kind and _says_why(n, found)]
     at_ends = [
@@ -132,17 +131,22 @@ def _of_values(node: NodeVerdict) -> str:
     return text if node.lsb_error is None else f"{text}, {node.lsb_error:.4g} LSB"
 
 
-def place_text(found: Divergence, batch_axes: int, jitter: int) -> str:
+def place_text(found: Divergence, batch_axes: int, jitter: int, units: bool = False) -> str:
     """`"step 14, lif2, sample 1, neuron 0: reference 1, observed 0"`.
 
     Arguments:
         batch_axes: how many of the first axes of its index are samples.
         jitter: steps that a spike may be early or late.
+        units: whether the values are the integers of a chip: `"it is 127, expected 128: 1 unit"`.
     """
     parts = [f"step {found.step}", found.node]
     axes = {"sample": found.index[:batch_axes], "neuron": found.index[batch_axes:]}
     parts += [f"{what} {own[0] if len(own) == 1 else own}" for what, own in axes.items() if own]
-    values = f"reference {_number(found.reference)}, observed {_number(found.other)}"
+    expected, own = _number(found.reference), _number(found.other)
+    if units:
+        off = units_text(abs(found.other - found.reference))
+        return f"{', '.join(parts)}: it is {own}, expected {expected}: {off}"
+    values = f"reference {expected}, observed {own}"
     text = f"{', '.join(parts)}: {values}"
     if jitter and found.reference == found.other:
         text += " (the partner of an earlier spike)"
