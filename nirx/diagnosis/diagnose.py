@@ -13,10 +13,12 @@ import numpy as np
 
 from nirx.bridging.movable import graph_of
 from nirx.diagnosis.candidates import accept_choices
+from nirx.diagnosis.integers.answer import diagnose_integers, holds_integers
 from nirx.diagnosis.judge import judge
 from nirx.diagnosis.observed import accept_array, accept_observed, check_values
 from nirx.diagnosis.problem import Problem, make_variants
 from nirx.diagnosis.result import Diagnosis
+from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
@@ -42,6 +44,7 @@ def diagnose(
     discretization: Discretization | None = None,
     dt: float | Sequence[float] | None = None,
     choices: Mapping[str, Sequence[Any]] | None = None,
+    arithmetic: Any = None,
     max_shift: int = 2,
     dtype: Any = "float64",
     tolerance: float | None = None,
@@ -66,6 +69,9 @@ def diagnose(
             None takes the graph's own, else the default.
         dt: a time step, or several to try. None keeps that of the starting point.
         choices: `{choice: values}`: tries these values only; other choices are searched in full.
+        arithmetic: where to start a search of the integers of a chip: a `nirx.Arithmetic`, or
+            `"search"` for a usual one. None searches them where v and i were recorded as whole
+            numbers and nothing else explains these.
         max_shift: whole steps by which a node's recording may be late or early, capped below
             half the length of the recording; 0 if it is known to be on time.
         dtype: dtype of the simulation, `"float64"` or `"float32"`.
@@ -103,10 +109,41 @@ def diagnose(
     recording = _recording(observed, schedule, lead, steps, events)
     outputs, traces = accept_observed(schedule, recording.arrays, lead, ops.dtype, tolerance)
     variants = make_variants(graph, start, steps, limits, batch, ops)
-    found = judge(
-        Problem(graph, start, given, variants, limits, inputs, outputs, traces, max_shift, ops)
+    problem = Problem(
+        graph, start, given, variants, limits, inputs, outputs, traces, max_shift, ops
     )
+    found = _found(problem, batch, arithmetic)
     return replace(found, events=recording.timing, notes=recording.notes)
+
+
+def _found(problem: Problem, batch: Shape, arithmetic: Any) -> Diagnosis:
+    """The better of the searches in floating point and in integers, as far as both are needed."""
+    own = problem.start.arithmetic
+    if isinstance(arithmetic, str) and arithmetic != "search":
+        raise InputError(f"arithmetic={arithmetic!r}; expected a nirx.Arithmetic or 'search'")
+    searched = arithmetic is not None
+    base = own if not searched or arithmetic == "search" else Arithmetic.of(arithmetic)
+    found = None if searched else judge(problem)
+    if found is not None and (found.explained or not (own or holds_integers(problem.traces))):
+        return found
+    integers = diagnose_integers(problem, batch, base)
+    if integers is None:
+        if found is None:
+            raise InputError(
+                "arithmetic: the graph is not in integer units, and its recording does not tell "
+                "them; make it whole with nirx.quantize"
+            )
+        return found
+    return integers if found is None or _explains_more(integers, found) else found
+
+
+def _explains_more(integers: Diagnosis, found: Diagnosis) -> bool:
+    """Whether integers reproduce more, number for number, than a search within a tolerance."""
+    return integers.explained or _differing(integers) < _differing(found)
+
+
+def _differing(found: Diagnosis) -> int:
+    return sum(own.differing for own in found.confirmed)
 
 
 def _recording(

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.arithmetic import EXACT_BITS
+from nirx.dynamics.base import Dynamics
 from nirx.dynamics.integers.whole import Exact, WholeNumbers
 from nirx.errors import Fault, GraphError, InputError
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["exact_numbers", "require_whole", "whole_inputs"]
+__all__ = ["exact_numbers", "faults_of", "require_whole", "whole_inputs"]
 
 TOLERANCE = 1e-6
 """How far a number may be from a whole one, relative above 1: parameters may be in float32."""
@@ -38,14 +39,21 @@ def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -
     """
     faults = []
     for place, own in zip(schedule.nodes, parameters, strict=True):
-        if not isinstance(place.dynamics, WholeNumbers):
-            continue
-        for exact in exact_numbers(place.dynamics, own).values():
-            fault = _fault(place.name, exact)
-            if fault is not None:
-                faults.append(fault)
+        faults += faults_of(place.name, place.dynamics, own)
     if faults:
         raise GraphError(faults)
+
+
+def faults_of(where: str, dynamics: Dynamics | None, parameters: Any) -> list[Fault]:
+    """What is not whole, or too large, in a node that computes in integers.
+
+    Arguments:
+        where: what to call the node.
+    """
+    if not isinstance(dynamics, WholeNumbers):
+        return []
+    each = (_fault(where, exact) for exact in exact_numbers(dynamics, parameters).values())
+    return [fault for fault in each if fault is not None]
 
 
 def whole_inputs(inputs: Any) -> Any:

@@ -1,0 +1,180 @@
+"""The arithmetic that explains most, searched stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nirx.diagnosis.candidates import Limits
+from nirx.diagnosis.integers.fits import Fit, Fits
+from nirx.diagnosis.integers.stages import STAGES, stage, values_of
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.cuba import CurrentBasedIntegrator
+from nirx.dynamics.integers.whole import WholeNumbers
+from nirx.dynamics.leaky import LeakyIntegrator
+from nirx.dynamics.neuron import Neuron
+from nirx.errors import InputError
+
+__all__ = ["Best", "search", "varied"]
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Best:
+    """The rule that explains most, and how it fits.
+
+    Arguments:
+        choices: per choice of a step, the values that explain as much, the best one's first.
+        possible: per field of the arithmetic that matters, the values that explain as much as
+            the best one while all others stay.
+    """
+
+    rule: Discretization
+    fit: Fit
+    choices: Mapping[str, tuple[Any, ...]]
+    possible: Mapping[str, tuple[Any, ...]]
+
+
+def search(fits: Fits, asked: Discretization, limits: Limits) -> Best | None:
+    """Vary the choices of a step and the fields of the arithmetic until nothing gets better.
+
+    Arguments:
+        asked: where to start; of what explains as much, that with the fewest changes from it.
+        limits: per choice the values to try.
+
+    Returns: None if the graph cannot run under any of the rules.
+    """
+    fields, quick = _fields(fits, asked), fits.lone(asked)
+    rule, fit = asked, fits.fit(asked)
+    for number in range(ROUNDS):
+        before = rule, fit
+        shifts = None
+        for names in (None, *STAGES):
+            if fit is not None and fit.wrong == 0 and names is not None:
+                break
+            if names is None:
+                candidates = _steps(fits, rule, limits, quick)
+            else:
+                assert rule.arithmetic is not None, "only rules in integers are tried"
+                each = stage(names, rule.arithmetic, fits.problem.traces, fields, quick)
+                candidates = (varied(rule, own) for own in each)
+            rule, fit = _best(fits, asked, (rule, fit), candidates, shifts)
+            shifts = None if fit is None else fit.shifts
+        if (rule, fit) == before and number:
+            break
+    if fit is None:
+        return None
+    return Best(rule, fit, _tied_choices(fits, rule, fit, limits, quick), _tied(fits, rule, fit, fields))
+
+
+def varied(rule: Discretization, own: Mapping[str, Any]) -> Discretization | None:
+    """A rule with other values in its arithmetic; None if they do not go together."""
+    assert rule.arithmetic is not None, "only rules in integers are varied"
+    try:
+        return replace(rule, arithmetic=replace(rule.arithmetic, **own))
+    except InputError:
+        return None
+
+
+def _steps(
+    fits: Fits, rule: Discretization, limits: Limits, quick: bool
+) -> Iterator[Discretization | None]:
+    """The choices of a step: every combination, or one change at a time."""
+    space = fits.space(rule, limits)
+    for own in space.candidates():
+        if quick or len(space.changes(own)) <= 1:
+            try:
+                yield replace(rule, **own)
+            except InputError:
+                continue
+
+
+def _best(
+    fits: Fits,
+    asked: Discretization,
+    own: tuple[Discretization, Fit | None],
+    candidates: Iterable[Discretization | None],
+    shifts: Any,
+) -> tuple[Discretization, Fit | None]:
+    """The best of some candidates and of the one so far."""
+
+    def rank(rule: Discretization, fit: Fit) -> tuple[int, int, int]:
+        late = sum(map(abs, fit.shifts.values()))
+        return fit.wrong, late, _changes(rule, asked)
+
+    rule, fit = own
+    lowest = None if fit is None else rank(rule, fit)
+    for candidate in candidates:
+        if candidate is None or candidate == own[0]:
+            continue
+        most = float("inf") if lowest is None else lowest[0]
+        found = fits.fit(candidate, shifts, most)
+        if found is not None and found.wrong <= most:
+            own_rank = rank(candidate, found)
+            if lowest is None or own_rank < lowest:
+                rule, fit, lowest = candidate, found, own_rank
+    return rule, fit
+
+
+def _changes(rule: Discretization, asked: Discretization) -> int:
+    """How many choices and fields differ."""
+    a, b = (own.arithmetic for own in (rule, asked))
+    assert a is not None and b is not None, "only rules in integers are compared"
+    ours, theirs = a.to_dict(), b.to_dict()
+    fields = sum(ours[name] != theirs[name] for name in ours)
+    names = set(rule.changes()) | set(asked.changes())
+    return fields + sum(getattr(rule, n) != getattr(asked, n) for n in sorted(names) if n != "arithmetic")
+
+
+def _tied_choices(
+    fits: Fits, rule: Discretization, fit: Fit, limits: Limits, quick: bool
+) -> dict[str, tuple[Any, ...]]:
+    space = fits.space(rule, limits)
+    found = {name: [own] for name, own in space.choices_of(rule).items()}
+    for candidate in _steps(fits, rule, limits, quick):
+        if candidate is None:
+            continue
+        own = fits.fit(candidate, None, fit.wrong)
+        if own is not None and own.wrong <= fit.wrong:
+            for name in found:
+                found[name].append(getattr(candidate, name))
+    return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
+
+
+def _tied(
+    fits: Fits, rule: Discretization, fit: Fit, fields: tuple[str, ...]
+) -> dict[str, tuple[Any, ...]]:
+    arithmetic = rule.arithmetic
+    assert arithmetic is not None, "only rules in integers are tried"
+    possible: dict[str, tuple[Any, ...]] = {}
+    for name in fields:
+        kept = []
+        for value in values_of(name, arithmetic, fits.problem.traces, True):
+            candidate = varied(rule, {name: value})
+            own = candidate and fits.fit(candidate, fit.shifts, fit.wrong)
+            if own and own.wrong <= fit.wrong:
+                kept.append(value)
+        possible[name] = tuple(kept)
+    return possible
+
+
+def _fields(fits: Fits, rule: Discretization) -> tuple[str, ...]:
+    """The fields that matter for the recorded nodes and for what drives them."""
+    members = fits.members(rule)
+    kinds = [node.dynamics for _, node in members]
+    found = ["membrane_bits", "membrane_overflow", "limits", "membrane_lowest"]
+    if any(isinstance(own, LeakyIntegrator | CurrentBasedIntegrator) for own in kinds):
+        found += ["decay", "decay_bits", "decay_value", "decay_rounding", "membrane_change"]
+    if any(isinstance(own, CurrentBasedIntegrator) for own in kinds):
+        found += ["synapse_bits", "synapse_overflow"]
+    if any(isinstance(own, Neuron) and own.spiking for own in kinds):
+        found.append("threshold_shift")
+    nodes = [node for variant, _ in members for node in variant.schedule.nodes]
+    weighted = [own.dynamics for own in nodes if isinstance(own.dynamics, WholeNumbers)]
+    if any("weight" in own.parameters for own in weighted):
+        found.append("weight_shift")
+    if any("bias" in own.parameters or "v_leak" in own.parameters for own in weighted):
+        found.append("bias_shift")
+    return (*found, "input_shift")
