@@ -115,8 +115,8 @@ def _scaled(
         for value in DECAYS:
             rule = varied(asked, {"decay_value": value, "membrane_bits": 32})
             own = rule and fits.fit(rule)
-            if own and own.wrong < least:
-                least, found = own.wrong, (fits, scales)
+            if own and own.score < least:
+                least, found = own.score, (fits, scales)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -21,10 +21,12 @@ from nirx.dynamics.elementwise import Threshold
 from nirx.errors import GraphError, InputError
 from nirx.execution.whole_numbers import faults_of
 
-__all__ = ["Fit", "Fits"]
+__all__ = ["By", "Fit", "Fits"]
 
 OUTSIDE = ("weight_bits", "weight_shift", "bias_shift", "input_shift")
 """Fields of an arithmetic that change what drives a neuron."""
+By = Literal["wrong", "score"]
+"""What of a fit counts."""
 MOST_KEPT = 64
 """Graphs that are kept scheduled."""
 
@@ -35,10 +37,12 @@ class Fit:
 
     Arguments:
         wrong: recorded numbers that do not follow from it.
-        shifts: per recorded node, the shift at which fewest do not.
+        score: the same, weighed by how far off they are; 0 where none is.
+        shifts: per recorded node, the shift with the lowest score.
     """
 
     wrong: int
+    score: float
     shifts: Mapping[Path, int]
 
 
@@ -60,29 +64,36 @@ class Fits:
         self._cuts: dict[Any, list[tuple[Group, Cut]]] = {}
 
     def fit(
-        self, rule: Discretization, shifts: Mapping[Path, int] | None = None, most: float = np.inf
+        self,
+        rule: Discretization,
+        shifts: Mapping[Path, int] | None = None,
+        most: float = np.inf,
+        by: By = "wrong",
     ) -> Fit | None:
         """How a rule fits; None if the graph cannot run under it.
 
         Arguments:
             shifts: of each node, if they are known.
-            most: stop as soon as more than this is wrong.
+            most: stop as soon as `wrong`, or `score`, is higher.
+            by: which of the two counts, also for the shift of a node.
         """
         cuts = self._cuts_of(rule)
         if cuts is None:
             return None
-        wrong, chosen = 0, {}
+        found = Fit(0, 0.0, {})
         for group, cut in cuts:
             own = self.shifts if shifts is None else (shifts[group.target],)
-            counts = self._wrong(rule, group, cut, own, most - wrong)
+            counts = self._wrong(rule, group, cut, own, most - getattr(found, by), by)
             if counts is None:
                 return None
-            least = min(range(len(own)), key=lambda k: (counts[k], abs(own[k])))
-            wrong += counts[least]
-            chosen[group.target] = own[least]
-            if wrong > most:
+            each = [
+                Fit(found.wrong + wrong, found.score + score, {**found.shifts, group.target: shift})
+                for shift, (wrong, score) in zip(own, counts, strict=True)
+            ]
+            found = min(each, key=lambda fit: (getattr(fit, by), abs(fit.shifts[group.target])))
+            if getattr(found, by) > most:
                 break
-        return Fit(wrong, chosen)
+        return found
 
     def lone(self, rule: Discretization) -> bool:
         """Whether every recorded node is tried step by step, which takes next to no time."""
@@ -114,12 +125,12 @@ class Fits:
         return self.problem.traces[group.target]
 
     def _wrong(
-        self, rule: Discretization, group: Group, cut: Cut, shifts: Sequence[int], most: float
-    ) -> list[int] | None:
+        self, rule: Discretization, group: Group, cut: Cut, shifts: Sequence[int], most: float, by: By
+    ) -> list[tuple[int, float]] | None:
         place, traces = cut.members[-1], self._traces(group)
         states = recorded_states(dynamics_of(place), traces) if cut.alone else None
         if states is None:
-            return self._run(rule, group, shifts, most)
+            return self._run(rule, group, shifts, most, by)
         lane = Lane(cut, {}, 0, ())
         dynamics = lane.dynamics(place, rule)
         parameters = cut.variant.parameters[place.path]
@@ -130,24 +141,24 @@ class Fits:
         return wrong_steps(dynamics, parameters, feed, traces, states, shifts, ops)
 
     def _run(
-        self, rule: Discretization, group: Group, shifts: Sequence[int], most: float
-    ) -> list[int] | None:
+        self, rule: Discretization, group: Group, shifts: Sequence[int], most: float, by: By
+    ) -> list[tuple[int, float]] | None:
         """By running the group from its first step on, until too much is wrong."""
         cuts = self._cuts_of(rule, (rule.to_json(),))
         if cuts is None:
             return None
         cut = next(cut for own, cut in cuts if own.target == group.target)
-        wrong = np.zeros(len(shifts))
         tallies = [Tally(trace, tuple(shifts), 1) for trace in self._traces(group)]
         trial = Trial(group.target, [Lane(cut, {}, 0, ())], tallies, self.problem.ops)
         while not trial.finished:
             trial.advance_some(max(STRETCH, trial.time))
-            wrong = np.sum([t.wrong[:, 0] for t in tallies], axis=0)
-            if wrong.min() > most:
+            if np.sum([getattr(t, by)[:, 0] for t in tallies], axis=0).min() > most:
                 break
-        spikes = [tally.trace.values for tally in tallies if tally.trace.spikes]
-        lost = [sum(values[: max(shift, 0)].sum() for values in spikes) for shift in shifts]
-        return [int(a + b) for a, b in zip(wrong, lost, strict=True)]
+        wrong, score = (
+            np.sum([own[:, 0] for own in each], axis=0)
+            for each in ([t.wrong for t in tallies], [t.score for t in tallies])
+        )
+        return [(int(a), float(b)) for a, b in zip(wrong, score, strict=True)]
 
     def _cuts_of(
         self, rule: Discretization, key: tuple[str, ...] = ()

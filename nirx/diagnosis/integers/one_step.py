@@ -41,8 +41,11 @@ def wrong_steps(
     states: Mapping[str, np.ndarray],
     shifts: Sequence[int],
     ops: NumpyOps,
-) -> list[int]:
-    """For each shift, how many recorded numbers do not follow from the step before.
+) -> list[tuple[int, float]]:
+    """For each shift, how many recorded numbers do not follow from the step before, and a score.
+
+    The score counts how often a deviation has to be halved, so that a rule that is nearly right
+    is told from one that is not.
 
     Arguments:
         feed: what drives the neuron, [time, *batch, *features].
@@ -69,11 +72,13 @@ def wrong_steps(
             last = min(length + shift, length)
             own = {name: values[first:last] for name, values in before.items()}
             y, after = dynamics.step(ops, c, feed[first - shift : last - shift], {**own, **counts})
-            wrong = 0
+            wrong, score = 0, 0.0
             for trace in traces:
                 theirs = y if trace.variable is None else after[trace.variable]
-                differs = np.abs(theirs - trace.values[first:last]) > EQUAL
+                off = np.abs(theirs - trace.values[first:last])
                 late = trace.values[:first] if shift > 0 and trace.spikes else ()
-                wrong += int(np.count_nonzero(differs)) + int(np.count_nonzero(late))
-            found.append(wrong)
+                off = np.append(off[off > EQUAL], late)
+                wrong += int(np.count_nonzero(off))
+                score += float(np.log2(1 + off).sum())
+            found.append((wrong, score))
     return found

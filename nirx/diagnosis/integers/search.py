@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from nirx.diagnosis.candidates import Limits
-from nirx.diagnosis.integers.fits import Fit, Fits
+from nirx.diagnosis.integers.fits import By, Fit, Fits
 from nirx.diagnosis.integers.stages import STAGES, stage, values_of
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.cuba import CurrentBasedIntegrator
-from nirx.dynamics.integers.whole import WholeNumbers
 from nirx.dynamics.leaky import LeakyIntegrator
 from nirx.dynamics.neuron import Neuron
 from nirx.errors import InputError
@@ -40,33 +41,65 @@ class Best:
 def search(fits: Fits, asked: Discretization, limits: Limits) -> Best | None:
     """Vary the choices of a step and the fields of the arithmetic until nothing gets better.
 
+    A count of wrong numbers sees a rule for rare steps best, such as an overflow. It says nothing
+    as long as all numbers are wrong; how far off they are then leads the way.
+
     Arguments:
         asked: where to start; of what explains as much, that with the fewest changes from it.
         limits: per choice the values to try.
 
     Returns: None if the graph cannot run under any of the rules.
     """
-    fields, quick = _fields(fits, asked), fits.lone(asked)
-    rule, fit = asked, fits.fit(asked)
+    quick = fits.lone(asked)
+    tried = [_climbed(fits, asked, asked, limits, quick, "wrong")]
+    if tried[0][1] is None or tried[0][1].wrong:
+        near, _ = _climbed(fits, asked, asked, limits, quick, "score")
+        tried.append(_climbed(fits, asked, near, limits, quick, "wrong"))
+    good = [(rule, fit) for rule, fit in tried if fit is not None]
+    if not good:
+        return None
+    rule, fit = min(good, key=lambda own: (own[1].wrong, _changes(own[0], asked)))
+    rule, fit = _simplest(fits, asked, rule, fit)
+    choices = _tied_choices(fits, rule, fit, limits, quick)
+    return Best(rule, fit, choices, _tied(fits, rule, fit))
+
+
+def _climbed(
+    fits: Fits, asked: Discretization, rule: Discretization, limits: Limits, quick: bool, by: By
+) -> tuple[Discretization, Fit | None]:
+    """The best rule, and how it fits, stage by stage from one on."""
+    fit = fits.fit(rule)
     for number in range(ROUNDS):
-        before = rule, fit
-        shifts = None
+        before, shifts = rule, None
         for names in (None, *STAGES):
             if fit is not None and fit.wrong == 0 and names is not None:
-                break
+                return rule, fit
             if names is None:
                 candidates = _steps(fits, rule, limits, quick)
             else:
                 assert rule.arithmetic is not None, "only rules in integers are tried"
-                each = stage(names, rule.arithmetic, fits.problem.traces, fields, quick)
+                fields, traces = _fields(fits, rule), fits.problem.traces
+                each = stage(names, rule.arithmetic, traces, fields, quick)
                 candidates = (varied(rule, own) for own in each)
-            rule, fit = _best(fits, asked, (rule, fit), candidates, shifts)
+            rule, fit = _best(fits, asked, (rule, fit), candidates, shifts, by)
             shifts = None if fit is None else fit.shifts
-        if (rule, fit) == before and number:
+        if rule == before and number:
             break
-    if fit is None:
-        return None
-    return Best(rule, fit, _tied_choices(fits, rule, fit, limits, quick), _tied(fits, rule, fit, fields))
+    return rule, fit
+
+
+def _simplest(
+    fits: Fits, asked: Discretization, rule: Discretization, fit: Fit
+) -> tuple[Discretization, Fit]:
+    """The rule without the changes that it does not need."""
+    assert asked.arithmetic is not None, "only rules in integers are tried"
+    for name, value in asked.arithmetic.to_dict().items():
+        candidate = varied(rule, {name: value})
+        if candidate is not None and candidate != rule:
+            own = fits.fit(candidate, None, fit.wrong)
+            if own is not None and own.wrong <= fit.wrong:
+                rule, fit = candidate, own
+    return rule, fit
 
 
 def varied(rule: Discretization, own: Mapping[str, Any]) -> Discretization | None:
@@ -97,12 +130,13 @@ def _best(
     own: tuple[Discretization, Fit | None],
     candidates: Iterable[Discretization | None],
     shifts: Any,
+    by: By,
 ) -> tuple[Discretization, Fit | None]:
     """The best of some candidates and of the one so far."""
 
-    def rank(rule: Discretization, fit: Fit) -> tuple[int, int, int]:
+    def rank(rule: Discretization, fit: Fit) -> tuple[float, int, int]:
         late = sum(map(abs, fit.shifts.values()))
-        return fit.wrong, late, _changes(rule, asked)
+        return getattr(fit, by), late, _changes(rule, asked)
 
     rule, fit = own
     lowest = None if fit is None else rank(rule, fit)
@@ -110,8 +144,8 @@ def _best(
         if candidate is None or candidate == own[0]:
             continue
         most = float("inf") if lowest is None else lowest[0]
-        found = fits.fit(candidate, shifts, most)
-        if found is not None and found.wrong <= most:
+        found = fits.fit(candidate, shifts, most, by)
+        if found is not None and getattr(found, by) <= most:
             own_rank = rank(candidate, found)
             if lowest is None or own_rank < lowest:
                 rule, fit, lowest = candidate, found, own_rank
@@ -144,12 +178,12 @@ def _tied_choices(
 
 
 def _tied(
-    fits: Fits, rule: Discretization, fit: Fit, fields: tuple[str, ...]
+    fits: Fits, rule: Discretization, fit: Fit
 ) -> dict[str, tuple[Any, ...]]:
     arithmetic = rule.arithmetic
     assert arithmetic is not None, "only rules in integers are tried"
     possible: dict[str, tuple[Any, ...]] = {}
-    for name in fields:
+    for name in _fields(fits, rule):
         kept = []
         for value in values_of(name, arithmetic, fits.problem.traces, True):
             candidate = varied(rule, {name: value})
@@ -171,10 +205,9 @@ def _fields(fits: Fits, rule: Discretization) -> tuple[str, ...]:
         found += ["synapse_bits", "synapse_overflow"]
     if any(isinstance(own, Neuron) and own.spiking for own in kinds):
         found.append("threshold_shift")
-    nodes = [node for variant, _ in members for node in variant.schedule.nodes]
-    weighted = [own.dynamics for own in nodes if isinstance(own.dynamics, WholeNumbers)]
-    if any("weight" in own.parameters for own in weighted):
+    held = [own for variant, _ in members for own in variant.parameters.values()]
+    if any("weight" in own for own in held):
         found.append("weight_shift")
-    if any("bias" in own.parameters or "v_leak" in own.parameters for own in weighted):
+    if any(np.any(own.get(name, 0)) for own in held for name in ("bias", "v_leak")):
         found.append("bias_shift")
     return (*found, "input_shift")

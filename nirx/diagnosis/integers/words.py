@@ -74,9 +74,9 @@ def sentences(
 def _scale(node: str, scale: float, wholes: Sequence[int]) -> str:
     common = int(np.gcd.reduce(np.abs(wholes))) if len(wholes) else 1
     shift = (common & -common).bit_length() - 1 if common else 0
-    text = f"one unit of {printable(node)} in the graph is {scale:.9g} in the recording"
+    text = f"one unit of {printable(node)} in the graph is {scale:.6g} in the recording"
     if shift:
-        text += f" ({scale / 2**shift:.9g} * 2**{shift})"
+        text += f" ({scale / 2**shift:.6g} * 2**{shift})"
     if len(wholes) == 2:
         gain, threshold = wholes
         text += f": a spike adds {gain} to v, the threshold is {threshold}"
