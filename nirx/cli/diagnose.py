@@ -72,6 +72,15 @@ def diagnose_command(
     set_: Sets = None,
     override: Overrides = None,
     repair: Repair = False,
+    arithmetic: Annotated[
+        str | None,
+        typer.Option(
+            "--arithmetic",
+            metavar="search",
+            help="Search the integers of a chip, too: bits, overflow, rounding, shifts. Without "
+            "it, only where whole numbers were recorded that nothing else explains.",
+        ),
+    ] = None,
     max_shift: Annotated[
         int,
         typer.Option("--max-shift", min=0, help="Steps by which a recording may be late or early."),
@@ -156,6 +165,7 @@ def diagnose_command(
         events=events,
         discretization=opened.discretization if asked else None,
         dt=dt or opened.discretization.dt,
+        arithmetic=arithmetic,
         max_shift=max_shift,
         dtype=kind,
         tolerance=tolerance,

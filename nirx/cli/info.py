@@ -138,7 +138,8 @@ def describe(opened: Opened) -> dict[str, Any]:
 
     Returns: nodes in order of execution, ports, feedback edges, cyclic components,
     discretization and its origin, bytes of the parameters (as stored) and of the state
-    (float32, or int64 of a graph in integers, per sample), and how each node runs on NumPy and on torch's CPU.
+    (float32, or int64 of a graph in integers, per sample), and how each node runs on NumPy and on
+    torch's CPU.
     """
     schedule = opened.schedule
     nodes = []

@@ -89,10 +89,12 @@ def verify_command(
         ),
     ] = None,
     membrane: Annotated[
-        float, Option("--membrane",
+        float,
+        Option(
+            "--membrane",
             metavar="N",
             help="LSB that a value may be off; units, if the reference is in integers.",
-        )
+        ),
     ] = 0.0,
     partial: Annotated[
         bool, Option("--partial", help="Compare only the first steps and samples that both have.")

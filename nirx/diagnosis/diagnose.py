@@ -25,6 +25,7 @@ from nirx.errors import InputError
 from nirx.execution.accept import accept_inputs
 from nirx.execution.assemble import dtype_name
 from nirx.execution.numpy_ops import NumpyOps
+from nirx.execution.whole_numbers import whole_inputs
 from nirx.files.reading import file_path
 from nirx.graphs.metadata import given_or_stored, resolve_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
@@ -90,7 +91,7 @@ def diagnose(
     **Source**: docs/semantics.md for what is searched.
     """
     graph = graph_of(graph, source, input_shape, xs)
-    ops = NumpyOps(np.dtype(dtype_name(dtype)))
+    kind = dtype_name(dtype)
     limits = accept_choices(choices)
     if isinstance(max_shift, bool) or not isinstance(max_shift, int) or max_shift < 0:
         raise InputError(f"max_shift={max_shift!r}; expected a whole number of steps, 0 or more")
@@ -98,6 +99,10 @@ def diagnose(
         raise InputError(f"tolerance={tolerance!r}; expected a number, 0 or more")
     given = given_or_stored(graph, discretization) is not None
     start, steps = _start(graph, discretization, dt)
+    if isinstance(arithmetic, str) and arithmetic != "search":
+        raise InputError(f"arithmetic={arithmetic!r}; expected a nirx.Arithmetic or 'search'")
+    in_integers = arithmetic is not None or start.arithmetic is not None
+    ops = NumpyOps(np.dtype("float64" if in_integers else kind))
     schedule, _ = build_schedule(graph, start)
     arrays, batch, length = accept_inputs(schedule, ops, _widened(xs, ops.dtype), time=True)
     if not all(x.size for x in arrays):
@@ -105,6 +110,8 @@ def diagnose(
     inputs = {name: x for (name, _), x in zip(schedule.inputs, arrays, strict=True)}
     for name, x in inputs.items():
         check_values(f"Input {name!r}", x)
+        if in_integers:
+            whole_inputs({name: x})
     lead = (length, *batch)
     recording = _recording(observed, schedule, lead, steps, events)
     outputs, traces = accept_observed(schedule, recording.arrays, lead, ops.dtype, tolerance)
@@ -119,12 +126,10 @@ def diagnose(
 def _found(problem: Problem, batch: Shape, arithmetic: Any) -> Diagnosis:
     """The better of the searches in floating point and in integers, as far as both are needed."""
     own = problem.start.arithmetic
-    if isinstance(arithmetic, str) and arithmetic != "search":
-        raise InputError(f"arithmetic={arithmetic!r}; expected a nirx.Arithmetic or 'search'")
     searched = arithmetic is not None
     base = own if not searched or arithmetic == "search" else Arithmetic.of(arithmetic)
     found = None if searched else judge(problem)
-    if found is not None and (found.explained or not (own or holds_integers(problem.traces))):
+    if found is not None and (found.explained or not (own or holds_integers(problem))):
         return found
     integers = diagnose_integers(problem, batch, base)
     if integers is None:

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nirx.comparison.divergence import Divergence
+from nirx.diagnosis.arithmetic_diagnosis import ArithmeticDiagnosis
 from nirx.diagnosis.gains import AS_IS, Gain
-from nirx.diagnosis.integers.findings import ArithmeticDiagnosis
 from nirx.diagnosis.node_diagnosis import NodeDiagnosis, divergence_dict
 from nirx.diagnosis.words import diagnosis_table, explanation
 from nirx.dynamics.discretization import Discretization

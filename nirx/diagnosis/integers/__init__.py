@@ -6,5 +6,5 @@
 4. `search`: stage by stage, until nothing gets better
 5. `units`: a graph of fractions in the units of the recording
 6. `answer`: the whole of it, from a problem to an answer
-7. `findings`, `words`: what is returned, and what is printed
+7. `words`: what is printed; `nirx/diagnosis/arithmetic_diagnosis.py` is what is returned
 """

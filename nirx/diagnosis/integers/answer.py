@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from nirx.basics.paths import Path, format_path
+from nirx.diagnosis.arithmetic_diagnosis import ArithmeticDiagnosis
 from nirx.diagnosis.candidates import dynamics_of
-from nirx.diagnosis.integers.findings import ArithmeticDiagnosis
 from nirx.diagnosis.integers.fits import Fits
 from nirx.diagnosis.integers.search import Best, search, varied
 from nirx.diagnosis.integers.stages import bits_of
 from nirx.diagnosis.integers.units import in_units, scales_of
 from nirx.diagnosis.integers.words import Constant, sentences
 from nirx.diagnosis.judge import judge
-from nirx.diagnosis.observed import EXACT, Traces
+from nirx.diagnosis.observed import EXACT
 from nirx.diagnosis.problem import Problem, make_variants
 from nirx.diagnosis.result import Diagnosis
 from nirx.dynamics.arithmetic import NUMBERS, Arithmetic
@@ -29,15 +29,19 @@ from nirx.errors import GraphError, NirxWarning
 __all__ = ["diagnose_integers", "holds_integers"]
 
 DECAYS = ("nearest", "down")
+WIDEST = 40
+"""Bits of a state: products with a decay's constant stay exact."""
 FEW = 8
 """Below this, a recording of whole numbers is hardly one in a chip's units."""
 
 
-def holds_integers(traces: Traces) -> bool:
-    """Whether every recorded state holds whole numbers, and some are larger than a few units."""
-    states = [t for own in traces.values() for t in own if not t.spikes]
-    whole = all((t.values == np.rint(t.values)).all() for t in states)
-    return whole and any(t.largest >= FEW for t in states)
+def holds_integers(problem: Problem) -> bool:
+    """Whether all recorded states and inputs are whole numbers, some larger than a few units."""
+    states = [t for own in problem.traces.values() for t in own if not t.spikes]
+    arrays = [*problem.inputs.values(), *(t.values for t in states)]
+    whole = all((own == np.rint(own)).all() for own in arrays)
+    wide = problem.ops.dtype == np.float64  # in which integers are computed
+    return wide and whole and any(t.largest >= FEW for t in states)
 
 
 def diagnose_integers(
@@ -94,9 +98,9 @@ def _wide_enough(problem: Problem) -> Arithmetic:
         "membrane_bits": (states["v"], usual.membrane_bits),
         "synapse_bits": (states["i"], usual.synapse_bits),
     }
-    return Arithmetic(
-        **{
-            name: min(NUMBERS[name][1], max(least, bits_of(own)), 40)
+    return usual.changed(
+        {
+            name: min(NUMBERS[name][1], max(least, bits_of(own)), WIDEST)
             for name, (own, least) in sizes.items()
         }
     )
@@ -139,8 +143,12 @@ def _findings(
     named = {format_path(path): own for path, own in scales.items()}
     wholes = {format_path(path): list(_wholes(fits, best.rule, path)) for path in scales}
     constants = list(_constants(fits, best.rule))
-    said = sentences(arithmetic, asked, best.possible, constants, named, wholes)
+    said = list(sentences(arithmetic, asked, best.possible, constants, named, wholes))
     elements = sum(t.values.size for own in problem.traces.values() for t in own)
+    if wrong := best.fit.wrong:
+        said.append(f"{wrong:,} of {elements:,} recorded numbers do not follow from these integers")
+    if not fits.lone(best.rule):
+        said.append("more of the integers shows if v, and i where there is one, are recorded")
     return ArithmeticDiagnosis(
         arithmetic,
         asked,

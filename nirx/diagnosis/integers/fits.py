@@ -125,7 +125,13 @@ class Fits:
         return self.problem.traces[group.target]
 
     def _wrong(
-        self, rule: Discretization, group: Group, cut: Cut, shifts: Sequence[int], most: float, by: By
+        self,
+        rule: Discretization,
+        group: Group,
+        cut: Cut,
+        shifts: Sequence[int],
+        most: float,
+        by: By,
     ) -> list[tuple[int, float]] | None:
         place, traces = cut.members[-1], self._traces(group)
         states = recorded_states(dynamics_of(place), traces) if cut.alone else None
@@ -179,9 +185,7 @@ class Fits:
         own = self.problem
         limits = {name: (getattr(rule, name),) for name in ("feedback", "feedback_initial")}
         try:
-            (variant,) = make_variants(
-                self.graph, rule, (rule.dt,), limits, self.batch, own.ops
-            )
+            (variant,) = make_variants(self.graph, rule, (rule.dt,), limits, self.batch, own.ops)
         except (GraphError, InputError) as error:
             if isinstance(error, GraphError):
                 self.refused = error
@@ -189,4 +193,3 @@ class Fits:
         known = known_values(own, variant)
         groups = find_groups(variant.schedule, known, own.traces)
         return [(group, cut_group(variant, group, known, own.ops)) for group in groups]
-

@@ -11,8 +11,8 @@ import numpy as np
 from nirx.diagnosis.candidates import Limits
 from nirx.diagnosis.integers.fits import By, Fit, Fits
 from nirx.diagnosis.integers.stages import STAGES, stage, values_of
-from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.cuba import CurrentBasedIntegrator
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.leaky import LeakyIntegrator
 from nirx.dynamics.neuron import Neuron
 from nirx.errors import InputError
@@ -155,11 +155,12 @@ def _best(
 def _changes(rule: Discretization, asked: Discretization) -> int:
     """How many choices and fields differ."""
     a, b = (own.arithmetic for own in (rule, asked))
-    assert a is not None and b is not None, "only rules in integers are compared"
+    assert a is not None, "only rules in integers are compared"
+    assert b is not None, "only rules in integers are compared"
     ours, theirs = a.to_dict(), b.to_dict()
     fields = sum(ours[name] != theirs[name] for name in ours)
-    names = set(rule.changes()) | set(asked.changes())
-    return fields + sum(getattr(rule, n) != getattr(asked, n) for n in sorted(names) if n != "arithmetic")
+    names = {**rule.changes(), **asked.changes()}
+    return fields + sum(getattr(rule, n) != getattr(asked, n) for n in names if n != "arithmetic")
 
 
 def _tied_choices(
@@ -177,9 +178,7 @@ def _tied_choices(
     return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
 
 
-def _tied(
-    fits: Fits, rule: Discretization, fit: Fit
-) -> dict[str, tuple[Any, ...]]:
+def _tied(fits: Fits, rule: Discretization, fit: Fit) -> dict[str, tuple[Any, ...]]:
     arithmetic = rule.arithmetic
     assert arithmetic is not None, "only rules in integers are tried"
     possible: dict[str, tuple[Any, ...]] = {}

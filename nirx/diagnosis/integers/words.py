@@ -63,7 +63,7 @@ def sentences(
             way = "left" if shift >= 0 else "right"
             yield f"{what} shifted {way} by {abs(shift)} ({name}={shift})"
     left = [
-        f"{name}: {' or '.join(map(repr, own))}"
+        f"{name}: {_values(own)}"
         for name, own in possible.items()
         if len(own) > 1 and not _is_idle(name, pinned)
     ]
@@ -120,6 +120,15 @@ def _decay(
             yield f"the decay constant is truncated ({down}, not {nearest})"
         else:
             yield f"the decay constant is rounded to the nearest ({nearest}, not {down})"
+
+
+def _values(several: Sequence[Any]) -> str:
+    """`"4 to 20"`, `"'zero' or 'down'"`."""
+    numbers = [own for own in several if isinstance(own, int)]
+    low, high = min(numbers, default=0), max(numbers, default=0)
+    if len(numbers) == len(several) > 2 and high - low == len(several) - 1:
+        return f"{low} to {high}"
+    return " or ".join(map(repr, sorted(several) if len(numbers) == len(several) else several))
 
 
 def _is_idle(name: str, pinned: Mapping[str, Any]) -> bool:
