@@ -61,9 +61,9 @@ class EventSource(SlicedSource):
         row: Callable[[int, int], str] | None = None,
     ):
         self._where, self._row = where, row
-        kind = wanted.floating
+        gathered = wanted.floating
         self._events = {
-            name: [(e, *_spans(e, f"{where}: sample {k}", kind)) for k, e in enumerate(own)]
+            name: [(e, *_spans(e, f"{where}: sample {k}", gathered)) for k, e in enumerate(own)]
             for name, own in events.items()
         }
         self._merge = merge

@@ -43,6 +43,8 @@ def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
     """
     if given.dtype.kind == "b":
         return
+    if given.dtype.kind not in "iuf":
+        raise InputError(f"{where}: Input {name!r} has dtype {given.dtype}; expected real numbers")
     with np.errstate(invalid="ignore"):
         good = np.abs(given) < 2.0**EXACT_BITS
         if given.dtype.kind == "f":
