@@ -14,11 +14,13 @@ from nirx.errors import Fault, GraphError, InputError
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["exact_numbers", "faults_of", "require_whole", "whole_inputs"]
+__all__ = ["WHOLE", "exact_numbers", "faults_of", "require_whole", "whole_inputs"]
 
 TOLERANCE = 1e-6
 """How far a number may be from a whole one, relative above 1: parameters may be in float32."""
 
+WHOLE = "a whole number"
+"""What a fault expects of a fraction."""
 QUANTIZE = "nirx.quantize(graph, arithmetic) makes a graph in integer units"
 
 
@@ -89,7 +91,7 @@ def _fault(where: str, exact: Exact) -> Fault | None:
     off |= ~np.isfinite(value)
     outside = (whole < exact.low) | (whole > exact.high)
     shifted = f" (in units of 2**{exact.shift})" if exact.shift else ""
-    for bad, expected in ((off, "a whole number"), (outside, f"{exact.low} to {exact.high}")):
+    for bad, expected in ((off, WHOLE), (outside, f"{exact.low} to {exact.high}")):
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             at = f" at {list(index)}" if index else ""

@@ -12,6 +12,7 @@ from the beginning of the outer file they mean nothing; no group of the outer fi
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from mmap import mmap
 
 import numpy as np
@@ -20,7 +21,7 @@ from nirx.errors import FileError
 
 __all__ = ["refuse_endless_gaps"]
 
-SIGNATURE = b"HEAP\0"
+SIGNATURE, TREE, FILE = b"HEAP\0", b"TREE", b"\x89HDF\r\n\x1a\n"
 HEADER = struct.Struct("<8xQQQ")
 GAP = struct.Struct("<QQ")
 """A free block: the place of the next one in the data of the heap, and its own size."""
@@ -28,6 +29,9 @@ NO_GAP = 1
 """In place of the next free block, behind the last one."""
 MOST_OVERLAP = 4
 """How often a free block may be looked at, in the mean."""
+GROUPS, SHORT = (b"\x11\0\x10\0", b"\1\0\0\0"), b"\x11\x10\0"
+"""What stands before the places of a group's b-tree and heap: a message of two kinds of object
+headers (8 or 4 bytes before), or the kind of what a symbol table keeps of a group."""
 WORD, BLOCK = 8, 2**20
 """Bytes of a place in a file, and places that are compared at a time."""
 
@@ -58,17 +62,38 @@ def refuse_endless_gaps(data: bytes | mmap, base: int, path: str) -> None:
             seen.add(gap)
             gap, _ = GAP.unpack(data[place : place + GAP.size])
         heap = data.find(SIGNATURE, heap + 1)
-    if endless and _are_used(data, endless):
+    if endless and _are_used(data, base, endless):
         raise FileError(f"{path}: damaged: the free blocks of a heap of names are endless")
 
 
-def _are_used(data: bytes | mmap, heaps: list[int]) -> bool:
-    """Whether the place of any heap is written anywhere, as in every group that uses one."""
+def _are_used(data: bytes | mmap, base: int, heaps: list[int]) -> bool:
+    """Whether a group leads to any heap: the places of its b-tree and its heap lie side by side.
+
+    A group of a file inside this one counts from there, and may seem to lead to one.
+    """
+    files, start = [], data.find(FILE, base + 1)
+    while start >= 0:
+        files.append(start)
+        start = data.find(FILE, start + 1)
     places = np.array(heaps, "<u8")
     for start in range(0, len(data), WORD * BLOCK):
         block = data[start : start + WORD * BLOCK + WORD - 1]
         for first in range(WORD):
             words = np.frombuffer(block, "<u8", max(0, len(block) - first) // WORD, first)
-            if np.isin(words, places).any():
-                return True
+            for number in np.flatnonzero(np.isin(words, places)).tolist():
+                at = start + first + number * WORD
+                if not data[at - 2 * WORD : at - WORD].startswith(GROUPS) and (
+                    data[at - WORD - 4 : at - WORD - 1] != SHORT
+                ):
+                    continue  # a number like it
+                inner = bisect_left(files, at) - 1
+                if inner < 0 or not _is_group(data, files[inner], at):
+                    return True
     return False
+
+
+def _is_group(data: bytes | mmap, base: int, at: int) -> bool:
+    """Whether a b-tree and a heap of the file at `base` are named by the words up to `at`."""
+    tree, heap = struct.unpack("<QQ", data[at - WORD : at + WORD])
+    found = (data[base + place : base + place + len(TREE)] for place in (tree, heap))
+    return tuple(found) == (TREE, SIGNATURE[: len(TREE)])

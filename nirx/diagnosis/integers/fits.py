@@ -19,7 +19,7 @@ from nirx.diagnosis.trial import Lane, Trial
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.elementwise import Threshold
 from nirx.errors import GraphError, InputError
-from nirx.execution.whole_numbers import faults_of
+from nirx.execution.whole_numbers import WHOLE, faults_of
 
 __all__ = ["By", "Fit", "Fits"]
 
@@ -94,6 +94,12 @@ class Fits:
             if getattr(found, by) > most:
                 break
         return found
+
+    @property
+    def holds_fractions(self) -> bool:
+        """Whether the last graph that was refused was not whole."""
+        faults = () if self.refused is None else self.refused.faults
+        return any(fault.expected == WHOLE for fault in faults)
 
     def lone(self, rule: Discretization) -> bool:
         """Whether every recorded node is tried step by step, which takes next to no time."""

@@ -50,6 +50,8 @@ def search(fits: Fits, asked: Discretization, limits: Limits) -> Best | None:
 
     Returns: None if the graph cannot run under any of the rules.
     """
+    if fits.fit(asked) is None and fits.holds_fractions:
+        return None  # no arithmetic makes them whole
     quick = fits.lone(asked)
     tried = [_climbed(fits, asked, asked, limits, quick, "wrong")]
     if tried[0][1] is None or tried[0][1].wrong:
