@@ -37,7 +37,7 @@ def layers() -> nir.NIRGraph:
         b=nir.LIF(eight, eight, zero, zero + 50, zero),
         out=nir.Linear(weight(2, SIZE)),
         li=nir.LI(np.full(2, 16.0), np.full(2, 16.0), np.zeros(2)),
-        output=nir.Output(np.array([2])),
+        output=nir.Output({"output": np.array([2])}),
     )
 
 
