@@ -43,6 +43,8 @@ from nirx.graphs.state import state_to_numpy as state_to_numpy
 from nirx.inputs.event_format import EventFormat as EventFormat
 from nirx.moving.move import Move as Move
 from nirx.moving.move import move as move
+from nirx.quantizing.quantization import Quantization as Quantization
+from nirx.quantizing.quantize import quantize as quantize
 from nirx.references.reference import Reference as Reference
 from nirx.references.reference import reference as reference
 from nirx.verification.result import Verification as Verification

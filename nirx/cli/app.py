@@ -19,6 +19,7 @@ from nirx.cli.conformance import conformance_command
 from nirx.cli.diagnose import diagnose_command
 from nirx.cli.info import info_command
 from nirx.cli.move import move_command
+from nirx.cli.quantize import quantize_command
 from nirx.cli.reference import reference_command
 from nirx.cli.report import Report, print_error, show, warnings_as_lines
 from nirx.cli.run import run_command
@@ -49,6 +50,7 @@ for command in (
     bench_command,
     conformance_command,
     move_command,
+    quantize_command,
     reference_command,
     verify_command,
 ):

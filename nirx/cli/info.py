@@ -20,6 +20,7 @@ from typer import Option
 from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
+from nirx.cli.integers import arithmetic_table, dtype_of_run, scales_table, stored_scales
 from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, backend_names
@@ -29,7 +30,7 @@ from nirx.cli.silence import watched_layers
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
-from nirx.execution.assemble import dtype_name, run_dtype
+from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import backend_names as installed_backends
 from nirx.execution.backend import find_backend
 from nirx.execution.kernels.plan import make_plan
@@ -80,8 +81,11 @@ def info_command(
     asked = batch is not None or steps is not None or backend is not None
     if asked:
         names = _runnable() if backend is None else backend_names(backend)
-        itemsize = np.dtype(run_dtype(opened.discretization, dtype_name(dtype))).itemsize
+        itemsize = np.dtype(dtype_of_run(opened, dtype_name(dtype))).itemsize
         payload["memory"] = _memory_of(opened, names, steps or 100, batch or 1, itemsize)
+    scales = stored_scales(opened.graph)
+    payload["scales"] = scales
+    arithmetic = opened.discretization.arithmetic
     parts = (
         _node_tree(str(file), payload["nodes"]),
         "",
@@ -89,6 +93,8 @@ def info_command(
         _components(opened),
         "",
         _summary(opened, payload),
+        *([arithmetic_table(arithmetic)] if arithmetic is not None else []),
+        *([scales_table(scales)] if scales else []),
         *([_memory_table(payload["memory"])] if asked else []),
     )
     return Report(0, payload, parts, json)
@@ -144,9 +150,7 @@ def describe(opened: Opened) -> dict[str, Any]:
     schedule = opened.schedule
     nodes = []
     wide = 2 if opened.in_integers else 1
-    plan = make_plan(
-        schedule, "auto", run_dtype(opened.discretization, "float32"), reproducible=False
-    )
+    plan = make_plan(schedule, "auto", dtype_of_run(opened, "float32"), reproducible=False)
     for place, node, choice in zip(schedule.nodes, opened.nodes, plan.choices, strict=True):
         state = schedule.node_state_shapes(place)
         parameters = parameters_of(node)
@@ -266,7 +270,8 @@ def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column()
     chosen = payload["discretization"]
-    other = [f"{name}={value}" for name, value in opened.discretization.changes().items()]
+    changes = opened.discretization.changes().items()
+    other = [f"{name}={value}" for name, value in changes if name != "arithmetic"]
     other += [
         f"{path}: {name}={value}"
         for path, own in chosen["overrides"].items()

@@ -3,9 +3,6 @@
 The names in a group lie in a "local heap". HDF5 2.0 follows the list of its free blocks, each of
 which names the next, and takes memory for each. A list that leads back takes all there is.
 
-A reference file holds the bytes of a `.nir` file, whose heaps count from its own beginning. Read
-from the beginning of the outer file they mean nothing; no group of the outer file leads to them.
-
 **Source**: HDF5 file format specification, III.D, "Disk Format: Level 1D - Local Heaps".
 """
 
@@ -44,26 +41,34 @@ def refuse_endless_gaps(data: bytes | mmap, base: int, path: str) -> None:
 
     **Raises**: `FileError` for a list that HDF5 would not finish reading.
     """
-    left, heap = MOST_OVERLAP * len(data) // GAP.size, data.find(SIGNATURE)
-    endless: list[int] = []
+    left, suspects = MOST_OVERLAP * len(data) // GAP.size, []
+    heap = data.find(SIGNATURE)
     while 0 <= heap <= len(data) - HEADER.size:
-        size, gap, start = HEADER.unpack(data[heap : heap + HEADER.size])
-        seen: set[int] = set()
-        while gap != NO_GAP and gap + GAP.size <= size:
-            place = base + start + gap
-            if place + GAP.size > len(data):
-                break  # HDF5 says so
-            left -= 1
-            if left < 0:
-                raise FileError(f"{path}: damaged: its heaps of names overlap")
-            if gap in seen:
-                endless.append(heap - base)
-                break
-            seen.add(gap)
-            gap, _ = GAP.unpack(data[place : place + GAP.size])
+        looked = _gaps(data, base, heap, left)
+        if looked is None:
+            suspects.append(heap - base)
+        else:
+            left -= looked
         heap = data.find(SIGNATURE, heap + 1)
-    if endless and _are_used(data, base, endless):
+    # What looks like one may be data: a reference holds a whole `.nir` file, whose places count
+    # from its own beginning. No group has such a heap.
+    if suspects and _are_used(data, base, suspects):
         raise FileError(f"{path}: damaged: the free blocks of a heap of names are endless")
+
+
+def _gaps(data: bytes | mmap, base: int, heap: int, most: int) -> int | None:
+    """The number of free blocks of a heap; None if they are endless, or more than some number."""
+    size, gap, start = HEADER.unpack(data[heap : heap + HEADER.size])
+    seen: set[int] = set()
+    while gap != NO_GAP and gap + GAP.size <= size:
+        place = base + start + gap
+        if place + GAP.size > len(data):
+            break  # HDF5 says so
+        if gap in seen or len(seen) >= most:
+            return None
+        seen.add(gap)
+        gap, _ = GAP.unpack(data[place : place + GAP.size])
+    return len(seen)
 
 
 def _are_used(data: bytes | mmap, base: int, heaps: list[int]) -> bool:

@@ -1,86 +1,139 @@
-"""Commands on graphs in integers: whole numbers in, int64 out."""
+"""Integers on the command line: `nirx quantize`, --set arithmetic.FIELD=VALUE, overflows."""
 
 from __future__ import annotations
 
 import json
 
-import h5py
+import nir
 import numpy as np
 import pytest
 
 import nirx
 from nirx.cli import main
-from support.whole_graphs import RULE, layers, spikes
+from support.graphs import chain, neuron
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a graph and its input, in float32 as files often are."""
-    monkeypatch.chdir(tmp_path)
-    nirx.write("g.nir", layers(), RULE)
-    np.savez("x.npz", input=spikes(dtype="f4"))
-    np.savez("half.npz", input=spikes() * 0.5)
-    return tmp_path
+def file(tmp_path):
+    weights = np.array([[0.5, -0.25], [1.0, -1.0]])
+    graph = chain({"w": nir.Linear(weights), "n": neuron(nir.LIF), "li": neuron(nir.LI)})
+    nirx.write(tmp_path / "g.nir", graph)
+    return str(tmp_path / "g.nir")
 
 
-def numbers(path):
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
-
-
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
-def test_a_run_in_pieces_and_from_a_state(here, backend):
-    run = ["run", "g.nir", "--input", "x.npz", "--backend", backend, "--record", "b.v"]
-    assert main([*run, "--out", "y.npz", "--chunk", "7", "--state-out", "s.npz"]) == 0
-    expected, state, recorded = nirx.from_nir(layers(), "numpy", RULE).run(spikes(), record=["b.v"])
-    found = numbers("y.npz")
-    np.testing.assert_array_equal(found["output"], expected)
-    np.testing.assert_array_equal(found["b.v"], recorded["b.v"])
-    states = numbers("s.npz")
-    assert {a.dtype for a in (*found.values(), *states.values())} == {np.dtype("int64")}
-    np.testing.assert_array_equal(states["a/i_overflows"], state["a"]["i_overflows"])
-    assert main([*run, "--out", "z.h5", "--state-in", "s.npz"]) == 0
-    again, _ = nirx.from_nir(layers(), "numpy", RULE).run(spikes(), state)
-    with h5py.File("z.h5") as file:
-        found = np.asarray(file["output"])
-    assert found.dtype == np.int64
-    np.testing.assert_array_equal(found, again)
-
-
-@pytest.mark.parametrize("command", ["run", "compare", "diagnose"])
-def test_fractions_are_bad_input(command, here, capsys):
-    np.savez("o.npz", b=np.zeros((50, 2, 3)))
-    files = ["g.nir", "o.npz"] if command == "diagnose" else ["g.nir"]
-    assert main([command, *files, "--input", "half.npz"]) == 2
-    assert "expected whole numbers" in capsys.readouterr().err
-
-
-def test_a_state_with_fractions_is_bad_input(here, capsys):
-    main(["run", "g.nir", "--input", "x.npz", "--state-out", "s.npz"])
-    np.savez("s.npz", **{name: array + 0.5 for name, array in numbers("s.npz").items()})
-    assert main(["run", "g.nir", "--input", "x.npz", "--state-in", "s.npz"]) == 2
-    assert "holds fractions" in capsys.readouterr().err
-
-
-def test_backends_agree_without_a_tolerance(here, capsys):
+def test_quantize_writes_a_graph_that_runs_in_integers(file, tmp_path, capsys):
+    out = str(tmp_path / "q.nir")
+    chosen = ["--preset", "int8", "--set", "arithmetic.membrane_bits=24", "--dt", "1"]
     assert (
-        main(["compare", "g.nir", "--input", "x.npz", "--backends", "numpy,torch", "--json"]) == 0
+        main(["quantize", file, *chosen, "--out", out, "--random", "1", "--steps", "9", "--json"])
+        == 0
     )
     found = json.loads(capsys.readouterr().out)
-    assert (found["dtype"], found["tolerance"]) == ("int64", 0.0)
-
-
-def test_python_takes_whole_floats_as_the_commands_do():
-    assert nirx.compare(layers(), spikes(dtype="f4"), ["numpy", "torch"], discretization=RULE).agree
-    with pytest.raises(nirx.InputError, match="expected whole numbers"):
-        nirx.compare(layers(), spikes() * 0.5, ["numpy", "torch"], discretization=RULE)
-
-
-def test_info_and_a_reference(here, capsys):
-    assert main(["info", "g.nir"]) == 0
+    weights, neurons, readout = found["nodes"]
+    assert (weights["weight_bits"], weights["saturated"]) == (8, 0)
+    assert neurons["threshold"][0] > 127
+    assert neurons["v_overflows"] == 0
+    assert readout["decay_percent"] == 0.0
+    assert found["outputs"]["output"] > 0
+    assert main(["info", out]) == 0
     shown = capsys.readouterr().out
-    assert "Arithmetic(input_shift=1" in shown
-    assert "per sample in int64" in shown
-    assert main(["reference", "g.nir", "--input", "corners", "--out", "r.h5"]) == 0
-    assert "integers, int64" in capsys.readouterr().out
-    assert main(["verify", "r.h5", "--backend", "torch", "--membrane", "1"]) == 0
+    assert "membrane_bits       24" in shown
+    assert "1 of the float graph" in shown
+    state = str(tmp_path / "s.npz")
+    assert main(["run", out, "--random", "1", "--steps", "9", "--json", "--state-out", state]) == 0
+    run = json.loads(capsys.readouterr().out)
+    assert run["overflows"] == {"n": {"v_overflows": 0}, "li": {"v_overflows": 0}}
+    assert main(["run", out, "--random", "1", "--steps", "9", "--state-in", state]) == 0
+    assert "states that left their bits" in capsys.readouterr().out
+
+
+def test_overflows_are_counted(file, tmp_path, capsys):
+    out = str(tmp_path / "q.nir")
+    narrow = ["--set", "arithmetic.membrane_bits=10", "--dt", "1"]
+    assert main(["quantize", file, *narrow, "--scale", "w=60", "--out", out]) == 0
+    capsys.readouterr()
+    np.save(tmp_path / "x.npy", np.tile([0, 9], (5, 1)))
+    assert main(["run", out, "--input", str(tmp_path / "x.npy"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["overflows"]["n"]["v_overflows"] > 4
+
+
+def test_compare_with_integers(file, capsys):
+    options = ["--dt", "1", "--random", "0", "--steps", "9", "--arithmetic", "int8", "--json"]
+    status = main(["compare", file, *options, "--set", "arithmetic.weight_bits=3"])
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["causes"]) == {"weights", "decays", "width"}
+    assert status == (0 if found["agree"] else 1)
+    assert main(["compare", file, *options, "--record", "all"]) == 2
+    assert "--arithmetic goes without" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--set arithmetic.weight_bits=4", {"weight_bits": 4}),
+        ("--preset loihi --set arithmetic.membrane_lowest=-5", {"membrane_lowest": -5}),
+        ("--set arithmetic.decay=shift --set arithmetic.synapse_bits=9", {"decay": "shift"}),
+        ("--preset loihi --set arithmetic.membrane_lowest=none", {"membrane_lowest": None}),
+    ],
+)
+def test_fields_of_the_arithmetic(file, capsys, options, expected):
+    """`nirx info` shows a graph under any discretization, whole or not."""
+    assert main(["info", file, "--set", "dt=1", *options.split(), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["discretization"]["arithmetic"]
+    base = nirx.PRESETS["loihi"].arithmetic if "loihi" in options else nirx.Arithmetic()
+    assert base is not None
+    assert found.items() >= expected.items()
+    same = set(base.to_dict().items()) - set(found.items())
+    assert {name for name, _ in same} <= {
+        o.split(".")[1].split("=")[0] for o in options.split() if "." in o
+    }
+
+
+def test_an_override_of_one_field(file, capsys):
+    options = ["--preset", "int8", "--override", "n:arithmetic.membrane_bits=20"]
+    assert main(["info", file, *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["discretization"]
+    assert found["overrides"] == {"n": {"arithmetic": {"membrane_bits": 20}}}
+    assert main(["info", file, "--preset", "int8", "--set", "arithmetic=none", "--json"]) == 0
+    assert "arithmetic" not in json.loads(capsys.readouterr().out)["discretization"]
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("info --set arithmetic.weight_bit=8", "did you mean 'arithmetic.weight_bits'"),
+        ("info --set arithmetic.weight_bits=x", "expected a whole number"),
+        ("info --set arithmetic.weight_bits=99", "expected a whole number, 1 to 32"),
+        ("info --set arithmetic.decay=fast", "expected one of 'multiply', 'shift'"),
+        ("info --set arithmetic=8", "expected one of its fields"),
+        ("info --set arithmetic=none --set arithmetic.decay=shift", "expected one"),
+        ("info --override n:arithmetic=none", "expected one of its fields"),
+        ("quantize", "neither --preset nor --set arithmetic.FIELD=VALUE"),
+        ("quantize --preset sinabs.IAF", "computes in floating point"),
+        ("quantize --preset loihy", "did you mean 'loihi'"),
+        ("quantize --preset int8 --scale w=x", "expected PATH=NUMBER"),
+        ("quantize --preset int8 --scale =3", "expected PATH=NUMBER"),
+        ("quantize --preset int8 --scale rows", "expected 'layer'"),
+        (
+            "quantize --preset int8 --dt 1 --random 1 --batch 9999 --max-memory 1M",
+            "of memory needed",
+        ),
+        (
+            "compare --arithmetic int8 --dt 1 --random 1 --batch 9999 --max-memory 1M",
+            "of memory needed",
+        ),
+        ("run --random 1 --preset int8", "nirx.quantize(graph, arithmetic)"),
+    ],
+)
+def test_bad_input_gets_one_line(file, capsys, command, text):
+    name, *options = command.split()
+    assert main([name, file, *options]) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_a_refused_quantization_writes_nothing(file, tmp_path, capsys):
+    out = tmp_path / "q.nir"
+    options = ["--preset", "int8", "--set", "arithmetic.membrane_bits=3", "--dt", "1"]
+    assert main(["quantize", file, *options, "--out", str(out), "--scale", "w=60"]) == 2
+    assert "its threshold is" in capsys.readouterr().err
+    assert not out.exists()
