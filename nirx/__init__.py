@@ -32,6 +32,8 @@ from nirx.execution.trainable import trainable as trainable
 from nirx.files.limits import ReadLimits as ReadLimits
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write
+from nirx.golden.export import GoldenModel as GoldenModel
+from nirx.golden.export import export_c as export_c
 from nirx.graphs.check import check as check
 from nirx.graphs.detach import detach as detach
 from nirx.graphs.repair import Change as Change
