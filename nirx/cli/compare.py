@@ -11,7 +11,7 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.integers import integer_target, whole_inputs_of
+from nirx.cli.integers import dtype_of_run, integer_target, whole_inputs_of
 from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, integer_fields
 from nirx.cli.options import (
@@ -135,6 +135,7 @@ def compare_command(
         name = chosen[0].name
         xs = whole_inputs_of(opened, data, name, MOST_RUNS, max_memory)
         return _in_integers(file, opened, xs, target, name, json)
+    kind = dtype_of_run(opened, kind)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
@@ -193,7 +194,7 @@ def compare_command(
         write_whole(plot, picture)
     payload = {
         "file": str(file),
-        "dtype": kind,
+        "dtype": "int64" if opened.in_integers else kind,
         "discretization_origin": opened.origin,
         "steps": inputs.steps,
         "batch": list(inputs.batch),

@@ -25,6 +25,7 @@ from nirx.cli.event_options import (
     event_format,
 )
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.integers import dtype_of_run
 from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dtype,
@@ -72,6 +73,15 @@ def diagnose_command(
     set_: Sets = None,
     override: Overrides = None,
     repair: Repair = False,
+    arithmetic: Annotated[
+        str | None,
+        typer.Option(
+            "--arithmetic",
+            metavar="search",
+            help="Search the integers of a chip, too: bits, overflow, rounding, shifts. Without "
+            "it, only where whole numbers were recorded that nothing else explains.",
+        ),
+    ] = None,
     max_shift: Annotated[
         int,
         typer.Option("--max-shift", min=0, help="Steps by which a recording may be late or early."),
@@ -137,6 +147,7 @@ def diagnose_command(
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
     )
+    kind = dtype_of_run(opened, kind)
     samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
     estimate = estimate_memory(
         opened.graph,
@@ -155,6 +166,7 @@ def diagnose_command(
         events=events,
         discretization=opened.discretization if asked else None,
         dt=dt or opened.discretization.dt,
+        arithmetic=arithmetic,
         max_shift=max_shift,
         dtype=kind,
         tolerance=tolerance,

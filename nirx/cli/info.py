@@ -20,7 +20,7 @@ from typer import Option
 from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
-from nirx.cli.integers import arithmetic_table, scales_table, stored_scales
+from nirx.cli.integers import arithmetic_table, dtype_of_run, scales_table, stored_scales
 from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, backend_names
@@ -81,7 +81,7 @@ def info_command(
     asked = batch is not None or steps is not None or backend is not None
     if asked:
         names = _runnable() if backend is None else backend_names(backend)
-        itemsize = np.dtype(dtype_name(dtype)).itemsize
+        itemsize = np.dtype(dtype_of_run(opened, dtype_name(dtype))).itemsize
         payload["memory"] = _memory_of(opened, names, steps or 100, batch or 1, itemsize)
     scales = stored_scales(opened.graph)
     payload["scales"] = scales
@@ -144,11 +144,13 @@ def describe(opened: Opened) -> dict[str, Any]:
 
     Returns: nodes in order of execution, ports, feedback edges, cyclic components,
     discretization and its origin, bytes of the parameters (as stored) and of the state
-    (float32, per sample), and how each node runs on NumPy and on torch's CPU.
+    (float32, or int64 of a graph in integers, per sample), and how each node runs on NumPy and on
+    torch's CPU.
     """
     schedule = opened.schedule
     nodes = []
-    plan = make_plan(schedule, "auto", "float32", reproducible=False)
+    wide = 2 if opened.in_integers else 1
+    plan = make_plan(schedule, "auto", dtype_of_run(opened, "float32"), reproducible=False)
     for place, node, choice in zip(schedule.nodes, opened.nodes, plan.choices, strict=True):
         state = schedule.node_state_shapes(place)
         parameters = parameters_of(node)
@@ -165,7 +167,7 @@ def describe(opened: Opened) -> dict[str, Any]:
                 "settings": _settings(node, hidden=(*DECLARED, *parameters)),
                 "parameter_bytes": sum(array.nbytes for array in parameters.values()),
                 "state": state,
-                "state_bytes": _state_bytes(state),
+                "state_bytes": _state_bytes(state) * wide,
                 "execution": {"how": choice.how, "why": choice.why},
             }
         )
@@ -178,7 +180,7 @@ def describe(opened: Opened) -> dict[str, Any]:
         "feedback_edges": [list(edge) for edge in schedule.feedback_edges],
         "components": [list(part) for part in schedule.components],
         "parameter_bytes": sum(n["parameter_bytes"] for n in nodes),
-        "state_bytes_per_sample": _state_bytes(schedule.state_spec),
+        "state_bytes_per_sample": _state_bytes(schedule.state_spec) * wide,
     }
 
 
@@ -280,7 +282,8 @@ def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
     table.add_row("other choices", cell(", ".join(other) or "all at their defaults"))
     table.add_row("parameters", f"{bytes_text(payload['parameter_bytes'])} as stored")
     state = payload["state_bytes_per_sample"]
-    table.add_row("state", f"{bytes_text(state)} per sample in float32")
+    kind = "int64" if opened.in_integers else "float32"
+    table.add_row("state", f"{bytes_text(state)} per sample in {kind}")
     for how, words in KERNELS.items():
         found = [n["path"] for n in payload["nodes"] if n["execution"]["how"] == how]
         if found:

@@ -42,6 +42,11 @@ class Opened:
     schedule: Schedule
     nodes: list[Any]
 
+    @property
+    def in_integers(self) -> bool:
+        """Whether it computes in the integers of a chip."""
+        return self.discretization.arithmetic is not None
+
 
 def open_graph(
     file: Path,

@@ -13,6 +13,7 @@ from typer import Option
 
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
+from nirx.cli.integers import dtype_of_run
 from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dt,
@@ -101,6 +102,7 @@ def reference_command(
     )
     keys = "outputs" if record == ["outputs"] else record_of(record) or "all"
     found = observables(opened.schedule, keys, spikes)
+    kind = dtype_of_run(opened, kind)
     samples, itemsize = math.prod(stream.batch), np.dtype(kind).itemsize
     recorded = sum(own.neurons for own in found)
     estimate = estimate_memory(
@@ -157,6 +159,7 @@ def reference_command(
         ("recordings", len(written.keys)),
         ("recorded", f"{bytes_text(written.recorded_bytes)}, {bytes_text(size)} in the file"),
         ("speed", f"{bytes_text(int(written.recorded_bytes / max(seconds, 1e-9)))}/s"),
+        *([("numbers", "integers, int64")] if opened.in_integers else []),
         ("step", f"{_step(opened.discretization)} ({opened.origin})"),
     ):
         table.add_row(name, cell(value))

@@ -154,7 +154,7 @@ def run_command(
     payload = {
         "file": str(file),
         "backend": chosen.name,
-        "dtype": kind,
+        "dtype": "int64" if opened.in_integers else kind,
         "dt": opened.discretization.dt,
         "discretization_origin": opened.origin,
         "steps": inputs.steps,

@@ -51,7 +51,10 @@ def load_state(path: Path, schedule: Schedule, dtype: str) -> dict[str, Any]:
             branch = branch.setdefault(part, {})
             if not isinstance(branch, dict):
                 raise InputError(f"{path}: {name!r} is below another array of the state")
-        branch[names[-1]] = as_dtype(array, dtype, f"{path}: state {name!r}")
+        where = f"{path}: state {name!r}"
+        branch[names[-1]] = own = as_dtype(array, dtype, where)
+        if schedule.discretization.arithmetic is not None and (own != np.rint(own)).any():
+            raise InputError(f"{where} holds fractions; the graph computes in integers")
     return tree
 
 

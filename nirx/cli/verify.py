@@ -89,7 +89,12 @@ def verify_command(
         ),
     ] = None,
     membrane: Annotated[
-        float, Option("--membrane", metavar="N", help="LSB that a value may be off.")
+        float,
+        Option(
+            "--membrane",
+            metavar="N",
+            help="LSB that a value may be off; units, if the reference is in integers.",
+        ),
     ] = 0.0,
     partial: Annotated[
         bool, Option("--partial", help="Compare only the first steps and samples that both have.")
@@ -182,7 +187,7 @@ def _estimate(file: ReferenceFile, observed: Path | None, backend: str | None) -
         backend,
         steps=steps,
         samples=file.samples,
-        itemsize=np.dtype(file.dtype).itemsize,
+        itemsize=np.dtype(file.run_dtype).itemsize,
         record=resolve_record(schedule, [own.probe for own in file.observables]),
         kept=kept,
         reproducible=True,

@@ -45,7 +45,7 @@ def compare(
         record: what to compare, as in `net.run`.
         tolerance: for values, relative to a node's largest magnitude; spikes must be equal.
             Default: 1e-4 in float32, 1e-9 in float64, 5e-2 in bfloat16, 1e-2 in float16 (the
-            largest of the dtypes), 0 in reproducible mode.
+            largest of the dtypes), 0 in reproducible mode and in integers.
         source, input_shape: for a model, as in `nirx.move`.
         arithmetic: as in `nirx.quantize`. The graph in floating point is compared with itself in
             integers, and with one cause of the difference at a time, on the first backend and in

@@ -71,7 +71,8 @@ def compare_runs(
             name += "'"
         recordings[name] = found
     if tolerance is None:
-        tolerance = 0.0 if reproducible else max(TOLERANCE[kind] for kind in kinds)
+        whole = chosen.arithmetic is not None
+        tolerance = 0.0 if reproducible or whole else max(TOLERANCE[kind] for kind in kinds)
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
     seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()

@@ -14,7 +14,7 @@ def ulp_distance(
     """How many representable numbers apart a and b are, element by element.
 
     Arguments:
-        a, b: float32 or float64 arrays of one shape and dtype.
+        a, b: float32 or float64 arrays of one shape and dtype; or int64, counted in units.
 
     Returns: float64 counts. +0 and -0 are the same number, as are all NaNs; the distance of
     NaN from a number is infinity.
@@ -23,6 +23,8 @@ def ulp_distance(
     """
     if a.dtype != b.dtype or a.shape != b.shape:
         raise ValueError(f"cannot compare {a.dtype}{a.shape} with {b.dtype}{b.shape}")
+    if a.dtype.kind != "f":
+        return np.abs(a.astype(np.float64) - b.astype(np.float64))
     distance = np.asarray(np.abs(_line(a) - _line(b)))
     nan_a, nan_b = np.isnan(a), np.isnan(b)
     distance[nan_a != nan_b] = np.inf

@@ -15,6 +15,8 @@ The search of one recorded node:
 The answer:
 
 7. ranking, confirm, judge: ties, one rule for the graph, and the free run
-8. node_diagnosis, result: what is returned
+8. node_diagnosis, arithmetic_diagnosis, result: what is returned
 9. phrases, words: what is printed
+
+`integers/` searches the arithmetic of a chip too, and ends in the same answer.
 """

@@ -36,6 +36,10 @@ Limits = Mapping[str, tuple[Any, ...]]
 ORDER = (*CHOICES, "max_spikes")
 
 
+GAINS = ("integrator", "input_gain", "synapse_input")
+"""Choices that say how the factors of an input follow from the parameters."""
+
+
 def is_searched(dynamics: Dynamics | None) -> bool:
     """Whether a node takes part in the search: neurons and Thresholds do."""
     return isinstance(dynamics, Neuron | Threshold)
@@ -103,6 +107,8 @@ def values_of(
         found |= {name: CHOICES[name] for name in ("synapse", "synapse_input")}
     if np.any(parameters.get("v_leak", 0.0)):
         found["initial_v"] = CHOICES["initial_v"]
+    if rule.arithmetic is not None:  # with another factor, the gains would not be whole
+        found |= {name: (getattr(rule, name),) for name in GAINS if name in found}
     return found
 
 

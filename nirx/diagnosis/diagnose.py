@@ -13,16 +13,19 @@ import numpy as np
 
 from nirx.bridging.movable import graph_of
 from nirx.diagnosis.candidates import accept_choices
+from nirx.diagnosis.integers.answer import diagnose_integers, holds_integers
 from nirx.diagnosis.judge import judge
 from nirx.diagnosis.observed import accept_array, accept_observed, check_values
 from nirx.diagnosis.problem import Problem, make_variants
 from nirx.diagnosis.result import Diagnosis
+from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.execution.accept import accept_inputs
 from nirx.execution.assemble import dtype_name
 from nirx.execution.numpy_ops import NumpyOps
+from nirx.execution.whole_numbers import whole_inputs
 from nirx.files.reading import file_path
 from nirx.graphs.metadata import given_or_stored, resolve_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
@@ -42,6 +45,7 @@ def diagnose(
     discretization: Discretization | None = None,
     dt: float | Sequence[float] | None = None,
     choices: Mapping[str, Sequence[Any]] | None = None,
+    arithmetic: Any = None,
     max_shift: int = 2,
     dtype: Any = "float64",
     tolerance: float | None = None,
@@ -66,6 +70,9 @@ def diagnose(
             None takes the graph's own, else the default.
         dt: a time step, or several to try. None keeps that of the starting point.
         choices: `{choice: values}`: tries these values only; other choices are searched in full.
+        arithmetic: where to start a search of the integers of a chip: a `nirx.Arithmetic`, or
+            `"search"` for a usual one. None searches them where v and i were recorded as whole
+            numbers and nothing else explains these.
         max_shift: whole steps by which a node's recording may be late or early, capped below
             half the length of the recording; 0 if it is known to be on time.
         dtype: dtype of the simulation, `"float64"` or `"float32"`.
@@ -84,7 +91,7 @@ def diagnose(
     **Source**: docs/semantics.md for what is searched.
     """
     graph = graph_of(graph, source, input_shape, xs)
-    ops = NumpyOps(np.dtype(dtype_name(dtype)))
+    kind = dtype_name(dtype)
     limits = accept_choices(choices)
     if isinstance(max_shift, bool) or not isinstance(max_shift, int) or max_shift < 0:
         raise InputError(f"max_shift={max_shift!r}; expected a whole number of steps, 0 or more")
@@ -92,6 +99,10 @@ def diagnose(
         raise InputError(f"tolerance={tolerance!r}; expected a number, 0 or more")
     given = given_or_stored(graph, discretization) is not None
     start, steps = _start(graph, discretization, dt)
+    if isinstance(arithmetic, str) and arithmetic != "search":
+        raise InputError(f"arithmetic={arithmetic!r}; expected a nirx.Arithmetic or 'search'")
+    in_integers = arithmetic is not None or start.arithmetic is not None
+    ops = NumpyOps(np.dtype("float64" if in_integers else kind))
     schedule, _ = build_schedule(graph, start)
     arrays, batch, length = accept_inputs(schedule, ops, _widened(xs, ops.dtype), time=True)
     if not all(x.size for x in arrays):
@@ -99,14 +110,45 @@ def diagnose(
     inputs = {name: x for (name, _), x in zip(schedule.inputs, arrays, strict=True)}
     for name, x in inputs.items():
         check_values(f"Input {name!r}", x)
+        if in_integers:
+            whole_inputs({name: x})
     lead = (length, *batch)
     recording = _recording(observed, schedule, lead, steps, events)
     outputs, traces = accept_observed(schedule, recording.arrays, lead, ops.dtype, tolerance)
     variants = make_variants(graph, start, steps, limits, batch, ops)
-    found = judge(
-        Problem(graph, start, given, variants, limits, inputs, outputs, traces, max_shift, ops)
+    problem = Problem(
+        graph, start, given, variants, limits, inputs, outputs, traces, max_shift, ops
     )
+    found = _found(problem, batch, arithmetic)
     return replace(found, events=recording.timing, notes=recording.notes)
+
+
+def _found(problem: Problem, batch: Shape, arithmetic: Any) -> Diagnosis:
+    """The better of the searches in floating point and in integers, as far as both are needed."""
+    own = problem.start.arithmetic
+    searched = arithmetic is not None
+    base = own if not searched or arithmetic == "search" else Arithmetic.of(arithmetic)
+    found = None if searched else judge(problem)
+    if found is not None and (found.explained or not (own or holds_integers(problem))):
+        return found
+    integers = diagnose_integers(problem, batch, base)
+    if integers is None:
+        if found is None:
+            raise InputError(
+                "arithmetic: the graph is not in integer units, and its recording does not tell "
+                "them; make it whole with nirx.quantize"
+            )
+        return found
+    return integers if found is None or _explains_more(integers, found) else found
+
+
+def _explains_more(integers: Diagnosis, found: Diagnosis) -> bool:
+    """Whether integers reproduce more, number for number, than a search within a tolerance."""
+    return integers.explained or _differing(integers) < _differing(found)
+
+
+def _differing(found: Diagnosis) -> int:
+    return sum(own.differing for own in found.confirmed)
 
 
 def _recording(

@@ -74,8 +74,9 @@ def find_groups(schedule: Schedule, known: Known, targets: Iterable[Path]) -> li
 
 def known_values(problem: Problem, variant: Variant) -> Known:
     """Inputs, recorded outputs, and what stateless nodes and Delays compute from them."""
-    schedule = variant.schedule
-    inputs = {(name,): x for name, x in problem.inputs.items()}
+    schedule, arithmetic = variant.schedule, variant.discretization.arithmetic
+    factor = 1.0 if arithmetic is None else 2.0**arithmetic.input_shift
+    inputs = {(name,): factor * x for name, x in problem.inputs.items()}
     known: dict[Path, np.ndarray] = {**problem.outputs, **inputs}
 
     def unknown(node: ScheduledNode) -> bool:
@@ -143,7 +144,9 @@ class Cut:
         """A schedule of the ports and of the members with other dynamics."""
         inputs = tuple((str(i), i) for i in range(len(self.feeds)))
         nodes = (*self.ports, *members)
-        return Schedule(nodes, self.segments, inputs, (), self.variant.discretization)
+        # The feeds have been shifted and checked: the executor only runs the nodes.
+        rule = replace(self.variant.discretization, arithmetic=None, overrides={})
+        return Schedule(nodes, self.segments, inputs, (), rule)
 
 
 def cut_group(variant: Variant, group: Group, known: Known, ops: NumpyOps) -> Cut:

@@ -23,6 +23,8 @@ TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
 """Relative to a trace's largest magnitude, by the narrower dtype of recording and run."""
 ROUNDED = 0.75
 """Absolute, for whole numbers: rounding moves them by half a unit, and a fit a little more."""
+EXACT = 0.5
+"""Absolute, for whole numbers that are computed in integers: they have to be equal."""
 COARSEST = 1 / 8
 """Upper bound for `ROUNDED`, relative: in a trace of one or two units it would allow anything."""
 
@@ -93,6 +95,7 @@ def accept_observed(
         )
     if not observed:
         raise InputError("observed is empty; expected at least one recording of a neuron")
+    exact = schedule.discretization.arithmetic is not None
     outputs: dict[Path, np.ndarray] = {}
     traces: dict[Path, dict[str | None, Trace]] = {}
     for probe in resolve_record(schedule, list(observed)):
@@ -121,7 +124,7 @@ def accept_observed(
                 )
             outputs[node.path] = outputs[schedule.nodes[probe.position].path] = values
         if is_searched(node.dynamics):
-            allowed = 0.0 if spikes else _tolerance(observed[probe.key], values, tolerance)
+            allowed = 0.0 if spikes else _tolerance(observed[probe.key], values, tolerance, exact)
             trace = Trace(str(probe.key), probe.variable, spikes, values, allowed)
             traces.setdefault(node.path, {}).setdefault(probe.variable, trace)
     if not traces:
@@ -162,10 +165,12 @@ def check_values(where: str, values: np.ndarray, spikes: bool = False) -> None:
         )
 
 
-def _tolerance(given: Any, values: np.ndarray, tolerance: float | None) -> float:
+def _tolerance(given: Any, values: np.ndarray, tolerance: float | None, exact: bool) -> float:
     largest = float(np.abs(values).max(initial=0.0))
     if tolerance is not None:
         return tolerance * largest
+    if exact:
+        return EXACT
     whole = bool((values == np.floor(values)).all())  # an integer dtype, or a chip's units
     rounded = min(ROUNDED, COARSEST * largest) if whole else 0.0
     single = "float32" in (str(values.dtype), str(getattr(given, "dtype", "")).rpartition(".")[2])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nirx.comparison.divergence import Divergence
+from nirx.diagnosis.arithmetic_diagnosis import ArithmeticDiagnosis
 from nirx.diagnosis.gains import AS_IS, Gain
 from nirx.diagnosis.node_diagnosis import NodeDiagnosis, divergence_dict
 from nirx.diagnosis.words import diagnosis_table, explanation
@@ -63,6 +64,7 @@ class Diagnosis:
         given: whether `asked` came from the caller or the graph; else it is nirx's default.
         events: how the recorded events fell between steps; None for a recording of arrays.
         notes: assumptions about the recording.
+        arithmetic: the integers of the chip, where these were searched.
     """
 
     discretization: Discretization
@@ -72,6 +74,7 @@ class Diagnosis:
     given: bool = True
     events: EventTiming | None = None
     notes: tuple[str, ...] = ()
+    arithmetic: ArithmeticDiagnosis | None = None
 
     def __getitem__(self, node: str) -> NodeDiagnosis:
         """The verdict on a node, given by its path.
@@ -135,6 +138,7 @@ class Diagnosis:
             "confirmed": [own.to_dict() for own in self.confirmed],
             "events": self.events and self.events.to_dict(),
             "notes": list(self.notes),
+            "arithmetic": self.arithmetic and self.arithmetic.to_dict(),
         }
 
     def __repr__(self) -> str:

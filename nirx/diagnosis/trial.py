@@ -24,6 +24,7 @@ from nirx.diagnosis.groups import Cut
 from nirx.diagnosis.tally import Tally
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.conv import Convolution
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.execute import Executor
@@ -59,10 +60,14 @@ class Lane:
     changes: tuple[str, ...]
     gain: Gain = AS_IS
 
-    def dynamics(self, node: ScheduledNode) -> Dynamics:
-        """The dynamics of a member under this candidate, which changes only what matters there."""
+    def dynamics(self, node: ScheduledNode, base: Discretization | None = None) -> Dynamics:
+        """The dynamics of a member under this candidate, which changes only what matters there.
+
+        Arguments:
+            base: in place of the discretization of the variant.
+        """
         variant, dynamics = self.cut.variant, dynamics_of(node)
-        rule = variant.discretization.at(node.path)
+        rule = (base or variant.discretization).at(node.path)
         names = values_of(dynamics, variant.parameters[node.path], rule, 0)
         own = {name: self.choices[name] for name in names if name in self.choices}
         if isinstance(dynamics, Linear | Convolution):

@@ -71,6 +71,8 @@ def _spikes(own: Candidate) -> str:
 def explanation(diagnosis: Diagnosis) -> Iterator[str]:
     """Sentences, one line each: every node, then the graph as a whole."""
     given = diagnosis.given
+    if diagnosis.arithmetic is not None:
+        yield from diagnosis.arithmetic.sentences
     for node in diagnosis.nodes:
         if diagnosis.explained and not node.best.explains_all:
             yield _by_free_run(node, diagnosis.confirmed)

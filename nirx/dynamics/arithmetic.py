@@ -107,6 +107,12 @@ class Arithmetic:
         wraps = getattr(self, f"{state}_overflow") == "wrap"
         return 1 - half, half if wraps else half - 1
 
+    def __repr__(self) -> str:
+        """The values that are not the default."""
+        own = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        shown = (f"{name}={value!r}" for name, value, usual in own if value != usual)
+        return f"Arithmetic({', '.join(shown)})"
+
     @property
     def weight_range(self) -> tuple[int, int]:
         """The lowest and the highest weight."""

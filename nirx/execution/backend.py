@@ -15,6 +15,7 @@ from nirx.execution.assemble import LOW_PRECISION, dtype_name, load, run_dtype
 from nirx.execution.kernels.plan import Execution, require_execution
 from nirx.execution.memory_factors import NODE_BY_NODE, Factors
 from nirx.execution.network import Network
+from nirx.execution.whole_numbers import whole_inputs
 from nirx.graphs.metadata import given_or_stored
 from nirx.graphs.returns import without_returns
 from nirx.graphs.state import map_tree, state_to_numpy
@@ -157,11 +158,14 @@ class NetworkBackend:
         """See `Backend.prepare`."""
         loaded = without_returns(load(graph))
         kind = dtype_name(dtype, LOW_PRECISION)
-        kind = run_dtype(given_or_stored(loaded, discretization), kind)
+        rule = given_or_stored(loaded, discretization)
+        in_integers, kind = rule is not None and rule.arithmetic is not None, run_dtype(rule, kind)
         with self.context(kind):
             net = self.from_nir(loaded, discretization, dtype, **options)
 
         def run(inputs: Any, state: Any = None, record: Any = ()) -> tuple[Any, Any, Any]:
+            if in_integers:
+                inputs = whole_inputs(inputs)
             with self.context(kind):
                 start = None if state is None else self.to_native(state)
                 if kind in LOW_PRECISION:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from nirx.dynamics.arithmetic import EXACT_BITS
+from nirx.dynamics.base import Dynamics
 from nirx.dynamics.integers.whole import Exact, WholeNumbers
-from nirx.errors import Fault, GraphError
+from nirx.errors import Fault, GraphError, InputError
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["exact_numbers", "require_whole"]
+__all__ = ["WHOLE", "exact_numbers", "faults_of", "require_whole", "whole_inputs"]
 
 TOLERANCE = 1e-6
 """How far a number may be from a whole one, relative above 1: parameters may be in float32."""
 
+WHOLE = "a whole number"
+"""What a fault expects of a fraction."""
 QUANTIZE = "nirx.quantize(graph, arithmetic) makes a graph in integer units"
 
 
@@ -36,14 +41,46 @@ def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -
     """
     faults = []
     for place, own in zip(schedule.nodes, parameters, strict=True):
-        if not isinstance(place.dynamics, WholeNumbers):
-            continue
-        for exact in exact_numbers(place.dynamics, own).values():
-            fault = _fault(place.name, exact)
-            if fault is not None:
-                faults.append(fault)
+        faults += faults_of(place.name, place.dynamics, own)
     if faults:
         raise GraphError(faults)
+
+
+def faults_of(where: str, dynamics: Dynamics | None, parameters: Any) -> list[Fault]:
+    """What is not whole, or too large, in a node that computes in integers.
+
+    Arguments:
+        where: what to call the node.
+    """
+    if not isinstance(dynamics, WholeNumbers):
+        return []
+    each = (_fault(where, exact) for exact in exact_numbers(dynamics, parameters).values())
+    return [fault for fault in each if fault is not None]
+
+
+def whole_inputs(inputs: Any) -> Any:
+    """Inputs of a network in integers as int64: an array, or {Input: array}.
+
+    **Raises**: `InputError` for numbers that are not whole.
+    """
+    if isinstance(inputs, Mapping):
+        return {name: _whole_input(f"input {name!r}", x) for name, x in inputs.items()}
+    return _whole_input("the input", inputs)
+
+
+def _whole_input(where: str, value: Any) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        return value  # the backend accepts or refuses it
+    with np.errstate(invalid="ignore"):
+        bad = ~((np.floor(array) == array) & (np.abs(array) < 2.0**EXACT_BITS))
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(
+            f"{where} is {float(array[place]):.9g} at {list(place)}; the graph computes in "
+            "integers: expected whole numbers below 2**53"
+        )
+    return array.astype(np.int64)
 
 
 def _fault(where: str, exact: Exact) -> Fault | None:
@@ -54,7 +91,7 @@ def _fault(where: str, exact: Exact) -> Fault | None:
     off |= ~np.isfinite(value)
     outside = (whole < exact.low) | (whole > exact.high)
     shifted = f" (in units of 2**{exact.shift})" if exact.shift else ""
-    for bad, expected in ((off, "a whole number"), (outside, f"{exact.low} to {exact.high}")):
+    for bad, expected in ((off, WHOLE), (outside, f"{exact.low} to {exact.high}")):
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             at = f" at {list(index)}" if index else ""

@@ -64,7 +64,7 @@ class CornerSource(SlicedSource):
     def _search(self, graph: Any, discretization: Any) -> tuple[list[Segment], dict[str, Any]]:
         from nirx.execution.numpy_backend import from_nir  # only this source needs a backend
 
-        net = from_nir(graph, discretization, self._wanted.dtype.name, reproducible=True)
+        net = from_nir(graph, discretization, self._wanted.floating.name, reproducible=True)
         nodes = [node for node in net.schedule.nodes if node.spiking and node.type_name != "Input"]
         seen = {node.path: np.zeros(node.output_shape, bool) for node in nodes}
         kept: list[Segment] = []

@@ -61,8 +61,9 @@ class EventSource(SlicedSource):
         row: Callable[[int, int], str] | None = None,
     ):
         self._where, self._row = where, row
+        gathered = wanted.floating
         self._events = {
-            name: [(e, *_spans(e, f"{where}: sample {k}", wanted.dtype)) for k, e in enumerate(own)]
+            name: [(e, *_spans(e, f"{where}: sample {k}", gathered)) for k, e in enumerate(own)]
             for name, own in events.items()
         }
         self._merge = merge
@@ -94,7 +95,7 @@ class EventSource(SlicedSource):
 
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         size = math.prod(self._wanted.features[name])
-        array = np.zeros((stop - start, self._samples, size), self._wanted.dtype)
+        array = np.zeros((stop - start, self._samples, size), self._wanted.floating)
         flat = array.reshape(-1)
         for sample, (events, least, most) in enumerate(self._events[name]):
             for number in np.flatnonzero((least < stop) & (most >= start)).tolist():

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from nirx.dynamics.arithmetic import EXACT_BITS
 from nirx.errors import InputError
 
-__all__ = ["look_through", "refuse_infinite", "require_finite"]
+__all__ = ["look_through", "refuse_infinite", "require_finite", "require_whole"]
 
 LOOK_BYTES = 2**19
 """What is looked through at a time."""
@@ -33,6 +34,30 @@ def require_finite(where: str, name: str, start: int, given: Any, cast: np.ndarr
     found = float(np.broadcast_to(given, cast.shape)[step, sample, index])
     place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
     refuse_infinite(place, found, cast.dtype)
+
+
+def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
+    """**Raises** `InputError` for a number that is not whole: the input of a network in integers.
+
+    Arguments: as for `require_finite`; `given` has all its axes.
+    """
+    if given.dtype.kind == "b":
+        return
+    if given.dtype.kind not in "iuf":
+        raise InputError(f"{where}: Input {name!r} has dtype {given.dtype}; expected real numbers")
+    with np.errstate(invalid="ignore"):
+        good = np.abs(given) < 2.0**EXACT_BITS
+        if given.dtype.kind == "f":
+            good &= np.floor(given) == given
+    if good.all():
+        return
+    step, sample, index = (int(i[0]) for i in np.nonzero(~good))
+    found = given[step, sample, index].item()
+    place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
+    raise InputError(
+        f"{place}: {found:.9g}; the graph computes in integers: expected whole numbers below "
+        "2**53, such as spikes of 0 and 1 or counts"
+    )
 
 
 def refuse_infinite(place: str, found: float, dtype: np.dtype) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import InputError
-from nirx.inputs.finite import require_finite
+from nirx.inputs.finite import require_finite, require_whole
 from nirx.inputs.protocol import Source, Wanted
 
 __all__ = ["OwnSource"]
@@ -37,13 +37,18 @@ class OwnSource:
             raise InputError(
                 f"the source returns {sorted(found)}; expected {list(wanted.features)}"
             )
+        taken = {}
         for name, features in wanted.features.items():
             own, shape = found[name], (stop - start, *self.batch, *features)
-            if own.shape != shape or own.dtype != wanted.dtype:
+            if own.shape != shape or (own.dtype != wanted.dtype and not wanted.whole):
                 raise InputError(
                     f"the source returns {own.dtype.name} {list(own.shape)} for Input {name!r}; "
                     f"expected {wanted.dtype.name} {list(shape)}"
                 )
             flat = own.reshape(stop - start, int(np.prod(self.batch)), int(np.prod(features)))
+            if wanted.whole:
+                require_whole("the source", name, start, flat)
+                own = own.astype(wanted.dtype)
             require_finite("the source", name, start, flat, flat)
-        return found
+            taken[name] = own
+        return taken

@@ -14,7 +14,7 @@ from nirx.dynamics.ops import Shape
 from nirx.errors import InputError, NirxError
 from nirx.execution.accept import accept_batch
 from nirx.graphs.schedule import Schedule
-from nirx.inputs.finite import require_finite
+from nirx.inputs.finite import require_finite, require_whole
 from nirx.inputs.mapped import release
 
 __all__ = [
@@ -66,7 +66,7 @@ class Wanted:
     Arguments:
         features: shape by the name of the Input, in the schedule's order.
         dt: length of a step.
-        dtype: of the run.
+        dtype: of the input; int64 where the graph computes in integers.
         steps, batch: requested by the caller; None takes what the data has.
         bare: whether an array keeps the batch that it has, also if it has none or an empty one.
         where: what to call the data in messages.
@@ -81,6 +81,16 @@ class Wanted:
     batch: Shape | None
     bare: bool = False
     where: str = "the input"
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers will do."""
+        return self.dtype.kind == "i"
+
+    @property
+    def floating(self) -> np.dtype:
+        """In which values of the data are gathered before they are checked."""
+        return np.dtype("float64") if self.whole else self.dtype
 
     def batch_for(self, where: str, own: Shape) -> Shape:
         """The batch of data that has `own`. **Raises** `InputError` for another requested one."""
@@ -150,7 +160,8 @@ class SlicedSource:
     def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
         """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`.
 
-        **Raises**: `InputError` for NaN and infinity.
+        **Raises**: `InputError` for NaN and infinity; for fractions if the graph computes in
+        integers.
         """
         if not 0 <= start <= stop <= self.steps:
             raise InputError(f"steps {start} to {stop} of an input of {self.steps} steps")
@@ -159,6 +170,8 @@ class SlicedSource:
         for name, features in self._wanted.features.items():
             values = self._values(name, start, stop)
             wide = np.broadcast_to(values, (stop - start, self._samples, math.prod(features)))
+            if self._wanted.whole:
+                require_whole(self._wanted.where, name, start, wide)
             with np.errstate(over="ignore", invalid="ignore"):  # refused in the next line
                 array = wide.astype(self._wanted.dtype, order="C")
             require_finite(self._wanted.where, name, start, values, array)
@@ -172,7 +185,11 @@ class SlicedSource:
 
 
 def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any, bare: bool = False) -> Wanted:
-    """What a run of this schedule needs. **Raises** `InputError` for bad steps and batches."""
+    """What a run of this schedule needs. **Raises** `InputError` for bad steps and batches.
+
+    Arguments:
+        dtype: of the run; a graph in integers takes int64 instead.
+    """
     features = {name: schedule.nodes[p].input_shape for name, p in schedule.inputs}
     if steps is not None:
         steps = whole_number("steps", steps)
@@ -182,7 +199,8 @@ def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any, bare: bool
         batch = accept_batch(batch) or (1,)
         if 0 in batch:
             raise InputError(f"batch={batch!r}; expected at least one sample")
-    return Wanted(features, schedule.discretization.dt, np.dtype(dtype), steps, batch, bare)
+    kind = "int64" if schedule.discretization.arithmetic is not None else dtype
+    return Wanted(features, schedule.discretization.dt, np.dtype(kind), steps, batch, bare)
 
 
 def whole(source: Source) -> dict[str, np.ndarray]:

@@ -78,5 +78,5 @@ def check_reference(file: ReferenceFile, advance: Callable[[int], object]) -> Op
     lost = [o.key for o in file.observables if o.path not in schedule.positions]
     if lost:
         raise FileError(f"{file.path}: it holds a recording of {lost[0]!r}, which its graph lacks")
-    dtype, dt = np.dtype(file.dtype), file.discretization.dt
+    dtype, dt = np.dtype(file.run_dtype), file.discretization.dt
     return OpenReference(schedule, file.observables, file.steps, file.batch, dtype, dt, file)

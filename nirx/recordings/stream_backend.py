@@ -98,7 +98,7 @@ def _model_run(reference: OpenReference, own: Movable, schedule: Schedule) -> Ob
     """The outputs of a model's layers, as its library runs it."""
     bridge, file = own.bridge, reference.file
     assert bridge is not None, "a model has a bridge"
-    dtype = file.dtype if file.dtype in bridge.dtypes else bridge.dtypes[0]
+    dtype = file.run_dtype if file.run_dtype in bridge.dtypes else bridge.dtypes[0]
     inputs = reference.inputs(0, reference.steps)
     samples = {
         name: x.reshape(len(x), reference.samples, *x.shape[1 + len(reference.batch) :])
@@ -131,7 +131,7 @@ class _Run:
     ):
         self._reference, self._name = reference, name
         self._prepared = find_backend(backend).prepare(
-            graph, discretization, reference.file.dtype, reproducible=True
+            graph, discretization, reference.file.run_dtype, reproducible=True
         )
         self.keys: list[Any] = []
         self._span, self._state, self._found = (0, 0), None, {}

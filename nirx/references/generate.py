@@ -16,6 +16,7 @@ import numpy as np
 from nirx.basics.held_signals import let_signals_through
 from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.errors import FileError, InputError
+from nirx.execution.assemble import run_dtype
 from nirx.execution.backend import find_backend
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.target import find_target
@@ -23,7 +24,7 @@ from nirx.files.whole_file import whole_file
 from nirx.files.writing import file_bytes
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.protocol import Source
-from nirx.references.header import FORMAT, MOST_CHUNK_STEPS, entry_of, sealed, software
+from nirx.references.header import FORMAT, MOST_CHUNK_STEPS, WHOLE, entry_of, sealed, software
 from nirx.references.layout import INPUT, Observable, Run
 from nirx.references.nirdata_writing import Pieces, write_file
 from nirx.references.parts import Parts
@@ -49,6 +50,7 @@ class Plan:
         source: its input.
         observables: what is recorded.
         backend: its name; in reproducible mode the numbers do not depend on it.
+        dtype: of the recordings; int64 where the graph computes in integers.
         extra: further fields of the header (licence, notes, file_sha256).
     """
 
@@ -151,12 +153,19 @@ def _kept(parts: Parts) -> Iterator[None]:
 
 def _run(plan: Plan, parts: Parts, done: int, advance: Callable[[int], object]) -> None:
     backend, discretization = find_backend(plan.backend), plan.schedule.discretization
-    run = backend.prepare(plan.graph, discretization, plan.dtype, reproducible=True)
-    keys = [o.probe for o in plan.observables]
+    kind = run_dtype(discretization, plan.dtype)
+    run = backend.prepare(plan.graph, discretization, kind, reproducible=True)
+    keys, ports = [o.probe for o in plan.observables], plan.schedule.inputs
     state = parts.state_after(done - 1) if done else None
     for number, (start, stop) in list(enumerate(plan.cuts))[done:]:
-        _, state, found = run(plan.source.read(start, stop), state, keys)
-        parts.write(number, [np.asarray(found[key]) for key in keys], state)
+        inputs = plan.source.read(start, stop)
+        _, state, found = run(inputs, state, keys)
+        arrays = [np.asarray(found[key]) for key in keys]
+        if plan.dtype == WHOLE:  # as given: a run shifts them left by `input_shift`
+            given = {plan.schedule.nodes[p].path: inputs[name] for name, p in ports}
+            places = zip(plan.observables, arrays, strict=True)
+            arrays = [given[o.path] if o.name == INPUT else own for o, own in places]
+        parts.write(number, arrays, state)
         advance(stop - start)
 
 

@@ -17,6 +17,7 @@ from nirx.references.layout import Observable
 __all__ = [
     "FORMAT",
     "MOST_CHUNK_STEPS",
+    "WHOLE",
     "entry_of",
     "observable_of",
     "require_fields",
@@ -27,6 +28,8 @@ __all__ = [
 
 FORMAT = 1
 """Version of the layout of the file."""
+WHOLE = "int64"
+"""The dtype of a reference whose graph computes in integers."""
 MOST_CHUNK_STEPS = 1024
 """Of a chunk, which is in memory as a whole."""
 
@@ -136,7 +139,7 @@ def _is_shape(value: Any) -> bool:
 FIELDS: dict[str, Callable[[Any], bool]] = {
     "steps": _is_count,
     "batch": _is_shape,
-    "dtype": lambda value: value in ("float32", "float64"),
+    "dtype": lambda value: value in ("float32", "float64", WHOLE),
     "chunk_steps": _is_count,
     "digest": _is_text,
     "graph_sha256": _is_text,

@@ -46,7 +46,7 @@ class Run:
         steps: length of the run.
         samples: number of elements of the batch, whose axes are flattened.
         dt: length of a step.
-        dtype: of values.
+        dtype: of values; int64 where the graph computes in integers.
 
     **Units**: dt and all times in the unit of the graph's time constants.
     """

@@ -18,6 +18,7 @@ from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
 from nirx.errors import FileError, NirxWarning
+from nirx.execution.assemble import run_dtype
 from nirx.files.hdf5_attributes import text_attribute
 from nirx.files.hdf5_checked import CheckedDataset
 from nirx.files.hdf5_dataset import OpenHdf5
@@ -27,7 +28,7 @@ from nirx.files.reading import file_path
 from nirx.references.damage import CHANGED, damage_as_file_error
 from nirx.references.embedded_graph import read_embedded
 from nirx.references.event_rows import read_events, require_event_rows
-from nirx.references.header import observable_of, require_fields, unsealed
+from nirx.references.header import WHOLE, observable_of, require_fields, unsealed
 from nirx.references.layout import GRAPH, HEADER, Observable, Run
 from nirx.references.structure import require_structure
 
@@ -44,6 +45,8 @@ class ReferenceFile:
     Arguments:
         path: written by `nirx.reference`.
         limits: what a graph may cost to read; None for the usual ones.
+
+    `whole` says whether its numbers are the integers of a chip, in int64.
 
     **Raises**: `FileError` for a file that is not a reference, is damaged, or was changed.
     """
@@ -75,11 +78,17 @@ class ReferenceFile:
         self.steps: int = self.header["steps"]
         self.batch: Shape = tuple(self.header["batch"])
         self.dtype: str = self.header["dtype"]
+        self.whole = self.dtype == WHOLE
         self.chunk: int = self.header["chunk_steps"]
         self.digest: str = self.header["digest"]
         self.observables = [observable_of(entry) for entry in self.header["recordings"]]
         self._require_limits()
         self.discretization = Discretization.from_json(self.header["discretization"])
+        if self.whole != (self.discretization.arithmetic is not None):
+            raise FileError(
+                f"{self.path}: it holds {self.dtype}, which is not what its discretization "
+                f"computes: {CHANGED}"
+            )
         self.rename: Callable[[str], str] = (
             encode_name if text_attribute(self.file, MARK) == MARK_VALUE else str
         )
@@ -105,6 +114,11 @@ class ReferenceFile:
         """Close the file."""
         self._datasets.clear()
         self.file.close()
+
+    @property
+    def run_dtype(self) -> str:
+        """In which a backend runs the graph: integers are computed in float64."""
+        return run_dtype(self.discretization, self.dtype)
 
     @property
     def samples(self) -> int:

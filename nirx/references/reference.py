@@ -22,6 +22,7 @@ from nirx.graphs.schedule import build_schedule
 from nirx.inputs.choose import file_named, source_for
 from nirx.inputs.event_format import EventFormat
 from nirx.references.generate import Plan, generate
+from nirx.references.header import WHOLE
 from nirx.references.layout import observables
 
 __all__ = ["COMPRESSIONS", "Reference", "check_reference_target", "reference"]
@@ -100,7 +101,7 @@ def reference(
         discretization: None takes the graph's own (metadata) or the model's, or the default with
             a warning.
         record: `"all"`, `"outputs"`, or keys as in `net.run`. Inputs are always in the file.
-        dtype: `"float32"` or `"float64"`.
+        dtype: `"float32"` or `"float64"`; a graph in integers is recorded in int64 instead.
         backend: `"numpy"`, `"torch"` or `"jax"`; the numbers are the same.
         spikes: `"dense"` (an array over time) or `"events"` (a list).
         compression: `"gzip"`, `"lzf"` or `"none"`.
@@ -127,6 +128,8 @@ def reference(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NirxWarning)  # load has shown them already
         schedule, _ = build_schedule(own, chosen)
+    if schedule.discretization.arithmetic is not None:
+        kind = WHOLE
     stream = source_for(
         schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own, events=events
     )

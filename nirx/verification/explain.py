@@ -39,7 +39,7 @@ def explain(pair: Pair, first: int) -> tuple[str, ...]:
                 inputs,
                 observed,
                 discretization=reference.file.discretization,
-                dtype=reference.file.dtype,
+                dtype=reference.file.run_dtype,
             )
         except InputError as error:
             return (f"no diagnosis: {error}",)

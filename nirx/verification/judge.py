@@ -21,6 +21,7 @@ MOST_SPIKES = 2**31
 """Of one neuron in one step; a larger number is not a number of spikes."""
 WHOLE_NUMBERS = "the recording holds whole numbers: scale it to the reference's unit, and set --lsb"
 """For values in a chip's own integer unit."""
+FRACTIONS = "the recording holds fractions, the reference integers: scale it to the chip's unit"
 NO_SPIKES = "the recording is not a spike train: it holds numbers other than spike counts"
 NO_COUNTS = "the reference holds numbers other than spike counts, such as infinity"
 
@@ -155,7 +156,8 @@ class ValueJudge(Judge):
         super().__init__(key, shape)
         self._lsb = tolerance.lsb_of(key)
         self._allowed = tolerance.membrane * (self._lsb or 0.0)
-        self._slack = 2 * float(np.finfo(dtype).eps)
+        self._units = tolerance.whole
+        self._slack = 0.0 if self._units else 2 * float(np.finfo(dtype).eps)
         self._error = self._largest = 0.0
         self._first: Unmatched | None = None
         # Whether the reference holds fractions; whether the recording holds whole numbers only.
@@ -191,7 +193,10 @@ class ValueJudge(Judge):
             lsb_error=None if self._lsb is None else self._error / self._lsb,
             largest=self._largest,
             first_divergence=self._divergence(self._first),
+            units=self._units,
         )
+        if self._units and not self._whole and found.verdict == "fails":
+            return replace(found, kind=FRACTIONS)
         unscaled = self._fractions and self._whole and not self._silent
         if unscaled and found.verdict == "fails" and not found.off_by_rounding:
             return replace(found, kind=WHOLE_NUMBERS)

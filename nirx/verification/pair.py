@@ -40,7 +40,7 @@ class Pair:
 
     def expected(self, observable: Observable, start: int, stop: int) -> np.ndarray:
         """Steps of the reference, `[time, *batch, *features]`."""
-        found = self.reference.file.read(observable, start, stop)
+        found = self.reference.file.read(observable, start, stop).astype(self.reference.dtype)
         flat = (stop - start, self.reference.samples, observable.neurons)
         return self._cut(observable, found.reshape(flat))
 

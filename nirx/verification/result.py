@@ -46,6 +46,7 @@ class NodeVerdict:
         follows: the recording that failed earlier and that this node depends on; None for the
             origin of a divergence.
         kind: how a failing node differs, in words, as far as the data say.
+        units: whether its values are the integers of a chip.
     """
 
     key: str
@@ -65,6 +66,7 @@ class NodeVerdict:
     first_divergence: Divergence | None = None
     follows: str | None = None
     kind: str = ""
+    units: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -76,7 +78,7 @@ class NodeVerdict:
     @property
     def off_by_rounding(self) -> bool:
         """Whether it fails by the size of rounding errors only."""
-        fails = self.verdict == "fails" and not self.spikes
+        fails = self.verdict == "fails" and not self.spikes and not self.units
         return fails and self.error < ROUNDING * self.largest
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.printable import printable
 from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.verification.tolerance import units_text
 
 if TYPE_CHECKING:
     from nirx.comparison.divergence import Divergence
@@ -44,7 +45,9 @@ def remarks(found: Verification) -> list[str]:
     """Where the recording first differs, and what was and was not compared."""
     lines: list[object] = []
     if found.first_divergence is not None:
-        place = place_text(found.first_divergence, found.batch_axes, found.tolerance.jitter)
+        first = found.first_divergence
+        jitter, units = found.tolerance.jitter, found[first.node].units
+        place = place_text(first, found.batch_axes, jitter, units)
         lines.append(f"first diverges at {place}")
     kinds = [f"{n.key}: {n.kind}" for n in found.nodes if n.kind and _says_why(n, found)]
     at_ends = [
@@ -122,21 +125,28 @@ def _of_spikes(node: NodeVerdict) -> str:
 
 
 def _of_values(node: NodeVerdict) -> str:
+    if node.units:
+        return f"off by {units_text(node.error)} at most"
     text = f"off by {node.error:.4g} at most"
     return text if node.lsb_error is None else f"{text}, {node.lsb_error:.4g} LSB"
 
 
-def place_text(found: Divergence, batch_axes: int, jitter: int) -> str:
+def place_text(found: Divergence, batch_axes: int, jitter: int, units: bool = False) -> str:
     """`"step 14, lif2, sample 1, neuron 0: reference 1, observed 0"`.
 
     Arguments:
         batch_axes: how many of the first axes of its index are samples.
         jitter: steps that a spike may be early or late.
+        units: whether the values are the integers of a chip: `"it is 127, expected 128: 1 unit"`.
     """
     parts = [f"step {found.step}", found.node]
     axes = {"sample": found.index[:batch_axes], "neuron": found.index[batch_axes:]}
     parts += [f"{what} {own[0] if len(own) == 1 else own}" for what, own in axes.items() if own]
-    values = f"reference {_number(found.reference)}, observed {_number(found.other)}"
+    expected, own = _number(found.reference), _number(found.other)
+    if units:
+        off = units_text(abs(found.other - found.reference))
+        return f"{', '.join(parts)}: it is {own}, expected {expected}: {off}"
+    values = f"reference {expected}, observed {own}"
     text = f"{', '.join(parts)}: {values}"
     if jitter and found.reference == found.other:
         text += " (the partner of an earlier spike)"

@@ -12,7 +12,7 @@ from typing import Any
 
 from nirx.errors import InputError, did_you_mean
 
-__all__ = ["Tolerance", "make_tolerance"]
+__all__ = ["Tolerance", "make_tolerance", "units_text"]
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,21 @@ class Tolerance:
         lsb: size of one least significant bit by key, in the unit of the value; the key None
             stands for all other recordings.
         membrane: how many LSB a value may be off.
+        whole: whether the reference holds the integers of a chip, whose LSB is 1.
     """
 
     jitter: int = 0
     rate: float = 0.0
     lsb: Mapping[str | None, float] = field(default_factory=dict)
     membrane: float = 0.0
+    whole: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "lsb", MappingProxyType(dict(self.lsb)))
 
     def lsb_of(self, key: str) -> float | None:
         """The size of one LSB of a recording; None if it was not set."""
-        return self.lsb.get(key, self.lsb.get(None))
+        return self.lsb.get(key, self.lsb.get(None, 1.0 if self.whole else None))
 
     def refuse_spikes(self, keys: Collection[str]) -> None:
         """**Raises** `InputError` for an LSB of a recording that holds spikes.
@@ -64,7 +66,9 @@ class Tolerance:
         if self.rate:
             rates = f"spike counts within {self.rate:.3%}"
             parts = [f"{own} or {rates}" for own in parts] or [rates]
-        if self.membrane:
+        if self.membrane and self.whole and not self.lsb:
+            parts.append(f"values within {units_text(self.membrane)}")
+        elif self.membrane:
             sizes = [f"{k or 'one'}: {v:g}" for k, v in self.lsb.items()]
             parts.append(f"values within {self.membrane:g} LSB ({', '.join(sizes)})")
         return ", ".join(parts) or "equal numbers"
@@ -82,12 +86,13 @@ class Tolerance:
 
 
 def make_tolerance(
-    jitter: Any, rate: Any, lsb: Any, membrane: Any, keys: Sequence[str]
+    jitter: Any, rate: Any, lsb: Any, membrane: Any, keys: Sequence[str], whole: bool = False
 ) -> Tolerance:
     """A caller's tolerances, checked.
 
     Arguments:
         keys: of the recordings.
+        whole: whether they are the integers of a chip.
 
     **Raises**: `InputError`.
     """
@@ -124,11 +129,17 @@ def make_tolerance(
         if key is not None and key not in keys:
             near = did_you_mean(str(key), keys)
             raise InputError(f"{where} (--lsb): no such recording; {near}")
-    if membrane and not sizes:
+    if membrane and not sizes and not whole:
         raise InputError(
             f"membrane={membrane!r} (--membrane) counts LSB; set the size of one by lsb (--lsb)"
         )
-    return Tolerance(steps, float(rate), {k: float(v) for k, v in sizes.items()}, float(membrane))
+    sizes = {key: float(size) for key, size in sizes.items()}
+    return Tolerance(steps, float(rate), sizes, float(membrane), whole)
+
+
+def units_text(count: float) -> str:
+    """`"1 unit"`, `"2 units"`: of a chip's integers."""
+    return f"{count:.16g} unit{'s' * (count != 1)}"
 
 
 def _lsb_text(key: str | None) -> str:

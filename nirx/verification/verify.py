@@ -86,6 +86,7 @@ def verify(
         lsb: size of one LSB of values (v, i, outputs without spikes), one for all, or by key
             (the key None stands for all others).
         membrane: how many LSB a value may be off; values without a size of an LSB must be equal.
+            In a reference in integers, an LSB is one unit.
         partial: compare the first steps and samples that both have; without it, a different
             number of them is an error.
         why: if it fails, let `nirx.diagnose` explain it from the first steps.
@@ -112,7 +113,7 @@ def verify(
         plotting.check_format(plot.suffix)
     with ExitStack() as stack:
         file = ref if isinstance(ref, ReferenceFile) else stack.enter_context(open_reference(ref))
-        tolerance = make_tolerance(jitter, rate, lsb, membrane, file.keys)
+        tolerance = make_tolerance(jitter, rate, lsb, membrane, file.keys, file.whole)
         tolerance.refuse_long_jitter(file.steps)
         reference = check_reference(file, lambda steps: advance("digests", steps))
         spikes = [o.key for o in reference.observables if reference.spiking(o)]

@@ -171,7 +171,7 @@ def test_other_registered_types_are_refused_by_name(tmp_path, dynamics, weight):
 
 
 def test_integers_refuse_what_is_not_whole(tmp_path):
-    with pytest.raises(nirx.InputError, match=r"input 'input' has 0\.5.*expected whole numbers"):
+    with pytest.raises(nirx.InputError, match=r"Input 'input', .*0\.5.*expected whole numbers"):
         nirx.export_c(integers(2, 2), tmp_path, WHOLE, data=np.full((3, 1, 2), 0.5))
     assert list(tmp_path.iterdir()) == []
 
