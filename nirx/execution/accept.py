@@ -11,7 +11,15 @@ from nirx.errors import InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import FEEDBACK, NodeState, batch_of, unnest
 
-__all__ = ["accept_batch", "accept_inputs", "accept_state"]
+__all__ = ["accept_batch", "accept_inputs", "accept_state", "input_shifts"]
+
+
+def input_shifts(schedule: Schedule) -> tuple[int, ...]:
+    """By how many bits each Input shifts what enters; 0 where it is not in integers."""
+    if schedule.discretization.arithmetic is None:
+        return (0,) * len(schedule.inputs)
+    rules = [schedule.discretization.at(schedule.nodes[p].path) for _, p in schedule.inputs]
+    return tuple(rule.arithmetic.input_shift if rule.arithmetic else 0 for rule in rules)
 
 
 def accept_inputs(
