@@ -50,6 +50,11 @@ class JaxOps(ArrayOps):
             )
         return jnp.asarray(value, self.dtype)
 
+    def lend(self, array: jax.Array) -> np.ndarray | None:
+        if isinstance(array, jax.core.Tracer) or array.devices() != {jax.devices("cpu")[0]}:
+            return None
+        return np.asarray(array)
+
     def constant(self, value: Any) -> jax.Array:
         return jnp.asarray(value, self.dtype)
 

@@ -31,13 +31,15 @@ def _affine(seed: int, low: int = -40, high: int = 60) -> nir.Affine:
     return nir.Affine(weight.astype(float), whole(seed + 1, SIZE).astype(float))
 
 
-def _layers(constant: float = 0) -> nir.NIRGraph:
-    return chain((SIZE,), (SIZE,), _affine(20), lif(constant=constant, threshold=90, reset=-7))
+def _layers(constant: float = 0, threshold: float = 90) -> nir.NIRGraph:
+    neuron = lif(constant=constant, threshold=threshold, reset=-7)
+    return chain((SIZE,), (SIZE,), _affine(20), neuron)
 
 
 def _shift(name: str, value: int, **choices: Any) -> Any:
-    own = _layers(constant=2.0**value if name == "bias_shift" else 0)
-    return case(f"{name} of {value}", own, XS, {name: value, **WIDE}, **choices)
+    own = _layers(2.0**value if name == "bias_shift" else 0, 90 if value >= 0 else 3)
+    drive = {"weight_shift": value} if name == "threshold_shift" else {}  # so that it is reached
+    return case(f"{name} of {value}", own, XS, {name: value, **drive, **WIDE}, **choices)
 
 
 def _conv(
@@ -104,7 +106,7 @@ def _fan_in() -> nir.NIRGraph:
 
 
 def _delays(*steps: int) -> nir.NIRGraph:
-    return chain((SIZE,), (SIZE,), nir.Delay(np.array(steps, float)), lif(threshold=6))
+    return chain((SIZE,), (SIZE,), nir.Delay(np.array(steps, float)), lif(threshold=2))
 
 
 def _ring() -> nir.NIRGraph:

@@ -46,7 +46,7 @@ LIMITS = list(itertools.product(("saturate", "wrap"), ("full", "symmetric")))
 
 ROUNDINGS = ("zero", "down", "nearest")
 
-FRACTIONS = (1e-6, 1.0, 0.25, 0.3, 1 / 16)
+FRACTIONS = (1e-4, 1.0, 0.25, 0.3, 1 / 16)
 """Of a decay with few bits: none at all, all, exact, and one that is rounded."""
 
 PULSES = np.zeros((STEPS, BATCH, len(FRACTIONS)), np.int64)
@@ -70,7 +70,7 @@ def _at_the_limits(rule: str, limits: str) -> list[Any]:
     return [
         *(case(f"{words}: {kind}", node, STRONG, own) for kind, node in KINDS.items()),
         case(f"{words}: edges of v", nir.I(np.ones(1)), EDGES, own),
-        case(f"{words}: edges of i", cuba_li(1e-6, 1.0, gain=(1,)), EDGES, own),
+        case(f"{words}: edges of i", cuba_li(1e-4, 1.0, gain=(1,)), EDGES, own),
     ]
 
 
@@ -97,6 +97,7 @@ def _resets(reset: str, when: str) -> list[Any]:
 
 CASES = (
     *(own for rule, limits in LIMITS for own in _at_the_limits(rule, limits)),
+    case("wraps several times", cuba_lif(gain=9), STRONG * 9, _overflow("wrap", "full")),
     case("v wraps and i saturates", cuba_lif(), STRONG, _overflow("wrap", "full", "saturate")),
     case("i wraps and v saturates", cuba_lif(), STRONG, _overflow("saturate", "full", "wrap")),
     case("i of 5 bits, v of 9", cuba_lif(gain=3), STRONG, {"synapse_bits": 5, "membrane_bits": 9}),
@@ -170,7 +171,7 @@ CASES = (
     *(
         case(
             f"change of v, {rule}, {limits}",
-            lif(constant=-30),
+            lif(constant=-12, gain=2, threshold=10),
             STRONG,
             {"membrane_change": "saturate", **_overflow(rule, limits)},
         )
