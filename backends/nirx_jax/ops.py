@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate_formulas import Surrogate
@@ -51,7 +52,7 @@ class JaxOps(ArrayOps):
         return jnp.asarray(value, self.dtype)
 
     def lend(self, array: jax.Array) -> np.ndarray | None:
-        if isinstance(array, jax.core.Tracer) or array.devices() != {jax.devices("cpu")[0]}:
+        if isinstance(array, Tracer) or array.devices() != {jax.devices("cpu")[0]}:
             return None
         return np.asarray(array)
 

@@ -61,7 +61,7 @@ class _Bounds:
 
     def faults(self, bits: int) -> list[Fault]:
         """What is wrong with numbers of up to 2**bits at every Input."""
-        outputs = [0.0] * len(self.nodes)
+        outputs = before = [0.0] * len(self.nodes)
         for _ in range(self.passes):
             before = list(outputs)
             found: list[Fault] = []

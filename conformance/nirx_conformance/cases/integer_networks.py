@@ -106,13 +106,13 @@ def _fan_in() -> nir.NIRGraph:
 
 
 def _delays(*steps: int) -> nir.NIRGraph:
-    return chain((SIZE,), (SIZE,), nir.Delay(np.array(steps, float)), lif(threshold=2))
+    return chain((SIZE,), (SIZE,), nir.Delay(np.array(steps, float)), lif(threshold=1))
 
 
 def _ring() -> nir.NIRGraph:
     nodes = {
         "input": port_in(SIZE),
-        "lif": lif(threshold=8),
+        "lif": lif(threshold=2),
         "delay": nir.Delay(np.array([1.0, 2.0, 4.0])),
         "w": nir.Linear(_kernel(70, SIZE, SIZE)),
         "output": port_out(SIZE),
@@ -120,6 +120,7 @@ def _ring() -> nir.NIRGraph:
     return graph(nodes, "input -> lif -> output", "lif -> delay -> w -> lif")
 
 
+FLAT: Any = np.array([2, 2, 3])
 BOTH = {"in_a": XS, "in_b": SPIKES}
 MIXED = {
     "fc": {"arithmetic": {"weight_shift": -2, "bias_shift": 3}},
@@ -152,7 +153,7 @@ CASES = (
         chain((2,), (3,), nir.Linear(np.array([[-128.0, 127], [127, -128], [127, 127]])), li()),
         XS[..., :2],
     ),
-    case("spikes into a product", _layers(), SPIKES),
+    case("spikes into a product", _layers(threshold=30), SPIKES),
     _conv(
         "conv1d",
         (2, 7),
@@ -189,7 +190,7 @@ CASES = (
     _conv("avg-pool of 4", (2, 4, 4), (2, 2, 2), _pool(nir.AvgPool2d, 2, 2)),
     _conv("avg-pool of 8, padded", (1, 6, 6), (1, 4, 2), _pool(nir.AvgPool2d, 2, 4, 1)),
     _conv("avg-pool of 1", (1, 2, 2), (1, 2, 2), _pool(nir.AvgPool2d, 1, 1)),
-    _conv("flatten", (2, 2, 3), (12,), nir.Flatten(np.array([2, 2, 3]), 0, -1)),
+    _conv("flatten", (2, 2, 3), (12,), nir.Flatten(FLAT, 0, -1)),
     case("scale", nir.Scale(np.array([-3.0, 0.0, 7.0])), XS, {"weight_shift": 2, "bias_shift": 1}),
     *(
         case(
@@ -198,7 +199,7 @@ CASES = (
         for ties in ("gt", "ge")
     ),
     case("delay per element", _delays(0, 1, 5), XS),
-    case("delay of whole steps", _delays(2, 2, 2), SPIKES),
+    case("delay of whole steps", _delays(2, 2, 2), XS),
     case("delay in a ring", _ring(), XS, WIDE),
     *(
         case(f"feedback of two neurons, {first}", _looped(), XS, own, feedback_initial=first)
@@ -210,7 +211,7 @@ CASES = (
     ),
     case(
         "feedback of a recurrent layer",
-        recurrent(SIZE, lif(threshold=12), nir.Linear(_kernel(44, SIZE, SIZE))),
+        recurrent(SIZE, lif(threshold=2), nir.Linear(_kernel(44, SIZE, SIZE))),
         XS,
         {"membrane_bits": 7, "weight_shift": 1, "membrane_overflow": "wrap"},
         reset="subtract",

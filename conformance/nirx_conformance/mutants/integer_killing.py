@@ -11,7 +11,7 @@ from nirx.errors import InputError
 from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.cases.integers import INTEGER_CASES
-from nirx_conformance.mutants import integer_steps, integers
+from nirx_conformance.mutants import integer_operations, integer_steps, integers
 from nirx_conformance.mutants.killing import KILLED, Kills
 from nirx_conformance.mutants.mutant import Mutant
 from nirx_conformance.suite.judge_integers import ExpectedIntegers, expect_integers, judge_integers
@@ -21,7 +21,7 @@ __all__ = ["ALL_INTEGER_MUTANTS", "INTEGER_MUTANTS", "integer_kill_table", "try_
 
 ALL_INTEGER_MUTANTS = [
     value
-    for module in (integers, integer_steps)
+    for module in (integers, integer_operations, integer_steps)
     for value in vars(module).values()
     if isinstance(value, Mutant)
 ]
