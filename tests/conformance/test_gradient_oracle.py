@@ -182,7 +182,7 @@ def test_a_loop_by_hand():
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_formulas_are_those_of_nirx(name):
-    from nirx.dynamics.surrogate import resolve_surrogate
+    from nirx.execution.node_surrogates import resolve_surrogate
 
     u = uniform(1, 50, low=-1.5, high=1.5)
     np.testing.assert_allclose(
