@@ -11,6 +11,7 @@ import jax
 from nirx.basics.paths import format_path
 from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
+from nirx.execution.accept import accept_input
 from nirx.execution.assemble import Assembly
 from nirx.execution.chunking import COMPILED_ROOM, require_checkpoint
 from nirx.execution.describe import network_text
@@ -111,10 +112,13 @@ class Net(eqx.Module):
 
     def _inputs(self, x: Any) -> Any:
         self._require_x64()
-        ops = self._ops()
+        ops, schedule = self._ops(), self.schedule
         if isinstance(x, Mapping):
-            return {name: ops.accept(leaf, f"input {name!r}") for name, leaf in x.items()}
-        return ops.accept(x, "the input")
+            return {
+                name: accept_input(schedule, ops, leaf, f"input {name!r}")
+                for name, leaf in x.items()
+            }
+        return accept_input(schedule, ops, x, "the input")
 
     def _state(self, state: Any) -> Any:
         ops = self._ops()

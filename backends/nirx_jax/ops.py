@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate_formulas import Surrogate
@@ -49,6 +50,11 @@ class JaxOps(ArrayOps):
                 "convert it with .astype(...) or pass dtype= to from_nir"
             )
         return jnp.asarray(value, self.dtype)
+
+    def lend(self, array: jax.Array) -> np.ndarray | None:
+        if isinstance(array, Tracer) or array.devices() != {jax.devices("cpu")[0]}:
+            return None
+        return np.asarray(array)
 
     def constant(self, value: Any) -> jax.Array:
         return jnp.asarray(value, self.dtype)

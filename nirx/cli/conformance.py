@@ -30,7 +30,8 @@ def conformance_command(
         ),
     ] = None,
     level: Annotated[
-        str, Option("--level", help="core, recurrent, full, reproducible or gradients.")
+        str,
+        Option("--level", help="core, recurrent, full, reproducible, gradients or integers."),
     ] = "full",
     cases: Annotated[
         list[str] | None,
@@ -62,7 +63,7 @@ def conformance_command(
     Exit status 0 if there is no unexpected failure, 1 if there is one, 2 for bad input.
     """
     from nirx_conformance.suite import random_graphs, runner, shrink, table
-    from nirx_conformance.suite.outcome import GRADIENTS
+    from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS
     from nirx_conformance.suite.page import write_section
     from nirx_conformance.suite.report import check_report, write_report
     from nirx_conformance.suite.xfail import read_xfail
@@ -95,7 +96,7 @@ def conformance_command(
     saved = []
     if report is not None:
         write_report(report, results, level)
-        if level != GRADIENTS:  # shrinking runs values
+        if level not in (GRADIENTS, INTEGERS):  # shrinking runs values
             saved = shrink.shrunk_failures(results, report / "shrunk")
     payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
     lines = [f"shrunk: {folder}/show.py" for folder in saved]

@@ -58,6 +58,10 @@ class Ops(Protocol):
         """+0 everywhere, in the run's dtype."""
         ...
 
+    def lend(self, array: Array) -> Any:
+        """Its memory as a NumPy array, not copied; None where it has none on the host."""
+        ...
+
     def use(self, value: Array) -> Array:
         """An input, parameter or passed-in state, prepared for the arithmetic of this mode."""
         ...

@@ -6,12 +6,26 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from nirx.dynamics.arithmetic import EXACT_BITS
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.errors import InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import FEEDBACK, NodeState, batch_of, unnest
 
-__all__ = ["accept_batch", "accept_inputs", "accept_state"]
+__all__ = ["accept_batch", "accept_input", "accept_inputs", "accept_state", "input_shifts"]
+
+SHORT = frozenset({"bool", "int8", "uint8", "int16", "uint16"})
+"""dtypes of which no number is too large: at least 2**16 is always allowed."""
+
+
+def input_shifts(schedule: Schedule) -> tuple[int, ...]:
+    """By how many bits each Input shifts what enters; 0 where it is not in integers."""
+    if schedule.discretization.arithmetic is None:
+        return (0,) * len(schedule.inputs)
+    rules = [schedule.discretization.at(schedule.nodes[p].path) for _, p in schedule.inputs]
+    return tuple(rule.arithmetic.input_shift if rule.arithmetic else 0 for rule in rules)
 
 
 def accept_inputs(
@@ -30,7 +44,7 @@ def accept_inputs(
     arrays, lead = [], None
     for (name, position), value in zip(schedule.inputs, _by_port(schedule, x), strict=True):
         where = f"input {name!r}"
-        array = ops.accept(value, where)
+        array = accept_input(schedule, ops, value, where)
         own = batch_of(where, array.shape, schedule.nodes[position].input_shape, time)
         if time and not own:
             raise InputError(f"{where} has shape {tuple(array.shape)}; expected time as first axis")
@@ -40,6 +54,35 @@ def accept_inputs(
         arrays.append(ops.use(array))
     assert lead is not None, "check refuses a graph without Inputs"
     return (arrays, lead[1:], lead[0]) if time else (arrays, lead, 1)
+
+
+def accept_input(schedule: Schedule, ops: Ops, value: Any, where: str) -> Array:
+    """The array of one Input; in integers, its numbers are whole and not too large to be exact.
+
+    What a compiler traces has no values yet, and what is on a GPU would have to be copied: these
+    are not looked at.
+
+    **Raises**: `InputError`.
+    """
+    array = ops.accept(value, where)
+    dtype = str(getattr(value, "dtype", "")).rpartition(".")[2]
+    if schedule.largest_input is None or dtype in SHORT:
+        return array
+    seen = ops.lend(array)
+    if seen is None or not seen.size:
+        return array
+    low, high = float(seen.min()), float(seen.max())
+    if not max(high, -low) <= schedule.largest_input:  # also where there is a NaN
+        found = low if -low > high else high
+        raise InputError(
+            f"{where} has {found:,.17g}; in this network sums are exact, below 2**{EXACT_BITS}, "
+            f"for numbers of up to {schedule.largest_input:,}"
+        )
+    if dtype.startswith("float"):
+        fractions = seen[seen != np.floor(seen)]
+        if fractions.size:
+            raise InputError(f"{where} has {fractions[0]:.9g}; expected whole numbers")
+    return array
 
 
 def _by_port(schedule: Schedule, x: Any) -> list[Any]:

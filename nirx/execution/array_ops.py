@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from nirx.dynamics.ops import Array, ConvGeometry, Shape
 from nirx.dynamics.surrogate_formulas import Surrogate
 
@@ -33,6 +35,10 @@ class ArrayOps:
 
     def accept(self, value: Any, where: str) -> Array:
         raise NotImplementedError
+
+    def lend(self, array: Array) -> np.ndarray | None:
+        """Its memory as a NumPy array, not copied; None where it has none on the host."""
+        return None
 
     def constant(self, value: Any) -> Array:
         raise NotImplementedError

@@ -6,7 +6,7 @@ import copy
 import inspect
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nir
@@ -140,7 +140,9 @@ def assemble(
     chosen = resolve_discretization(graph, discretization, blind)
     schedule, nodes = build_schedule(graph, chosen, claim)
     dtype = run_dtype(chosen, dtype)
-    _require_representable(schedule, nodes, dtype)
+    most = _require_representable(schedule, nodes, dtype)
+    if most is not None:
+        schedule = replace(schedule, largest_input=most)
     own = rebuild_graph(graph, {})
     nodes = [node_at(own, place.path) for place in schedule.nodes]
     shared = _shared(schedule, nodes)
@@ -247,9 +249,12 @@ def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
     return shared
 
 
-def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> None:
+def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> int | None:
     """Refuse parameters that become infinite, or 0 where they must be positive, in the dtype, and
-    those of integers that are not whole."""
+    those of integers that are not whole.
+
+    Returns: the largest input of a network in integers.
+    """
     limits = np.finfo("float32" if dtype == "bfloat16" else dtype)  # both have the same range
     places = schedule.nodes
     parameters = [
@@ -268,7 +273,7 @@ def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> 
                 faults.append(fault)
     if faults:
         raise GraphError(faults)
-    require_whole(schedule, parameters)
+    return require_whole(schedule, parameters)
 
 
 def load(graph_or_path: Any) -> nir.NIRGraph:

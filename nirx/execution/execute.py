@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nirx.dynamics.ops import Array, Ops, Shape
-from nirx.execution.accept import accept_batch, accept_inputs, accept_state
+from nirx.execution.accept import accept_batch, accept_inputs, accept_state, input_shifts
 from nirx.execution.chunking import (
     checkpoint_chunk,
     default_chunk,
@@ -52,6 +52,7 @@ class Executor:
         self.returned = returned_probes(schedule, returns)
         self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
         self.arithmetic = schedule.discretization.arithmetic
+        self.input_shifts = input_shifts(schedule)
         self.constant = constant
         """Whether parameters never change, so that coefficients are computed once."""
         self._known: list[Any] | None = None
@@ -117,9 +118,11 @@ class Executor:
     def _accept(self, x: Any, time: bool) -> tuple[list[Array], Shape, int]:
         """See `accept_inputs`."""
         inputs, batch, length = accept_inputs(self.schedule, self.ops, x, time)
-        if self.arithmetic is not None and self.arithmetic.input_shift:
-            factor = self.ops.constant(2.0**self.arithmetic.input_shift)
-            inputs = [self.ops.mul(array, factor) for array in inputs]
+        if any(self.input_shifts):
+            inputs = [
+                self.ops.mul(array, self.ops.constant(2.0**shift)) if shift else array
+                for array, shift in zip(inputs, self.input_shifts, strict=True)
+            ]
         return inputs, batch, length
 
     def _tree(self, states: list[NodeState]) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from nirx.dynamics.arithmetic import EXACT_BITS
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.integers.whole import Exact, WholeNumbers
 from nirx.errors import Fault, GraphError, InputError
+from nirx.execution.largest_numbers import largest_input
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.graphs.schedule import Schedule
 
 __all__ = ["WHOLE", "exact_numbers", "faults_of", "require_whole", "whole_inputs"]
+
+NO_DECAY = "1 at most: nothing decays by more than all of it"
 
 TOLERANCE = 1e-6
 """How far a number may be from a whole one, relative above 1: parameters may be in float32."""
@@ -31,19 +34,38 @@ def exact_numbers(dynamics: WholeNumbers, parameters: Any) -> dict[str, Exact]:
         return dynamics.exact(NumpyOps(np.dtype("float64")), own)
 
 
-def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -> None:
+def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -> int | None:
     """Check every node that computes in integers.
 
     Arguments:
         parameters: of every node.
 
+    Returns: the largest number that may enter, so that every sum is exact; None for a network
+    in floating point.
+
     **Raises**: `GraphError`.
     """
+    if schedule.discretization.arithmetic is None:
+        return None
     faults = []
     for place, own in zip(schedule.nodes, parameters, strict=True):
         faults += faults_of(place.name, place.dynamics, own)
     if faults:
         raise GraphError(faults)
+    return largest_input(schedule, parameters)
+
+
+def _decay_faults(where: str, dynamics: WholeNumbers, parameters: Any) -> list[Fault]:
+    own = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
+    faults = []
+    for name, a in dynamics.fractions(NumpyOps(np.dtype("float64")), own).items():
+        most = float(np.max(a, initial=0.0))
+        if most > 1 + TOLERANCE:
+            found = f"{name} is shorter than dt: it decays by {most:.9g} of itself in a step"
+            faults.append(
+                Fault(where, found, NO_DECAY, 'a longer tau, or integrator="exponential"')
+            )
+    return faults
 
 
 def faults_of(where: str, dynamics: Dynamics | None, parameters: Any) -> list[Fault]:
@@ -55,7 +77,8 @@ def faults_of(where: str, dynamics: Dynamics | None, parameters: Any) -> list[Fa
     if not isinstance(dynamics, WholeNumbers):
         return []
     each = (_fault(where, exact) for exact in exact_numbers(dynamics, parameters).values())
-    return [fault for fault in each if fault is not None]
+    faults = [fault for fault in each if fault is not None]
+    return faults + _decay_faults(where, dynamics, parameters)
 
 
 def whole_inputs(inputs: Any) -> Any:

@@ -95,6 +95,8 @@ class Schedule:
         segments: the nodes that run together.
         inputs, outputs: names and positions of the outermost ports, sorted by name.
         discretization: the one that the dynamics were built with.
+        largest_input: in integers, the largest number that may enter, so that every sum is exact.
+            It follows from the parameters, and is no part of the content.
     """
 
     nodes: tuple[ScheduledNode, ...]
@@ -102,6 +104,7 @@ class Schedule:
     inputs: tuple[tuple[str, int], ...]
     outputs: tuple[tuple[str, int], ...]
     discretization: Discretization
+    largest_input: int | None = None
     positions: dict[Path, int] = field(init=False, repr=False)
     """Position of each path."""
     borders: dict[int, tuple[list[int], frozenset[int]]] = field(init=False, repr=False)

@@ -156,3 +156,90 @@ def test_fractions_as_input_are_refused():
     net = nirx.from_nir(looped(), "numpy", RULE)
     with pytest.raises(nirx.InputError, match="float32"):
         net.run(inputs().astype("f4"))
+
+
+def chained(*nodes, size=1):
+    names = [f"n{k}" for k in range(len(nodes))]
+    return make_graph(
+        line("input", *names, "output"),
+        np.array([size]),
+        output=nir.Output(np.array([size])),
+        **dict(zip(names, nodes, strict=True)),
+    )
+
+
+LARGE = nirx.Discretization(dt=1.0, arithmetic=nirx.Arithmetic(weight_bits=32, weight_shift=5))
+MOST = np.full((1, 1), 2.0**31 - 1)
+
+
+def test_products_of_products_that_may_round_are_refused():
+    graph = chained(nir.Linear(MOST), nir.Linear(MOST))
+    with pytest.raises(nirx.GraphError, match=r"n1: its sums can reach .* below 2\*\*53"):
+        nirx.from_nir(graph, "numpy", LARGE)
+    spiking = nir.LIF(*np.full((2, 1), 8.0), np.zeros(1), np.ones(1))
+    nirx.from_nir(chained(nir.Linear(MOST), spiking, nir.Linear(MOST)), "numpy", LARGE)
+
+
+def test_the_largest_count_of_spikes_is_known():
+    neuron = nir.LIF(*np.full((2, 1), 8.0), np.zeros(1), np.ones(1))
+    scales = nir.Scale(np.array([2.0**37])), nir.Scale(np.array([4.0]))
+    graph = chained(neuron, *scales)
+
+    def build(**choices):
+        return nirx.from_nir(
+            graph,
+            "numpy",
+            nirx.Discretization(dt=1.0, arithmetic=nirx.Arithmetic(), spikes="multi", **choices),
+        )
+
+    build(max_spikes=2**13)
+    with pytest.raises(nirx.GraphError, match="n2: its sums can reach"):
+        build(max_spikes=2**14)
+    with pytest.raises(nirx.GraphError, match=r"n2: its sums can reach 1\.801e\+16"):
+        build()
+
+
+def test_a_loop_that_adds_up_without_end_is_refused():
+    graph = make_graph(
+        [*line("input", "delay", "output"), ("delay", "delay")],
+        np.array([1]),
+        delay=nir.Delay(np.ones(1)),
+        output=nir.Output(np.array([1])),
+    )
+    with pytest.raises(nirx.GraphError, match="in a loop without a neuron"):
+        nirx.from_nir(graph, "numpy", RULE)
+
+
+@pytest.mark.parametrize("decay", ["multiply", "shift"])
+def test_a_decay_by_more_than_all_is_refused(decay):
+    graph = chained(nir.LI(*np.full((2, 1), 0.25), np.zeros(1)))
+    rule = nirx.Discretization(dt=1.0, arithmetic=nirx.Arithmetic(decay=decay))
+    with pytest.warns(nirx.NirxWarning), pytest.raises(nirx.GraphError, match="decays by 4 of"):
+        nirx.from_nir(graph, "numpy", rule)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+def test_inputs_that_may_round_are_refused(backend):
+    run = nirx.find_backend(backend).prepare(chained(nir.Linear(MOST)), LARGE)
+    assert run(np.full((1, 1), 2**16), None, ())[0].item() == (2**31 - 1) << 21
+    with pytest.raises(nirx.InputError, match=r"input.* has -131,073; .* up to 131,072"):
+        run(np.full((1, 1), -(2**17) - 1), None, ())
+    with pytest.raises(nirx.InputError, match=r"has 0.5; expected whole numbers"):
+        run(np.full((1, 1), 0.5), None, ())
+    with pytest.raises(nirx.InputError, match="has nan; "):
+        run(np.full((1, 1), np.nan), None, ())
+
+
+def test_an_input_has_a_shift_of_its_own():
+    one = np.array([1])
+    nodes = {"a": nir.Input(one), "b": nir.Input(one), "out": nir.Output(one)}
+    graph = nir.NIRGraph(nodes, [("a", "out"), ("b", "out")])
+    rule = nirx.Discretization(
+        dt=1.0,
+        arithmetic=nirx.Arithmetic(input_shift=1),
+        overrides={"b": {"arithmetic": {"input_shift": 3}}},
+    )
+    ys, _ = nirx.from_nir(graph, "numpy", rule).run(
+        {"a": np.ones((1, 1), int), "b": np.ones((1, 1), int)}
+    )
+    assert ys.item() == 2 + 8

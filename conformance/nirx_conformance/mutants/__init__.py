@@ -1,6 +1,7 @@
 """Mutated backends: each is the NumPy backend with one fault, which some case has to catch.
 
-Those of gradients are the oracle of gradients with one fault each.
+Those of gradients are the oracle of gradients with one fault each; those of integers compute with
+the wrong arithmetic, or have a fault in its equations.
 
 They test the suite itself: a case that kills no mutant shows little, and a mutant that no case
 kills shows what the cases miss. `python -m nirx_conformance.mutants` prints which case kills which.
@@ -9,7 +10,10 @@ kills shows what the cases miss. `python -m nirx_conformance.mutants` prints whi
 from nirx_conformance.mutants import arithmetic, choices, equations, parameters, runs, wiring
 from nirx_conformance.mutants.gradient_killing import GRADIENT_MUTANTS as GRADIENT_MUTANTS
 from nirx_conformance.mutants.gradient_killing import gradient_kill_table as gradient_kill_table
+from nirx_conformance.mutants.integer_killing import INTEGER_MUTANTS as INTEGER_MUTANTS
+from nirx_conformance.mutants.integer_killing import integer_kill_table as integer_kill_table
 from nirx_conformance.mutants.killed_by import GRADIENTS_KILLED_BY as GRADIENTS_KILLED_BY
+from nirx_conformance.mutants.killed_by import INTEGERS_KILLED_BY as INTEGERS_KILLED_BY
 from nirx_conformance.mutants.killed_by import KILLED_BY as KILLED_BY
 from nirx_conformance.mutants.killing import Kill as Kill
 from nirx_conformance.mutants.killing import Kills as Kills

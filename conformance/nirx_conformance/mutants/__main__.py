@@ -11,17 +11,21 @@ from rich.table import Table
 
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.cases.gradients import GRADIENT_CASES
+from nirx_conformance.cases.integers import INTEGER_CASES
 from nirx_conformance.mutants import (
     GRADIENT_MUTANTS,
+    INTEGER_MUTANTS,
     MUTANTS,
     Kills,
     gradient_kill_table,
+    integer_kill_table,
     kill_table,
 )
 from nirx_conformance.suite.page import markdown_table
 
 COLUMNS = ("mutant", "what is wrong", "killed by values", "first", "killed by bits", "first")
 OF_GRADIENTS = ("mutant of gradients", "what is wrong", "killed by gradients", "first")
+OF_INTEGERS = ("mutant of integers", "what is wrong", "killed by integers", "first")
 
 
 def rows(table: dict[str, Kills], columns: tuple[str, ...] = COLUMNS) -> list[tuple[str, ...]]:
@@ -50,12 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="nirx_conformance.mutants", description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print the table for the docs")
-    names = sorted([*MUTANTS, *GRADIENT_MUTANTS])
+    names = sorted([*MUTANTS, *GRADIENT_MUTANTS, *INTEGER_MUTANTS])
     parser.add_argument("--mutant", action="append", choices=names, metavar="NAME")
     options = parser.parse_args(arguments)
     wanted = options.mutant or names
     chosen = [m for m in MUTANTS.values() if m.name in wanted]
     backwards = [m for m in GRADIENT_MUTANTS.values() if m.name in wanted]
+    whole = [m for m in INTEGER_MUTANTS.values() if m.name in wanted]
     errors = Console(stderr=True)
     found = []
     with Progress(console=errors, transient=True) as progress:
@@ -67,6 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
             last = progress.add_task("gradients", total=len(GRADIENT_CASES))
             table = gradient_kill_table(GRADIENT_CASES, backwards, lambda _: progress.advance(last))
             found.append((OF_GRADIENTS, table))
+        if whole:
+            step = progress.add_task("integers", total=len(INTEGER_CASES))
+            table = integer_kill_table(INTEGER_CASES, whole, lambda _: progress.advance(step))
+            found.append((OF_INTEGERS, table))
     for columns, table in found:
         if options.markdown:
             print(markdown(table, columns), end="\n\n" if len(found) > 1 else "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nirx_conformance.mutants.killing import Kill
 
-__all__ = ["GRADIENTS_KILLED_BY", "KILLED_BY"]
+__all__ = ["GRADIENTS_KILLED_BY", "INTEGERS_KILLED_BY", "KILLED_BY"]
 
 BITS = "bits"
 
@@ -148,3 +148,66 @@ GRADIENTS_KILLED_BY: dict[str, str] = {
     "gradients in float32": "neuron LI",
 }
 """The same for the mutants of gradients: names of cases of the level `gradients`."""
+
+INTEGERS_KILLED_BY: dict[str, str] = {
+    # another arithmetic
+    "rounding down for zero": "decay of zero: LI",
+    "rounding nearest for zero": "decay of zero: LI",
+    "rounding zero for down": "decay of down: LI",
+    "rounding nearest for down": "decay of down: LI",
+    "rounding zero for nearest": "decay of nearest: LI",
+    "rounding down for nearest": "decay of nearest: LI",
+    "decay constant truncated": "decay constant at a half",
+    "decay constant rounded": "decay constant down",
+    "decay bit missing": "decay of zero: LI",
+    "shift as multiplication": "decay by shift: LI",
+    "v wraps": "saturate, full: LIF",
+    "v saturates": "wrap, full: LIF",
+    "i wraps": "saturate, full: edges of i",
+    "i saturates": "wrap, full: edges of i",
+    "full limits for symmetric": "saturate, symmetric: edges of v",
+    "symmetric limits for full": "saturate, full: edges of v",
+    "v one bit short": "saturate, full: edges of v",
+    "i one bit short": "saturate, full: edges of i",
+    "lowest v ignored": "lowest v of -20, saturate",
+    "change of v exact": "change of v, saturate, full",
+    "change of v limited": "saturate, full: LIF",
+    "weight not shifted": "weight_shift of 6",
+    "bias not shifted": "bias_shift of 3",
+    "threshold not shifted": "threshold_shift of 4",
+    "arithmetic ignored": "decay of zero: LI",
+    "arithmetic of the graph for all": "arithmetic of each node",
+    "input not shifted": "input_shift of 4",
+    "input shift of the graph": "arithmetic of each node",
+    "input shifted in subgraphs": "nested twice, input shifted",
+    "floats returned": "scale",
+    "results in 32 bits": "v of 48 bits",
+    "overflows of the last run only": "from a state: two neurons",
+    # steps
+    "logical shift in decayed": "decay by shift, of the smallest number",
+    "no step of one in decayed": "decay by shift: LI",
+    "shift towards zero in decayed": "decay by shift: LI",
+    "lost part rounded in decayed": "decay of zero: LI",
+    "upper limit only in limited": "saturate, full: edges of v",
+    "lower limit only in limited": "saturate, full: edges of v",
+    "one turn at most in limited": "wraps several times",
+    "counted at the limit in limited": "saturate, full: edges of v",
+    "towards zero in shifted down": "weight_shift of -3, negative sums",
+    "nearest in shifted down": "avg-pool of 4",
+    "logical in shifted down": "weight_shift of -3, negative sums",
+    "weight unsigned": "weights at their limits",
+    "weight shift on the bias": "weight_shift of 6",
+    "products shifted one by one": "weight_shift of -4",
+    "leak not shifted": "bias_shift of 3",
+    "reset not shifted": "threshold_shift of 4",
+    "limit after the threshold": "saturate, full: IF",
+    "lowest before the overflow": "lowest v of -20, wrap",
+    "lowest counted": "lowest v of -20, saturate",
+    "membrane overflows not counted": "saturate, full: LI",
+    "synapse overflows not counted": "saturate, full: edges of i",
+    "overflow counted per sample": "saturate, full: LI",
+    "reset not limited": "reset subtract next, saturate",
+    "change limited once": "change of v, saturate, full",
+    "synapse limited after the decay": "jump-then-decay, saturate",
+}
+"""The same for the mutants of integers: names of cases of the level `integers`."""

@@ -16,7 +16,7 @@ from nirx.graphs.state import map_tree
 from nirx_conformance import oracle
 from nirx_conformance.cases import FixedCase, in_dtype
 
-__all__ = ["Expected", "case_graph", "expect"]
+__all__ = ["Expected", "case_graph", "expect", "joined"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def expect(case: FixedCase, dtype: str | None = None) -> Expected:
             return Expected(None, oracle.run(graph, case.discretization, inputs))
         warmup = in_dtype(case.warmup, kind)
         before = oracle.run(graph, case.discretization, warmup)
-        whole = oracle.run(graph, case.discretization, _joined(warmup, inputs))
+        whole = oracle.run(graph, case.discretization, joined(warmup, inputs))
     steps = len(next(iter(warmup.values())) if isinstance(warmup, dict) else warmup)
     after = oracle.OracleResult(
         {k: v[steps:] for k, v in whole.outputs.items()},
@@ -74,7 +74,8 @@ def expect(case: FixedCase, dtype: str | None = None) -> Expected:
     return Expected(map_tree(lambda leaf: leaf.astype(kind), before.state), after)
 
 
-def _joined(first: Any, second: Any) -> Any:
+def joined(first: Any, second: Any) -> Any:
+    """Two inputs, one after the other in time."""
     if isinstance(first, dict):
         return {name: np.concatenate([first[name], second[name]]) for name in first}
     return np.concatenate([first, second])

@@ -24,7 +24,7 @@ from nirx_conformance.suite.expected import Expected, case_graph, expect
 from nirx_conformance.suite.explanation import Difference, Explanation, explain
 from nirx_conformance.suite.outcome import Outcome, Result
 
-__all__ = ["Checked", "graph_numbers", "judge", "judge_bits", "timed"]
+__all__ = ["Checked", "graph_numbers", "judge", "judge_bits", "timed", "wrong_outputs"]
 
 AROUND = 40
 """Steps before and after the first divergence that a report draws."""
@@ -140,7 +140,8 @@ def _compare(
     explanation = explain(
         expected.result, recordings, kind, schedule, agreement.excused_at, tolerance
     )
-    return agreement.fault or _wrong_outputs(expected, outputs, recordings), explanation
+    names = list(expected.result.outputs)
+    return agreement.fault or wrong_outputs(names, outputs, recordings), explanation
 
 
 def _outputs_only(expected: Expected, outputs: Any) -> tuple[Expected, dict[str, Any]]:
@@ -170,9 +171,12 @@ def _wrong_shape(expected: Expected, recordings: Any) -> str | None:
     return None
 
 
-def _wrong_outputs(expected: Expected, outputs: Any, recordings: Any) -> str | None:
-    """Outputs must be present and equal to what was recorded at the Outputs."""
-    names = list(expected.result.outputs)
+def wrong_outputs(names: list[str], outputs: Any, recordings: Any) -> str | None:
+    """Outputs must be present and equal to what was recorded at the Outputs.
+
+    Arguments:
+        names: of the Outputs.
+    """
     given = outputs if isinstance(outputs, dict) else dict.fromkeys(names[:1], outputs)
     if set(given) != set(names):
         return f"outputs are {sorted(given)}; expected {sorted(names)}"

@@ -8,13 +8,16 @@ from typing import Any
 
 from nirx_conformance.suite.explanation import Explanation
 
-__all__ = ["GOOD", "GRADIENTS", "LEVELS", "Outcome", "Result", "node_outcome"]
+__all__ = ["GOOD", "GRADIENTS", "INTEGERS", "LEVELS", "Outcome", "Result", "node_outcome"]
 
 LEVELS = ("core", "recurrent", "full", "reproducible")
 """Each includes the one before it; `reproducible` runs all cases and compares bits."""
 
 GRADIENTS = "gradients"
 """The level of gradients, with cases of its own."""
+
+INTEGERS = "integers"
+"""The level of the integers of chips, with cases of its own."""
 
 
 class Outcome(StrEnum):

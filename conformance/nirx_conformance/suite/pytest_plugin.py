@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--nirx-level",
         default="full",
-        help="core, recurrent, full (default), reproducible or gradients",
+        help="core, recurrent, full (default), reproducible, gradients or integers",
     )
     group.addoption("--nirx-xfail", default=None, metavar="FILE", help="TOML of expected failures")
 

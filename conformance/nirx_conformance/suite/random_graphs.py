@@ -13,9 +13,10 @@ from nirx.graphs.state import map_tree
 from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.cases.gradient_case import SURROGATES, GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
+from nirx_conformance.cases.integers import INTEGER_CASES
 from nirx_conformance.suite.expected import expect
 
-__all__ = ["case_named", "fixed", "gradient_case_named", "name_of"]
+__all__ = ["case_named", "fixed", "gradient_case_named", "integer_case_named", "name_of"]
 
 PREFIX = "random "
 
@@ -46,6 +47,17 @@ def case_named(name: str) -> FixedCase:
     """
     seed = _seed(name)
     return _found(name, ALL_CASES) if seed is None else _random(name, seed)
+
+
+def integer_case_named(name: str) -> FixedCase:
+    """The case of the level `integers` of a name.
+
+    **Raises**: `InputError` for an unknown name.
+    """
+    seed = _seed(name)
+    if seed is None:
+        return _found(name, INTEGER_CASES)
+    return fixed(name, _strategies().random_integer_case(seed))
 
 
 def gradient_case_named(name: str) -> GradientCase:
@@ -83,11 +95,15 @@ def _seed(name: str) -> int | None:
 
 
 def _random(name: str, seed: int) -> FixedCase:
+    return fixed(name, _strategies().random_case(seed))
+
+
+def _strategies() -> Any:
     try:
-        from nirx_conformance.strategies import random_case
+        from nirx_conformance import strategies
     except ImportError as error:
         raise InputError(f"random graphs need hypothesis: {error}") from error
-    return fixed(name, random_case(seed))
+    return strategies
 
 
 def _found(name: str, cases: Sequence[T]) -> T:

@@ -16,10 +16,16 @@ from nirx.errors import InputError, did_you_mean
 from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
+from nirx_conformance.cases.integers import INTEGER_CASES
 from nirx_conformance.suite.judge import judge, judge_bits
 from nirx_conformance.suite.judge_gradients import judge_gradients
-from nirx_conformance.suite.outcome import GRADIENTS, LEVELS, Outcome, Result
-from nirx_conformance.suite.random_graphs import case_named, gradient_case_named
+from nirx_conformance.suite.judge_integers import judge_integers
+from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, LEVELS, Outcome, Result
+from nirx_conformance.suite.random_graphs import (
+    case_named,
+    gradient_case_named,
+    integer_case_named,
+)
 
 __all__ = ["Task", "cases_of", "known_names", "level_tasks", "run_task", "run_tasks"]
 
@@ -32,7 +38,8 @@ class Task:
 
     Arguments:
         dtype: None takes the case's own.
-        bits: compare digests in place of values; gradients: compare those, in float64.
+        bits: compare digests in place of values; gradients: compare those, in float64; integers:
+            a case of that level, every number equal.
     """
 
     case: str
@@ -40,6 +47,7 @@ class Task:
     dtype: str | None = None
     bits: bool = False
     gradients: bool = False
+    integers: bool = False
 
 
 def level_tasks(
@@ -49,10 +57,14 @@ def level_tasks(
 
     **Raises**: `InputError` for a dtype that the level does not have.
     """
-    gradients, bits = level == GRADIENTS, level == "reproducible"
+    gradients, integers, bits = level == GRADIENTS, level == INTEGERS, level == "reproducible"
     if gradients and dtype not in (None, "float64"):
         raise InputError(f"level {level!r} in {dtype}; gradients are compared in float64 only")
-    return [Task(n, backend, dtype, bits, gradients) for backend in backends for n in names]
+    if integers and dtype is not None:
+        raise InputError(f"level {level!r} in {dtype}; integers have no dtype to choose")
+    return [
+        Task(n, backend, dtype, bits, gradients, integers) for backend in backends for n in names
+    ]
 
 
 def cases_of(
@@ -61,23 +73,26 @@ def cases_of(
     """The cases of a level and the levels below it.
 
     Arguments:
-        level: one of `LEVELS`, or `GRADIENTS`.
+        level: one of `LEVELS`, `GRADIENTS` or `INTEGERS`.
         wanted: beginnings of names; None for all.
 
     **Raises**: `InputError`.
     """
-    known = (*LEVELS, GRADIENTS)
+    known = (*LEVELS, GRADIENTS, INTEGERS)
     if level not in known:
         raise InputError(f"level {level!r}; {did_you_mean(level, known)}")
     if level == GRADIENTS:
         return _wanted(list(GRADIENT_CASES), GRADIENT_CASES, wanted)
+    if level == INTEGERS:
+        return _wanted(list(INTEGER_CASES), INTEGER_CASES, wanted)
     allowed = LEVELS[: LEVELS.index(level) + 1]
     return _wanted([c for c in ALL_CASES if c.own_level in allowed], ALL_CASES, wanted)
 
 
 def known_names(level: str) -> list[str]:
     """Names that an xfail file may contain."""
-    return [c.name for c in (GRADIENT_CASES if level == GRADIENTS else ALL_CASES)]
+    own = {GRADIENTS: GRADIENT_CASES, INTEGERS: INTEGER_CASES}
+    return [c.name for c in own.get(level, ALL_CASES)]
 
 
 def _wanted(cases: list[T], every: Sequence[T], wanted: Sequence[str] | None) -> list[T]:
@@ -92,13 +107,16 @@ def _wanted(cases: list[T], every: Sequence[T], wanted: Sequence[str] | None) ->
 
 def run_task(task: Task) -> Result:
     """Run one task in this process."""
-    case = (gradient_case_named if task.gradients else case_named)(task.case)
+    named = integer_case_named if task.integers else case_named
+    case = (gradient_case_named if task.gradients else named)(task.case)
     try:
         backend = nirx.find_backend(task.backend)
     except nirx.UnsupportedError as error:  # its library is not installed
         return Result(case.name, task.backend, Outcome.NOT_RUN, case.types, 0.0, str(error))
     if isinstance(case, GradientCase):
         found = judge_gradients(case, backend)
+    elif task.integers:
+        found = judge_integers(case, backend)
     else:
         found = (judge_bits if task.bits else judge)(case, backend, task.dtype)
     return replace(found, backend=task.backend)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nirx.dynamics.base import Arrays, Dynamics, Stateless
-from nirx.dynamics.conv import Conv1d, Conv2d
+from nirx.dynamics.conv import Conv1d, Conv2d, Convolution
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.elementwise import Scale, Threshold
 from nirx.dynamics.integers.operations import shifted_down
-from nirx.dynamics.integers.whole import LARGEST, Exact, WholeNumbers
+from nirx.dynamics.integers.whole import LARGEST, Exact, Reach, WholeNumbers, largest
 from nirx.dynamics.linear import Affine, Linear
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch
@@ -55,6 +55,14 @@ class _Weighted(WholeNumbers, Stateless):
         y = shifted_down(ops, total, -self.arithmetic.weight_shift)
         return ops.add(y, c["bias"]) if "bias" in c else y
 
+    def reach(self, whole: Arrays, x: float) -> Reach:
+        weight = abs(whole["weight"])
+        into = tuple(range(1, weight.ndim)) if isinstance(self, Convolution) else -1
+        total = largest(weight.sum(axis=into)) * x
+        bias = largest(whole["bias"]) if "bias" in whole else 0.0
+        shifted = total if self.plain_product else total * 2.0**self.arithmetic.weight_shift + 1
+        return Reach(total + bias, shifted + bias)
+
 
 class WholeLinear(_Weighted, Linear):
     """Linear."""
@@ -78,6 +86,10 @@ class WholeScale(WholeNumbers, Scale):
     def exact(self, ops: Ops, p: Arrays) -> dict[str, Exact]:
         return {"scale": Exact(p["scale"], -LARGEST, LARGEST, "a scale")}
 
+    def reach(self, whole: Arrays, x: float) -> Reach:
+        product = largest(whole["scale"]) * x
+        return Reach(product, product)
+
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         return self.whole(ops, p)
 
@@ -87,6 +99,9 @@ class WholeThreshold(WholeNumbers, Threshold):
 
     def exact(self, ops: Ops, p: Arrays) -> dict[str, Exact]:
         return {"threshold": Exact(p["threshold"], -LARGEST, LARGEST, "threshold")}
+
+    def reach(self, whole: Arrays, x: float) -> Reach:
+        return Reach(x, 1.0)
 
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         return self.whole(ops, p)

@@ -6,7 +6,7 @@ from nirx.dynamics.base import Arrays
 from nirx.dynamics.coefficients import decay_fraction, input_fraction
 from nirx.dynamics.cuba import CurrentBasedIntegrateAndFire, CurrentBasedIntegrator
 from nirx.dynamics.integers.operations import decayed, kept_after_decay, limited, nearest
-from nirx.dynamics.integers.whole import LARGEST, Exact, WholeNumbers
+from nirx.dynamics.integers.whole import LARGEST, Exact, Reach, WholeNumbers, largest
 from nirx.dynamics.integrator import IntegrateAndFire, Integrator
 from nirx.dynamics.leaky import LeakyIntegrateAndFire, LeakyIntegrator
 from nirx.dynamics.neuron import Neuron
@@ -67,6 +67,18 @@ class WholeNeuron(WholeNumbers, Neuron):
         return {
             name: Exact(p[name], *own, name, shift) for name, own in zip(names, limits, strict=True)
         }
+
+    def reach(self, whole: Arrays, x: float) -> Reach:
+        v = float(max(map(abs, self.arithmetic.range_of("membrane"))))
+        leak = largest(whole["leak"]) if "leak" in whole else 0.0
+        inside = v + largest(whole["gain"]) * x + leak
+        return Reach(inside, self._most_spikes(whole, v) if self.spiking else v)
+
+    def _most_spikes(self, whole: Arrays, v: float) -> float:
+        if self.rule.spikes == "single":
+            return 1.0
+        most = v // whole["v_threshold"].min(initial=v)
+        return most if self.rule.max_spikes is None else min(most, float(self.rule.max_spikes))
 
     def step_with(
         self, ops: Ops, c: Arrays, x: Array, s: Arrays, fires: Fires
@@ -136,6 +148,10 @@ class _Leaky(WholeNeuron):
 
     membrane_tau = "tau"
 
+    def fractions(self, ops: Ops, p: Arrays) -> dict[str, Array]:
+        rule, names = self.rule, self.positive
+        return {name: decay_fraction(ops, rule.dt, p[name], rule.integrator) for name in names}
+
     def kept(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         a = decay_fraction(ops, self.rule.dt, p[self.membrane_tau], self.rule.integrator)
         bits = self.arithmetic.membrane_bits
@@ -198,6 +214,11 @@ class _CurrentBased(_Leaky):
             gain = ops.mul(b, gain)
         own = Exact(gain, -LARGEST, LARGEST, "the gain of its synapse's input")
         return {"gain_syn": own, **super().exact(ops, p)}
+
+    def reach(self, whole: Arrays, x: float) -> Reach:
+        i = float(max(map(abs, self.arithmetic.range_of("synapse"))))
+        membrane = super().reach(whole, i)
+        return Reach(max(membrane.inside, i + largest(whole["gain_syn"]) * x), membrane.output)
 
     def drive(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
         own, old = self.arithmetic, s["i"]

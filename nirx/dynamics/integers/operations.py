@@ -47,15 +47,15 @@ def kept_after_decay(ops: Ops, arithmetic: Arithmetic, a: Array, bits: int) -> A
         a: `decay_fraction`, any shape.
         bits: of the state.
 
-    Returns: 2**k - d with d = 2**k * a, whole ("multiply"); 2**-m with m = -log2(a) to the
-    nearest ("shift").
+    Returns: 2**k - d with d = 2**k * a, whole ("multiply"; halves go up); 2**-m with
+    m = -log2(a) to the nearest ("shift").
     """
     if arithmetic.decay == "multiply":
         whole = ops.constant(2.0**arithmetic.decay_bits)
         d = ops.mul(whole, a)
-        return ops.sub(
-            whole, nearest(ops, d) if arithmetic.decay_value == "nearest" else down(ops, d)
-        )
+        if arithmetic.decay_value == "nearest":
+            d = ops.add(d, ops.constant(0.5))
+        return ops.sub(whole, down(ops, d))
     kept = ops.constant(1.0)
     for m in range(1, bits + 1):
         smaller = ops.greater(ops.constant(2.0 ** (0.5 - m)), a)

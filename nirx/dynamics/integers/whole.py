@@ -9,7 +9,7 @@ from nirx.dynamics.base import Arrays, Dynamics
 from nirx.dynamics.integers.operations import nearest
 from nirx.dynamics.ops import Array, Ops
 
-__all__ = ["Exact", "WholeNumbers"]
+__all__ = ["Exact", "Reach", "WholeNumbers", "largest"]
 
 LARGEST = 2 ** (EXACT_BITS - 16)
 """Of a coefficient: with inputs of up to 16 bits, products stay exact."""
@@ -32,6 +32,18 @@ class Exact(NamedTuple):
     shift: int = 0
 
 
+class Reach(NamedTuple):
+    """The largest magnitudes that a node can reach.
+
+    Arguments:
+        inside: of a sum on the way.
+        output: of what leaves it.
+    """
+
+    inside: float
+    output: float
+
+
 class WholeNumbers(Dynamics):
     """Mixed in before the dynamics of a node."""
 
@@ -52,3 +64,21 @@ class WholeNumbers(Dynamics):
             name: ops.mul(nearest(ops, own.value), ops.constant(2.0**own.shift))
             for name, own in self.exact(ops, p).items()
         }
+
+    def reach(self, whole: Arrays, x: float) -> Reach:
+        """How large its numbers can become.
+
+        Arguments:
+            whole: what `whole` returned, as NumPy arrays.
+            x: the largest magnitude of its input.
+        """
+        raise NotImplementedError
+
+    def fractions(self, ops: Ops, p: Arrays) -> dict[str, Array]:
+        """The fractions by which its states decay in a step, by the parameter they come from."""
+        return {}
+
+
+def largest(array: Array) -> float:
+    """The largest magnitude in a NumPy array, 0 if it is empty."""
+    return float(abs(array).max(initial=0.0))

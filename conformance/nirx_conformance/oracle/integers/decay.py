@@ -25,8 +25,10 @@ def constant(arithmetic: Arithmetic, a: float) -> int:
     if arithmetic.decay == "shift":
         return round(-math.log2(a))
     exact = a * (1 << arithmetic.decay_bits)
-    # What is whole but for the rounding of a quotient counts as whole.
-    return round(exact) if arithmetic.decay_value == "nearest" else math.floor(exact + 2.0**-20)
+    if arithmetic.decay_value == "nearest":
+        exact += 0.5
+    # What is whole (or half) but for the rounding of a quotient counts as whole.
+    return math.floor(exact + 2.0**-20)
 
 
 def decay(arithmetic: Arithmetic, number: int, s: int) -> int:
