@@ -14,7 +14,7 @@ from nirx.cli import main
 from nirx.graphs.state import map_tree
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.mutants.gradient_mutant import right
-from nirx_conformance.oracle.gradients import Spiking, formula_of
+from nirx_conformance.oracle.gradients import Choice
 from nirx_conformance.suite.judge_gradients import judge_gradients
 from nirx_conformance.suite.outcome import Outcome
 from nirx_conformance.suite.random_graphs import gradient_case_named
@@ -103,7 +103,7 @@ def changed(change, **more):
     """The oracle as a backend whose gradients are changed before they are returned."""
 
     def prepare(graph, discretization, dtype, surrogate, detach_reset):
-        run = right(graph, discretization, Spiking(formula_of(surrogate), detach_reset))
+        run = right(graph, discretization, Choice(surrogate, detach_reset))
         return lambda *given: change(*given, run(*given))
 
     return SimpleNamespace(name="changed", prepare_gradients=prepare, **more)
