@@ -14,7 +14,6 @@ from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_
 from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.options import (
     Dt,
-    Dtype,
     FromLibrary,
     InputShape,
     Json,
@@ -33,10 +32,9 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.comparison import plotting
-from nirx.comparison.compare import compare
+from nirx.comparison.compare import compare, dtypes_of
 from nirx.comparison.table import node_tables
 from nirx.errors import InputError
-from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import Backend, find_backend
 from nirx.execution.memory import estimate_memory
 from nirx.files.whole_file import hold_target, write_whole
@@ -69,13 +67,21 @@ def compare_command(
     override: Overrides = None,
     repair: Repair = False,
     record: Record = None,
-    dtype: Dtype = "float32",
+    dtype: Annotated[
+        str,
+        Option(
+            "--dtype",
+            metavar="A[,B,...]",
+            help="float32, float64, bfloat16 or float16: one for all, or one for each backend.",
+        ),
+    ] = "float32",
     tolerance: Annotated[
         float | None,
         Option(
             "--tolerance",
             help="For values, relative to a node's largest magnitude; spikes must be equal. "
-            "Default 1e-4 in float32, 1e-9 in float64, 0 with --reproducible.",
+            "Default 1e-4 in float32, 1e-9 in float64, 5e-2 in bfloat16, 1e-2 in float16 (of "
+            "several the largest), 0 with --reproducible.",
         ),
     ] = None,
     reproducible: Reproducible = False,
@@ -98,16 +104,18 @@ def compare_command(
     if plot is not None:
         hold_target(plot, "--plot", file, file_named(input_))
         plotting.check_format(plot.suffix)
-    kind = dtype_name(dtype)
+    given = [name.strip() for name in dtype.split(",")]
+    kinds = dtypes_of(given if len(given) > 1 else dtype, len(chosen))
+    widest = "float64" if "float64" in kinds else "float32"  # that NumPy has
     choices = (dt, preset, set_, override)
     _, opened = open_subject(
         file, source, input_shape, *choices, repair=repair, max_memory=max_memory
     )
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
-        opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
+        opened.schedule, widest, input_, random, steps, batch, rate, seed, opened.graph
     )
-    samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
+    samples, itemsize = math.prod(inputs.batch), np.dtype(widest).itemsize
     probes = resolve_record(opened.schedule, keys)
     ends = [Probe(name, p, None) for name, p in opened.schedule.outputs]
     starts = [Probe(name, p, None) for name, p in opened.schedule.inputs]
@@ -131,7 +139,7 @@ def compare_command(
     if any(x.size == 0 for x in arrays.values()):
         raise InputError("nothing to compare: the input has no steps or an empty batch")
 
-    def runner(backend: Backend) -> Any:
+    def runner(backend: Backend, kind: str) -> Any:
         """The backend as a callable for `nirx.compare`, which shows its progress."""
 
         def run(_: Any) -> tuple[Any, Any, Any]:
@@ -142,17 +150,17 @@ def compare_command(
             )  # fmt: skip
             return found.outputs, state, found.recordings
 
-        run.__name__ = backend.name
+        run.__name__ = backend.name if len(given) == 1 else f"{backend.name} {kind}"
         return run
 
     with bars(inputs.steps) as add_bar:
         comparison = compare(
             opened.graph,
             arrays,
-            list(map(runner, chosen)),
+            list(map(runner, chosen, kinds)),
             reproducible=reproducible,
             discretization=opened.discretization,
-            dtype=kind,
+            dtype=kinds,
             record=keys,
             tolerance=tolerance,
         )
@@ -161,7 +169,7 @@ def compare_command(
         write_whole(plot, picture)
     payload = {
         "file": str(file),
-        "dtype": kind,
+        "dtype": kinds[0] if len(given) == 1 else list(kinds),
         "discretization_origin": opened.origin,
         "steps": inputs.steps,
         "batch": list(inputs.batch),

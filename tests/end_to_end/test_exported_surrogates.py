@@ -1,7 +1,7 @@
 """A trained network that is exported and read again trains with the same surrogates."""
 
 # nir's and torch's own annotations are narrower than what both accept and give.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportOptionalSubscript=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportOptionalSubscript=false
 
 from __future__ import annotations
 

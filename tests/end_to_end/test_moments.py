@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -199,6 +200,22 @@ def test_other_optimizers_of_optax_are_refused(name):
     ):
         with pytest.raises(nirx.UnsupportedError, match="has no counterpart on other backends"):
             call()
+
+
+@pytest.mark.parametrize(("name", "warns"), [("adamax", True), ("adam", False)])
+def test_numbers_that_look_like_those_of_adamax_are_warned_of(name, warns):
+    net, optimizer = formed("jax"), getattr(optax, name)(1e-3)
+    params = eqx.filter(net, nirx.trainable(net, "fc"))
+    state, rng = optimizer.init(params), np.random.default_rng(5)
+    assert nirx_jax.get_moments(net, state)["fc.bias"]["step"] == 0
+    for _ in range(3):
+        gradient = jax.tree.map(lambda p: rng.normal(scale=0.5, size=p.shape), params)
+        _, state = optimizer.update(gradient, state, params)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        moments = nirx_jax.get_moments(net, state)
+    assert ["look like those of optax.adamax" in str(w.message) for w in found] == [True] * warns
+    assert moments["fc.bias"]["step"] == 3
 
 
 @pytest.mark.parametrize("params", [lambda net: {"other": np.ones(2)}, jax.tree.leaves])
