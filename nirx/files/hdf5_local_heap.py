@@ -11,6 +11,8 @@ from __future__ import annotations
 import struct
 from mmap import mmap
 
+import numpy as np
+
 from nirx.errors import FileError
 
 __all__ = ["refuse_endless_gaps"]
@@ -23,6 +25,8 @@ NO_GAP = 1
 """In place of the next free block, behind the last one."""
 MOST_OVERLAP = 4
 """How often a free block may be looked at, in the mean."""
+WINDOW = 2**22
+"""Bytes that are searched for names of places at a time."""
 
 
 def refuse_endless_gaps(data: bytes | mmap, base: int, path: str) -> None:
@@ -33,17 +37,43 @@ def refuse_endless_gaps(data: bytes | mmap, base: int, path: str) -> None:
 
     **Raises**: `FileError` for a list that HDF5 would not finish reading.
     """
-    left, heap = MOST_OVERLAP * len(data) // GAP.size, data.find(SIGNATURE)
+    left, suspects = MOST_OVERLAP * len(data) // GAP.size, []
+    heap = data.find(SIGNATURE)
     while 0 <= heap <= len(data) - HEADER.size:
-        size, gap, start = HEADER.unpack(data[heap : heap + HEADER.size])
-        seen: set[int] = set()
-        while gap != NO_GAP and gap + GAP.size <= size:
-            place = base + start + gap
-            if place + GAP.size > len(data):
-                break  # HDF5 says so
-            left -= 1
-            if gap in seen or left < 0:
-                raise FileError(f"{path}: damaged: the free blocks of a heap of names are endless")
-            seen.add(gap)
-            gap, _ = GAP.unpack(data[place : place + GAP.size])
+        looked = _gaps(data, base, heap, left)
+        if looked is None:
+            suspects.append(heap - base)
+        else:
+            left -= looked
         heap = data.find(SIGNATURE, heap + 1)
+    # What looks like one may be data: a reference holds a whole `.nir` file, whose places count
+    # from its own beginning. No group has such a heap.
+    if suspects and _any_named(data, suspects):
+        raise FileError(f"{path}: damaged: the free blocks of a heap of names are endless")
+
+
+def _gaps(data: bytes | mmap, base: int, heap: int, most: int) -> int | None:
+    """The number of free blocks of a heap; None if they are endless, or more than some number."""
+    size, gap, start = HEADER.unpack(data[heap : heap + HEADER.size])
+    seen: set[int] = set()
+    while gap != NO_GAP and gap + GAP.size <= size:
+        place = base + start + gap
+        if place + GAP.size > len(data):
+            break  # HDF5 says so
+        if gap in seen or len(seen) >= most:
+            return None
+        seen.add(gap)
+        gap, _ = GAP.unpack(data[place : place + GAP.size])
+    return len(seen)
+
+
+def _any_named(data: bytes | mmap, places: list[int]) -> bool:
+    """Whether any of some places stands anywhere in the file, as a group would name it."""
+    wanted = np.array(places, "<u8")
+    for first in range(0, len(data), WINDOW):
+        window = data[first : first + WINDOW + 7]
+        for shift in range(8):
+            count = (len(window) - shift) // 8
+            if count > 0 and np.isin(np.frombuffer(window, "<u8", count, shift), wanted).any():
+                return True
+    return False

@@ -83,7 +83,7 @@ def test_layers_without_a_kernel_take_more(monkeypatch):
     "node",
     [
         lambda n: nir.Conv2d((4, 4), np.ones((1, 1, 1, 1)), 4 * n + 4, n, 1, 1, np.ones(1)),
-        lambda n: nir.SumPool2d(1, 4 * n + 4, n),
+        lambda n: nir.SumPool2d(np.array([1, 1]), 4 * n + 4, n),
     ],
     ids=["convolution", "pool"],
 )

@@ -1,6 +1,7 @@
 """Networks in the integers of chips: the same on every backend, with kernels and without."""
 
 import itertools
+from typing import Any
 
 import nir
 import numpy as np
@@ -58,7 +59,7 @@ def looped():
         back=nir.Linear(weight(SIZE, SIZE)),
         out=nir.Linear(weight(2, SIZE)),
         li=nir.LI(np.full(2, 16.0), np.full(2, 16.0), np.zeros(2)),
-        output=nir.Output(np.array([2])),
+        output=nir.Output({"output": np.array([2])}),
     )
 
 
@@ -108,7 +109,7 @@ def test_steps_and_chunks_and_states():
     whole, last, recorded = net.run(inputs(), record=["b.v_overflows", "a.i"])
     chunked, _ = net.run(inputs(), chunk=7)
     np.testing.assert_array_equal(whole, chunked)
-    state = None
+    state: Any = None
     for x, y in zip(inputs(), whole, strict=True):
         found, state = net(x, state)
         np.testing.assert_array_equal(found, y)
@@ -125,7 +126,10 @@ def test_steps_and_chunks_and_states():
     [
         ({"fc": nir.Linear(np.array([[0.5, 1], [1, 1], [1, 1]]))}, r"a weight at \[0, 0\] is 0.5"),
         ({"fc": nir.Linear(np.array([[1, 1], [1, 128], [1, 1]]))}, "is 128; expected -128 to 127"),
-        ({"b": nir.LIF(*np.full((3, 3), 8.0), np.full(3, 1.5))}, "v_threshold at .* is 1.5, and 2"),
+        (
+            {"b": nir.LIF(np.full(3, 8.0), np.full(3, 8.0), np.zeros(3), np.full(3, 1.5))},
+            "v_threshold at .* is 1.5, and 2",
+        ),
         ({"b": nir.LIF(np.full(3, 8.0), np.ones(3), np.zeros(3), np.ones(3))}, "the gain .* 0.125"),
     ],
 )
@@ -142,7 +146,7 @@ def test_an_average_over_three_values_is_refused():
         line("input", "pool", "output"),
         np.array([1, 3, 3]),
         pool=nir.AvgPool2d(np.array([1, 3]), np.array([1, 1]), np.array([0, 0])),
-        output=nir.Output(np.array([1, 3, 1])),
+        output=nir.Output({"output": np.array([1, 3, 1])}),
     )
     with pytest.raises(nirx.GraphError, match="a window of 3 values"):
         nirx.schedule(graph, RULE)

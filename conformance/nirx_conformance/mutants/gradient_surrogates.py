@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nirx import surrogates
+from nirx.dynamics.surrogate_formulas import NamedSurrogate
 from nirx_conformance.mutants.gradient_mutant import on_backward, on_choice, on_pull, on_spiking
 from nirx_conformance.oracle.gradients import FORMULAS, Backward, Choice, Spiking
 from nirx_conformance.oracle.gradients.choice import KEY
@@ -73,7 +74,7 @@ def numbers_of_a_surrogate_ignored(choice: Choice) -> Choice:
     """A surrogate has its default numbers, whatever it is given."""
 
     def default(own: Any) -> Any:
-        return getattr(surrogates, own.name)() if hasattr(own, "name") else own
+        return getattr(surrogates, own.name)() if isinstance(own, NamedSurrogate) else own
 
     return _each(choice, default)
 
@@ -83,7 +84,8 @@ def center_of_a_surrogate_ignored(choice: Choice) -> Choice:
     """A surrogate that is not centred on the threshold is taken as if it were."""
 
     def centred(own: Any) -> Any:
-        return replace(own, center=0.0) if hasattr(own, "center") else own
+        numbers = own.numbers() if isinstance(own, NamedSurrogate) else {}
+        return replace(own, center=0.0) if "center" in numbers else own
 
     return _each(choice, centred)
 
@@ -94,7 +96,8 @@ class SurrogateOfAnotherNode(Backward):
 
     def spiking(self, path: Path) -> Spiking:
         nodes = self.network.nodes
-        return super().spiking(min(p for p in nodes if "v_threshold" in nodes[p].elementwise))
+        spiking = (p for p in nodes if "v_threshold" in nodes[p].elementwise)
+        return super().spiking(min(spiking, default=path))
 
 
 @on_choice

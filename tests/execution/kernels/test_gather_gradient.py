@@ -42,7 +42,7 @@ def networks(bias, dtype="float64"):
         np.array([INPUTS]),
         fc=fc,
         lif=lif(OUTPUTS, dtype=np.float32),
-        output=nir.Output(np.array([OUTPUTS])),
+        output=nir.Output({"output": np.array([OUTPUTS])}),
     )
     return pair(graph, dtype, "torch", dt=1e-3)
 
