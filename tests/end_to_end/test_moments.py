@@ -91,12 +91,17 @@ def _wide():
         yield
 
 
-@pytest.mark.parametrize("back", [False, True], ids=["torch to jax", "jax to torch"])
 @pytest.mark.parametrize(
-    "name",
+    ("name", "back"),
     [
-        pytest.param(n, marks=pytest.mark.slow if n == "adam" else pytest.mark.exhaustive)
-        for n in OPTIMIZERS
+        pytest.param(
+            name,
+            back,
+            marks=pytest.mark.slow if (name, back) == ("adam", False) else pytest.mark.exhaustive,
+            id=f"{name}, {'jax to torch' if back else 'torch to jax'}",
+        )
+        for name in OPTIMIZERS
+        for back in (False, True)
     ],
 )
 def test_the_next_steps_are_the_same_on_the_other_backend(name, back):
