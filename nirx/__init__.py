@@ -32,6 +32,8 @@ from nirx.execution.trainable import trainable as trainable
 from nirx.files.limits import ReadLimits as ReadLimits
 from nirx.files.reading import read as read
 from nirx.files.writing import write as write
+from nirx.golden.export import GoldenModel as GoldenModel
+from nirx.golden.export import export_c as export_c
 from nirx.graphs.check import check as check
 from nirx.graphs.detach import detach as detach
 from nirx.graphs.repair import Change as Change
@@ -43,6 +45,8 @@ from nirx.graphs.state import state_to_numpy as state_to_numpy
 from nirx.inputs.event_format import EventFormat as EventFormat
 from nirx.moving.move import Move as Move
 from nirx.moving.move import move as move
+from nirx.quantizing.quantization import Quantization as Quantization
+from nirx.quantizing.quantize import quantize as quantize
 from nirx.references.reference import Reference as Reference
 from nirx.references.reference import reference as reference
 from nirx.verification.result import Verification as Verification

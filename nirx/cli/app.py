@@ -17,8 +17,10 @@ from nirx.cli.bench import bench_command
 from nirx.cli.compare import compare_command
 from nirx.cli.conformance import conformance_command
 from nirx.cli.diagnose import diagnose_command
+from nirx.cli.export_c import export_c_command
 from nirx.cli.info import info_command
 from nirx.cli.move import move_command
+from nirx.cli.quantize import quantize_command
 from nirx.cli.reference import reference_command
 from nirx.cli.report import Report, print_error, show, warnings_as_lines
 from nirx.cli.run import run_command
@@ -49,13 +51,16 @@ for command in (
     bench_command,
     conformance_command,
     move_command,
+    quantize_command,
     reference_command,
     verify_command,
+    export_c_command,
 ):
     # Typer keeps line breaks inside a paragraph, wherever the docstring has them.
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     help_text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(command.__name__.removesuffix("_command"), help=help_text)(command)
+    name = command.__name__.removesuffix("_command").replace("_", "-")
+    app.command(name, help=help_text)(command)
 
 # Typer 0.29 vendors click, older versions import it; a class that all export leads to either.
 USAGE_ERROR: type[Exception] = next(

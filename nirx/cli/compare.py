@@ -11,7 +11,9 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.integers import integer_target, whole_inputs_of
 from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
+from nirx.cli.opening import Opened, integer_fields
 from nirx.cli.options import (
     Dt,
     FromLibrary,
@@ -32,7 +34,8 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.comparison import plotting
-from nirx.comparison.compare import compare, dtypes_of
+from nirx.comparison.compare import compare
+from nirx.comparison.runs import dtypes_of
 from nirx.comparison.table import node_tables
 from nirx.errors import InputError
 from nirx.execution.backend import Backend, find_backend
@@ -45,6 +48,8 @@ from nirx.inputs.protocol import whole
 __all__ = ["compare_command"]
 
 DIFFER = 1
+MOST_RUNS = 6
+"""Of a comparison with integers: float, integers, and one for each cause or its base."""
 
 
 def compare_command(
@@ -85,6 +90,16 @@ def compare_command(
         ),
     ] = None,
     reproducible: Reproducible = False,
+    arithmetic: Annotated[
+        str | None,
+        Option(
+            "--arithmetic",
+            metavar="PRESET",
+            help="Compare the network with itself in the integers of a chip (loihi, xylo, "
+            "dynapcnn, spinnaker, int8), on the first backend; --set arithmetic.FIELD=VALUE "
+            "changes them.",
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
@@ -100,7 +115,12 @@ def compare_command(
     """
     if tolerance is not None and not 0 <= tolerance < np.inf:
         raise InputError(f"--tolerance {tolerance}; expected a number, 0 or more")
-    chosen = [find_backend(name) for name in backend_names(backends, least=2)]
+    integers = {}
+    if arithmetic is not None:
+        set_, integers = integer_fields(set_)
+    chosen = [
+        find_backend(name) for name in backend_names(backends, 2 if arithmetic is None else 1)
+    ]
     if plot is not None:
         hold_target(plot, "--plot", file, file_named(input_))
         plotting.check_format(plot.suffix)
@@ -111,6 +131,19 @@ def compare_command(
     _, opened = open_subject(
         file, source, input_shape, *choices, repair=repair, max_memory=max_memory
     )
+    if arithmetic is not None:
+        if plot is not None or record or reproducible or tolerance is not None:
+            raise InputError(
+                "--arithmetic goes without --plot, --record, --reproducible and --tolerance: "
+                "integers are exact, and the layers that spike are compared"
+            )
+        data = make_inputs(
+            opened.schedule, "float64", input_, random, steps, batch, rate, seed, opened.graph
+        )
+        target = integer_target(arithmetic, integers)
+        name = chosen[0].name
+        xs = whole_inputs_of(opened, data, name, MOST_RUNS, max_memory)
+        return _in_integers(file, opened, xs, target, name, json)
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
         opened.schedule, widest, input_, random, steps, batch, rate, seed, opened.graph
@@ -182,3 +215,19 @@ def compare_command(
     if plot is not None:
         parts.append(f"plot: {cell(plot)}")
     return Report(0 if comparison.agree else DIFFER, payload, tuple(parts), json)
+
+
+def _in_integers(
+    file: str, opened: Opened, xs: Any, target: Any, backend: str, json: bool
+) -> Report:
+    """The comparison with integers."""
+    found = compare(
+        opened.graph, xs, backend, discretization=opened.discretization, arithmetic=target
+    )
+    payload = {
+        "file": str(file),
+        "backend": backend,
+        "discretization_origin": opened.origin,
+        **found.to_dict(),
+    }
+    return Report(0 if found.agree else DIFFER, payload, (str(found),), json)

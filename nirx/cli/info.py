@@ -20,6 +20,7 @@ from typer import Option
 from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
+from nirx.cli.integers import arithmetic_table, scales_table, stored_scales
 from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, backend_names
@@ -82,6 +83,9 @@ def info_command(
         names = _runnable() if backend is None else backend_names(backend)
         itemsize = np.dtype(dtype_name(dtype)).itemsize
         payload["memory"] = _memory_of(opened, names, steps or 100, batch or 1, itemsize)
+    scales = stored_scales(opened.graph)
+    payload["scales"] = scales
+    arithmetic = opened.discretization.arithmetic
     parts = (
         _node_tree(str(file), payload["nodes"]),
         "",
@@ -89,6 +93,8 @@ def info_command(
         _components(opened),
         "",
         _summary(opened, payload),
+        *([arithmetic_table(arithmetic)] if arithmetic is not None else []),
+        *([scales_table(scales)] if scales else []),
         *([_memory_table(payload["memory"])] if asked else []),
     )
     return Report(0, payload, parts, json)
@@ -262,7 +268,8 @@ def _summary(opened: Opened, payload: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column()
     chosen = payload["discretization"]
-    other = [f"{name}={value}" for name, value in opened.discretization.changes().items()]
+    changes = opened.discretization.changes().items()
+    other = [f"{name}={value}" for name, value in changes if name != "arithmetic"]
     other += [
         f"{path}: {name}={value}"
         for path, own in chosen["overrides"].items()

@@ -9,6 +9,8 @@ from typing import Any
 import nir
 
 from nirx.cli.memory_limit import read_limits
+from nirx.dynamics.arithmetic import CHOICES as WORDS
+from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.presets import PRESETS
 from nirx.errors import InputError, did_you_mean, warn_caller
@@ -16,9 +18,12 @@ from nirx.files.reading import read_noted
 from nirx.graphs.metadata import stored_discretization
 from nirx.graphs.schedule import Schedule, build_schedule
 
-__all__ = ["Opened", "open_graph", "schedule_graph"]
+__all__ = ["Opened", "integer_fields", "open_graph", "preset_named", "schedule_graph"]
 
 Texts = list[str] | None
+
+ARITHMETIC = "arithmetic"
+"""The choice whose fields have names of their own, with a dot."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,9 @@ def schedule_graph(
 
     **Raises**: `GraphError`, `InputError`.
     """
-    changes = _changes(dt, sets)
+    changes, integers = _changes(dt, sets)
     if preset is not None:
-        base, origins = _preset(preset), [f"preset {preset}"]
+        base, origins = preset_named(preset), [f"preset {preset}"]
     else:
         base, origins = stored_discretization(graph), ["file metadata"]
     if base is None:
@@ -86,11 +91,15 @@ def schedule_graph(
                 "no --dt or --preset given and no discretization in the file: "
                 f"dt={base.dt:g} {assumed} assumed"
             )
+    if integers:
+        changes["arithmetic"] = (base.arithmetic or Arithmetic()).changed(integers)
     if changes or overrides:
         per_node = {k: dict(v) for k, v in base.overrides.items()}
         for text in overrides or ():
             path, name, value = _override(text)
-            per_node.setdefault(path, {})[name] = value
+            own = per_node.setdefault(path, {})
+            whole, _, field = name.partition(".")
+            own[whole] = {**own.get(whole, {}), field: value} if field else value
         base = replace(base, **changes, overrides=per_node)
         origins.append("options")
     if origins == ["default", "options"]:
@@ -99,7 +108,8 @@ def schedule_graph(
     return Opened(graph, base, " and ".join(origins), schedule, nodes)
 
 
-def _preset(name: str) -> Discretization:
+def preset_named(name: str) -> Discretization:
+    """The preset that an option names. **Raises** `InputError`."""
     if name not in PRESETS:
         hint = did_you_mean(name, PRESETS)
         near = f"{hint} " if hint.startswith("did") else ""
@@ -108,14 +118,28 @@ def _preset(name: str) -> Discretization:
     return PRESETS[name]
 
 
-def _changes(dt: float | None, sets: Texts) -> dict[str, Any]:
+def integer_fields(sets: Texts) -> tuple[list[str], dict[str, Any]]:
+    """The texts of --set without those of the arithmetic, and the fields of these."""
+    mine = [text for text in sets or () if text.startswith(f"{ARITHMETIC}.")]
+    return [text for text in sets or () if text not in mine], _changes(None, mine)[1]
+
+
+def _changes(dt: float | None, sets: Texts) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The choices to change, and the fields of the arithmetic."""
     changes: dict[str, Any] = {} if dt is None else {"dt": dt}
+    integers: dict[str, Any] = {}
     for text in sets or ():
         name, value = _choice("--set", text)
-        if name in changes:
+        whole, _, field = name.partition(".")
+        own, key = (integers, field) if field else (changes, whole)
+        if key in own:
             raise InputError(f"--set {text}: {name} is given twice")
-        changes[name] = value
-    return changes
+        own[key] = value
+    if ARITHMETIC in changes and integers:
+        raise InputError(
+            f"--set {ARITHMETIC}=none together with --set {ARITHMETIC}.FIELD=VALUE; expected one"
+        )
+    return changes, integers
 
 
 def _override(text: str) -> tuple[str, str, Any]:
@@ -130,9 +154,20 @@ def _choice(option: str, text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"{option} {text!r}; expected CHOICE=VALUE, as in integrator=exponential")
-    known = [f.name for f in fields(Discretization) if f.name != "overrides"]
+    known = [f.name for f in fields(Discretization) if f.name not in ("overrides", ARITHMETIC)]
+    numbers = [f"{ARITHMETIC}.{f.name}" for f in fields(Arithmetic)]
+    if name in numbers:
+        return name, _of_arithmetic(option, name, value)
+    if name == ARITHMETIC:
+        if value.lower() == "none" and option == "--set":
+            return name, None
+        raise InputError(
+            f"{option} {text!r}; expected one of its fields, as in {ARITHMETIC}.weight_bits=8"
+            + (f", or {ARITHMETIC}=none" if option == "--set" else "")
+        )
     if name not in known:
-        raise InputError(f"{option}: there is no choice {name!r}; {did_you_mean(name, known)}")
+        hint = did_you_mean(name, numbers if name.startswith(f"{ARITHMETIC}.") else known)
+        raise InputError(f"{option}: there is no choice {name!r}; {hint}")
     if name not in ("dt", "max_spikes"):
         return name, value  # Discretization checks the value
     if name == "max_spikes" and value.lower() == "none":
@@ -142,3 +177,15 @@ def _choice(option: str, text: str) -> tuple[str, Any]:
     except ValueError:
         kind = "a number" if name == "dt" else "a whole number or none"
         raise InputError(f"{option}: {name}={value!r}; expected {kind}") from None
+
+
+def _of_arithmetic(option: str, name: str, value: str) -> Any:
+    """The value of a field of the arithmetic, which Arithmetic checks."""
+    if name.partition(".")[2] in WORDS:
+        return value
+    if name.endswith(".membrane_lowest") and value.lower() == "none":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise InputError(f"{option}: {name}={value!r}; expected a whole number") from None

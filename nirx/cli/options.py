@@ -81,7 +81,8 @@ Sets = Annotated[
     _option(
         "--set",
         metavar="CHOICE=VALUE",
-        help="One choice, such as integrator=exponential or max_spikes=3; repeatable.",
+        help="One choice, such as integrator=exponential, max_spikes=3 or "
+        "arithmetic.weight_bits=8; repeatable.",
     ),
 ]
 Overrides = Annotated[

@@ -9,7 +9,7 @@ import numpy as np
 
 from nirx.cli.opening import Opened
 from nirx.cli.progress import AddBar
-from nirx.comparison.compare import in_dtype
+from nirx.comparison.runs import in_dtype
 from nirx.execution.backend import Backend
 from nirx.inputs.protocol import Source
 

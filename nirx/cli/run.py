@@ -15,6 +15,7 @@ from typer import Option
 
 from nirx.basics.tables import cell, shape_text
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
+from nirx.cli.integers import dtype_of_run, overflow_counts, overflow_table
 from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import (
@@ -105,6 +106,7 @@ def run_command(
     _check_files(out, state_out, file, file_named(input_))
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override, repair=repair, max_memory=max_memory)
+    kind = dtype_of_run(opened, kind)
     schedule = opened.schedule
     keys = _record_keys(schedule, record)
     chosen = find_backend(backend)
@@ -161,9 +163,13 @@ def run_command(
         "outputs": _outputs_of(opened, outputs),
         "recorded": [str(k) for k in keys],
         **silence.to_dict(),
+        "overflows": overflow_counts(schedule, state),
         "out": None if out is None else str(out),
     }
-    return Report(0, payload, (_summary(payload), _output_table(payload)), json)
+    parts = [_summary(payload), _output_table(payload)]
+    if payload["overflows"]:
+        parts.append(overflow_table(payload["overflows"]))
+    return Report(0, payload, tuple(parts), json)
 
 
 def _check_files(out: Path | None, state_out: Path | None, *sources: Any) -> None:

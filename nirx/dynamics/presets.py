@@ -5,6 +5,9 @@ snntorch 1.0.0, sinabs 3.1.3, spikingjelly 2.0.0, rockpool 3.1.0, spyx 1.0.0, sl
 brainpy 2.8.2). A preset sets the order and the rules of a step, never the parameters. Where a
 library lacks a parameter (norse has no r) or folds one into its weights (snnTorch's input gain),
 the graph's parameters must match.
+
+The presets of chips also have the arithmetic: a graph in whole numbers runs as on the chip's
+simulator. docs/chips.md says what was compared; docs/integers.md has the equations.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from nirx.dynamics.arithmetic import Arithmetic
 from nirx.dynamics.discretization import Discretization
 
 __all__ = ["PRESETS"]
@@ -48,6 +52,40 @@ _ROCKPOOL = Discretization(
     spikes="multi",
     max_spikes=2**16,
     synapse_input="jump-then-decay",
+)
+# Weights of both signs lose their lowest bit: 8 bits, shifted left by 1 and by the chip's 6. A
+# Dense passes on the sums of the step before, which a graph says with a Delay.
+_LOIHI = Arithmetic(
+    weight_bits=8,
+    weight_shift=7,
+    threshold_shift=6,
+    synapse_bits=24,
+    membrane_bits=24,
+    synapse_overflow="wrap",
+    limits="symmetric",
+)
+# Its hidden neurons; its outputs have max_spikes=1, which is an override of their path.
+_XYLO = Discretization(
+    dt=1.0,
+    threshold="ge",
+    reset="subtract",
+    spikes="multi",
+    max_spikes=31,
+    synapse_input="jump-then-decay",
+    arithmetic=Arithmetic(membrane_change="saturate", decay="shift"),
+)
+_DYNAPCNN = Discretization(
+    dt=1.0, threshold="ge", reset="subtract", spikes="multi", arithmetic=Arithmetic()
+)
+# The number format is s16.15. The order of a step is that of sPyNNaker's exponential LIF neurons
+# as we understand it; it was compared with nothing.
+_SPINNAKER = Discretization(
+    dt=1.0,
+    integrator="exponential",
+    threshold="ge",
+    synapse_input="jump",
+    synapse="voltage-first",
+    arithmetic=Arithmetic(weight_bits=16, synapse_bits=32, membrane_bits=32, decay_bits=15),
 )
 
 PRESETS: Mapping[str, Discretization] = MappingProxyType(
@@ -97,5 +135,10 @@ PRESETS: Mapping[str, Discretization] = MappingProxyType(
         "brainpy.CubaLIF": _BRAINPY,
         "brainpy.CubaLIF(spk_reset='hard')": replace(_BRAINPY, reset="value"),
         "brainpy.LeakyRateReadout": _BRAINPY,
+        "loihi": replace(_JUMP, dt=1.0, arithmetic=_LOIHI),
+        "xylo": _XYLO,
+        "dynapcnn": _DYNAPCNN,
+        "spinnaker": _SPINNAKER,
+        "int8": Discretization(dt=1.0, arithmetic=Arithmetic()),
     }
 )

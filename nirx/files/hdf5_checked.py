@@ -39,4 +39,5 @@ class CheckedDataset:
         """Whole numbers and slices, as for an array. **Raises** `FileError`, and h5py's errors."""
         self._storage.require(place)
         source = self._item if self._field is None else self._item.fields(self._field)
-        return np.asarray(source[place])
+        parts = [np.asarray(source[own]) for own in self._storage.portions(place)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)

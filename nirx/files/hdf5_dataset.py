@@ -23,6 +23,8 @@ MISSING, STORED, GOOD = range(3)
 """What is known of a chunk: not in the file; there, unseen; there in full."""
 MOST_TYPES = 16
 """Types of a file that are kept."""
+CHUNKS_AT_ONCE = 2**13
+"""Of a read in slices."""
 LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
 
 
@@ -163,6 +165,24 @@ class Storage:
                 self._content(spot)
                 seen[spot] = GOOD
 
+    def portions(self, place: Any) -> list[Any]:
+        """A selection in pieces along its first axis: a read takes some 4 kB for each chunk.
+
+        Arguments:
+            place: as for `require`.
+        """
+        keys = (place if isinstance(place, tuple) else (place,)) or (slice(None),)
+        keys = (slice(None), *keys[1:]) if keys[0] is Ellipsis and len(keys) == 1 else keys
+        if self.chunk is None or not self.size or not isinstance(keys[0], slice):
+            return [place]
+        first, *others = self._touched(place)
+        rows = max(1, CHUNKS_AT_ONCE // max(1, math.prod(map(len, others))))
+        start, stop, step = keys[0].indices(self.shape[0])
+        if len(first) <= rows or step != 1:
+            return [place]
+        length = rows * self.chunk[0]
+        return [(slice(at, min(at + length, stop)), *keys[1:]) for at in range(start, stop, length)]
+
     def _listed(self) -> np.ndarray:
         """What is known of each chunk: `MISSING`, `STORED` or `GOOD`.
 
@@ -201,7 +221,7 @@ class Storage:
         if self.chunk is None or not self.type.plain or sums or self._fills:
             self.require()
             if found.size:
-                self._item.read(h5s.ALL, h5s.ALL, found, self.type.memory)
+                self._read(found)
         elif found.size:  # each chunk is unpacked once
             for spot in itertools.product(*map(range, self._grid)):
                 part = np.frombuffer(self._content(spot), found.dtype).reshape(self.chunk)
@@ -210,6 +230,18 @@ class Storage:
                 into = found[tuple(slice(a, a + c) for a, c in ends)]
                 into[...] = part[tuple(map(slice, into.shape))]
         return found
+
+    def _read(self, found: np.ndarray) -> None:
+        """Let HDF5 read all of the data."""
+        portions = self.portions(slice(None))
+        if len(portions) == 1:
+            self._item.read(h5s.ALL, h5s.ALL, found, self.type.memory)
+            return
+        for (rows,) in portions:
+            part = found[rows]
+            space = self._item.get_space()
+            space.select_hyperslab((rows.start, *(0,) * (part.ndim - 1)), part.shape)
+            self._item.read(h5s.create_simple(part.shape), space, part, self.type.memory)
 
     def raw(self) -> Iterator[Any]:
         """The content as it is stored, checked as by `require`; chunks with what is beyond edges.

@@ -13,9 +13,9 @@ from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.adapt import Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge
 from nirx.bridging.movable import open_model, sample_shape
-from nirx.comparison.compare import TOLERANCE as COMPARED
-from nirx.comparison.compare import compare_runs
 from nirx.comparison.result import BackendComparison, Comparison, Fidelity, worst_fidelity
+from nirx.comparison.runs import TOLERANCE as COMPARED
+from nirx.comparison.runs import compare_runs
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import from_nir

@@ -11,6 +11,8 @@ from support.paper import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(p.name for p in DOCS.glob("*.md"))
+PRINTS = re.compile(r"\s+prints\s+```text\n(.*?)```", re.DOTALL)
+"""What follows an example whose output is shown."""
 ELSEWHERE = "<!-- runs in: make libraries -->"
 """What follows in a page needs libraries and runs there."""
 TEXTS = {p: (DOCS / p).read_text() for p in PAGES}
@@ -29,7 +31,7 @@ NEEDS = {"training.md": ("optax", "sklearn")}
     "page",
     [pytest.param(p, marks=MARKS.get(p, ())) for p in RUN],
 )
-def test_the_examples_run(page, tmp_path, monkeypatch):
+def test_the_examples_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(node_types, "_TYPES", dict(node_types._TYPES))  # a page registers its own
     for package in NEEDS.get(page, ()):
@@ -39,7 +41,11 @@ def test_the_examples_run(page, tmp_path, monkeypatch):
     for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
         line = text[: block.start()].count("\n") + 1
         code = compile("\n" * line + block[1], page, "exec")
+        capsys.readouterr()
         exec(code, names)
+        if shown := PRINTS.match(text, block.end()):
+            lines = [own.rstrip() for own in capsys.readouterr().out.splitlines()]
+            assert "\n".join(lines).strip("\n") == shown[1].strip("\n")
 
 
 def test_the_pages_on_translation_have_examples():

@@ -11,7 +11,10 @@ import pytest
 
 import nirx
 from nirx.errors import FileError
+from nirx.files.hdf5_checked import CheckedDataset
+from nirx.files.hdf5_dataset import OpenHdf5, Storage
 from nirx.files.hdf5_filters import Filters, WrongLength
+from nirx.files.limits import ReadLimits
 from support.damaged import good_file, replace_dataset
 from support.inputs import gridded, nirdata, read
 from support.references import write_reference
@@ -209,3 +212,27 @@ def test_only_a_fill_value_that_the_writer_chose_stands_for_data_of_a_recording(
         replace_dataset(file, name, shape=shape, dtype="f4", chunks=(1, 1, 1))
     with pytest.raises(FileError, match="never written"):
         read(path)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_many_chunks_are_read_in_portions(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("nirx.files.hdf5_dataset.CHUNKS_AT_ONCE", 4)
+    values = np.arange(60.0).reshape(20, 3)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        item = file.create_dataset("x", (20, 3), "f8", chunks=(2, 2), fillvalue=-1.0)
+        item[3:11] = values[3:11]
+        expected = item[()]
+    with h5py.File(tmp_path / "x.h5") as file:
+        opened = OpenHdf5(file.id, ReadLimits(), (tmp_path / "x.h5").stat().st_size)
+        if whole:
+            storage = Storage(opened, file["x"].id, "x", fills=True)
+            assert len(storage.portions(slice(None))) == 5
+            found = storage.load()
+        else:
+            checked = CheckedDataset(opened, file["x"], "x")
+            np.testing.assert_array_equal(checked[3:19, 1], expected[3:19, 1])
+            np.testing.assert_array_equal(checked[1:18:2], expected[1:18:2])
+            np.testing.assert_array_equal(checked[...], expected)
+            assert len(checked._storage.portions(())) == 5
+            found = checked[()]
+    np.testing.assert_array_equal(found, expected)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import nirx
-from nirx.comparison.compare import compare_runs
 from nirx.comparison.result import NodeComparison
+from nirx.comparison.runs import compare_runs
 from nirx.dynamics.discretization import CHOICES
 from nirx_conformance.libraries.library import Library
 from nirx_conformance.libraries.trials import Trial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -62,8 +63,8 @@ def _change(value: Any, rng: Random) -> None:
     if kind < 0.15:
         del value[key]
     elif kind < 0.25 and isinstance(value, dict):
-        value[rng.choice(("a", "", "steps", "seal"))] = rng.choice(OTHERS)
+        value[rng.choice(("a", "", "steps", "seal"))] = deepcopy(rng.choice(OTHERS))
     elif kind < 0.4:
-        value[key] = rng.choice([value[k] for k in keys])
+        value[key] = deepcopy(rng.choice([value[k] for k in keys]))
     else:
-        value[key] = rng.choice((*OTHERS, *BORDERS))
+        value[key] = deepcopy(rng.choice((*OTHERS, *BORDERS)))
