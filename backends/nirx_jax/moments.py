@@ -11,8 +11,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.execution.forms import Form
 from nirx.execution.moments import NAMES, Held, Moments, fitted_moments, moment_entry
 from nirx.execution.parameters import parameter_key
@@ -43,7 +44,8 @@ def get_moments(net: Net, opt_state: Any) -> Moments:
     of its raw array.
 
     **Raises**: `UnsupportedError` for an optimizer that remembers something else, `InputError` for
-    a state without moments of this network.
+    a state without moments of this network. The states of `optax.adamax` and `adam` have the same
+    form: a `NirxWarning` says where the numbers look like those of adamax.
     """
     found: dict[str, dict[str, Any]] = {}
     forms = _forms(require_network(net))
@@ -53,7 +55,13 @@ def get_moments(net: Net, opt_state: Any) -> Moments:
                 found.setdefault(key, {})[name] = leaf
                 if "count" in state._fields:
                     found[key]["step"] = state.count
-    return {key: moment_entry(own, forms[key]) for key, own in found.items()}
+    moments = {key: moment_entry(own, forms[key]) for key, own in found.items()}
+    if _like_adamax(moments):
+        warn_caller(
+            "these moments look like those of optax.adamax, which keeps the largest gradient where "
+            "adam keeps the mean of squares; only those of adam, adamw and sgd can be handed over"
+        )
+    return moments
 
 
 def set_moments(net: Net, opt_state: Any, moments: Mapping[str, Any]) -> Any:
@@ -100,6 +108,19 @@ def set_moments(net: Net, opt_state: Any, moments: Mapping[str, Any]) -> Any:
 
     new = jax.tree.map(renewed, opt_state, is_leaf=_is_known)
     return jax.tree_util.tree_map_with_path(counted, new)
+
+
+def _like_adamax(moments: Moments) -> bool:
+    """Whether the second moments are those of adamax.
+
+    They are never 0 after a step, and never below the size of the first. Those of adam are: where
+    a gradient is always 0, and where it is small.
+    """
+    pairs = [(own["first"], own["second"]) for own in moments.values() if own.get("step")]
+    pairs = [(first, second) for first, second in pairs if first.size]
+    return bool(pairs) and all(
+        (second > 0).all() and (second >= 0.98 * np.abs(first)).all() for first, second in pairs
+    )
 
 
 def _is_known(state: Any) -> bool:

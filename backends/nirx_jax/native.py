@@ -44,20 +44,28 @@ class NativeNode(eqx.Module):
         rule: the discretization of its steps.
         surrogate: gradient of its spikes when it is called by itself; None takes the one in the
             node's metadata, else superspike.
+        detach_reset: whether gradients stop at the reset when it is called by itself.
     """
 
     arrays: dict[str, jax.Array | Formed]
     origin: Origin = eqx.field(static=True)
     rule: Discretization = eqx.field(static=True)
     surrogate: Surrogate | None = eqx.field(static=True)
+    detach_reset: bool = eqx.field(static=True)
 
-    def __init__(self, node: Any, rule: Discretization | None = None, surrogate: Any = None):
+    def __init__(
+        self,
+        node: Any,
+        rule: Discretization | None = None,
+        surrogate: Surrogate | None = None,
+        detach_reset: bool = False,
+    ):
         entry = find_type(type(checked_node(node)))
         assert entry is not None
         assert entry.dynamics is not None
         self.origin = Origin(node)
         self.rule = Discretization() if rule is None else rule
-        self.surrogate = surrogate
+        self.surrogate, self.detach_reset = surrogate, detach_reset
         own = native_arrays(entry.dynamics, node)
         self.arrays = {name: jnp.array(array) for name, array in own.items()}
 
@@ -67,7 +75,7 @@ class NativeNode(eqx.Module):
         first = next(iter(values.values()), jnp.asarray(x))
         kind = first.dtype if jnp.issubdtype(first.dtype, jnp.floating) else jnp.zeros(()).dtype
         surrogate = surrogate_of_node(self.node, self.type_name, self.surrogate)
-        ops = JaxOps(str(kind), surrogate, False)
+        ops = JaxOps(str(kind), surrogate, self.detach_reset)
         return step_alone(self.origin.node, self.rule, ops, values, x, state)
 
     @property

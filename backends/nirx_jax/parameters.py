@@ -85,6 +85,7 @@ def form_of(net: Net, slot: Slot) -> Form | None:
 
 
 def require_network(net: Any) -> Net:
+    """The network itself. **Raises** `InputError` for anything else."""
     if not isinstance(net, Net):
         raise InputError(f"a {type(net).__name__} did not come from NIR; expected a nirx_jax.Net")
     return net

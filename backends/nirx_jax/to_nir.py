@@ -29,7 +29,8 @@ def to_nir(net: Any, module_map: Mapping[type, Handler | None] | None = None) ->
 
     Returns: a `nir.NIRGraph` equal to the one the network came from (names, nesting, order,
     metadata, every array) except for parameters that changed. Its metadata carry the
-    discretization.
+        discretization, and the surrogates that `from_nir` was given; a formula of one's own is left
+        out with a `NirxWarning`.
 
     **Raises**: `UnsupportedError` for a module with parameters that neither map has,
     `InputError` for a module that did not come from NIR (see `jax_to_nir`).

@@ -41,7 +41,7 @@ class TorchBackend(NetworkBackend):
         graph: Any,
         discretization: Discretization | None = None,
         dtype: str = "float32",
-        surrogate: Any = "superspike",
+        surrogate: Any = None,
         detach_reset: bool = False,
         **options: Any,
     ) -> PreparedGradients:

@@ -15,6 +15,7 @@ from nirx.dynamics.base import Stateless
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.geometry import integer
 from nirx.dynamics.node_types import find_type
+from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
 from nirx.execution.assemble import native_arrays
 from nirx.execution.forms import Form
@@ -39,9 +40,16 @@ class NativeNode(torch.nn.Module):
         rule: the discretization of its steps.
         surrogate: gradient of its spikes when it is called by itself; None takes the one in the
             node's metadata, else superspike.
+        detach_reset: whether gradients stop at the reset when it is called by itself.
     """
 
-    def __init__(self, node: Any, rule: Discretization | None = None, surrogate: Any = None):
+    def __init__(
+        self,
+        node: Any,
+        rule: Discretization | None = None,
+        surrogate: Surrogate | None = None,
+        detach_reset: bool = False,
+    ):
         torch.nn.Module.__init__(self)  # not super(): torch's layers have other arguments
         entry = find_type(type(checked_node(node)))
         assert entry is not None
@@ -49,7 +57,7 @@ class NativeNode(torch.nn.Module):
         self.type_name = type(node).__name__
         self.node = node
         self.rule = Discretization() if rule is None else rule
-        self.surrogate = surrogate
+        self.surrogate, self.detach_reset = surrogate, detach_reset
         arrays = native_arrays(entry.dynamics, node)
         self.names = tuple(name for name in entry.dynamics.parameters if name in arrays)
         self.forms: dict[str, Form] = {}
@@ -117,7 +125,7 @@ class NativeNode(torch.nn.Module):
         if first is None:
             first = x if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.zeros(0)
         surrogate = surrogate_of_node(self.node, self.type_name, self.surrogate)
-        ops = TorchOps(first.dtype, first.device, surrogate, False)
+        ops = TorchOps(first.dtype, first.device, surrogate, self.detach_reset)
         return step_alone(self.node, self.rule, ops, arrays, x, state)
 
     def extra_repr(self) -> str:

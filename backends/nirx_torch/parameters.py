@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,7 @@ def load_parameters(
 
 
 def require_network(net: torch.nn.Module) -> Net:
+    """The network itself. **Raises** `InputError` for anything else."""
     if not isinstance(net, Net):
         raise InputError(f"a {type(net).__name__} did not come from NIR; expected a nirx_torch.Net")
     return net
@@ -77,13 +78,7 @@ def require_network(net: torch.nn.Module) -> Net:
 
 def held_parameters(net: Net) -> dict[Slot, torch.nn.Parameter]:
     """What an optimizer trains: the raw parameter where there is a form."""
-    return {
-        (position, name): parameter
-        for position, m in enumerate(net.modules_in_order)
-        for name, parameter in (
-            m.held().items() if isinstance(m, NativeNode) else m.named_parameters()
-        )
-    }
+    return _by_slot(net, NativeNode.held)
 
 
 def form_of(net: Net, slot: Slot) -> Form | None:
@@ -93,10 +88,15 @@ def form_of(net: Net, slot: Slot) -> Form | None:
 
 
 def _values(net: Net) -> dict[Slot, torch.Tensor]:
+    """NIR's values, and the parameters of users' modules."""
+    return _by_slot(net, NativeNode.arrays)
+
+
+def _by_slot(net: Net, of_native: Callable[[NativeNode], dict[str, Any]]) -> dict[Slot, Any]:
     return {
         (position, name): value
         for position, m in enumerate(net.modules_in_order)
         for name, value in (
-            m.arrays().items() if isinstance(m, NativeNode) else m.named_parameters()
+            of_native(m).items() if isinstance(m, NativeNode) else m.named_parameters()
         )
     }

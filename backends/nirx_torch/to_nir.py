@@ -29,7 +29,9 @@ def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | Non
 
     Returns: a `nir.NIRGraph` equal to the one the network came from (names, nesting, order,
     metadata, every array) except for parameters that changed; it shares no memory with the
-    network. Its metadata carry the discretization.
+    network. Its metadata carry the
+        discretization, and the surrogates that `from_nir` was given; a formula of one's own is left
+        out with a `NirxWarning`.
 
     **Raises**: `UnsupportedError` for a module with parameters that neither map has,
     `InputError` for a module that did not come from NIR (see `torch_to_nir`).

@@ -10,7 +10,7 @@ import numpy as np
 
 from nirx.dynamics.surrogate_formulas import NamedSurrogate
 from nirx.errors import InputError, warn_caller
-from nirx.graphs.metadata import SURROGATE_KEY, stored_surrogate
+from nirx.graphs.metadata import store_surrogate, stored_surrogate
 
 __all__ = [
     "NO_GRADIENT",
@@ -35,7 +35,7 @@ def with_surrogate(node: Any, surrogate: NamedSurrogate | None, said: str) -> An
         said: what the library calls it.
     """
     if surrogate is not None:
-        node.metadata = {**(node.metadata or {}), SURROGATE_KEY: surrogate.to_json()}
+        store_surrogate(node, surrogate)
         return node
     warn_caller(
         f"nirx has no formula of the surrogate gradient {said}; spikes are the same, and training "

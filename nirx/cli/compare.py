@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,6 @@ from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, integer_fields
 from nirx.cli.options import (
     Dt,
-    Dtype,
     FromLibrary,
     InputShape,
     Json,
@@ -36,9 +36,9 @@ from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.comparison import plotting
 from nirx.comparison.compare import compare
+from nirx.comparison.runs import dtypes_of
 from nirx.comparison.table import node_tables
 from nirx.errors import InputError
-from nirx.execution.assemble import dtype_name
 from nirx.execution.backend import Backend, find_backend
 from nirx.execution.memory import estimate_memory
 from nirx.files.whole_file import hold_target, write_whole
@@ -73,13 +73,21 @@ def compare_command(
     override: Overrides = None,
     repair: Repair = False,
     record: Record = None,
-    dtype: Dtype = "float32",
+    dtype: Annotated[
+        str,
+        Option(
+            "--dtype",
+            metavar="A[,B,...]",
+            help="float32, float64, bfloat16 or float16: one for all, or one for each backend.",
+        ),
+    ] = "float32",
     tolerance: Annotated[
         float | None,
         Option(
             "--tolerance",
             help="For values, relative to a node's largest magnitude; spikes must be equal. "
-            "Default 1e-4 in float32, 1e-9 in float64, 0 with --reproducible.",
+            "Default 1e-4 in float32, 1e-9 in float64, 5e-2 in bfloat16, 1e-2 in float16 (of "
+            "several the largest), 0 with --reproducible.",
         ),
     ] = None,
     reproducible: Reproducible = False,
@@ -117,7 +125,9 @@ def compare_command(
     if plot is not None:
         hold_target(plot, "--plot", file, file_named(input_))
         plotting.check_format(plot.suffix)
-    kind = dtype_name(dtype)
+    given = [name.strip() for name in dtype.split(",")]
+    kinds = dtypes_of(given if len(given) > 1 else dtype, len(chosen))
+    widest = "float64" if "float64" in kinds else "float32"  # that NumPy has
     choices = (dt, preset, set_, override)
     _, opened = open_subject(
         file, source, input_shape, *choices, repair=repair, max_memory=max_memory
@@ -135,12 +145,14 @@ def compare_command(
         name = chosen[0].name
         xs = whole_inputs_of(opened, data, name, MOST_RUNS, max_memory)
         return _in_integers(file, opened, xs, target, name, json)
-    kind = dtype_of_run(opened, kind)
+    widest = dtype_of_run(opened, widest)
+    if opened.in_integers:
+        kinds = dtypes_of(widest, len(chosen))
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]
     inputs = make_inputs(
-        opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
+        opened.schedule, widest, input_, random, steps, batch, rate, seed, opened.graph
     )
-    samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
+    samples, itemsize = math.prod(inputs.batch), np.dtype(widest).itemsize
     probes = resolve_record(opened.schedule, keys)
     ends = [Probe(name, p, None) for name, p in opened.schedule.outputs]
     starts = [Probe(name, p, None) for name, p in opened.schedule.inputs]
@@ -164,7 +176,7 @@ def compare_command(
     if any(x.size == 0 for x in arrays.values()):
         raise InputError("nothing to compare: the input has no steps or an empty batch")
 
-    def runner(backend: Backend) -> Any:
+    def runner(backend: Backend, kind: str) -> Any:
         """The backend as a callable for `nirx.compare`, which shows its progress."""
 
         def run(_: Any) -> tuple[Any, Any, Any]:
@@ -175,17 +187,17 @@ def compare_command(
             )  # fmt: skip
             return found.outputs, state, found.recordings
 
-        run.__name__ = backend.name
+        run.__name__ = backend.name if len(given) == 1 else f"{backend.name} {kind}"
         return run
 
     with bars(inputs.steps) as add_bar:
         comparison = compare(
             opened.graph,
             arrays,
-            list(map(runner, chosen)),
+            list(map(runner, chosen, kinds)),
             reproducible=reproducible,
             discretization=opened.discretization,
-            dtype=kind,
+            dtype=kinds,
             record=keys,
             tolerance=tolerance,
         )
@@ -194,7 +206,7 @@ def compare_command(
         write_whole(plot, picture)
     payload = {
         "file": str(file),
-        "dtype": "int64" if opened.in_integers else kind,
+        "dtype": _shown(kinds, len(given), opened.in_integers),
         "discretization_origin": opened.origin,
         "steps": inputs.steps,
         "batch": list(inputs.batch),
@@ -223,3 +235,10 @@ def _in_integers(
         **found.to_dict(),
     }
     return Report(0 if found.agree else DIFFER, payload, (str(found),), json)
+
+
+def _shown(kinds: Sequence[str], given: int, in_integers: bool) -> Any:
+    """The dtypes of a comparison: one for all backends, or one each."""
+    if in_integers:
+        return "int64"
+    return kinds[0] if given == 1 else list(kinds)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nirx.cli.opening import Opened
 from nirx.cli.progress import AddBar
+from nirx.comparison.runs import in_dtype
 from nirx.execution.backend import Backend
 from nirx.inputs.protocol import Source
 
@@ -52,6 +53,7 @@ def run_in_pieces(
     Only one piece is in memory, unless `take` keeps what it is given.
 
     Arguments:
+        dtype: of the run; inputs of another are rounded to it.
         take: called for each piece; once, with no steps, for an input without any.
         record: as in `net.run`.
         state: initial state; None for a fresh one.
@@ -68,7 +70,9 @@ def run_in_pieces(
     watched = {} if watched is None else watched
     for start in range(0, max(inputs.steps, 1), length):
         stop = min(start + length, inputs.steps)
-        ys, state, recorded = run(inputs.read(start, stop), state, [*record, *watched])
+        ys, state, recorded = run(
+            in_dtype(inputs.read(start, stop), dtype), state, [*record, *watched]
+        )
         for key in watched:
             watched[key] = watched[key] or bool(np.any(recorded[key]))
         named = ys if isinstance(ys, Mapping) else {opened.schedule.outputs[0][0]: ys}

@@ -22,7 +22,7 @@ from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.state import map_tree, state_to_numpy
 
-__all__ = ["TOLERANCE", "compare_runs"]
+__all__ = ["TOLERANCE", "compare_runs", "dtypes_of", "in_dtype"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 1e-2}
 """Relative to a node's largest magnitude: fast kernels may sum in another order. In low precision
@@ -50,7 +50,7 @@ def compare_runs(
     if len(backends) < 2:
         raise InputError(f"compare needs at least two backends, got {len(backends)}")
     chosen = resolve_discretization(graph, discretization)
-    kinds = _dtypes(dtype, len(backends))
+    kinds = dtypes_of(dtype, len(backends))
     schedule, _ = build_schedule(graph, chosen)
     probes = resolve_record(schedule, record)
     keys = [probe.key for probe in probes]
@@ -64,7 +64,7 @@ def compare_runs(
             name = backend if not isinstance(dtype, list | tuple) else f"{backend} {kind}"
             run = find_backend(backend).prepare(graph, chosen, kind, **options)
             _, _, recorded = run(
-                xs if not isinstance(dtype, list | tuple) else _in(xs, kind), None, keys
+                xs if not isinstance(dtype, list | tuple) else in_dtype(xs, kind), None, keys
             )
             found = {str(key): np.asarray(recorded[key]) for key in keys}
         while name in recordings:
@@ -90,20 +90,23 @@ def compare_runs(
     )
 
 
-def _dtypes(dtype: str | Sequence[str], count: int) -> tuple[str, ...]:
-    """The dtype of every backend."""
+def dtypes_of(dtype: str | Sequence[str], count: int) -> tuple[str, ...]:
+    """The dtype of every backend, of one for all or one for each.
+
+    **Raises**: `InputError` for another number of them, `UnsupportedError` for unknown ones.
+    """
     given = [dtype] * count if not isinstance(dtype, list | tuple) else dtype
     if len(given) != count:
         raise InputError(f"dtype names {len(given)} dtypes for {count} backends; expected one each")
     return tuple(dtype_name(kind, LOW_PRECISION) for kind in given)
 
 
-def _in(xs: Any, kind: str) -> Any:
+def in_dtype(xs: Any, kind: str) -> Any:
     """Floating inputs rounded to a dtype; for those that NumPy lacks, the backend does it."""
     target = "float32" if kind in LOW_PRECISION else kind
 
     def rounded(x: np.ndarray) -> np.ndarray:
-        return x.astype(target) if x.dtype.kind == "f" else x
+        return x.astype(target, copy=False) if x.dtype.kind == "f" else x
 
     return map_tree(rounded, state_to_numpy(xs))
 

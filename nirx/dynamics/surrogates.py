@@ -10,6 +10,7 @@ carries its own in its metadata:
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from nirx.dynamics.surrogate_formulas import (
     Arctan,
@@ -45,6 +46,10 @@ __all__ = [
 ]
 
 
+ONE = 1.0
+"""A height until the other numbers are known to be right."""
+
+
 def fast_sigmoid(slope: float = 25.0, height: float = 1.0) -> FastSigmoid:
     """height / (1 + slope |u|)^2. **Source**: Zenke & Ganguli 2018; snntorch's default slope."""
     return FastSigmoid(slope, height)
@@ -57,7 +62,8 @@ def superspike() -> FastSigmoid:
 
 def arctan(alpha: float = 2.0, height: float | None = None) -> Arctan:
     """height / (1 + (pi alpha u / 2)^2); height is alpha/2. **Source**: Fang et al. 2021."""
-    return Arctan(alpha, 0.5 * alpha if height is None else height)
+    own = Arctan(alpha, ONE if height is None else height)
+    return own if height is not None else replace(own, height=0.5 * own.alpha)
 
 
 def triangular(width: float = 1.0, height: float = 1.0) -> Triangular:
@@ -67,13 +73,15 @@ def triangular(width: float = 1.0, height: float = 1.0) -> Triangular:
 
 def sigmoid(slope: float = 25.0, height: float | None = None) -> Sigmoid:
     """height sech^2(slope u / 2), the derivative of a sigmoid; height is slope/4."""
-    return Sigmoid(slope, 0.25 * slope if height is None else height)
+    own = Sigmoid(slope, ONE if height is None else height)
+    return own if height is not None else replace(own, height=0.25 * own.slope)
 
 
 def gaussian(sigma: float = 0.5, height: float | None = None, center: float = 0.0) -> Gaussian:
     """height exp(-((u - center)/sigma)^2 / 2); height is that of the normal density."""
-    normal = 1.0 / (sigma * math.sqrt(2.0 * math.pi)) if height is None and sigma > 0 else height
-    return Gaussian(sigma, 1.0 if normal is None else normal, center)
+    own = Gaussian(sigma, ONE if height is None else height, center)
+    normal = 1.0 / (own.sigma * math.sqrt(2.0 * math.pi))
+    return own if height is not None else replace(own, height=normal)
 
 
 def multi_gaussian(
@@ -101,7 +109,8 @@ def boxcar(width: float = 2.0, height: float = 0.5, outside: float = 0.0) -> Box
 
 def piecewise_linear(width: float = 2.0) -> Boxcar:
     """The boxcar of area 1: the derivative of a line from 0 to 1 over this width."""
-    return Boxcar(width, 1.0 / width if width else 1.0, 0.0)
+    own = Boxcar(width, ONE, 0.0)
+    return replace(own, height=1.0 / own.width)
 
 
 def heaviside(window: float = 0.0, height: float = 1.0, below: float = 0.0) -> Heaviside:

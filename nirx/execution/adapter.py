@@ -123,7 +123,8 @@ def import_nir(
         raise InputError(f"{caller}: expected a NIR graph, a node or a path, got a {found}")
     name = None if dtype is None else dtype_name(dtype, adapter.dtypes)
     adapter.require_dtype(name)
-    module = _single(adapter, nir_node, node_map, default_map, discretization, surrogate)
+    options = discretization, surrogate, detach_reset
+    module = _single(adapter, nir_node, node_map, default_map, *options)
     _require_module(module, adapter.is_module, adapter.expected)
     return adapter.cast(module, name)
 
@@ -135,6 +136,7 @@ def _single(
     default_map: NodeHandlers | None,
     discretization: Discretization | None,
     surrogate: Any,
+    detach_reset: bool,
 ) -> Any:
     require_type_map(node_map, "node_map", NODE_FORM)
     require_type_map(default_map, "default_map", NODE_FORM)
@@ -159,7 +161,7 @@ def _single(
         return handler(own, discretization)
     surrogate_of_node(own, kind.__name__, surrogate)  # raises for what is none
     chosen = None if surrogate is None else resolve_surrogate(surrogate)
-    return handler(own, discretization, chosen)
+    return handler(own, discretization, chosen, detach_reset)
 
 
 def build_modules(assembly: Assembly, is_module: Callable[[Any], bool], expected: str) -> list[Any]:

@@ -13,27 +13,24 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import format_path
-from nirx.basics.printable import quoted
 from nirx.basics.type_map import ABSENT, find_handler, require_type_map
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.parameters import parameter
 from nirx.errors import (
-    MOST_LINES,
     Fault,
     GraphError,
     InputError,
     UnsupportedError,
-    warn_caller,
 )
 from nirx.execution.refusal import NotRepresentable
+from nirx.execution.shared_modules import shared_modules
 from nirx.execution.whole_numbers import require_whole
 from nirx.files.reading import read
 from nirx.graphs.flatten import Claim, Unreadable, walk_graphs
-from nirx.graphs.metadata import MODULE_KEY, resolve_discretization
+from nirx.graphs.metadata import resolve_discretization
 from nirx.graphs.origin import Origin, node_at, rebuild_graph
 from nirx.graphs.returns import Returns, returned_probes, stored_returns
-from nirx.graphs.sameness import same_node
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.wrapping import wrapped
 
@@ -145,7 +142,7 @@ def assemble(
         schedule = replace(schedule, largest_input=most)
     own = rebuild_graph(graph, {})
     nodes = [node_at(own, place.path) for place in schedule.nodes]
-    shared = _shared(schedule, nodes)
+    shared = shared_modules(schedule, nodes)
     returned_probes(schedule, stored_returns(own))  # raises where it names nothing
     result = Assembly(schedule, Origin(own), nodes, {}, {}, shared, dtype)
     for position, node in enumerate(nodes):
@@ -217,36 +214,6 @@ def no_entry(where: str, node_type: type) -> Fault:
     name = node_type.__name__
     found = f"neither node_map nor default_map has an entry for {name}"
     return Fault(where, found, mend=f"add one: {{nir.{name}: ...}}")
-
-
-def _shared(schedule: Schedule, nodes: list[Any]) -> dict[int, int]:
-    """Nodes that, by their metadata, came from one module and still have equal content."""
-    first: dict[tuple[str, str], int] = {}
-    shared = {}
-    differing: list[tuple[int, int]] = []
-    by_path = sorted(range(len(nodes)), key=lambda p: schedule.nodes[p].path)
-    for position in by_path:
-        node = nodes[position]
-        name = (getattr(node, "metadata", None) or {}).get(MODULE_KEY)
-        if not isinstance(name, str) or isinstance(node, nir.NIRGraph):
-            continue
-        leader = first.setdefault((type(node).__name__, name), position)
-        if leader == position:
-            continue
-        if same_node(nodes[leader], node):
-            shared[position] = leader
-        else:
-            differing.append((leader, position))
-    for leader, position in differing[:MOST_LINES]:
-        a, b = (schedule.nodes[p].name for p in (leader, position))
-        name = nodes[leader].metadata[MODULE_KEY]
-        warn_caller(
-            f"{quoted(a)} and {quoted(b)} came from one module {quoted(name)}, but their "
-            "parameters differ now; each gets its own"
-        )
-    if len(differing) > MOST_LINES:
-        warn_caller(f"so did {len(differing) - MOST_LINES:,} more pairs of nodes that differ now")
-    return shared
 
 
 def _require_representable(schedule: Schedule, nodes: list[Any], dtype: str) -> int | None:

@@ -102,7 +102,7 @@ class GradientBackend(Protocol):
         graph: Any,
         discretization: Discretization | None = None,
         dtype: str = "float32",
-        surrogate: Any = "superspike",
+        surrogate: Any = None,
         detach_reset: bool = False,
         **options: Any,
     ) -> PreparedGradients:

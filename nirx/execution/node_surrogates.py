@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
+from nirx.basics.patterns import fits
 from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.dynamics.surrogates import arctan, straight_through, superspike, triangular
 from nirx.errors import InputError, did_you_mean
@@ -106,7 +106,7 @@ def node_surrogates(surrogate: Any, schedule: Schedule, nodes: Sequence[Any]) ->
     elif surrogate is not None:
         return NodeSurrogates(resolve_surrogate(surrogate))
     for pattern in patterns:
-        if not any(_fits(places[p].name, pattern) for p in spiking):
+        if not any(fits(places[p].name, pattern) for p in spiking):
             names = [places[p].name for p in spiking]
             raise InputError(
                 f"surrogate: {pattern!r:.200} fits no node that spikes; "
@@ -114,14 +114,10 @@ def node_surrogates(surrogate: Any, schedule: Schedule, nodes: Sequence[Any]) ->
             )
     found = {}
     for p in spiking:
-        fitting = (own for pattern, own in patterns.items() if _fits(places[p].name, pattern))
+        fitting = (own for pattern, own in patterns.items() if fits(places[p].name, pattern))
         chosen = next(fitting, None)
         found[p] = surrogate_of_node(nodes[p], places[p].name, chosen)
     if not found:
         return NodeSurrogates()
     usual = Counter(found.values()).most_common(1)[0][0]
     return NodeSurrogates(usual, tuple((p, own) for p, own in found.items() if own != usual))
-
-
-def _fits(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from functools import singledispatch
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from nirx.basics.patterns import fits
 from nirx.errors import InputError, UnsupportedError, did_you_mean, shortened
 from nirx.execution.forms import POSITIVE, Form, Positive
 
@@ -171,7 +171,7 @@ def _matching(nodes: Mapping[str, str], patterns: tuple[str, ...]) -> list[str]:
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise InputError(f"pattern {pattern!r:.80}; expected text such as '*.tau'")
-        found = [key for key, own in texts.items() if _matches(pattern, own)]
+        found = [key for key, own in texts.items() if any(fits(text, pattern) for text in own)]
         if not found:
             known = dict.fromkeys(text for own in texts.values() for text in own)
             near = did_you_mean(pattern, known)
@@ -184,7 +184,3 @@ def _texts(key: str, node: str) -> list[str]:
     """What a pattern may match: the parameter, its node, and the subgraphs around it."""
     names = node.split("/")
     return [key, *("/".join(names[:length]) for length in range(len(names), 0, -1))]
-
-
-def _matches(pattern: str, texts: list[str]) -> bool:
-    return any(pattern == text or fnmatchcase(text, pattern) for text in texts)

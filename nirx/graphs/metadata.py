@@ -23,6 +23,7 @@ __all__ = [
     "given_or_stored",
     "require_discretization",
     "resolve_discretization",
+    "store_surrogate",
     "stored_discretization",
     "stored_surrogate",
 ]
@@ -75,6 +76,11 @@ def stored_surrogate(node: Any, name: str) -> NamedSurrogate | None:
         mend = "remove the key, or store the to_json() of one of nirx.surrogates"
         where = f"{name}: metadata {SURROGATE_KEY!r}"
         raise GraphError([Fault(where, str(error), mend=mend)]) from error
+
+
+def store_surrogate(node: Any, surrogate: NamedSurrogate) -> None:
+    """Write a surrogate into a node's metadata."""
+    node.metadata = {**(node.metadata or {}), SURROGATE_KEY: surrogate.to_json()}
 
 
 def resolve_discretization(

@@ -11,8 +11,9 @@ import numpy as np
 
 from nirx.basics.type_map import Handler, TypeMap
 from nirx.errors import InputError
-from nirx.graphs.origin import Cast, rebuild_node
+from nirx.graphs.origin import Cast, node_at, rebuild_node
 from nirx.tracing.exporting import export
+from nirx.tracing.trained_surrogates import store_surrogates
 
 __all__ = ["NetworkExport"]
 
@@ -24,9 +25,10 @@ class NetworkExport:
     Creating one registers `graph` and `node` as exporters in the module map.
 
     Arguments:
-        net: the class of networks: `schedule`, `origin`, `dtype`, `modules_in_order`.
-        native: the class of modules that hold the parameters of nodes that nirx runs; `node`
-            is the NIR node that one was built from.
+        net: the class of networks: `schedule`, `origin`, `dtype`, `surrogates`,
+            `modules_in_order`.
+        native: the class of modules that hold the parameters of nodes that nirx runs: `node`
+            is the NIR node that one was built from, `surrogate` the caller's or None.
         module_map: {module type: exporter}, for modules that a `node_map` put in.
         numbers: a native module -> its parameters by name, as NumPy arrays.
         dtype_of: a native module -> the dtype of its parameters.
@@ -64,7 +66,7 @@ class NetworkExport:
         """The graph of a network."""
         modules = dict(enumerate(net.modules_in_order))
         native = {p: m for p, m in modules.items() if isinstance(m, self.native)}
-        return export(
+        graph = export(
             net.schedule,
             net.origin,
             {p: self.numbers(m) for p, m in native.items()},
@@ -74,7 +76,16 @@ class NetworkExport:
             self.module_map,
             self.has_parameters,
         )
+        places = ((net.schedule.nodes[p], net.surrogates.at(p)) for p in native)
+        store_surrogates(
+            (place.name, node_at(graph, place.path), own) for place, own in places if place.spiking
+        )
+        return graph
 
     def node(self, module: Any) -> Any:
         """The node of a native module."""
-        return rebuild_node(module.node, self.numbers(module), self.cast(self.dtype_of(module)))
+        cast = self.cast(self.dtype_of(module))
+        node = rebuild_node(module.node, self.numbers(module), cast)
+        if module.surrogate is not None:
+            store_surrogates([(type(node).__name__, node, module.surrogate)])
+        return node

@@ -119,6 +119,35 @@ def test_all_three_backends(file, capsys):
     assert "jax" in out
 
 
+def test_one_dtype_for_each_backend(file, tmp_path, capsys):
+    pytest.importorskip("torch")
+    np.savez(tmp_path / "x.npz", input=np.full((10, 4), 1.0 + 2.0**-30))  # 1 in float32
+    given = ["compare", file, "--input", f"{tmp_path}/x.npz", "--json"]
+    several = [*given, "--backends", "numpy,torch,torch", "--dtype", "float64, float32,bfloat16"]
+    main(several)
+    found = json.loads(capsys.readouterr().out)
+    assert found["dtype"] == ["float64", "float32", "bfloat16"]
+    assert found["reference"] == "numpy float64"
+    assert [own["backend"] for own in found["backends"]] == ["torch float32", "torch bfloat16"]
+    assert found["tolerance"] == 5e-2
+    assert main([*given, "--backends", "torch,torch", "--dtype", "bfloat16"]) == 0
+    assert json.loads(capsys.readouterr().out)["dtype"] == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [
+        ("float32,float64,float32", "3 dtypes for 2 backends"),
+        ("float32,float8", "dtype='float8'"),
+        ("float32,", "dtype=''"),
+    ],
+)
+def test_wrong_dtypes(file, capsys, dtype, message):
+    args = ["compare", file, "--backends", "numpy,numpy", *ARGS, "--dtype", dtype]
+    assert main(args) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_exit_status_of_the_process(file, tmp_path):
     args = [sys.executable, "-m", "nirx", "compare", file, "--backends", "numpy,numpy", *ARGS]

@@ -14,7 +14,7 @@ from nirx.cli import main
 from nirx.graphs.state import map_tree
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.mutants.gradient_mutant import right
-from nirx_conformance.oracle.gradients import Spiking, formula_of
+from nirx_conformance.oracle.gradients import Choice
 from nirx_conformance.suite.judge_gradients import judge_gradients
 from nirx_conformance.suite.outcome import Outcome
 from nirx_conformance.suite.random_graphs import gradient_case_named
@@ -27,12 +27,12 @@ FUSED = "nirx_torch.backend:FUSED"
 QUICK = (
     *("neuron IF", "neuron CubaLIF", "choice everything-at-once", "gain of Euler CubaLIF"),
     *("surrogate superspike: LIF", "surrogate formula: CubaLIF", "surrogate triangular: Threshold"),
+    *("surrogate multi_gaussian: LIF", "surrogates in metadata and by pattern"),
     *("attached value next", "detached subtract", "detached counts to value"),
     *("feedback recurrent Affine with bias", "feedback a ring in a ring", "delay in a ring"),
     *("nested cycle through two subgraphs", "state of a nested graph", "modules called twice"),
     *("conv2d and pools", "fan-in of a doubled edge", "parameters of CubaLIF, a column"),
 )
-ON_JAX = ("feedback recurrent Affine with bias: zero", "modules called twice")
 
 
 def outcome(name, backend):
@@ -46,15 +46,11 @@ def test_torch_has_the_gradients_of_the_oracle(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ON_JAX)
-def test_jax_has_them_too(name):
-    assert outcome(name, "jax") == (Outcome.PASS, "")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["feedback two neurons", "surrogate formula: IF"])
-def test_kernels_have_them_too(name):
-    assert outcome(name, FUSED) == (Outcome.PASS, "")
+@pytest.mark.parametrize(
+    ("name", "backend"), [("surrogates by pattern", "jax"), ("feedback two neurons", FUSED)]
+)
+def test_jax_and_kernels_have_them_too(name, backend):
+    assert outcome(name, backend) == (Outcome.PASS, "")
 
 
 @pytest.mark.exhaustive
@@ -70,12 +66,7 @@ def failures(backend, seeds):
 
 
 def test_random_graphs_on_torch():
-    assert failures("torch", range(8)) == {}
-
-
-@pytest.mark.slow
-def test_random_graphs_on_jax():
-    assert failures("jax", [4]) == {}
+    assert failures("torch", range(5)) == {}
 
 
 @pytest.mark.exhaustive
@@ -103,7 +94,7 @@ def changed(change, **more):
     """The oracle as a backend whose gradients are changed before they are returned."""
 
     def prepare(graph, discretization, dtype, surrogate, detach_reset):
-        run = right(graph, discretization, Spiking(formula_of(surrogate), detach_reset))
+        run = right(graph, discretization, Choice(surrogate, detach_reset))
         return lambda *given: change(*given, run(*given))
 
     return SimpleNamespace(name="changed", prepare_gradients=prepare, **more)

@@ -15,7 +15,7 @@ from nirx_conformance.mutants import (
 from nirx_conformance.mutants.__main__ import OF_GRADIENTS, main, markdown
 from nirx_conformance.mutants.gradient_killing import ALL_GRADIENT_MUTANTS
 from nirx_conformance.mutants.gradient_mutant import right
-from nirx_conformance.oracle.gradients import Spiking, formula_of
+from nirx_conformance.oracle.gradients import Choice
 from nirx_conformance.suite.judge_gradients import expect_gradients, judge_gradients
 from nirx_conformance.suite.outcome import Outcome
 from nirx_conformance.suite.random_graphs import gradient_case_named
@@ -45,7 +45,7 @@ def test_the_mutant_is_killed(name):
 @pytest.mark.parametrize("case", sorted({*GRADIENTS_KILLED_BY.values()}))
 def test_the_oracle_passes(case):
     def prepare(graph, discretization, dtype, surrogate, detach_reset):
-        return right(graph, discretization, Spiking(formula_of(surrogate), detach_reset))
+        return right(graph, discretization, Choice(surrogate, detach_reset))
 
     backend = SimpleNamespace(name="oracle", prepare_gradients=prepare)
     found = judge_gradients(gradient_case_named(case), backend, expected(case))

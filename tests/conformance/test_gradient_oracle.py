@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 import nirx
+from nirx.dynamics import surrogate_formulas
+from nirx.execution.node_surrogates import resolve_surrogate
 from nirx.graphs.flatten import walk_graphs
 from nirx_conformance import oracle
 from nirx_conformance.cases.case import chain, neuron, uniform
+from nirx_conformance.cases.gradient_case import OBJECTS
 from nirx_conformance.cases.gradients import GRADIENT_CASES
-from nirx_conformance.oracle.gradients import FORMULAS, Backward, Cotangents, Spiking
+from nirx_conformance.oracle.gradients import FORMULAS, Backward, Choice, Cotangents, formula_of
+from nirx_conformance.oracle.gradients.surrogates import WITH_NUMBERS
 from nirx_conformance.oracle.state_tree import state_tree
 from nirx_conformance.suite.judge_gradients import expect_gradients, smallest_margin
 from nirx_conformance.suite.random_graphs import gradient_case_named
@@ -41,7 +45,7 @@ STEP = 1e-6
 
 def loss(case, graph, inputs, weights, start):
     """The weighted sum of what the oracle's forward run gives, from any state."""
-    backward = Backward(graph, case.discretization, Spiking(FORMULAS["arctan"]))
+    backward = Backward(graph, case.discretization, Choice("arctan"))
     network = backward.network
     given = network.inputs_by_path(inputs)
     first = next(iter(given))
@@ -141,7 +145,7 @@ def backward(node, xs, detach=False, surrogate="triangular", **choices):
     """The gradients of the sum of the outputs of one node, for inputs [time, 1]; dt is 1."""
     xs = np.asarray(xs, float)[:, None]
     rule = nirx.Discretization(dt=1.0, **choices)
-    run = Backward(chain((1,), (1,), node), rule, Spiking(FORMULAS[surrogate], detach)).run
+    run = Backward(chain((1,), (1,), node), rule, Choice(surrogate, detach)).run
     return run(xs, Cotangents(np.ones_like(xs)))
 
 
@@ -174,29 +178,35 @@ def test_a_loop_by_hand():
     lif = neuron(nir.LI, 3, 1, tau=2.0, r=1.0, v_leak=0.0)
     graph = chain((1,), (1,), lif)
     graph.edges.append(("n0", "n0"))
-    run = Backward(graph, nirx.Discretization(dt=1.0), Spiking(FORMULAS["arctan"])).run
+    run = Backward(graph, nirx.Discretization(dt=1.0), Choice("arctan")).run
     # v' = v + (x + v - v)/2: the feedback of v cancels the leak.
     found = run(np.ones((3, 1)), Cotangents(np.ones((3, 1))))
     assert found.inputs["input"][:, 0] == pytest.approx([1.5, 1.0, 0.5])
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_the_formulas_are_those_of_nirx(name):
-    from nirx.execution.node_surrogates import resolve_surrogate
-
+@pytest.mark.parametrize("surrogate", [*FORMULAS, *OBJECTS.values()], ids=str)
+def test_the_formulas_are_those_of_nirx(surrogate):
     u = uniform(1, 50, low=-1.5, high=1.5)
-    np.testing.assert_allclose(
-        FORMULAS[name](u), resolve_surrogate(name)(u), rtol=1e-14, atol=1e-16
-    )
+    expected = resolve_surrogate(surrogate)(u)
+    np.testing.assert_allclose(formula_of(surrogate)(u), expected, rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.slow
-def test_rounding_decides_on_no_spike_of_a_case():
-    close = [c.name for c in GRADIENT_CASES if smallest_margin(expect_gradients(c).margins) < 1e-9]
+def test_the_oracle_has_every_formula_with_numbers():
+    assert list(WITH_NUMBERS) == [*surrogate_formulas.FORMULAS]
+    assert {own.name for own in OBJECTS.values() if hasattr(own, "name")} == {*WITH_NUMBERS}
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [GRADIENT_CASES[::20], pytest.param(GRADIENT_CASES, marks=pytest.mark.exhaustive)],
+    ids=len,
+)
+def test_rounding_decides_on_no_spike_of_a_case(cases):
+    close = [c.name for c in cases if smallest_margin(expect_gradients(c).margins) < 1e-9]
     assert not close
 
 
 def test_a_random_case_ends_before_a_tie():
-    for seed in range(15):
+    for seed in range(5):
         case = gradient_case_named(f"random {seed}")
         assert smallest_margin(expect_gradients(case).margins) >= 1e-9

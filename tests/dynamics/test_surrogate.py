@@ -140,6 +140,11 @@ def test_equal_numbers_are_one_surrogate():
         (lambda: surrogates.boxcar(height=math.inf), "height is inf; expected a finite number"),
         (lambda: surrogates.exponential("2"), "slope is '2'"),
         (lambda: surrogates.triangular(True), "width is True"),
+        (lambda: surrogates.arctan("2"), "alpha is '2'"),
+        (lambda: surrogates.sigmoid(None), "slope is None"),
+        (lambda: surrogates.gaussian("1"), "sigma is '1'"),
+        (lambda: surrogates.piecewise_linear([1, 2]), r"width is \[1, 2\]"),
+        (lambda: surrogates.piecewise_linear(5e-324), "height is inf"),
     ],
 )
 def test_wrong_numbers_are_refused(build, found):

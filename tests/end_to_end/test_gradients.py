@@ -131,7 +131,7 @@ def test_detaching_the_reset_changes_the_gradients(graph, xs):
         exhaustive({"integrator": "exponential", "reset": "subtract"}),
         exhaustive({"reset_when": "next", "synapse": "voltage-first"}),
         exhaustive({"reset_when": "next-leaked", "reset": "subtract", "synapse_input": "jump"}),
-        {"spikes": "multi", "reset": "subtract", "max_spikes": 3},
+        exhaustive({"spikes": "multi", "reset": "subtract", "max_spikes": 3}),
         exhaustive({"feedback": "component", "initial_v": "leak"}),
     ],
     ids=str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -90,12 +91,17 @@ def _wide():
         yield
 
 
-@pytest.mark.parametrize("back", [False, True], ids=["torch to jax", "jax to torch"])
 @pytest.mark.parametrize(
-    "name",
+    ("name", "back"),
     [
-        pytest.param(n, marks=pytest.mark.slow if n == "adam" else pytest.mark.exhaustive)
-        for n in OPTIMIZERS
+        pytest.param(
+            name,
+            back,
+            marks=pytest.mark.slow if (name, back) == ("adam", False) else pytest.mark.exhaustive,
+            id=f"{name}, {'jax to torch' if back else 'torch to jax'}",
+        )
+        for name in OPTIMIZERS
+        for back in (False, True)
     ],
 )
 def test_the_next_steps_are_the_same_on_the_other_backend(name, back):
@@ -199,6 +205,22 @@ def test_other_optimizers_of_optax_are_refused(name):
     ):
         with pytest.raises(nirx.UnsupportedError, match="has no counterpart on other backends"):
             call()
+
+
+@pytest.mark.parametrize(("name", "warns"), [("adamax", True), ("adam", False)])
+def test_numbers_that_look_like_those_of_adamax_are_warned_of(name, warns):
+    net, optimizer = formed("jax"), getattr(optax, name)(1e-3)
+    params = eqx.filter(net, nirx.trainable(net, "fc"))
+    state, rng = optimizer.init(params), np.random.default_rng(5)
+    assert nirx_jax.get_moments(net, state)["fc.bias"]["step"] == 0
+    for _ in range(3):
+        gradient = jax.tree.map(lambda p: rng.normal(scale=0.5, size=p.shape), params)
+        _, state = optimizer.update(gradient, state, params)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        moments = nirx_jax.get_moments(net, state)
+    assert ["look like those of optax.adamax" in str(w.message) for w in found] == [True] * warns
+    assert moments["fc.bias"]["step"] == 3
 
 
 @pytest.mark.parametrize("params", [lambda net: {"other": np.ones(2)}, jax.tree.leaves])

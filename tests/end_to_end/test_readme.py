@@ -7,6 +7,9 @@ import pytest
 import nirx
 from nirx.dynamics.discretization import CHOICES
 from nirx_conformance.cases import ALL_CASES
+from nirx_conformance.cases.gradients import GRADIENT_CASES
+from nirx_conformance.cases.integers import INTEGER_CASES
+from nirx_conformance.mutants import GRADIENT_MUTANTS, INTEGER_MUTANTS, MUTANTS
 from support.paper import ROOT
 
 
@@ -27,7 +30,19 @@ def test_the_example_prints_what_is_shown(capsys):
 
 def test_pages_name_the_number_of_cases():
     assert f"against {len(ALL_CASES)} cases" in (ROOT / "README.md").read_text()
-    assert f"| {len(ALL_CASES)}/{len(ALL_CASES)} |" in (ROOT / "docs/conformance.md").read_text()
+    results = (ROOT / "docs/conformance.md").read_text()
+    assert f"| {len(ALL_CASES)}/{len(ALL_CASES)} |" in results
+    assert f"| {len(GRADIENT_CASES)}/{len(GRADIENT_CASES)} |" in results
+
+
+def test_pages_name_the_numbers_of_gradient_cases_and_of_mutants():
+    gradients, integers = len(GRADIENT_CASES), len(INTEGER_CASES)
+    cases = f"{len(ALL_CASES)} cases, {gradients} of gradients and {integers} of integers"
+    mutants = f"{len(MUTANTS) + len(GRADIENT_MUTANTS) + len(INTEGER_MUTANTS)} mutants"
+    assert f"| {cases}, {mutants} |" in (ROOT / "README.md").read_text()
+    results = (ROOT / "docs/conformance.md").read_text()
+    for name in (*MUTANTS, *GRADIENT_MUTANTS, *INTEGER_MUTANTS):
+        assert f"| {name} | " in results
 
 
 @pytest.mark.parametrize(

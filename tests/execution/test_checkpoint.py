@@ -70,7 +70,12 @@ def loss(ys: Any, recorded: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("backend", "name"), [*(("torch", name) for name in GRAPHS), ("jax", "feedback, delay")]
+    ("backend", "name"),
+    [
+        *(("torch", name) for name in GRAPHS),
+        ("jax", "fused layers"),
+        pytest.param("jax", "feedback, delay", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_numbers_and_gradients_are_the_same(backend, name):
     given = backend, GRAPHS[name](), RULE, spikes(), loss, RECORD[name]

@@ -5,6 +5,7 @@ They are no cases of the other levels, so no digest and no stored file belongs t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +37,7 @@ from nirx_conformance.cases.case import (
     port_out,
     uniform,
 )
-from nirx_conformance.cases.gradient_case import SURROGATES, GradientCase
+from nirx_conformance.cases.gradient_case import OBJECTS, SURROGATES, GradientCase
 
 __all__ = ["GRADIENT_CASES"]
 
@@ -96,12 +97,64 @@ def _shared() -> nir.NIRGraph:
     return graph(nodes, "input -> fc_a -> lif_a -> fc_b -> lif_b -> output", "fc_a -> lif_b")
 
 
+def _loop(stored: Mapping[str, Any]) -> nir.NIRGraph:
+    """A recurrent layer of LIFs, and a Threshold in a subgraph, some with their own surrogate."""
+    threshold = nir.Threshold(uniform(9951, 3, low=0.3, high=0.8))
+    nodes: dict[str, Any] = {
+        "input": port_in(3),
+        "fc": nir.Linear(uniform(9952, 3, 3)),
+        "first": neuron(nir.LIF, 9953, 3, r=15.0),
+        "second": neuron(nir.LIF, 9954, 3, r=15.0),
+        "back": nir.Linear(uniform(9955, 3, 3)),
+        "block": chain((3,), (3,), neuron(nir.LI, 9956, 3, r=15.0), threshold),
+        "output": port_out(3),
+    }
+    for name, own in stored.items():
+        node = nodes["block"].nodes["n1"] if name == "block/n1" else nodes[name]
+        node.metadata["nirx_surrogate"] = own.to_json()
+    return graph(
+        nodes, "input -> fc -> first -> second -> block -> output", "second -> back -> first"
+    )
+
+
+PER_NODE: tuple[tuple[str, dict[str, Any], Any], ...] = (
+    (
+        "surrogates by pattern",
+        {},
+        {"first": OBJECTS["sigmoid"], "*/n?": OBJECTS["boxcar"], "*": "arctan"},
+    ),
+    ("surrogates by pattern, one left out", {}, {"sec*": OBJECTS["exponential"]}),
+    (
+        "surrogates in metadata",
+        {"first": OBJECTS["gaussian"], "block/n1": OBJECTS["fast_sigmoid"]},
+        None,
+    ),
+    (
+        "surrogates in metadata and by pattern",
+        {"first": OBJECTS["gaussian"], "second": OBJECTS["heaviside"]},
+        {"first": OBJECTS["straight_through"]},
+    ),
+    ("surrogate of all over metadata", {"first": OBJECTS["gaussian"]}, OBJECTS["sigmoid"]),
+)
+"""Name, what the graph stores, what the caller gives."""
+
 GRADIENT_CASES: tuple[GradientCase, ...] = (
     *(GradientCase(case) for module in FIXED for case in module.CASES if case.level != "full"),
     *(
-        GradientCase(_one(f"surrogate {name}: {kind}", node, 9910 + k), name, detach_reset=k == 1)
-        for name in SURROGATES
+        GradientCase(_one(f"surrogate {name}: {kind}", node, 9910 + k), own, detach_reset=k == 1)
+        for name, own in SURROGATES.items()
         for k, (kind, node) in enumerate(_spiking(9905).items())
+    ),
+    *(
+        GradientCase(_one(f"surrogate {name}: LIF", neuron(nir.LIF, 9907, 3, r=15.0), 9915), own)
+        for name, own in OBJECTS.items()
+    ),
+    *(
+        GradientCase(
+            FixedCase(name, _loop(stored), drive(9950, 20, 2, 3), nirx.Discretization(dt=1e-3)),
+            surrogate,
+        )
+        for name, stored, surrogate in PER_NODE
     ),
     *(
         GradientCase(

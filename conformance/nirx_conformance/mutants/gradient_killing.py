@@ -7,7 +7,7 @@ from typing import Any
 
 from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
-from nirx_conformance.mutants import gradient_flow, gradient_steps
+from nirx_conformance.mutants import gradient_flow, gradient_steps, gradient_surrogates
 from nirx_conformance.mutants.gradient_mutant import GradientMutant
 from nirx_conformance.mutants.killing import KILLED, Kills
 from nirx_conformance.suite.judge_gradients import expect_gradients, judge_gradients
@@ -16,7 +16,7 @@ __all__ = ["ALL_GRADIENT_MUTANTS", "GRADIENT_MUTANTS", "gradient_kill_table"]
 
 ALL_GRADIENT_MUTANTS = [
     value
-    for module in (gradient_steps, gradient_flow)
+    for module in (gradient_surrogates, gradient_steps, gradient_flow)
     for value in vars(module).values()
     if isinstance(value, GradientMutant)
 ]

@@ -19,14 +19,22 @@ import nir
 
 import nirx
 from nirx_conformance.mutants.mutant import sentence_of, words_of
-from nirx_conformance.oracle.gradients import Backward, Cotangents, Spiking, formula_of
+from nirx_conformance.oracle.gradients import Backward, Choice, Cotangents, Spiking
 from nirx_conformance.oracle.gradients.node import NodeGradient
 from nirx_conformance.oracle.gradients.node_types import GRADIENTS
+from nirx_conformance.oracle.inlining import Path
 
-__all__ = ["GradientMutant", "on_backward", "on_gradients", "on_pull", "on_spiking"]
+__all__ = [
+    "GradientMutant",
+    "on_backward",
+    "on_choice",
+    "on_gradients",
+    "on_pull",
+    "on_spiking",
+]
 
 Run = Callable[[Any, Any, Any], Any]
-Build = Callable[[nir.NIRGraph, nirx.Discretization, Spiking], Run]
+Build = Callable[[nir.NIRGraph, nirx.Discretization, Choice], Run]
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,13 @@ class GradientMutant:
         graph: nir.NIRGraph,
         discretization: nirx.Discretization | None = None,
         dtype: str = "float64",
-        surrogate: Any = "superspike",
+        surrogate: Any = None,
         detach_reset: bool = False,
     ) -> Run:
         """See `nirx.execution.backend.GradientBackend`."""
         assert dtype == "float64", "the oracle has no other"
         chosen = discretization or nirx.schedule(graph).discretization
-        return self.build(graph, chosen, Spiking(formula_of(surrogate), detach_reset))
+        return self.build(graph, chosen, Choice(surrogate, detach_reset))
 
 
 def _mutant(source: Any, build: Build) -> GradientMutant:
@@ -67,9 +75,9 @@ def _run_of(backward: Backward) -> Run:
     )
 
 
-def right(graph: nir.NIRGraph, discretization: nirx.Discretization, spiking: Spiking) -> Run:
+def right(graph: nir.NIRGraph, discretization: nirx.Discretization, choice: Choice) -> Run:
     """The run of the oracle without a fault."""
-    return _run_of(Backward(graph, discretization, spiking))
+    return _run_of(Backward(graph, discretization, choice))
 
 
 def on_pull(change: type[NodeGradient]) -> GradientMutant:
@@ -80,24 +88,34 @@ def on_pull(change: type[NodeGradient]) -> GradientMutant:
         node: type(change.__name__, (change, kind), {}) if issubclass(kind, target) else kind
         for node, kind in GRADIENTS.items()
     }
-    return _mutant(change, lambda graph, d, spiking: _run_of(Backward(graph, d, spiking, kinds)))
+    return _mutant(change, lambda graph, d, choice: _run_of(Backward(graph, d, choice, kinds)))
 
 
 def on_backward(change: type[Backward]) -> GradientMutant:
     """A mutant of how gradients flow through the graph and through time."""
-    return _mutant(change, lambda graph, d, spiking: _run_of(change(graph, d, spiking)))
+    return _mutant(change, lambda graph, d, choice: _run_of(change(graph, d, choice)))
 
 
 def on_spiking(change: Callable[[Spiking], Spiking]) -> GradientMutant:
-    """A mutant of the surrogate or of `detach_reset`."""
-    return _mutant(change, lambda graph, d, spiking: right(graph, d, change(spiking)))
+    """A mutant of the surrogate or of `detach_reset` of every node."""
+
+    class Changed(Backward):
+        def spiking(self, path: Path) -> Spiking:
+            return change(super().spiking(path))
+
+    return _mutant(change, lambda graph, d, choice: _run_of(Changed(graph, d, choice)))
+
+
+def on_choice(change: Callable[[Choice], Choice]) -> GradientMutant:
+    """A mutant of what a caller asked for."""
+    return _mutant(change, lambda graph, d, choice: right(graph, d, change(choice)))
 
 
 def on_gradients(change: Callable[..., Any]) -> GradientMutant:
     """A mutant that wraps the run: `change(run, inputs, cotangents, state)`."""
 
-    def build(graph: nir.NIRGraph, d: nirx.Discretization, spiking: Spiking) -> Run:
-        run = right(graph, d, spiking)
+    def build(graph: nir.NIRGraph, d: nirx.Discretization, choice: Choice) -> Run:
+        run = right(graph, d, choice)
         return lambda inputs, cotangents, state=None: change(
             run, inputs, Cotangents(*cotangents), state
         )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
-from nirx_conformance.mutants.gradient_mutant import on_pull, on_spiking
-from nirx_conformance.oracle.gradients import FORMULAS, Spiking
+from nirx_conformance.mutants.gradient_mutant import on_pull
 from nirx_conformance.oracle.gradients.affine import AffineGradient
 from nirx_conformance.oracle.gradients.avg_pool2d import AvgPool2dGradient
 from nirx_conformance.oracle.gradients.convolution import ConvolutionGradient
@@ -22,49 +20,6 @@ from nirx_conformance.oracle.gradients.sum_pool2d import SumPool2dGradient
 from nirx_conformance.oracle.gradients.synapse import Decayed, SynapseGradient
 from nirx_conformance.oracle.gradients.threshold import ThresholdGradient
 from nirx_conformance.oracle.node import Array, State
-
-
-@on_spiking
-def one_surrogate_for_all(spiking: Spiking) -> Spiking:
-    """Whatever surrogate is asked for, it is arctan."""
-    return replace(spiking, surrogate=FORMULAS["arctan"])
-
-
-@on_spiking
-def detached_reset_attached(spiking: Spiking) -> Spiking:
-    """detach_reset is ignored."""
-    return replace(spiking, detach_reset=False)
-
-
-@on_spiking
-def attached_reset_detached(spiking: Spiking) -> Spiking:
-    """The reset is always detached."""
-    return replace(spiking, detach_reset=True)
-
-
-@on_spiking
-def surrogate_of_minus_u(spiking: Spiking) -> Spiking:
-    """The surrogate is taken at v_threshold - v."""
-    return replace(spiking, surrogate=lambda u: spiking.surrogate(-u))
-
-
-@on_pull
-class SurrogateOfV(SpikingGradient):
-    """The surrogate is taken at v instead of v - v_threshold."""
-
-    def slope(self, v: Array) -> Array:
-        return self.spiking.surrogate(v)
-
-
-@on_pull
-class SurrogateAtTheNearestThreshold(SpikingGradient):
-    """A count of spikes has the derivative at its nearest multiple of v_threshold."""
-
-    def slope(self, v: Array) -> Array:
-        if self.rule.spikes == "single":
-            return super().slope(v)
-        threshold = self.numbers("v_threshold")
-        return self.spiking.surrogate(v - np.maximum(np.rint(v / threshold), 1) * threshold)
 
 
 @on_pull

@@ -102,13 +102,20 @@ KILLED_BY: dict[str, Kill] = {
 }
 
 GRADIENTS_KILLED_BY: dict[str, str] = {
-    # steps
+    # surrogates
     "one surrogate for all": "surrogate superspike: LIF",
     "detached reset attached": "detached value",
     "attached reset detached": "attached subtract",
     "surrogate of minus u": "surrogate formula: LIF",
     "surrogate of v": "surrogate triangular: LIF",
     "surrogate at the nearest threshold": "attached counts to value",
+    "numbers of a surrogate ignored": "surrogate boxcar: LIF",
+    "center of a surrogate ignored": "surrogate gaussian: LIF",
+    "surrogate of another node": "surrogates by pattern",
+    "last pattern that fits": "surrogates by pattern",
+    "surrogate in metadata ignored": "surrogates in metadata",
+    "surrogate in metadata first": "surrogate of all over metadata",
+    # steps
     "sign of the threshold": "neuron LIF",
     "subtracted threshold constant": "attached subtract",
     "reset value constant": "neuron LIF",

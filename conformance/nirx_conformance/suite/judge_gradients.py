@@ -11,8 +11,8 @@ import numpy as np
 import nirx
 from nirx.comparison.silence import NO_SILENCE
 from nirx.graphs.state import map_tree
-from nirx_conformance.cases.gradient_case import SURROGATES, GradientCase, cotangents
-from nirx_conformance.oracle.gradients import Backward, Cotangents, Gradients, Spiking
+from nirx_conformance.cases.gradient_case import GradientCase, cotangents
+from nirx_conformance.oracle.gradients import Backward, Choice, Cotangents, Gradients
 from nirx_conformance.suite.expected import expect
 from nirx_conformance.suite.gradient_bound import gradient_fault
 from nirx_conformance.suite.judge import Checked, graph_numbers, timed
@@ -49,8 +49,8 @@ def expect_gradients(case: GradientCase, recordings: bool = True) -> ExpectedGra
     fixed = case.case
     forwards = expect(fixed)
     weights = cotangents(forwards.result, recordings)
-    spiking = Spiking(SURROGATES[case.surrogate].formula, case.detach_reset)
-    oracle = Backward(fixed.graph, fixed.discretization, spiking)
+    choice = Choice(case.surrogate, case.detach_reset)
+    oracle = Backward(fixed.graph, fixed.discretization, choice)
     found = oracle.run(fixed.inputs, weights, forwards.start)
     return ExpectedGradients(forwards.start, weights, found, oracle.margins)
 
@@ -92,7 +92,7 @@ def _check(case: GradientCase, backend: Any, expected: ExpectedGradients | None)
             fixed.graph,
             fixed.discretization,
             "float64",
-            surrogate=SURROGATES[case.surrogate].given,
+            surrogate=case.surrogate,
             detach_reset=case.detach_reset,
         )
     except NotImplementedError as error:

@@ -71,7 +71,7 @@ def gradient_case_named(name: str) -> GradientCase:
     seed = _seed(name)
     if seed is None:
         return _found(name, GRADIENT_CASES)
-    case, kinds = _random(name, seed), list(SURROGATES)
+    case, kinds = _random(name, seed), list(SURROGATES.values())
     surrogate, detach = kinds[seed % len(kinds)], seed // len(kinds) % 2 == 1
     steps = _steps_before_a_tie(case)
     if seed % 3 == 0 and steps > WARMUP:

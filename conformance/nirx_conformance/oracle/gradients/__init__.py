@@ -4,6 +4,7 @@ Like the oracle itself it shares no code with the core of nirx. Every node is on
 derivative of its forward file, one step at a time. What is smooth is checked by finite differences.
 """
 
+from nirx_conformance.oracle.gradients.choice import Choice as Choice
 from nirx_conformance.oracle.gradients.network import Backward as Backward
 from nirx_conformance.oracle.gradients.network import Cotangents as Cotangents
 from nirx_conformance.oracle.gradients.network import Gradients as Gradients

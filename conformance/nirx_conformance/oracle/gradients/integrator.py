@@ -11,6 +11,7 @@ class IntegrationGradient(NodeGradient):
     """v + (dt * r) * x backwards."""
 
     def pull_sum(self, x: Array, to_v: Array) -> Leaked:
+        """One step of v, without spikes, backwards."""
         dt = self.rule.dt
         return Leaked(to_v, to_v * dt * self.numbers("r"), {"r": to_v * dt * x})
 

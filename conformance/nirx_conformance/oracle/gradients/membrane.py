@@ -25,6 +25,7 @@ class LeakyGradient(NodeGradient):
     tau: ClassVar[str] = "tau"
 
     def pull_leak(self, v: Array, x: Array, to_v: Array) -> Leaked:
+        """One step of v, without spikes, backwards."""
         rule, tau = self.rule, self.numbers(self.tau)
         r, v_leak = self.numbers("r"), self.numbers("v_leak")
         a, b = fraction(rule, tau), gain(rule, tau)

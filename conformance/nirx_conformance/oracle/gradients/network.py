@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nirx.dynamics.discretization import Discretization
+from nirx_conformance.oracle.gradients.choice import Choice
 from nirx_conformance.oracle.gradients.node import NodeGradient, Spiking, added, zeros_like
 from nirx_conformance.oracle.gradients.node_types import GRADIENTS, Kinds
 from nirx_conformance.oracle.gradients.sharing import shared_groups
@@ -64,7 +65,7 @@ class Backward:
     """A flat graph, backwards.
 
     Arguments:
-        spiking: how gradients pass a spike.
+        choice: how gradients pass the spikes of its nodes.
         kinds: the class of the gradient for each class of the oracle.
     """
 
@@ -72,15 +73,20 @@ class Backward:
         self,
         graph: nir.NIRGraph,
         discretization: Discretization,
-        spiking: Spiking,
+        choice: Choice,
         kinds: Kinds = GRADIENTS,
     ):
-        self.network = Network(graph, discretization)
+        self.network, self.choice = Network(graph, discretization), choice
         self.nodes: dict[Path, NodeGradient] = {
-            path: kinds[type(node)](node, spiking) for path, node in self.network.nodes.items()
+            path: kinds[type(node)](node, self.spiking(path))
+            for path, node in self.network.nodes.items()
         }
         self.parameters: dict[Path, dict[str, Array]] = {}
         self.margins: dict[str, list[Array]] = {}
+
+    def spiking(self, path: Path) -> Spiking:
+        """How gradients pass the spikes of a node."""
+        return self.choice.at(path_text(path), self.network.nodes[path].node)
 
     def run(
         self,

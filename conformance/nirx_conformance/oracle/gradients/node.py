@@ -18,7 +18,7 @@ Terms = dict[str, Array]
 
 @dataclass(frozen=True)
 class Spiking:
-    """How gradients pass a spike.
+    """How gradients pass the spikes of a node.
 
     Arguments:
         surrogate: in place of the derivative of a spike.
@@ -42,7 +42,7 @@ class NodeGradient:
 
     Arguments:
         node: the same node, forwards.
-        spiking: of the run.
+        spiking: of its spikes.
     """
 
     def __init__(self, node: OracleNode, spiking: Spiking):
