@@ -62,9 +62,8 @@ def build_model(graph: Any, discretization: Discretization | None, dtype: str, n
     **Raises**: `UnsupportedError` that names a node that has no C; `GraphError`, `InputError`.
     """
     assembly = assemble(graph, discretization, None, dtype)
-    schedule, arithmetic = assembly.schedule, assembly.schedule.discretization.arithmetic
-    whole = arithmetic is not None
-    numbers = WholeNumbers(arithmetic.input_shift) if arithmetic else FloatNumbers(assembly.dtype)
+    schedule, whole = assembly.schedule, assembly.in_integers
+    numbers = WholeNumbers() if whole else FloatNumbers(assembly.dtype)
     model = Model(name, schedule, numbers, not whole)
     with np.errstate(all="ignore"):
         _add_nodes(model, assembly)

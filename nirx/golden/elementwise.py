@@ -10,7 +10,8 @@ __all__ = ["add_copy", "add_elementwise", "add_port"]
 
 def add_port(model: Model, node: Node, member: str) -> None:
     """An outermost Input."""
-    value = model.numbers.entering(f"in->{member}[n]")
+    rule = model.schedule.discretization.at(node.place.path)
+    value = model.numbers.entering(f"in->{member}[n]", rule)
     model.first += each(node.gives, [f"s->{node.y.name}[n] = {value};"])
 
 

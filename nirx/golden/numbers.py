@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from nirx.dynamics.base import Dynamics
+from nirx.dynamics.discretization import Discretization
 from nirx.execution.kernels.expression import Expression
 from nirx.golden.literals import float_literal, integer_type, whole_literal
 from nirx.golden.printing import FloatPrinter, Printer
@@ -37,8 +38,8 @@ class Numbers(Protocol):
         """The text of a sum."""
         ...
 
-    def entering(self, value: str) -> str:
-        """The text of a value that comes in at an Input."""
+    def entering(self, value: str, rule: Discretization) -> str:
+        """The text of a value that comes in at an Input, whose rule is given."""
         ...
 
     def state_type(self, dynamics: Dynamics, variable: str) -> str:
@@ -70,7 +71,7 @@ class FloatNumbers:
     def plus(self, a: str, b: str) -> str:
         return f"keep({a} + {b})"
 
-    def entering(self, value: str) -> str:
+    def entering(self, value: str, rule: Discretization) -> str:
         return f"keep({value})"
 
     def state_type(self, dynamics: Dynamics, variable: str) -> str:
@@ -90,23 +91,17 @@ class FloatNumbers:
 
 
 class WholeNumbers:
-    """Integers.
-
-    Arguments:
-        input_shift: what comes in is shifted left.
-    """
+    """Integers."""
 
     dtype = None
     ctype = "int64_t"
 
-    def __init__(self, input_shift: int):
-        self._shift = input_shift
-
     def plus(self, a: str, b: str) -> str:
         return f"add64({a}, {b})"
 
-    def entering(self, value: str) -> str:
-        return f"mul64({value}, {whole_literal(2**self._shift)})" if self._shift else value
+    def entering(self, value: str, rule: Discretization) -> str:
+        shift = rule.arithmetic.input_shift if rule.arithmetic else 0
+        return f"mul64({value}, {whole_literal(2**shift)})" if shift else value
 
     def state_type(self, dynamics: Dynamics, variable: str) -> str:
         own = dynamics.rule.arithmetic

@@ -184,7 +184,11 @@ def test_a_loop_by_hand():
     assert found.inputs["input"][:, 0] == pytest.approx([1.5, 1.0, 0.5])
 
 
-@pytest.mark.parametrize("surrogate", [*FORMULAS, *OBJECTS.values()], ids=str)
+@pytest.mark.parametrize(
+    "surrogate",
+    [*FORMULAS, *OBJECTS.values()],
+    ids=[*FORMULAS, *(f"object {name}" for name in OBJECTS)],
+)
 def test_the_formulas_are_those_of_nirx(surrogate):
     u = uniform(1, 50, low=-1.5, high=1.5)
     expected = resolve_surrogate(surrogate)(u)
