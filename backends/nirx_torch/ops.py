@@ -99,12 +99,12 @@ class TorchOps(GatheringOps):
 
     def multiply(self, x: Array, weight: Array, binary: bool) -> Array:
         if weight.ndim == 2:  # one kernel, faster than a transposed matmul
-            return self.rounded(functional.linear(x, weight))
-        return self.rounded(super().multiply(x, weight, binary))
+            return self.rounded(functional.linear(x, weight), x)
+        return self.rounded(super().multiply(x, weight, binary), x)
 
-    def rounded(self, y: Array) -> Array:
-        """A product in the run's dtype: torch.autocast makes one of lower precision."""
-        return y if y.dtype == self.dtype else y.to(self.dtype)
+    def rounded(self, y: Array, x: Array) -> Array:
+        """A product in the dtype of its input: torch.autocast makes one of lower precision."""
+        return y if y.dtype == x.dtype else y.to(x.dtype)
 
     def slide(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         axes = len(geometry.stride)
@@ -114,7 +114,7 @@ class TorchOps(GatheringOps):
             x = self.pad(x, geometry.padding)
         kernel = functional.conv1d if axes == 1 else functional.conv2d
         rest = geometry.stride, padding, geometry.dilation, geometry.groups
-        return self.rounded(kernel(x, weight, None, *rest))
+        return self.rounded(kernel(x, weight, None, *rest), x)
 
     def pad(self, x: Array, padding: Sequence[tuple[int, int]]) -> Array:
         if not any(n for pair in padding for n in pair):
