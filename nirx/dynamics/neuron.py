@@ -51,7 +51,7 @@ class Neuron(Elementwise):
                     f"dt={rule.dt:g} is larger than {name}={tau.min():g}: forward Euler "
                     'overshoots; use a smaller dt or integrator="exponential"'
                 )
-            if rule.dt / tau.max() < SUSPICIOUSLY_SMALL_RATIO:
+            if rule.dt < SUSPICIOUSLY_SMALL_RATIO * tau.max():
                 found.append(
                     f"dt={rule.dt:g} is below {SUSPICIOUSLY_SMALL_RATIO:g} of "
                     f"{name}={tau.max():g}: do dt and the time constants share a unit?"

@@ -12,7 +12,11 @@ from nirx.dynamics.geometry import MOST_ELEMENTS, integers
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch
 
-__all__ = ["Flatten", "Port", "declared_port_shape", "merged_shape"]
+__all__ = ["MOST_AXES", "Flatten", "Port", "declared_port_shape", "merged_shape"]
+
+
+MOST_AXES = 32
+"""Of one sample: NumPy's arrays have at most 64, time and batch included."""
 
 
 def declared_port_shape(node: Any, kind: str) -> Shape | None:
@@ -37,6 +41,8 @@ def declared_port_shape(node: Any, kind: str) -> Shape | None:
         )
     except (TypeError, ValueError, OverflowError):
         shape, good = (), False
+    if good and len(shape) > MOST_AXES:
+        raise NodeMismatch(f"{kind}_type has {len(shape)} axes", f"at most {MOST_AXES} axes")
     if not good:
         raise NodeMismatch(f"{kind}_type is {value!r}", "a shape: one integer per axis")
     if math.prod(max(n, 1) for n in shape) > MOST_ELEMENTS:

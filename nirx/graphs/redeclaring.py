@@ -198,7 +198,7 @@ def _flattenings(
         counts = declared is not None and len(declared) == len(takes) + dropped
         shifts = [dropped, 0] if counts else [0, dropped]
     if freely:
-        shifts += range(1, own[0] + 1)
+        shifts += range(1, min(own[0], MOST_AXES) + 1)
     start, end = own
     ways = [(s, start if start < 0 else max(start - s, 0), end) for s in shifts]
     return [(first, end if end < 0 else end - s) for s, first, end in ways if end < 0 or end >= s]

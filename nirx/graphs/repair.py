@@ -10,7 +10,9 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import format_path
+from nirx.dynamics.geometry import integer
 from nirx.dynamics.ops import Shape
+from nirx.dynamics.reshape import MOST_AXES
 from nirx.errors import Fault, GraphError, InputError
 from nirx.graphs.check import node_faults
 from nirx.graphs.declared import redeclared_text
@@ -148,7 +150,8 @@ def _flatten_texts(
         texts.append(redeclared_text(declared, takes))
     if dims is not None:
         texts.append(
-            f"start_dim={int(node.start_dim)}, end_dim={int(node.end_dim)} counted a batch axis, "
+            f"start_dim={integer(node, 'start_dim', -MOST_AXES)}, "
+            f"end_dim={integer(node, 'end_dim', -MOST_AXES)} counted a batch axis, "
             f"now start_dim={dims[0]}, end_dim={dims[1]}"
         )
     return texts

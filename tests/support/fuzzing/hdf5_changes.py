@@ -46,6 +46,10 @@ DAMAGE = (
 Change = Callable[[Any, Random, list[str]], None]
 
 
+SMALL = 10_000
+"""Elements of a dataset that is looked at while a file is changed."""
+
+
 def change_hdf5(data: bytes, rng: Random) -> bytes:
     """An HDF5 file with one to three changes."""
 
@@ -121,7 +125,7 @@ def _set_text(file: Any, rng: Random, names: list[str]) -> None:
         text = rng.choice((*TEXTS, *names)).rsplit("/", 1)[-1]
         if not item.shape:
             item[()] = text
-        elif item.size:
+        elif item.size and item.size <= SMALL:  # else an earlier change declared it
             item[tuple(rng.randrange(n) for n in item.shape)] = text
 
 
@@ -130,7 +134,7 @@ def _edges(file: Any, rng: Random, names: list[str]) -> None:
     found = [n for n in names if n.endswith("edges")]
     name = rng.choice(found or ["edges"])
     before = file[name]
-    small = before.size is not None and before.size <= 10_000  # else an earlier change declared it
+    small = before.size is not None and before.size <= SMALL  # else an earlier change declared it
     value = np.asarray(before[()], object).reshape(-1, 2).tolist() if small else []
     ends = [end for edge in value for end in edge] + rng.sample(TEXTS, 1)
     for _ in range(rng.randint(1, 4)):
