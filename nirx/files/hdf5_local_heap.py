@@ -29,7 +29,7 @@ MOST_OVERLAP = 4
 GROUPS, SHORT = (b"\x11\0\x10\0", b"\1\0\0\0"), b"\x11\x10\0"
 """What stands before the places of a group's b-tree and heap: a message of two kinds of object
 headers (8 or 4 bytes before), or the kind of what a symbol table keeps of a group."""
-WORD, BLOCK = 8, 2**20
+WORD, BLOCK = 8, 2**16
 """Bytes of a place in a file, and places that are compared at a time."""
 
 

@@ -27,8 +27,9 @@ def test_more_axes_than_an_array_has():
 
 def test_a_time_constant_next_to_nothing_is_no_division_by_zero():
     tau = np.array([np.longdouble("1e-4000")] * 2)
-    graph = make_graph(line("input", "lif", "output"), np.array([2]), lif=lif(2))
-    graph.nodes["lif"].tau = tau
+    node = lif(2)
+    node.tau = tau
+    graph = make_graph(line("input", "lif", "output"), np.array([2]), lif=node)
     rule = nirx.Discretization(dt=1e-3, integrator="exponential")
     with np.errstate(divide="raise"), pytest.raises(nirx.GraphError, match="tau"):
         nirx.from_nir(graph, "numpy", rule)
