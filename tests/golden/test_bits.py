@@ -53,7 +53,8 @@ def require_integers(folder, seeds, cc, least):
         try:
             net = nirx.from_nir(graph, "numpy", rule, execution="plain")
         except nirx.GraphError as error:  # in a loop of Delays and products, sums grow
-            assert "below 2**53" in str(error), seed
+            if "below 2**53" not in str(error):
+                raise
             continue
         wanted = net.run(xs, None, "all")
         if largest(wanted[2]) < 2**50:  # beyond, float64 is not exact either
