@@ -12,7 +12,7 @@ from typer import Option
 
 from nirx.basics.tables import cell
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.integers import dtype_of_run, integer_target, whole_inputs_of
+from nirx.cli.integers import integer_target, whole_inputs_of
 from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, integer_fields
 from nirx.cli.options import (
@@ -39,6 +39,7 @@ from nirx.comparison.compare import compare
 from nirx.comparison.runs import dtypes_of
 from nirx.comparison.table import node_tables
 from nirx.errors import InputError
+from nirx.execution.assemble import run_dtype
 from nirx.execution.backend import Backend, find_backend
 from nirx.execution.memory import estimate_memory
 from nirx.files.whole_file import hold_target, write_whole
@@ -145,7 +146,7 @@ def compare_command(
         name = chosen[0].name
         xs = whole_inputs_of(opened, data, name, MOST_RUNS, max_memory)
         return _in_integers(file, opened, xs, target, name, json)
-    widest = dtype_of_run(opened, widest)
+    widest = run_dtype(opened.discretization, widest)
     if opened.in_integers:
         kinds = dtypes_of(widest, len(chosen))
     keys = [p.key for p in resolve_record(opened.schedule, record_of(record) or "all")]

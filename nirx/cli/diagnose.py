@@ -25,7 +25,6 @@ from nirx.cli.event_options import (
     event_format,
 )
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.integers import dtype_of_run
 from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dtype,
@@ -42,7 +41,7 @@ from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
 from nirx.diagnosis.diagnose import diagnose
 from nirx.diagnosis.words import diagnosis_table
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.memory import estimate_memory
 from nirx.inputs.protocol import whole
 
@@ -147,7 +146,7 @@ def diagnose_command(
     inputs = make_inputs(
         opened.schedule, kind, input_, random, steps, batch, rate, seed, opened.graph
     )
-    kind = dtype_of_run(opened, kind)
+    kind = run_dtype(opened.discretization, kind)
     samples, itemsize = math.prod(inputs.batch), np.dtype(kind).itemsize
     estimate = estimate_memory(
         opened.graph,

@@ -20,7 +20,7 @@ from typer import Option
 from nirx.basics.name_list import name_list
 from nirx.basics.paths import Path, parse_path
 from nirx.basics.tables import MOST_ROWS, cell, shape_text
-from nirx.cli.integers import arithmetic_table, dtype_of_run, scales_table, stored_scales
+from nirx.cli.integers import arithmetic_table, scales_table, stored_scales
 from nirx.cli.memory_limit import MaxMemory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, backend_names
@@ -30,7 +30,7 @@ from nirx.cli.silence import watched_layers
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.backend import backend_names as installed_backends
 from nirx.execution.backend import find_backend
 from nirx.execution.kernels.plan import make_plan
@@ -81,7 +81,7 @@ def info_command(
     asked = batch is not None or steps is not None or backend is not None
     if asked:
         names = _runnable() if backend is None else backend_names(backend)
-        itemsize = np.dtype(dtype_of_run(opened, dtype_name(dtype))).itemsize
+        itemsize = np.dtype(run_dtype(opened.discretization, dtype_name(dtype))).itemsize
         payload["memory"] = _memory_of(opened, names, steps or 100, batch or 1, itemsize)
     scales = stored_scales(opened.graph)
     payload["scales"] = scales
@@ -150,7 +150,9 @@ def describe(opened: Opened) -> dict[str, Any]:
     schedule = opened.schedule
     nodes = []
     wide = 2 if opened.in_integers else 1
-    plan = make_plan(schedule, "auto", dtype_of_run(opened, "float32"), reproducible=False)
+    plan = make_plan(
+        schedule, "auto", run_dtype(opened.discretization, "float32"), reproducible=False
+    )
     for place, node, choice in zip(schedule.nodes, opened.nodes, plan.choices, strict=True):
         state = schedule.node_state_shapes(place)
         parameters = parameters_of(node)

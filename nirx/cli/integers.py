@@ -26,7 +26,6 @@ from nirx.quantizing.quantization import SCALES_KEY
 
 __all__ = [
     "arithmetic_table",
-    "dtype_of_run",
     "integer_target",
     "overflow_counts",
     "overflow_table",
@@ -61,11 +60,6 @@ def integer_target(preset: str | None, changed: Mapping[str, Any]) -> Any:
     arithmetic = found.arithmetic.changed(changed)
     alone = set(found.changes()) == {"arithmetic"}
     return arithmetic if alone else replace(found, arithmetic=arithmetic)
-
-
-def dtype_of_run(opened: Opened, dtype: str) -> str:
-    """The dtype of a run's input: integers are computed in float64."""
-    return dtype if opened.discretization.arithmetic is None else "float64"
 
 
 def whole_inputs_of(

@@ -45,7 +45,7 @@ class Opened:
     @property
     def in_integers(self) -> bool:
         """Whether it computes in the integers of a chip."""
-        return self.discretization.arithmetic is not None
+        return self.discretization.in_integers
 
 
 def open_graph(

@@ -13,7 +13,6 @@ from typer import Option
 
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import cell
-from nirx.cli.integers import dtype_of_run
 from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dt,
@@ -33,7 +32,7 @@ from nirx.cli.progress import bars
 from nirx.cli.report import Report, bytes_text
 from nirx.cli.subject import open_subject
 from nirx.dynamics.discretization import Discretization
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.memory import estimate_memory
 from nirx.graphs.recording import resolve_record
 from nirx.inputs.choose import source_for
@@ -102,7 +101,7 @@ def reference_command(
     )
     keys = "outputs" if record == ["outputs"] else record_of(record) or "all"
     found = observables(opened.schedule, keys, spikes)
-    kind = dtype_of_run(opened, kind)
+    kind = run_dtype(opened.discretization, kind)
     samples, itemsize = math.prod(stream.batch), np.dtype(kind).itemsize
     recorded = sum(own.neurons for own in found)
     estimate = estimate_memory(

@@ -15,7 +15,7 @@ from typer import Option
 
 from nirx.basics.tables import cell, shape_text
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
-from nirx.cli.integers import dtype_of_run, overflow_counts, overflow_table
+from nirx.cli.integers import overflow_counts, overflow_table
 from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.opening import Opened, open_graph
 from nirx.cli.options import (
@@ -38,7 +38,7 @@ from nirx.cli.silence import silence_of_run, watched_layers
 from nirx.cli.state_file import load_state, save_state
 from nirx.cli.tally import Tally, add_to
 from nirx.errors import InputError, warn_caller
-from nirx.execution.assemble import dtype_name
+from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.backend import find_backend
 from nirx.execution.memory import estimate_memory
 from nirx.files.growing_file import growing_file
@@ -106,7 +106,7 @@ def run_command(
     _check_files(out, state_out, file, file_named(input_))
     kind = dtype_name(dtype)
     opened = open_graph(file, dt, preset, set_, override, repair=repair, max_memory=max_memory)
-    kind = dtype_of_run(opened, kind)
+    kind = run_dtype(opened.discretization, kind)
     schedule = opened.schedule
     keys = _record_keys(schedule, record)
     chosen = find_backend(backend)

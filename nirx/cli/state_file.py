@@ -53,7 +53,7 @@ def load_state(path: Path, schedule: Schedule, dtype: str) -> dict[str, Any]:
                 raise InputError(f"{path}: {name!r} is below another array of the state")
         where = f"{path}: state {name!r}"
         branch[names[-1]] = own = as_dtype(array, dtype, where)
-        if schedule.discretization.arithmetic is not None and (own != np.rint(own)).any():
+        if schedule.discretization.in_integers and (own != np.rint(own)).any():
             raise InputError(f"{where} holds fractions; the graph computes in integers")
     return tree
 

@@ -71,8 +71,8 @@ def compare_runs(
             name += "'"
         recordings[name] = found
     if tolerance is None:
-        whole = chosen.arithmetic is not None
-        tolerance = 0.0 if reproducible or whole else max(TOLERANCE[kind] for kind in kinds)
+        exact = reproducible or chosen.in_integers
+        tolerance = 0.0 if exact else max(TOLERANCE[kind] for kind in kinds)
     spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
     seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()

@@ -101,7 +101,7 @@ def diagnose(
     start, steps = _start(graph, discretization, dt)
     if isinstance(arithmetic, str) and arithmetic != "search":
         raise InputError(f"arithmetic={arithmetic!r}; expected a nirx.Arithmetic or 'search'")
-    in_integers = arithmetic is not None or start.arithmetic is not None
+    in_integers = arithmetic is not None or start.in_integers
     ops = NumpyOps(np.dtype("float64" if in_integers else kind))
     schedule, _ = build_schedule(graph, start)
     arrays, batch, length = accept_inputs(schedule, ops, _widened(xs, ops.dtype), time=True)

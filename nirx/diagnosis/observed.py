@@ -95,7 +95,7 @@ def accept_observed(
         )
     if not observed:
         raise InputError("observed is empty; expected at least one recording of a neuron")
-    exact = schedule.discretization.arithmetic is not None
+    exact = schedule.discretization.in_integers
     outputs: dict[Path, np.ndarray] = {}
     traces: dict[Path, dict[str | None, Trace]] = {}
     for probe in resolve_record(schedule, list(observed)):

@@ -129,6 +129,11 @@ class Discretization:
         by_path = self._overrides_by_path
         return by_path[()] if len(by_path) == 1 else _nearest(by_path, path, by_path[()])
 
+    @property
+    def in_integers(self) -> bool:
+        """Whether a graph computes in the integers of a chip."""
+        return self.arithmetic is not None
+
     def changes(self) -> dict[str, Any]:
         """The choices that differ from the default, without dt and the overrides."""
         apart = ("dt", "overrides")

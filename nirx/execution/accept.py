@@ -22,7 +22,7 @@ SHORT = frozenset({"bool", "int8", "uint8", "int16", "uint16"})
 
 def input_shifts(schedule: Schedule) -> tuple[int, ...]:
     """By how many bits each Input shifts what enters; 0 where it is not in integers."""
-    if schedule.discretization.arithmetic is None:
+    if not schedule.discretization.in_integers:
         return (0,) * len(schedule.inputs)
     rules = [schedule.discretization.at(schedule.nodes[p].path) for _, p in schedule.inputs]
     return tuple(rule.arithmetic.input_shift if rule.arithmetic else 0 for rule in rules)
@@ -65,8 +65,10 @@ def accept_input(schedule: Schedule, ops: Ops, value: Any, where: str) -> Array:
     **Raises**: `InputError`.
     """
     array = ops.accept(value, where)
+    if schedule.largest_input is None:
+        return array
     dtype = str(getattr(value, "dtype", "")).rpartition(".")[2]
-    if schedule.largest_input is None or dtype in SHORT:
+    if dtype in SHORT:
         return array
     seen = ops.lend(array)
     if seen is None or not seen.size:

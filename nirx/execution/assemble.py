@@ -79,7 +79,7 @@ class Assembly:
     @property
     def in_integers(self) -> bool:
         """Whether the network computes in the integers of a chip."""
-        return self.schedule.discretization.arithmetic is not None
+        return self.schedule.discretization.in_integers
 
     @property
     def returns(self) -> Returns | None:
@@ -266,8 +266,7 @@ def floating(array: np.ndarray) -> np.ndarray:
 
 def run_dtype(discretization: Discretization | None, dtype: str) -> str:
     """The dtype in which a network computes: float64 where it computes in integers."""
-    in_integers = discretization is not None and discretization.arithmetic is not None
-    return "float64" if in_integers else dtype
+    return "float64" if discretization is not None and discretization.in_integers else dtype
 
 
 def dtype_name(dtype: Any, more: tuple[str, ...] = ()) -> str:

@@ -159,7 +159,7 @@ class NetworkBackend:
         loaded = without_returns(load(graph))
         kind = dtype_name(dtype, LOW_PRECISION)
         rule = given_or_stored(loaded, discretization)
-        in_integers, kind = rule is not None and rule.arithmetic is not None, run_dtype(rule, kind)
+        in_integers, kind = rule is not None and rule.in_integers, run_dtype(rule, kind)
         with self.context(kind):
             net = self.from_nir(loaded, discretization, dtype, **options)
 

@@ -51,7 +51,7 @@ class Executor:
         """What is returned instead of the Outputs, if anything."""
         self.returned = returned_probes(schedule, returns)
         self.foreign = frozenset(i for i, runner in enumerate(runners) if runner.foreign)
-        self.arithmetic = schedule.discretization.arithmetic
+        self.in_integers = schedule.discretization.in_integers
         self.input_shifts = input_shifts(schedule)
         self.constant = constant
         """Whether parameters never change, so that coefficients are computed once."""
@@ -128,11 +128,11 @@ class Executor:
     def _tree(self, states: list[NodeState]) -> dict[str, Any]:
         """The state tree that callers get."""
         tree = nest(self.schedule.nodes, states, self.foreign)
-        return tree if self.arithmetic is None else map_tree(self.ops.whole, tree)
+        return map_tree(self.ops.whole, tree) if self.in_integers else tree
 
     def _whole(self, arrays: dict[str, Array]) -> dict[str, Array]:
         """Results as callers get them: whole numbers where the network computes in integers."""
-        if self.arithmetic is None:
+        if not self.in_integers:
             return arrays
         return {key: self.ops.whole(array) for key, array in arrays.items()}
 

@@ -45,7 +45,7 @@ def require_whole(schedule: Schedule, parameters: list[dict[str, np.ndarray]]) -
 
     **Raises**: `GraphError`.
     """
-    if schedule.discretization.arithmetic is None:
+    if not schedule.discretization.in_integers:
         return None
     faults = []
     for place, own in zip(schedule.nodes, parameters, strict=True):

@@ -199,7 +199,7 @@ def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any, bare: bool
         batch = accept_batch(batch) or (1,)
         if 0 in batch:
             raise InputError(f"batch={batch!r}; expected at least one sample")
-    kind = "int64" if schedule.discretization.arithmetic is not None else dtype
+    kind = "int64" if schedule.discretization.in_integers else dtype
     return Wanted(features, schedule.discretization.dt, np.dtype(kind), steps, batch, bare)
 
 

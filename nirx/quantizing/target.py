@@ -16,7 +16,7 @@ from nirx.quantizing.as_floats import without_arithmetic
 
 __all__ = ["choices_of", "target_of"]
 
-WHOLE = {name: preset for name, preset in PRESETS.items() if preset.arithmetic is not None}
+WHOLE = {name: preset for name, preset in PRESETS.items() if preset.in_integers}
 
 
 def choices_of(

@@ -84,7 +84,7 @@ class ReferenceFile:
         self.observables = [observable_of(entry) for entry in self.header["recordings"]]
         self._require_limits()
         self.discretization = Discretization.from_json(self.header["discretization"])
-        if self.whole != (self.discretization.arithmetic is not None):
+        if self.whole != self.discretization.in_integers:
             raise FileError(
                 f"{self.path}: it holds {self.dtype}, which is not what its discretization "
                 f"computes: {CHANGED}"

@@ -128,7 +128,7 @@ def reference(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NirxWarning)  # load has shown them already
         schedule, _ = build_schedule(own, chosen)
-    if schedule.discretization.arithmetic is not None:
+    if schedule.discretization.in_integers:
         kind = WHOLE
     stream = source_for(
         schedule, data, kind, steps=steps, batch=batch, seed=seed, graph=own, events=events
