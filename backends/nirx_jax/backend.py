@@ -7,8 +7,7 @@ from typing import Any
 
 import jax
 
-from nirx.dynamics.discretization import Discretization
-from nirx.execution.backend import NetworkBackend, PreparedGradients
+from nirx.execution.backend import NetworkGradients
 from nirx.execution.chunking import COMPILED_ROOM
 from nirx.execution.memory_factors import Factors
 from nirx_jax.array_gradients import array_gradients
@@ -19,13 +18,14 @@ from nirx_jax.x64 import x64_is_on
 __all__ = ["BACKEND", "JaxBackend"]
 
 
-class JaxBackend(NetworkBackend):
+class JaxBackend(NetworkGradients):
     """See `nirx.execution.backend.Backend`."""
 
     name = "jax"
     packages = ("jax", "jaxlib", "equinox")
     memory = Factors(COMPILED_ROOM, 0.5, 1, (0, 0), 2, 38 * 10**6, compiles=True)
     from_nir = staticmethod(from_nir)
+    array_gradients = staticmethod(array_gradients)
 
     def to_native(self, tree: Any) -> Any:
         return state_from_numpy(tree)
@@ -35,19 +35,6 @@ class JaxBackend(NetworkBackend):
 
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return jax.enable_x64(dtype == "float64" or x64_is_on())
-
-    def prepare_gradients(
-        self,
-        graph: Any,
-        discretization: Discretization | None = None,
-        dtype: str = "float32",
-        surrogate: Any = None,
-        detach_reset: bool = False,
-        **options: Any,
-    ) -> PreparedGradients:
-        """See `nirx.execution.backend.GradientBackend`."""
-        options = {"surrogate": surrogate, "detach_reset": detach_reset, **options}
-        return self.with_gradients(array_gradients, graph, discretization, dtype, **options)
 
 
 BACKEND = JaxBackend()

@@ -24,6 +24,7 @@ __all__ = [
     "Backend",
     "GradientBackend",
     "NetworkBackend",
+    "NetworkGradients",
     "Prepared",
     "PreparedGradients",
     "backend_names",
@@ -175,25 +176,30 @@ class NetworkBackend:
 
         return run
 
-    def with_gradients(
+
+class NetworkGradients(NetworkBackend):
+    """A `NetworkBackend` that is a `GradientBackend` too. A subclass sets `array_gradients`."""
+
+    array_gradients: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
+    """(network, inputs, cotangents, state) -> gradients, all but the network in NumPy."""
+
+    def prepare_gradients(
         self,
-        gradients: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]],
         graph: Any,
-        discretization: Discretization | None,
-        dtype: str,
+        discretization: Discretization | None = None,
+        dtype: str = "float32",
+        surrogate: Any = None,
+        detach_reset: bool = False,
         **options: Any,
     ) -> PreparedGradients:
-        """`GradientBackend.prepare_gradients` of a backend that has gradients.
-
-        Arguments:
-            gradients: (network, inputs, cotangents, state) -> gradients, all in NumPy.
-        """
+        """See `GradientBackend`."""
+        options = {"surrogate": surrogate, "detach_reset": detach_reset, **options}
         with self.context(dtype):
             net = self.from_nir(without_returns(load(graph)), discretization, dtype, **options)
 
         def run(inputs: Any, cotangents: Any, state: Any = None) -> tuple[Any, Any, Any]:
             with self.context(dtype):
-                return gradients(net, inputs, cotangents, state)
+                return self.array_gradients(net, inputs, cotangents, state)
 
         return run
 
