@@ -100,13 +100,8 @@ class _Call:
 
     def forward(self) -> Outputs | None:
         """Run without gradients; every value and state is returned."""
-        lendable = [
-            {**c, "weight": _gathered(c["weight"])} if n.kind == "product" else c
-            for n, c in zip(self.loop.nodes, self.run.coefficients, strict=True)
-        ]
         whole = replace(
             self.run,
-            coefficients=lendable,
             wanted=list(self.loop.positions),
             recorded=self.every_state,
         )
@@ -139,12 +134,6 @@ def _plain_weight(prepared: Any) -> torch.Tensor:
     if isinstance(prepared, GatheredWeight):
         return prepared.dense
     return prepared[0] if isinstance(prepared, tuple) else prepared
-
-
-def _gathered(prepared: Any) -> Any:
-    if isinstance(prepared, torch.Tensor):
-        return GatheredWeight(prepared, prepared.detach().numpy())
-    return prepared
 
 
 class _Loop(torch.autograd.Function):

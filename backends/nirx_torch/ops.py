@@ -88,9 +88,8 @@ class TorchOps(GatheringOps):
     def give(self, array: np.ndarray) -> Array:
         return torch.from_numpy(array)
 
-    def prepare_linear(self, weight: Array) -> Any:
-        host = lent(weight) if self.gathers and weight.ndim == 2 else None
-        return weight if host is None else GatheredWeight(weight, host)
+    def lend_weight(self, weight: Array) -> np.ndarray | None:
+        return lent(weight)
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         if isinstance(prepared, GatheredWeight) and needs_gradient(x, prepared.dense):

@@ -38,8 +38,12 @@ class GatheringOps(ArrayOps):
         """`convolve` at every place."""
         raise NotImplementedError
 
+    def lend_weight(self, weight: Array) -> np.ndarray | None:
+        """`lend` for the weight of a Linear, which may need a gradient if `linear` gives it one."""
+        return self.lend(weight)
+
     def prepare_linear(self, weight: Array) -> Any:
-        host = self.lend(weight) if self.gathers and weight.ndim == 2 else None
+        host = self.lend_weight(weight) if self.gathers and weight.ndim == 2 else None
         return weight if host is None else GatheredWeight(weight, host)
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
