@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from nirx.errors import InputError, did_you_mean
 
-__all__ = ["EXACT_BITS", "Arithmetic"]
+__all__ = ["EXACT_BITS", "Arithmetic", "is_exact"]
 
 EXACT_BITS = 53
 """Whole numbers below 2**53 are exact in float64, in which every backend computes them."""
@@ -162,3 +164,10 @@ NUMBERS = {
     "decay_bits": (1, 32),
 }
 """The range of each whole number."""
+
+
+def is_exact(values: np.ndarray) -> np.ndarray:
+    """Where an array of numbers holds whole numbers that float64 holds exactly."""
+    with np.errstate(invalid="ignore"):
+        good = (values > -(2.0**EXACT_BITS)) & (values < 2.0**EXACT_BITS)
+        return good & (np.floor(values) == values) if values.dtype.kind == "f" else good

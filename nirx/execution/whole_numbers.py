@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.arithmetic import EXACT_BITS
+from nirx.dynamics.arithmetic import is_exact
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.integers.whole import Exact, WholeNumbers
 from nirx.errors import Fault, GraphError, InputError
@@ -95,8 +95,7 @@ def _whole_input(where: str, value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind != "f":
         return value  # the backend accepts or refuses it
-    with np.errstate(invalid="ignore"):
-        bad = ~((np.floor(array) == array) & (np.abs(array) < 2.0**EXACT_BITS))
+    bad = ~is_exact(array)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InputError(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.arithmetic import EXACT_BITS
+from nirx.dynamics.arithmetic import is_exact
 from nirx.errors import InputError
 
 __all__ = ["look_through", "refuse_infinite", "require_finite", "require_whole"]
@@ -45,10 +45,7 @@ def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
         return
     if given.dtype.kind not in "iuf":
         raise InputError(f"{where}: Input {name!r} has dtype {given.dtype}; expected real numbers")
-    with np.errstate(invalid="ignore"):
-        good = np.abs(given) < 2.0**EXACT_BITS
-        if given.dtype.kind == "f":
-            good &= np.floor(given) == given
+    good = is_exact(given)
     if good.all():
         return
     step, sample, index = (int(i[0]) for i in np.nonzero(~good))

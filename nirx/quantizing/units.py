@@ -7,7 +7,7 @@ their own: their gains are taken into their units, so they are in the thresholds
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import nir
@@ -74,19 +74,15 @@ def choose_units(
     return _Choice(schedule, nodes, target, gains, peaks, scale).made()
 
 
+@dataclass
 class _Choice:
-    def __init__(
-        self,
-        schedule: Schedule,
-        nodes: list[Any],
-        target: Discretization,
-        gains: dict[int, Gains],
-        peaks: Peaks,
-        scale: Scale,
-    ):
-        self.schedule, self.nodes, self.target = schedule, nodes, target
-        self.gains, self.peaks, self.scale = gains, peaks, scale
-        self.units = Units({}, {}, {})
+    schedule: Schedule
+    nodes: list[Any]
+    target: Discretization
+    gains: dict[int, Gains]
+    peaks: Peaks
+    scale: Scale
+    units: Units = field(default_factory=lambda: Units({}, {}, {}))
 
     def made(self) -> Units:
         waiting = group_wires(self.schedule, self.nodes)

@@ -12,12 +12,12 @@ import numpy as np
 
 from nirx.diagnosis.observed import Trace
 from nirx.dynamics.base import Dynamics
+from nirx.dynamics.integers.neurons import OVERFLOWS
 from nirx.dynamics.neuron import Neuron
 from nirx.execution.numpy_ops import NumpyOps
 
 __all__ = ["recorded_states", "wrong_steps"]
 
-OVERFLOWS = "_overflows"
 EQUAL = 0.5
 """Whole numbers that are less than this apart are equal."""
 

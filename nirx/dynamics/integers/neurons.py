@@ -14,6 +14,7 @@ from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.spike import Fires, spiking_step
 
 __all__ = [
+    "OVERFLOWS",
     "WholeCurrentBasedIntegrateAndFire",
     "WholeCurrentBasedIntegrator",
     "WholeIntegrateAndFire",
@@ -149,18 +150,22 @@ class _Leaky(WholeNeuron):
     membrane_tau = "tau"
 
     def fractions(self, ops: Ops, p: Arrays) -> dict[str, Array]:
-        rule, names = self.rule, self.positive
-        return {name: decay_fraction(ops, rule.dt, p[name], rule.integrator) for name in names}
+        return {name: self._decays(ops, p, name) for name in self.positive}
+
+    def _decays(self, ops: Ops, p: Arrays, tau: str) -> Array:
+        return decay_fraction(ops, self.rule.dt, p[tau], self.rule.integrator)
+
+    def _enters(self, ops: Ops, p: Arrays, tau: str) -> Array:
+        rule = self.rule
+        return input_fraction(ops, rule.dt, p[tau], rule.integrator, rule.input_gain)
 
     def kept(self, ops: Ops, p: Arrays) -> dict[str, Array]:
-        a = decay_fraction(ops, self.rule.dt, p[self.membrane_tau], self.rule.integrator)
-        bits = self.arithmetic.membrane_bits
+        a, bits = self._decays(ops, p, self.membrane_tau), self.arithmetic.membrane_bits
         return {"kept": kept_after_decay(ops, self.arithmetic, a, bits)}
 
     def exact(self, ops: Ops, p: Arrays) -> dict[str, Exact]:
-        rule, shift, tau = self.rule, self.arithmetic.bias_shift, p[self.membrane_tau]
-        a = decay_fraction(ops, rule.dt, tau, rule.integrator)
-        b = input_fraction(ops, rule.dt, tau, rule.integrator, rule.input_gain)
+        shift = self.arithmetic.bias_shift
+        a, b = (of(ops, p, self.membrane_tau) for of in (self._decays, self._enters))
         low, high = self.arithmetic.range_of("membrane")
         leak = ops.mul(ops.mul(p["v_leak"], a), ops.constant(2.0**-shift))
         return {
@@ -200,18 +205,16 @@ class _CurrentBased(_Leaky):
     membrane_tau = "tau_mem"
 
     def kept(self, ops: Ops, p: Arrays) -> dict[str, Array]:
-        a = decay_fraction(ops, self.rule.dt, p["tau_syn"], self.rule.integrator)
-        bits = self.arithmetic.synapse_bits
+        a, bits = self._decays(ops, p, "tau_syn"), self.arithmetic.synapse_bits
         return {
             "kept_syn": kept_after_decay(ops, self.arithmetic, a, bits),
             **super().kept(ops, p),
         }
 
     def exact(self, ops: Ops, p: Arrays) -> dict[str, Exact]:
-        rule, gain = self.rule, p["w_in"]
-        if rule.synapse_input == "scaled":
-            b = input_fraction(ops, rule.dt, p["tau_syn"], rule.integrator, rule.input_gain)
-            gain = ops.mul(b, gain)
+        gain = p["w_in"]
+        if self.rule.synapse_input == "scaled":
+            gain = ops.mul(self._enters(ops, p, "tau_syn"), gain)
         own = Exact(gain, -LARGEST, LARGEST, "the gain of its synapse's input")
         return {"gain_syn": own, **super().exact(ops, p)}
 
