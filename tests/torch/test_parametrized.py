@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import io
-import pickle
 from typing import Any
 
 import pytest
@@ -12,6 +9,7 @@ import torch
 
 import nirx
 import nirx_torch
+from support.copies import COPIES
 
 
 @pytest.fixture
@@ -59,19 +57,11 @@ def test_the_state_dict_of_a_plain_network_is_not_taken_for_raw_numbers(make, lo
     torch.testing.assert_close(net.lif.tau, plain.lif.tau)
 
 
-@pytest.mark.parametrize("how", ["pickle", "deepcopy", "torch.save"])
+@pytest.mark.parametrize("how", COPIES)
 def test_a_copy_is_equal_and_independent(how, make, xs):
     net = make()
     expected = net.run(xs)[0]
-    if how == "pickle":
-        other = pickle.loads(pickle.dumps(net))
-    elif how == "deepcopy":
-        other = copy.deepcopy(net)
-    else:
-        stream = io.BytesIO()
-        torch.save(net, stream)
-        stream.seek(0)
-        other = torch.load(stream, weights_only=False)
+    other = COPIES[how](net)
     assert torch.equal(other.run(xs)[0], expected)
     nirx.parametrize(other, "lif.v_threshold")
     disturb(other)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import io
-import pickle
 
 import pytest
 import torch
 
 import nirx_torch
+from support.copies import COPIES
 
 
 @pytest.fixture
@@ -52,18 +51,10 @@ def test_strict_loading_refuses_a_missing_parameter(net):
         net.load_state_dict(state)
 
 
-@pytest.mark.parametrize("how", ["pickle", "deepcopy", "torch.save"])
+@pytest.mark.parametrize("how", COPIES)
 def test_a_copy_is_equal_and_independent(how, net, xs):
     expected = net.run(xs)[0]
-    if how == "pickle":
-        other = pickle.loads(pickle.dumps(net))
-    elif how == "deepcopy":
-        other = copy.deepcopy(net)
-    else:
-        stream = io.BytesIO()
-        torch.save(net, stream)
-        stream.seek(0)
-        other = torch.load(stream, weights_only=False)
+    other = COPIES[how](net)
     assert torch.equal(other.run(xs)[0], expected)
     disturb(other)
     assert not torch.equal(other.run(xs)[0], expected), "the copy runs with its own parameters"

@@ -13,19 +13,15 @@ import nir
 
 import nirx
 from nirx_conformance.cases import (
-    choices,
-    connections,
-    convolutions,
-    delays,
-    fan_in,
+    MODULES,
+    extremes,
     feedback,
-    linear,
+    names,
     nesting,
-    neurons,
-    parameters,
-    pools,
-    structure,
-    warmups,
+    numbers,
+    single_precision,
+    sizes,
+    ties,
 )
 from nirx_conformance.cases.case import (
     FixedCase,
@@ -41,22 +37,10 @@ from nirx_conformance.cases.gradient_case import OBJECTS, SURROGATES, GradientCa
 
 __all__ = ["GRADIENT_CASES"]
 
-FIXED = (
-    neurons,
-    connections,
-    structure,
-    parameters,
-    linear,
-    convolutions,
-    pools,
-    delays,
-    fan_in,
-    feedback,
-    nesting,
-    choices,
-    warmups,
-)
-"""Topics whose values are ordinary numbers, and no ties at a threshold."""
+UNFIT = (numbers, ties, extremes, sizes, names, single_precision)
+"""Topics of extraordinary numbers, of ties at a threshold, and of what is no matter of values."""
+
+FIXED = tuple(module for module in MODULES if module not in UNFIT)
 
 RESETS: dict[str, dict[str, Any]] = {
     "value": {},

@@ -20,10 +20,9 @@ from nirx_conformance.mutants.killing import Kills as Kills
 from nirx_conformance.mutants.killing import kill_table as kill_table
 from nirx_conformance.mutants.killing import try_case as try_case
 from nirx_conformance.mutants.mutant import Mutant as Mutant
+from nirx_conformance.mutants.mutant import mutants_in as mutants_in
 
 MODULES = (choices, parameters, equations, arithmetic, wiring, runs)
 
-ALL_MUTANTS = [
-    value for module in MODULES for value in vars(module).values() if isinstance(value, Mutant)
-]
+ALL_MUTANTS = mutants_in(MODULES, Mutant)
 MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in ALL_MUTANTS}

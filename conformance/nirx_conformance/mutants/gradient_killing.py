@@ -9,17 +9,16 @@ from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.mutants import gradient_flow, gradient_steps, gradient_surrogates
 from nirx_conformance.mutants.gradient_mutant import GradientMutant
-from nirx_conformance.mutants.killing import KILLED, Kills
+from nirx_conformance.mutants.killing import Kills, killed_by_values
+from nirx_conformance.mutants.mutant import mutants_in
 from nirx_conformance.suite.judge_gradients import expect_gradients, judge_gradients
+from nirx_conformance.suite.outcome import Result
 
 __all__ = ["ALL_GRADIENT_MUTANTS", "GRADIENT_MUTANTS", "gradient_kill_table"]
 
-ALL_GRADIENT_MUTANTS = [
-    value
-    for module in (gradient_surrogates, gradient_steps, gradient_flow)
-    for value in vars(module).values()
-    if isinstance(value, GradientMutant)
-]
+MODULES = (gradient_surrogates, gradient_steps, gradient_flow)
+
+ALL_GRADIENT_MUTANTS = mutants_in(MODULES, GradientMutant)
 GRADIENT_MUTANTS: dict[str, GradientMutant] = {m.name: m for m in ALL_GRADIENT_MUTANTS}
 
 
@@ -34,12 +33,9 @@ def gradient_kill_table(
         mutants: None for all of `GRADIENT_MUTANTS`.
         advance: called with the name of each finished case.
     """
-    mutants = list(GRADIENT_MUTANTS.values() if mutants is None else mutants)
-    killers: dict[str, list[str]] = {m.name: [] for m in mutants}
-    for case in cases:
-        expected = expect_gradients(case)
-        for mutant in mutants:
-            if judge_gradients(case, mutant, expected).outcome in KILLED:
-                killers[mutant.name].append(case.name)
-        advance(case.name)
-    return {m.name: Kills(m.name, m.sentence, tuple(killers[m.name]), ()) for m in mutants}
+    mutants = GRADIENT_MUTANTS.values() if mutants is None else mutants
+
+    def run(mutant: GradientMutant, case: GradientCase, expected: Any) -> Result:
+        return judge_gradients(case, mutant, expected)
+
+    return killed_by_values(cases, mutants, expect_gradients, run, advance)

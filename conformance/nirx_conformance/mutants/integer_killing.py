@@ -12,19 +12,14 @@ from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.cases.integers import INTEGER_CASES
 from nirx_conformance.mutants import integer_operations, integer_steps, integers
-from nirx_conformance.mutants.killing import KILLED, Kills
-from nirx_conformance.mutants.mutant import Mutant
+from nirx_conformance.mutants.killing import Kills, killed_by_values
+from nirx_conformance.mutants.mutant import Mutant, mutants_in
 from nirx_conformance.suite.judge_integers import ExpectedIntegers, expect_integers, judge_integers
 from nirx_conformance.suite.outcome import Outcome, Result
 
 __all__ = ["ALL_INTEGER_MUTANTS", "INTEGER_MUTANTS", "integer_kill_table", "try_integers"]
 
-ALL_INTEGER_MUTANTS = [
-    value
-    for module in (integers, integer_operations, integer_steps)
-    for value in vars(module).values()
-    if isinstance(value, Mutant)
-]
+ALL_INTEGER_MUTANTS = mutants_in((integers, integer_operations, integer_steps), Mutant)
 INTEGER_MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in ALL_INTEGER_MUTANTS}
 
 
@@ -49,15 +44,13 @@ def integer_kill_table(
 
     **Raises**: `InputError` for a case that the unmutated backend does not pass.
     """
-    mutants = list(INTEGER_MUTANTS.values() if mutants is None else mutants)
-    killers: dict[str, list[str]] = {m.name: [] for m in mutants}
-    for case in cases:
-        expected = expect_integers(case)
-        right = try_integers(BACKEND, case, expected)
-        if right.outcome is not Outcome.PASS:
-            raise InputError(f"the unmutated backend does not pass {case.name!r}: {right.message}")
-        for mutant in mutants:
-            if try_integers(mutant, case, expected).outcome in KILLED:
-                killers[mutant.name].append(case.name)
-        advance(case.name)
-    return {m.name: Kills(m.name, m.sentence, tuple(killers[m.name]), ()) for m in mutants}
+    mutants = INTEGER_MUTANTS.values() if mutants is None else mutants
+    return killed_by_values(cases, mutants, _expected, try_integers, advance)
+
+
+def _expected(case: FixedCase) -> ExpectedIntegers:
+    expected = expect_integers(case)
+    right = try_integers(BACKEND, case, expected)
+    if right.outcome is not Outcome.PASS:
+        raise InputError(f"the unmutated backend does not pass {case.name!r}: {right.message}")
+    return expected

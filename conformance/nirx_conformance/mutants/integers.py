@@ -208,8 +208,9 @@ class InputShiftOfTheGraph(Executor):
 
     def __init__(self, *given: Any, **options: Any):
         super().__init__(*given, **options)
-        assert self.arithmetic is not None, "a case of integers"
-        self.input_shifts = (self.arithmetic.input_shift,) * len(self.input_shifts)
+        arithmetic = self.schedule.discretization.arithmetic
+        assert arithmetic is not None, "a case of integers"
+        self.input_shifts = (arithmetic.input_shift,) * len(self.input_shifts)
 
 
 @on_dynamics

@@ -15,7 +15,7 @@ from nirx_conformance.suite.expected import Expected, expect
 from nirx_conformance.suite.judge import judge, judge_bits
 from nirx_conformance.suite.outcome import Outcome, Result
 
-__all__ = ["KILLED", "Kill", "Kills", "kill_table", "try_case"]
+__all__ = ["KILLED", "Kill", "Kills", "kill_table", "killed_by_values", "try_case"]
 
 Mode = Literal["values", "bits"]
 
@@ -94,6 +94,31 @@ def kill_table(
         m.name: Kills(m.name, m.sentence, tuple(values[m.name]), tuple(bits[m.name]))
         for m in mutants
     }
+
+
+def killed_by_values(
+    cases: Sequence[Any],
+    mutants: Iterable[Any],
+    expect: Callable[[Any], Any],
+    run: Callable[[Any, Any, Any], Result],
+    advance: Callable[[str], Any],
+) -> dict[str, Kills]:
+    """A kill table of a level that has values only.
+
+    Arguments:
+        expect: case -> what is expected of it, computed once.
+        run: (mutant, case, what is expected) -> result.
+        advance: called with the name of each finished case.
+    """
+    mutants = list(mutants)
+    killers: dict[str, list[str]] = {m.name: [] for m in mutants}
+    for case in cases:
+        expected = expect(case)
+        for mutant in mutants:
+            if run(mutant, case, expected).outcome in KILLED:
+                killers[mutant.name].append(case.name)
+        advance(case.name)
+    return {m.name: Kills(m.name, m.sentence, tuple(killers[m.name]), ()) for m in mutants}
 
 
 def _require_pass(case: FixedCase, by: Mode, expected: Expected) -> None:

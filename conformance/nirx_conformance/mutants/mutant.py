@@ -11,9 +11,9 @@ The mutant's name is that of the function or class in words, its sentence the do
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import nir
 
@@ -30,6 +30,7 @@ from nirx.graphs.origin import rebuild_graph
 __all__ = [
     "Request",
     "Mutant",
+    "mutants_in",
     "on_discretization",
     "on_dynamics",
     "on_executor",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 
+Found = TypeVar("Found")
 Choose = Callable[[nirx.Discretization], nirx.Discretization]
 
 
@@ -86,6 +88,12 @@ class Mutant:
         """See `nirx.execution.backend.Backend`; the graph is left as it is."""
         chosen = discretization or nirx.schedule(graph).discretization
         return self.build(Request(rebuild_graph(graph, {}), chosen, dtype, options))
+
+
+def mutants_in(modules: Iterable[Any], kind: type[Found]) -> list[Found]:
+    """The mutants of some modules, in the order in which they are defined."""
+    values = (value for module in modules for value in vars(module).values())
+    return [value for value in values if isinstance(value, kind)]
 
 
 def words_of(source: Any) -> str:
