@@ -9,7 +9,7 @@ import torch
 
 from nirx.errors import InputError, UnsupportedError
 from nirx.execution.moments import Held, Moments, fitted_moments, moment_entry
-from nirx.execution.parameters import Slot, parameter_key
+from nirx.execution.parameters import parameter_key
 from nirx_torch.parameters import form_of, held_parameters, require_network
 
 __all__ = ["get_moments", "set_moments"]
@@ -61,21 +61,20 @@ def set_moments(
     net = require_network(net)
     names = _names(optimizer)
     numbers = {id(p): n for n, p in enumerate(_trained(optimizer))}
-    slots: dict[str, Slot] = {}
+    own: dict[str, torch.nn.Parameter] = {}
     held: dict[str, Held] = {}
     for slot, parameter in held_parameters(net).items():
         if id(parameter) in numbers:
             key = parameter_key(net.schedule, slot)
-            slots[key] = slot
+            own[key] = parameter
             held[key] = Held(tuple(parameter.shape), form_of(net, slot), tuple(names.values()))
     if not held:
         raise InputError("the optimizer trains no parameter of this network")
     fitted = fitted_moments(moments, held)
-    own = held_parameters(net)
     saved = optimizer.state_dict()
     state = dict(saved["state"])
     for key, entry in fitted.items():
-        parameter = own[slots[key]]
+        parameter = own[key]
         # torch.optim keeps the number of steps in float32, on the CPU unless it is told otherwise.
         state[numbers[id(parameter)]] = {
             theirs: torch.tensor(
