@@ -132,7 +132,10 @@ def _backward(
     found = [torch.from_numpy(gx)]
     for name, tensor in zip(step.coefficients, tensors[1:], strict=False):
         found.append(torch.from_numpy(parameters[f"c.{name}"]).sum_to_size(tensor.shape))
-    found += [torch.from_numpy(first[name] + of_states[name][0]) for name in step.states]
+    found += [
+        torch.from_numpy(first[name]) + of_trace[0]
+        for name, of_trace in zip(step.states, gradients[1:], strict=True)
+    ]
     return [f.clone() for f in found]
 
 

@@ -24,6 +24,7 @@ import nirx
 from nirx_conformance import oracle
 from nirx_conformance.cases import in_dtype
 from nirx_conformance.planted import planted_case, recover
+from nirx_conformance.programs import release_programs
 from nirx_conformance.strategies import Case, random_case
 
 __all__ = ["against_oracle", "bit_by_bit", "main"]
@@ -88,8 +89,7 @@ def _checked(seed: int, check: str) -> Outcome:
         warnings.simplefilter("ignore", nirx.NirxWarning)
         found = CHECKS[check](case)
         kinds = [node.type_name for node in nirx.schedule(case.graph, case.discretization).nodes]
-    if "jax" in sys.modules and seed % 16 == 0:
-        sys.modules["jax"].clear_caches()  # thousands of programs, none of them reused
+    release_programs()
     return seed, found, kinds, {}
 
 

@@ -47,7 +47,12 @@ def test_torch_has_the_gradients_of_the_oracle(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "backend"), [("surrogates by pattern", "jax"), ("feedback two neurons", FUSED)]
+    ("name", "backend"),
+    [
+        ("surrogates by pattern", "jax"),
+        ("feedback two neurons", FUSED),
+        ("parameters of a signal without axes", FUSED),
+    ],
 )
 def test_jax_and_kernels_have_them_too(name, backend):
     assert outcome(name, backend) == (Outcome.PASS, "")

@@ -17,6 +17,7 @@ from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.cases.integers import INTEGER_CASES
+from nirx_conformance.programs import release_programs
 from nirx_conformance.suite.judge import judge, judge_bits
 from nirx_conformance.suite.judge_gradients import judge_gradients
 from nirx_conformance.suite.judge_integers import judge_integers
@@ -119,6 +120,7 @@ def run_task(task: Task) -> Result:
         found = judge_integers(case, backend)
     else:
         found = (judge_bits if task.bits else judge)(case, backend, task.dtype)
+    release_programs()
     return replace(found, backend=task.backend)
 
 

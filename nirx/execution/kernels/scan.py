@@ -107,7 +107,8 @@ class Layer:
 
     def summed(self, array: np.ndarray) -> np.ndarray:
         """The sum over samples of [samples, neurons], as [*features]."""
-        return array.reshape((-1, *self.features)).sum(axis=0)
+        # An array even without features, where NumPy's sum is a scalar.
+        return np.asarray(array.reshape((-1, *self.features)).sum(axis=0))
 
 
 def run_layer(source: str, arrays: Sequence[np.ndarray], layer: Layer) -> None:

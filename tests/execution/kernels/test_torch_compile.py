@@ -3,11 +3,13 @@
 import copy
 import pickle
 
+import nir
 import numpy as np
 import pytest
 import torch
 
 from nirx_conformance.benchmarks.networks import feed_forward
+from support.graphs import line, make_graph, neuron
 from support.kernels import pair
 
 pytestmark = pytest.mark.slow
@@ -24,8 +26,9 @@ class Run(torch.nn.Module):
         return self.net.run(xs, state, record=["lif1.v"])
 
 
-def network():
-    _, fused = pair(feed_forward((30, 20, 10)), "float64", "torch", dt=1e-3)
+def network(graph=None):
+    graph = feed_forward((30, 20, 10)) if graph is None else graph
+    _, fused = pair(graph, "float64", "torch", dt=1e-3)
     return fused
 
 
@@ -75,6 +78,22 @@ def test_the_results_and_gradients_of_eager_mode():
             assert (a is None) == (b is None)
             if a is not None:
                 torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_gradients_of_one_number_without_axes():
+    torch.compiler.reset()
+    ports = {"takes": np.array((), int), "gives": np.array((), int)}
+    graph = make_graph(line("input", "lif1", "output"), lif1=neuron(nir.LIF, ()), **ports)
+    net = network(graph)
+
+    def gradients(model):
+        ys, _, recorded = model(torch.linspace(0, 40, 20, dtype=torch.float64))
+        loss = ys.sum() + recorded["lif1.v"].square().sum()
+        return torch.autograd.grad(loss, [*net.parameters()])
+
+    compiled = torch.compile(Run(net), backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(gradients(compiled), gradients(Run(net)), rtol=1e-12, atol=1e-12)
 
 
 def leaves(result):
