@@ -9,10 +9,13 @@ from nirx.comparison.digest import digest as digest
 from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
+from nirx.dynamics import formula as formulas
 from nirx.dynamics import surrogates as surrogates
 from nirx.dynamics.arithmetic import Arithmetic as Arithmetic
 from nirx.dynamics.discretization import SEMANTICS_VERSION as SEMANTICS_VERSION
 from nirx.dynamics.discretization import Discretization as Discretization
+from nirx.dynamics.neuron_node import Neuron as Neuron
+from nirx.dynamics.neuron_node import neuron as neuron
 from nirx.dynamics.node_types import register_type as register_type
 from nirx.dynamics.presets import PRESETS as PRESETS
 from nirx.errors import Fault as Fault
@@ -58,7 +61,8 @@ __version__ = "0.1.0"
 _PUBLIC = [
     name
     for name, value in sorted(globals().items())
-    if not name.startswith("_") and (value is surrogates or not isinstance(value, _ModuleType))
+    if not name.startswith("_")
+    and (value is formulas or value is surrogates or not isinstance(value, _ModuleType))
 ]
 
 

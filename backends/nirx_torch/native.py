@@ -59,9 +59,10 @@ class NativeNode(torch.nn.Module):
         self.rule = Discretization() if rule is None else rule
         self.surrogate, self.detach_reset = surrogate, detach_reset
         arrays = native_arrays(entry.dynamics, node)
-        self.names = tuple(name for name in entry.dynamics.parameters if name in arrays)
+        names = entry.dynamics.parameter_names(node)
+        self.names = tuple(name for name in names if name in arrays)
         self.forms: dict[str, Form] = {}
-        for name in entry.dynamics.parameters:
+        for name in names:
             array = arrays.get(name)
             value = None if array is None else torch.nn.Parameter(torch.from_numpy(array))
             self.register_parameter(name, value)

@@ -27,7 +27,8 @@ from nirx.cli.options import Dt, File, Json, Overrides, Preset, Repair, Sets, ba
 from nirx.cli.pieces import piece_length
 from nirx.cli.report import Report, bytes_text
 from nirx.cli.silence import watched_layers
-from nirx.dynamics.node_types import find_type
+from nirx.dynamics.neuron_node import Neuron
+from nirx.dynamics.node_types import stored_names
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
 from nirx.execution.assemble import dtype_name, run_dtype
@@ -188,9 +189,9 @@ def describe(opened: Opened) -> dict[str, Any]:
 
 def _settings(node: Any, hidden: Collection[str]) -> dict[str, Any]:
     """Everything else that a file holds of the node, such as stride; arrays as lists."""
-    entry = find_type(type(node))
-    stored = entry.stored if entry is not None else ()
-    found = {n: getattr(node, n, None) for n in stored if n not in hidden}
+    if isinstance(node, Neuron):
+        return {"label": node.label, "states": list(node.step.states)}
+    found = {n: getattr(node, n, None) for n in stored_names(node) if n not in hidden}
     found = {n: v.tolist() if hasattr(v, "tolist") else v for n, v in found.items()}
     return {n: v if isinstance(v, PLAIN) else repr(v) for n, v in found.items() if v is not None}
 

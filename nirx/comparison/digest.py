@@ -12,7 +12,7 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import format_path
-from nirx.dynamics.node_types import find_type
+from nirx.dynamics.node_types import stored_names
 from nirx.errors import InputError
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.sameness import DERIVED, stored_field
@@ -108,9 +108,8 @@ def graph_digest(graph: nir.NIRGraph) -> str:
             if isinstance(node, nir.NIRGraph):
                 continue
             where = format_path((*path, name))
-            entry = find_type(type(node))
             plain = {}
-            for field in entry.stored if entry else ():
+            for field in stored_names(node):
                 value = stored_field(node, field)
                 if field in DERIVED or value is None or isinstance(value, str):
                     plain[field] = None if field == "input_type" else value

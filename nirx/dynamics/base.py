@@ -48,6 +48,11 @@ class Dynamics:
     relies on it for a faster dot product."""
 
     @classmethod
+    def parameter_names(cls, node: Any) -> tuple[str, ...]:
+        """`parameters`, of a type whose nodes differ in them."""
+        return cls.parameters
+
+    @classmethod
     def check(cls, node: Any) -> None:
         """Raise `NodeMismatch` for parameters that are wrong for any input."""
 

@@ -14,9 +14,11 @@ from nirx.dynamics.conv import Conv1d, Conv2d
 from nirx.dynamics.cuba import CurrentBasedIntegrateAndFire, CurrentBasedIntegrator
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.elementwise import Scale, Threshold
+from nirx.dynamics.expressed import ExpressedNeuron
 from nirx.dynamics.integrator import IntegrateAndFire, Integrator
 from nirx.dynamics.leaky import LeakyIntegrateAndFire, LeakyIntegrator
 from nirx.dynamics.linear import Affine, Linear
+from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.plugged_types import brought_by, load_type
@@ -35,6 +37,7 @@ __all__ = [
     "known_names",
     "mapped_type",
     "register_type",
+    "stored_names",
     "type_named",
 ]
 
@@ -112,6 +115,16 @@ _TYPES: dict[type, NodeType] = {
 
 NATIVE_TYPES = tuple(_TYPES)
 """NIR's own types that nirx runs itself."""
+
+_TYPES[Neuron] = _entry(Neuron, ExpressedNeuron, stored=())  # see `stored_names`
+
+
+def stored_names(node: Any) -> tuple[str, ...]:
+    """Names of what a file stores of a node of a known type."""
+    if isinstance(node, Neuron):
+        return tuple(node.contents())
+    entry = find_type(type(node))
+    return entry.stored if entry else ()
 
 
 def find_type(node_class: type) -> NodeType | None:

@@ -79,11 +79,35 @@ class Ops(Protocol):
         ...
 
     def div(self, a: Array, b: Array) -> Array:
-        """One IEEE division per element. Used for coefficients only, never in the time loop."""
+        """One IEEE division per element. NIR's own types use it for coefficients only."""
+        ...
+
+    def power(self, a: Array, b: Array) -> Array:
+        """a ** b, as the library rounds it. Reproducible mode refuses it."""
         ...
 
     def floor(self, a: Array) -> Array:
         """The largest integer that is not above a."""
+        ...
+
+    def abs(self, a: Array) -> Array:
+        """The magnitude of a."""
+        ...
+
+    def exp(self, a: Array) -> Array:
+        """E ** a, as the library rounds it; in reproducible mode by `nirx.dynamics.functions`."""
+        ...
+
+    def log(self, a: Array) -> Array:
+        """The natural logarithm, as the library rounds it. Reproducible mode refuses it."""
+        ...
+
+    def sqrt(self, a: Array) -> Array:
+        """The square root, rounded once."""
+        ...
+
+    def tanh(self, a: Array) -> Array:
+        """The hyperbolic tangent, as the library rounds it; in reproducible mode like `exp`."""
         ...
 
     def greater(self, a: Array, b: Array) -> Array:

@@ -15,6 +15,7 @@ __all__ = [
     "check_finite",
     "check_positive",
     "common_shape",
+    "numeric",
     "parameter",
 ]
 
@@ -40,17 +41,27 @@ def parameter(node: Any, name: str) -> np.ndarray:
 
     **Raises**: `NodeMismatch` if it is not numeric.
     """
-    value = getattr(node, name, None)
+    return numeric(getattr(node, name, None), f"parameter {name}")
+
+
+def numeric(value: Any, what: str) -> np.ndarray:
+    """A value as a NumPy array of numbers.
+
+    Arguments:
+        what: it is, for the message: `"parameter tau"`.
+
+    **Raises**: `NodeMismatch` if it is not numeric.
+    """
     if value is None:
-        raise NodeMismatch(f"parameter {name} is missing", "an array of numbers")
+        raise NodeMismatch(f"{what} is missing", "an array of numbers")
     if np.ma.is_masked(value):  # np.asarray would take what is masked as numbers
-        raise NodeMismatch(f"parameter {name} has masked elements", "an array without a mask")
+        raise NodeMismatch(f"{what} has masked elements", "an array without a mask")
     try:
         array = np.asarray(value)
     except Exception as error:  # an unknown array type may raise anything
-        raise NodeMismatch(f"parameter {name} is a {type(value).__name__}", "an array") from error
+        raise NodeMismatch(f"{what} is a {type(value).__name__}", "an array") from error
     if array.dtype.kind not in "fiub":
-        raise NodeMismatch(f"parameter {name} has dtype {array.dtype}", "real numbers")
+        raise NodeMismatch(f"{what} has dtype {array.dtype}", "real numbers")
     return array
 
 

@@ -69,8 +69,26 @@ class ArrayOps:
     def div(self, a: Array, b: Array) -> Array:
         return self.xp.divide(a, b)
 
+    def power(self, a: Array, b: Array) -> Array:
+        return self.xp.pow(a, b)
+
     def floor(self, a: Array) -> Array:
         return self.xp.floor(a)
+
+    def abs(self, a: Array) -> Array:
+        return self.xp.abs(a)
+
+    def exp(self, a: Array) -> Array:
+        return self.xp.exp(a)
+
+    def log(self, a: Array) -> Array:
+        return self.xp.log(a)
+
+    def sqrt(self, a: Array) -> Array:
+        return self.xp.sqrt(a)
+
+    def tanh(self, a: Array) -> Array:
+        return self.xp.tanh(a)
 
     def greater(self, a: Array, b: Array) -> Array:
         return self.cast(self.xp.greater(a, b))

@@ -254,7 +254,7 @@ def load(graph_or_path: Any) -> nir.NIRGraph:
 
 def native_arrays(dynamics: type[Dynamics], node: Any) -> dict[str, np.ndarray]:
     """Copies of a node's trainable arrays as floating-point numbers, without absent ones."""
-    names = [name for name in dynamics.parameters if getattr(node, name, None) is not None]
+    names = [n for n in dynamics.parameter_names(node) if getattr(node, n, None) is not None]
     return {name: floating(parameter(node, name)) for name in names}
 
 

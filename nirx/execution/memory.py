@@ -228,5 +228,6 @@ def _padded(node: ScheduledNode, sides: Sequence[tuple[int, int]]) -> int:
 def parameters_of(node: Any) -> dict[str, np.ndarray]:
     """The trainable parameters of a node, as stored."""
     entry = find_type(type(node))
-    names = entry.dynamics.parameters if entry is not None and entry.dynamics else ()
+    dynamics = entry.dynamics if entry is not None else None
+    names = dynamics.parameter_names(node) if dynamics is not None else ()
     return {n: np.asarray(getattr(node, n)) for n in names if getattr(node, n, None) is not None}

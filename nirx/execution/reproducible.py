@@ -12,7 +12,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from nirx.dynamics.functions import exponential, hyperbolic_tangent
 from nirx.dynamics.ops import Array, ConvGeometry
+from nirx.errors import UnsupportedError
 from nirx.execution.sliced import SLICES, Sliced, SliceKernel, cut, dot, slice_bits
 
 __all__ = ["SMALLEST", "Reproducible"]
@@ -24,6 +26,14 @@ With every value 0 or at least B, the last place of a sum is at least B * 2**-23
 B * 2**-52 (float64), a normal number. No sum is ever subnormal, so it does not matter whether
 a backend flushes subnormals.
 """
+
+
+def _without_sequence(name: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{name} has no fixed sequence of operations, so that reproducible mode has no bits for "
+        "it; run it with reproducible=False, or write it with products, exp and tanh"
+    )
+
 
 _Base: Any = Any if TYPE_CHECKING else object  # always in front of a backend's Ops
 
@@ -111,6 +121,21 @@ class Reproducible(_Base):
 
     def floor(self, a: Array) -> Array:
         return self._keep(super().floor(a))
+
+    def sqrt(self, a: Array) -> Array:
+        return self._keep(super().sqrt(a))
+
+    def exp(self, a: Array) -> Array:
+        return exponential(self, a)
+
+    def tanh(self, a: Array) -> Array:
+        return hyperbolic_tangent(self, a)
+
+    def log(self, a: Array) -> Array:
+        raise _without_sequence("log")
+
+    def power(self, a: Array, b: Array) -> Array:
+        raise _without_sequence("power")
 
     def prepare_linear(self, weight: Array) -> Any:
         return self._cut(weight, (-1,), super().prepare_linear)

@@ -28,6 +28,7 @@ from nirx.files.unfinished import unreadable
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import Unreadable, walk_graphs
 from nirx.graphs.metadata import stored_discretization
+from nirx.graphs.neuron_form import with_neurons
 from nirx.graphs.ports import declare_ports
 from nirx.graphs.repair import repair
 from nirx.graphs.wrapping import wrapped
@@ -146,6 +147,7 @@ def _graph(tree: dict[str, Any], rename: Callable[[str], str]) -> nir.NIRGraph:
         if faults:
             raise GraphError(faults)
         root = wrapped(root)
+    root = with_neurons(root)
     if faults:
         raise GraphError(_all_faults(root, faults))
     from_nir_form(root)

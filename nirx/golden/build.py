@@ -11,6 +11,7 @@ import numpy as np
 from nirx.dynamics.conv import Conv1d, Conv2d
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.integers import connections
 from nirx.dynamics.linear import Affine, Linear
 from nirx.dynamics.pool import AvgPool2d, SumPool2d
@@ -18,7 +19,6 @@ from nirx.dynamics.reshape import Flatten, Port
 from nirx.errors import UnsupportedError
 from nirx.execution.assemble import Assembly, assemble, native_arrays
 from nirx.execution.execute import Executor
-from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx.execution.runners import NativeRunner

@@ -9,7 +9,7 @@ import numpy as np
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
-from nirx.execution.kernels.expression import Expression
+from nirx.dynamics.expression import Expression
 from nirx.golden.literals import float_literal, integer_type, whole_literal
 from nirx.golden.printing import FloatPrinter, Printer
 from nirx.golden.whole_printing import WholeCoefficient, WholePrinter

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nirx.execution.kernels.expression import Expression
-from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.dynamics.expression import Expression, NotElementwise
 from nirx.golden.literals import float_literal
 
 __all__ = ["FloatPrinter", "Printer", "used_operations"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nirx.dynamics.base import Stateless
+from nirx.dynamics.expression import Expression
 from nirx.dynamics.pool import SumPool2d
-from nirx.execution.kernels.expression import Expression
 from nirx.execution.kernels.symbolic import ReproducibleSymbolicOps, Symbol, SymbolicOps
 from nirx.execution.kernels.trace import OUTPUT
 from nirx.golden.model import Model, Node, each

@@ -13,8 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from nirx.execution.kernels.expression import Expression
-from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.dynamics.expression import Expression, NotElementwise
 from nirx.golden.literals import whole_literal
 from nirx.golden.printing import COMPARISONS, UNCHANGED, Printer
 

@@ -125,7 +125,8 @@ def node_fault(where: str, node: Any, dynamics: type[Dynamics]) -> Fault | None:
     """What is wrong with a node's own parameters for any input, or None."""
     no_bias = getattr(node, "bias", None) is None
     try:
-        check_finite(node, tuple(n for n in dynamics.parameters if n != "bias" or not no_bias))
+        names = dynamics.parameter_names(node)
+        check_finite(node, tuple(n for n in names if n != "bias" or not no_bias))
         check_positive(node, dynamics.positive)
         dynamics.check(node)
     except NodeMismatch as mismatch:

@@ -8,8 +8,10 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path
-from nirx.dynamics.node_types import find_type
+from nirx.dynamics.neuron_node import Neuron
+from nirx.dynamics.node_types import find_type, stored_names
 from nirx.graphs.metadata import DISCRETIZATION_KEY
+from nirx.graphs.neuron_form import with_neurons
 from nirx.graphs.ports import BadEnd, Ends
 
 __all__ = ["DERIVED", "same_graph", "same_node", "stored_field"]
@@ -25,7 +27,7 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     one to "sub.input", if that is its only port. Arrays are the same if dtype,
     shape and every bit are. A discretization is only a hint: it counts if both graphs have one.
     """
-    work = [(a, b)]
+    work = [(with_neurons(a), with_neurons(b))]
     while work:  # not recursive: nesting may be deeper than Python's stack
         one, other = work.pop()
         if _edges(one) != _edges(other):
@@ -70,8 +72,11 @@ def same_node(a: Any, b: Any) -> bool:
     """Whether two nodes, not graphs, have the same type, parameters and metadata."""
     if type(a) is not type(b) or not _same(a.metadata or {}, b.metadata or {}):
         return False
-    entry = find_type(type(a))
-    names = entry.stored if entry else [n for n in vars(a) if not n.endswith("_type")]
+    names = tuple(n for n in vars(a) if not n.endswith("_type"))
+    if find_type(type(a)) is not None:
+        names = stored_names(a)
+        if names != stored_names(b):
+            return False
     pairs = [(name, stored_field(a, name), stored_field(b, name)) for name in names]
     return all((n in DERIVED and (x is None or y is None)) or _same(x, y) for n, x, y in pairs)
 
@@ -82,7 +87,7 @@ def stored_field(node: Any, name: str) -> Any:
         declared = node.input_type
         value = declared.get("input") if isinstance(declared, dict) else declared
         return None if value is None else tuple(int(n) for n in np.atleast_1d(value))
-    return getattr(node, name, None)
+    return node.contents()[name] if isinstance(node, Neuron) else getattr(node, name, None)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -10,12 +10,14 @@ import numpy as np
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import Fault, GraphError
+from nirx.graphs.neuron_form import with_neurons
 
 __all__ = ["wrapped"]
 
 
 def wrapped(graph: Any) -> Any:
-    """A lone NIR node between an Input and an Output; anything else as it is.
+    """A lone NIR node between an Input and an Output; a graph with its `Neuron`s restored, if nir
+    has read it; anything else as it is.
 
     Arguments:
         graph: a `nir.NIRGraph`, a `nir.NIRNode`, or anything else.
@@ -24,7 +26,9 @@ def wrapped(graph: Any) -> Any:
 
     **Raises**: `GraphError` for a node whose parameters are faulty or determine no shape.
     """
-    if isinstance(graph, nir.NIRGraph) or not isinstance(graph, nir.NIRNode):
+    if isinstance(graph, nir.NIRGraph):
+        return with_neurons(graph)
+    if not isinstance(graph, nir.NIRNode):
         return graph
     kind = type(graph).__name__
     entry = find_type(type(graph))

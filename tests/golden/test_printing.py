@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.execution.kernels.expression import Expression
-from nirx.execution.kernels.symbolic import NotElementwise
+from nirx.dynamics.expression import Expression, NotElementwise
 from nirx.golden.helpers import helpers
 from nirx.golden.literals import float_literal, integer_type, table, whole_literal
 from nirx.golden.names import Names, model_name, require_name

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nirx.execution.kernels.expression import Expression, Operation
+from nirx.dynamics.expression import Expression, Operation
 from nirx.execution.kernels.printing import Printed, print_expression
 
 __all__ = ["print_adjoint"]
 
 STOPS = ("greater", "greater_equal", "floor", "detach", "constant", "input")
 """Operations that pass no gradient on."""
+
+FUNCTIONS = {
+    "keep": "{g}",
+    "abs": "({g} if {a} > F(0) else (-{g} if {a} < F(0) else F(0)))",
+    "exp": "{g} * {y}",
+    "log": "{g} / {a}",
+    "sqrt": "{g} / (F(2) * {y})",
+    "tanh": "{g} * (F(1) - {y} * {y})",
+}
+"""The gradient of an operation of one operand: g of its value y, the operand is a."""
 
 
 def print_adjoint(
@@ -99,8 +109,15 @@ def _pass_on(
     elif operation.name == "div":
         a, b = values
         terms = [(operands[0], f"{g} / {b}"), (operands[1], f"-{g} * (({a} / {b}) / {b})")]
-    elif operation.name == "keep":
-        terms = [(operands[0], g)]
+    elif operation.name in FUNCTIONS:
+        y = printed.value(position)
+        terms = [(operands[0], FUNCTIONS[operation.name].format(g=g, a=values[0], y=y))]
+    elif operation.name == "power":
+        (a, b), y = values, printed.value(position)
+        terms = [
+            (operands[0], f"({g} * ({b} * np.power({a}, {b} - F(1))) if {b} != F(0) else F(0))"),
+            (operands[1], f"({g} * ({y} * np.log({a})) if {y} != F(0) else F(0))"),
+        ]
     elif operation.name == "select":
         test = printed.test(operands[0])
         terms = [

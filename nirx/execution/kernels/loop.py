@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nirx.dynamics.base import Elementwise, Stateless
+from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.reshape import Flatten, Port
 from nirx.execution.kernels.printing import narrowing, print_expression
-from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
 from nirx.execution.reproducible import SMALLEST
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment

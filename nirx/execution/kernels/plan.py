@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from nirx.dynamics.conv import Convolution
+from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.linear import Linear
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.execution.kernels.compiled import numba_is_installed
 from nirx.execution.kernels.loop import Loop, loop_of
 from nirx.execution.kernels.scan import traced
-from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import TracedStep
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
 

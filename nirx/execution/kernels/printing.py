@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nirx.execution.kernels.expression import Expression
+from nirx.dynamics.expression import Expression
 
 __all__ = ["Printed", "narrowing", "print_expression"]
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 COMPARISONS = {"greater": ">", "greater_equal": ">="}
-FUNCTIONS = {"floor": "np.floor", "abs": "abs", "exp": "np.exp"}
+FUNCTIONS = {
+    "floor": "np.floor",
+    "abs": "abs",
+    "exp": "np.exp",
+    "log": "np.log",
+    "sqrt": "np.sqrt",
+    "tanh": "np.tanh",
+    "power": "np.power",
+}
 UNCHANGED = ("spike", "detach")
 """Operations that differ from their first operand in the gradient only."""
 
@@ -73,7 +81,7 @@ class Printed:
             (a,) = operands
             self.lines.append(f"{name} = F(0) if abs({a}) < F({self.bound}) else {a}")
         elif operation.name in FUNCTIONS:
-            self.lines.append(f"{name} = {FUNCTIONS[operation.name]}({operands[0]})")
+            self.lines.append(f"{name} = {FUNCTIONS[operation.name]}({', '.join(operands)})")
         else:
             raise AssertionError(f"no text for {operation.name}")
         self._text[position] = name

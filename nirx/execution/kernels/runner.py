@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from nirx.dynamics.base import Dynamics
+from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.ops import Array, Ops
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.scan import fused_scan, traced
-from nirx.execution.kernels.symbolic import NotElementwise
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 

@@ -7,14 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nirx.execution.kernels.expression import Expression
+from nirx.dynamics.expression import Expression, NotElementwise
 from nirx.execution.reproducible import SMALLEST, Reproducible
 
-__all__ = ["NotElementwise", "ReproducibleSymbolicOps", "Symbol", "SymbolicOps"]
-
-
-class NotElementwise(Exception):  # control flow, not an error for users
-    """A step does something that no loop over single elements can do. The text says what."""
+__all__ = ["ReproducibleSymbolicOps", "Symbol", "SymbolicOps"]
 
 
 class Symbol:
@@ -92,8 +88,26 @@ class SymbolicOps:
     def div(self, a: Symbol, b: Symbol) -> Symbol:
         return self._apply("div", a, b)
 
+    def power(self, a: Symbol, b: Symbol) -> Symbol:
+        return self._apply("power", a, b)
+
     def floor(self, a: Symbol) -> Symbol:
         return self._apply("floor", a)
+
+    def abs(self, a: Symbol) -> Symbol:
+        return self._apply("abs", a)
+
+    def exp(self, a: Symbol) -> Symbol:
+        return self._apply("exp", a)
+
+    def log(self, a: Symbol) -> Symbol:
+        return self._apply("log", a)
+
+    def sqrt(self, a: Symbol) -> Symbol:
+        return self._apply("sqrt", a)
+
+    def tanh(self, a: Symbol) -> Symbol:
+        return self._apply("tanh", a)
 
     def greater(self, a: Symbol, b: Symbol) -> Symbol:
         return self._apply("greater", a, b)

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nirx.dynamics.base import Dynamics, Stateless
-from nirx.execution.kernels.expression import Expression
-from nirx.execution.kernels.symbolic import (
-    NotElementwise,
-    ReproducibleSymbolicOps,
-    Symbol,
-    SymbolicOps,
-)
+from nirx.dynamics.expression import Expression, NotElementwise
+from nirx.execution.kernels.symbolic import ReproducibleSymbolicOps, Symbol, SymbolicOps
 
 __all__ = ["INPUT", "OUTPUT", "TracedStep", "trace_step"]
 

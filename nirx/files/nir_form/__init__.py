@@ -31,6 +31,7 @@ from nirx.files.nir_form.ports import inline_subgraphs, restore_subgraphs, unify
 from nirx.files.nir_form.square import insert_before, remove_before
 from nirx.graphs.feedback import adjacency, reachable
 from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.neuron_form import move_neurons_out
 from nirx.graphs.ports import Ends
 
 __all__ = ["Shapes", "from_nir_form", "in_nir_form", "spread_parameters"]
@@ -83,6 +84,7 @@ def in_nir_form(graph: nir.NIRGraph, shapes: Shapes) -> tuple[nir.NIRGraph, list
         own.nodes |= {name: conv for name, (conv, _) in found.items()}
         insert_before(own, {name: pad for name, (_, pad) in found.items() if pad is not None})
     connect_an_input(graphs[()])
+    move_neurons_out(graphs[()])
     return graphs[()], faults
 
 

@@ -20,6 +20,7 @@ from nirx.basics.paths import Path, free_name
 from nirx.dynamics.ops import Shape
 from nirx.files.nir_form.hints import GRAPHS_KEY, hint_of, with_hint, without_hint
 from nirx.files.nir_form.nodes import POOLS
+from nirx.graphs.neuron_form import has_neurons
 from nirx.graphs.ports import BadEnd, Ends, port_names
 
 __all__ = ["inline_subgraphs", "restore_subgraphs", "unify_ends"]
@@ -93,6 +94,8 @@ def inline_subgraphs(graph: nir.NIRGraph, shape_of: Callable[[Path], Shape]) -> 
 def _needs_inlining(node: Any, readers: list[Any]) -> bool:
     if not isinstance(node, nir.NIRGraph):
         return False
+    if has_neurons(node):  # the outermost graph holds them all
+        return True
     inputs, outputs = port_names(node, nir.Input), port_names(node, nir.Output)
     if len(inputs) != 1 or len(outputs) != 1:
         return True

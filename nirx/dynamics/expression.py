@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["ARITIES", "Expression", "Operation"]
+__all__ = ["ARITIES", "Expression", "NotElementwise", "Operation"]
 
 ARITIES = {
     "add": 2,
     "sub": 2,
     "mul": 2,
     "div": 2,
+    "power": 2,
     "floor": 1,
     "abs": 1,
     "exp": 1,
+    "log": 1,
+    "sqrt": 1,
+    "tanh": 1,
     "greater": 2,
     "greater_equal": 2,
     "select": 3,
@@ -22,13 +26,16 @@ ARITIES = {
     "spike": 3,
     "detach": 1,
 }
-"""Operations and their numbers of operands.
+"""Operations and their numbers of operands: those of `nirx.dynamics.ops.Ops`.
 
-"abs" and "exp" occur in surrogates only; what precedes it and the comparisons are operations of
-`nirx.dynamics.ops.Ops`. "keep" is +0 where the magnitude is below the
-bound of reproducible mode. "spike" (spikes, v, threshold) is its first operand, with the
-surrogate's gradient; "detach" is its operand without gradient.
+"keep" is +0 where the magnitude is below the bound of reproducible mode. "spike" (spikes, v,
+threshold) is its first operand, with the surrogate's gradient; "detach" is its operand without
+gradient.
 """
+
+
+class NotElementwise(Exception):  # control flow, not an error for users
+    """A step does something that no loop over single elements can do. The text says what."""
 
 
 @dataclass(frozen=True)

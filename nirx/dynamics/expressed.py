@@ -1,0 +1,137 @@
+"""The dynamics of `Neuron`: its expression, evaluated by `Ops`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nirx.dynamics.base import Arrays, Dynamics, Elementwise
+from nirx.dynamics.discretization import Discretization
+from nirx.dynamics.neuron_node import Neuron
+from nirx.dynamics.ops import Array, Ops, Shape
+from nirx.dynamics.parameters import NodeMismatch, broadcasts_to, numeric, parameter
+from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
+
+__all__ = ["ExpressedNeuron"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Start:
+    """The initial values of a node's states; read only."""
+
+    arrays: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ExpressedNeuron(Elementwise):
+    """A neuron whose step is data. Its time constants count steps: no dt takes part.
+
+    Arguments:
+        program: the expression of its step.
+        start: what its states hold before the first step.
+    """
+
+    program: Program = None  # type: ignore[assignment]  # always given by `build`
+    start: _Start = field(default=None, repr=False)  # type: ignore[assignment]
+
+    neuron = True
+    uses_dt = False
+
+    @property
+    def parameters(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.program.parameters
+
+    @property
+    def spiking(self) -> bool:  # type: ignore[override]
+        return self.program.gives_spikes
+
+    @property
+    def binary_output(self) -> bool:  # type: ignore[override]
+        return self.program.gives_spikes
+
+    @classmethod
+    def parameter_names(cls, node: Neuron) -> tuple[str, ...]:
+        return tuple(sorted(node.parameters))
+
+    @classmethod
+    def check(cls, node: Neuron) -> None:
+        if not isinstance(node.step, Program):
+            raise NodeMismatch(
+                f"step is a {type(node.step).__name__}", "a step that nirx.neuron made"
+            )
+        if not isinstance(node.parameters, dict) or not isinstance(node.initial, dict):
+            raise NodeMismatch("parameters or initial is no dict", "arrays by name")
+        node.step.check(tuple(node.parameters))
+        if set(node.initial) != set(node.step.states):
+            found = ", ".join(sorted(map(str, node.initial))) or "none"
+            expected = ", ".join(sorted(node.step.states)) or "none"
+            raise NodeMismatch(f"it has initial values of {found}", f"of {expected}")
+        for name in node.step.states:
+            value = _initial(node, name)
+            if not np.isfinite(value).all():
+                raise NodeMismatch(f"the initial value of {name} is not finite", "finite numbers")
+        cls.declared_shapes(node)
+
+    @classmethod
+    def declared_shapes(cls, node: Neuron) -> tuple[Shape | None, Shape | None]:
+        own = _shapes(node)
+        try:
+            shape = np.broadcast_shapes(*own.values())
+        except (ValueError, RuntimeError) as error:
+            shapes = ", ".join(f"{name} {shape}" for name, shape in own.items())
+            raise NodeMismatch(f"the parameters' shapes do not fit together: {shapes}") from error
+        return shape or None, shape or None
+
+    @classmethod
+    def infer_shape(cls, node: Neuron, input_shape: Shape) -> Shape:
+        for name, own in _shapes(node).items():
+            if not broadcasts_to(own, input_shape):
+                raise NodeMismatch(
+                    f"the input has shape {input_shape}, but {name} has shape {own}",
+                    f"{name} of shape {input_shape}, or one that broadcasts to it",
+                )
+        return input_shape
+
+    @classmethod
+    def build(
+        cls, node: Neuron, rule: Discretization, input_shape: Shape, output_shape: Shape
+    ) -> Dynamics:
+        start = _Start({name: np.array(_initial(node, name)) for name in node.step.states})
+        return cls(rule, input_shape, output_shape, node.step, start)
+
+    def state_shapes(self) -> dict[str, Shape]:
+        return dict.fromkeys(self.program.states, self.output_shape)
+
+    def initial_state(self, ops: Ops, p: Arrays, batch: Shape) -> dict[str, Array]:
+        zeros = super().initial_state(ops, p, batch)
+        # 0 + value has the batch axes.
+        return {k: ops.add(zero, ops.constant(self.start.arrays[k])) for k, zero in zeros.items()}
+
+    def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
+        inputs = {PARAMETER + name: value for name, value in p.items()}
+        wanted = self.program.coefficients
+        values = self.program.computed(ops, {}, inputs, wanted)
+        return {f"t{position}": values[position] for position in wanted}
+
+    def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
+        inputs = {INPUT: x, **{STATE + name: s[name] for name in self.program.states}}
+        known = {int(name[1:]): value for name, value in c.items()}
+        results = self.program.expression.results
+        values = self.program.computed(ops, known, inputs, results.values())
+        found = {name: values[position] for name, position in results.items()}
+        for name in self.program.same_everywhere:
+            # The mask is 0 everywhere; it gives the value the axes of the batch.
+            found[name] = ops.select(ops.greater(x, x), x, found[name])
+        return found[OUTPUT], {name: found[STATE + name] for name in self.program.states}
+
+
+def _initial(node: Neuron, name: str) -> np.ndarray:
+    """**Raises**: `NodeMismatch`."""
+    return numeric(node.initial.get(name), f"the initial value of {name}")
+
+
+def _shapes(node: Neuron) -> dict[str, Shape]:
+    """Of every parameter and initial value."""
+    own = {name: parameter(node, name).shape for name in sorted(node.parameters)}
+    return {**own, **{name: _initial(node, name).shape for name in node.step.states}}
