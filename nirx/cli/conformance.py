@@ -31,7 +31,9 @@ def conformance_command(
     ] = None,
     level: Annotated[
         str,
-        Option("--level", help="core, recurrent, full, reproducible, gradients or integers."),
+        Option(
+            "--level", help="core, recurrent, full, reproducible, gradients, integers or neurons."
+        ),
     ] = "full",
     cases: Annotated[
         list[str] | None,
@@ -63,7 +65,7 @@ def conformance_command(
     Exit status 0 if there is no unexpected failure, 1 if there is one, 2 for bad input.
     """
     from nirx_conformance.suite import random_graphs, runner, shrink, table
-    from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS
+    from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, NEURONS
     from nirx_conformance.suite.page import write_section
     from nirx_conformance.suite.report import check_report, write_report
     from nirx_conformance.suite.xfail import read_xfail
@@ -83,6 +85,8 @@ def conformance_command(
     hold_target(page, "--page")
     chosen = runner.cases_of(level, cases)
     reasons = read_xfail(xfail, runner.known_names(level)) if xfail else {}
+    if random and level == NEURONS:
+        raise InputError("--random: the level neurons has recorded cases only")
     drawn = [random_graphs.name_of(seed + i) for i in range(random)]
     tasks = runner.level_tasks(level, names, [c.name for c in chosen], dtype)
     # Bits of random graphs are not committed, so the level `reproducible` compares their values.
@@ -96,7 +100,7 @@ def conformance_command(
     saved = []
     if report is not None:
         write_report(report, results, level)
-        if level not in (GRADIENTS, INTEGERS):  # shrinking runs values
+        if level not in (GRADIENTS, INTEGERS, NEURONS):  # shrinking runs values
             saved = shrink.shrunk_failures(results, report / "shrunk")
     payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
     lines = [f"shrunk: {folder}/show.py" for folder in saved]

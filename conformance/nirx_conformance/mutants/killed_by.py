@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nirx_conformance.mutants.killing import Kill
 
-__all__ = ["GRADIENTS_KILLED_BY", "INTEGERS_KILLED_BY", "KILLED_BY"]
+__all__ = ["GRADIENTS_KILLED_BY", "INTEGERS_KILLED_BY", "KILLED_BY", "NEURONS_KILLED_BY"]
 
 BITS = "bits"
 
@@ -218,3 +218,6 @@ INTEGERS_KILLED_BY: dict[str, str] = {
     "synapse limited after the decay": "jump-then-decay, saturate",
 }
 """The same for the mutants of integers: names of cases of the level `integers`."""
+
+NEURONS_KILLED_BY: dict[str, str] = {}
+"""The same for the mutants of tracing: names of cases of the level `neurons`."""

@@ -18,19 +18,22 @@ from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.cases.integers import INTEGER_CASES
 from nirx_conformance.programs import release_programs
+from nirx_conformance.recorded import RECORDED_CASES, RecordedCase
 from nirx_conformance.suite.judge import judge, judge_bits
 from nirx_conformance.suite.judge_gradients import judge_gradients
 from nirx_conformance.suite.judge_integers import judge_integers
-from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, LEVELS, Outcome, Result
+from nirx_conformance.suite.judge_neurons import judge_neurons
+from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, LEVELS, NEURONS, Outcome, Result
 from nirx_conformance.suite.random_graphs import (
     case_named,
     gradient_case_named,
     integer_case_named,
+    neuron_case_named,
 )
 
 __all__ = ["Task", "cases_of", "known_names", "level_tasks", "run_task", "run_tasks"]
 
-T = TypeVar("T", FixedCase, GradientCase)
+T = TypeVar("T", FixedCase, GradientCase, RecordedCase)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Task:
     Arguments:
         dtype: None takes the case's own.
         bits: compare digests in place of values; gradients: compare those, in float64; integers:
-            a case of that level, every number equal.
+            a case of that level, every number equal; neurons: a case of that level.
     """
 
     case: str
@@ -49,6 +52,7 @@ class Task:
     bits: bool = False
     gradients: bool = False
     integers: bool = False
+    neurons: bool = False
 
 
 def level_tasks(
@@ -61,6 +65,10 @@ def level_tasks(
     gradients, integers, bits = level == GRADIENTS, level == INTEGERS, level == "reproducible"
     if gradients and dtype not in (None, "float64"):
         raise InputError(f"level {level!r} in {dtype}; gradients are compared in float64 only")
+    if level == NEURONS:
+        if dtype is not None:
+            raise InputError(f"level {level!r} in {dtype}; a neuron runs in its recording's dtype")
+        return [Task(n, backend, neurons=True) for backend in backends for n in names]
     if integers and dtype is not None:
         raise InputError(f"level {level!r} in {dtype}; integers have no dtype to choose")
     return [
@@ -70,29 +78,31 @@ def level_tasks(
 
 def cases_of(
     level: str, wanted: Sequence[str] | None = None
-) -> list[FixedCase] | list[GradientCase]:
+) -> list[FixedCase] | list[GradientCase] | list[RecordedCase]:
     """The cases of a level and the levels below it.
 
     Arguments:
-        level: one of `LEVELS`, `GRADIENTS` or `INTEGERS`.
+        level: one of `LEVELS`, `GRADIENTS`, `INTEGERS` or `NEURONS`.
         wanted: beginnings of names; None for all.
 
     **Raises**: `InputError`.
     """
-    known = (*LEVELS, GRADIENTS, INTEGERS)
+    known = (*LEVELS, GRADIENTS, INTEGERS, NEURONS)
     if level not in known:
         raise InputError(f"level {level!r}; {did_you_mean(level, known)}")
     if level == GRADIENTS:
         return _wanted(list(GRADIENT_CASES), GRADIENT_CASES, wanted)
     if level == INTEGERS:
         return _wanted(list(INTEGER_CASES), INTEGER_CASES, wanted)
+    if level == NEURONS:
+        return _wanted(list(RECORDED_CASES), RECORDED_CASES, wanted)
     allowed = LEVELS[: LEVELS.index(level) + 1]
     return _wanted([c for c in ALL_CASES if c.own_level in allowed], ALL_CASES, wanted)
 
 
 def known_names(level: str) -> list[str]:
     """Names that an xfail file may contain."""
-    own = {GRADIENTS: GRADIENT_CASES, INTEGERS: INTEGER_CASES}
+    own = {GRADIENTS: GRADIENT_CASES, INTEGERS: INTEGER_CASES, NEURONS: RECORDED_CASES}
     return [c.name for c in own.get(level, ALL_CASES)]
 
 
@@ -106,16 +116,25 @@ def _wanted(cases: list[T], every: Sequence[T], wanted: Sequence[str] | None) ->
     return [c for c in cases if c.name.startswith(tuple(wanted))]
 
 
+def _case_of(task: Task) -> FixedCase | GradientCase | RecordedCase:
+    if task.gradients:
+        return gradient_case_named(task.case)
+    if task.neurons:
+        return neuron_case_named(task.case)
+    return (integer_case_named if task.integers else case_named)(task.case)
+
+
 def run_task(task: Task) -> Result:
     """Run one task in this process."""
-    named = integer_case_named if task.integers else case_named
-    case = (gradient_case_named if task.gradients else named)(task.case)
+    case = _case_of(task)
     try:
         backend = nirx.find_backend(task.backend)
     except nirx.UnsupportedError as error:  # its library is not installed
         return Result(case.name, task.backend, Outcome.NOT_RUN, case.types, 0.0, str(error))
     if isinstance(case, GradientCase):
         found = judge_gradients(case, backend)
+    elif isinstance(case, RecordedCase):
+        found = judge_neurons(case, backend)
     elif task.integers:
         found = judge_integers(case, backend)
     else:
