@@ -32,7 +32,7 @@ def conformance_command(
     level: Annotated[
         str,
         Option(
-            "--level", help="core, recurrent, full, reproducible, gradients, integers or neurons."
+            "--level", help="core, recurrent, full, reproducible, gradients, integers, neurons."
         ),
     ] = "full",
     cases: Annotated[

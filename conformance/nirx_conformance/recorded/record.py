@@ -121,5 +121,5 @@ def write_record(
         **{NODE + k: np.asarray(v) for k, v in node.contents().items()},
     }
     path = FOLDER / f"{name}.npz"
-    np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]
     return path

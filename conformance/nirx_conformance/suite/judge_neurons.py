@@ -38,9 +38,8 @@ def _check(case: RecordedCase, backend: Any) -> Checked:
     except NotImplementedError as error:
         raise nirx.UnsupportedError(str(error)) from error
     records = getattr(backend, "records", "all") == "all"
-    outputs, _, recordings = (
-        state_to_numpy(part) for part in run(inputs, None, "all" if records else ())
-    )
+    names = "all" if records else ()
+    outputs, _, recordings = map(state_to_numpy, run(inputs, None, names))
     found = {"output": outputs["output"] if isinstance(outputs, dict) else outputs}
     wanted = {"output": case.outputs}
     if records:
