@@ -9,7 +9,8 @@ import torch
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import GraphError, InputError
+from nirx.errors import GraphError, InputError, UnsupportedError
+from nirx_torch.cell_finder import found_cells
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.known_shapes import shape_finder
@@ -37,7 +38,8 @@ def torch_to_nir(
     The module's forward is traced; modules that a map has an entry for become nodes. A call is
     one time step: x [batch, *features], or (x, state) -> (y, state). State that only passes
     through a mapped module is that node's own state; any other state becomes a feedback edge,
-    or a one-step Delay where nirx would otherwise read it with another timing.
+    or a one-step Delay where nirx would otherwise read it with another timing. A module in no
+    map that NIR has no nodes for becomes a `nirx.Neuron` if its step is elementwise.
 
     Arguments:
         module: left as it is; the graph shares no memory with it.
@@ -69,6 +71,45 @@ def torch_to_nir(
         raise InputError("torch_to_nir: a scripted module; pass the original module")
     module = getattr(module, "_orig_mod", module)  # what torch.compile was given
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))
+    options = concrete_args, input_shape, discretization, type_check, subgraphs
+    try:
+        return _exported(module, exporters, *options)
+    except (InputError, GraphError):
+        raise
+    except Exception as error:
+        # Perhaps with modules as neurons of their own; forward may fail in any way without.
+        return _with_cells(module, exporters, options, error)
+
+
+def _with_cells(
+    module: torch.nn.Module, exporters: Exporters, options: tuple[Any, ...], error: Exception
+) -> Any:
+    """The export with modules in no map as `nirx.Neuron` nodes.
+
+    Arguments:
+        error: why there is none without.
+    """
+    refusals: list[UnsupportedError] = []
+    for cells in found_cells(module, exporters, options[1], refusals):
+        exporters.cells, exporters.done = cells, {}
+        try:
+            return _exported(module, exporters, *options)
+        except UnsupportedError as refusal:
+            refusals.append(refusal)
+    if not refusals:
+        raise error
+    raise UnsupportedError(f"{error}. As a neuron of its own: {refusals[0]}") from error
+
+
+def _exported(
+    module: torch.nn.Module,
+    exporters: Exporters,
+    concrete_args: Mapping[str, Any] | None,
+    input_shape: Any,
+    discretization: Discretization | None,
+    type_check: bool,
+    subgraphs: bool,
+) -> Any:
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
     shapes = shape_finder(module, exporters, input_shape)
