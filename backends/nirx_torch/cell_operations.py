@@ -274,8 +274,7 @@ def _cast(value: Any, node: Any) -> Any:
         return value if isinstance(value, Mask) else _mask(_Numbers(), value)
     if isinstance(value, Mask):
         return value.spikes()
-    source = node.args[0].meta["val"].dtype
-    whole = source.is_floating_point and not dtype.is_floating_point
+    whole = node.args[0].meta["val"].dtype.is_floating_point and not dtype.is_floating_point
     return _trunc(_Numbers(), value) if whole else value
 
 
@@ -289,6 +288,7 @@ class _Numbers:
 IDENTITIES: dict[str, Callable[[Any, Any], Any]] = {
     "_to_copy": _cast,
     **dict.fromkeys(("alias", "clone", "contiguous", "detach", "expand", "lift_fresh_copy"), _same),
+    **dict.fromkeys(("cat", "getitem", "select", "stack", "unbind"), _same),
     **dict.fromkeys(("repeat", "reshape", "slice", "squeeze"), _same),
     **dict.fromkeys(("_unsafe_view", "unsqueeze", "view"), _same),
 }

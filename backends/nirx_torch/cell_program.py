@@ -91,8 +91,6 @@ class ProgramWriter:
         name = name_of(node)
         given: list[fx.Node] = node.all_input_nodes
         if not is_write(node) and given and all(n in self.known for n in given):
-            if not isinstance(node.meta.get("val"), torch.Tensor):
-                raise refuse_operation(self.cell, node)
             self._evaluate(node, given)
             if name not in OPERATIONS:
                 return
@@ -104,7 +102,7 @@ class ProgramWriter:
             made = MADE[base](self, node)
         elif base in IDENTITIES:
             self._require_same_place(node)
-            made = IDENTITIES[base](self._read(node.args[0]), node)
+            made = IDENTITIES[base](self._read(given[0]), node)
         elif base in OPERATIONS:
             made = self._applied(base, node)
         else:
@@ -197,7 +195,9 @@ class ProgramWriter:
 
     def _require_shape(self, node: fx.Node, exact: bool = False) -> None:
         """No operation mixes the samples or the neurons."""
-        shape = tuple(node.meta["val"].shape)
+        shape = _shape(node)
+        while len(shape) > 1 + len(self.cell.shape) and shape[0] == 1:
+            shape = shape[1:]
         full = (BATCH, *self.cell.shape)
         tail = full[len(full) - len(shape) :]
         fits = len(shape) <= len(full) and all(a in (1, b) for a, b in zip(shape, tail, strict=True))
@@ -207,12 +207,11 @@ class ProgramWriter:
             )
 
     def _require_same_place(self, node: fx.Node) -> None:
-        """A view may only add axes in front, or repeat along them."""
-        source = node.args[0]
-        before = tuple(source.meta["val"].shape)  # type: ignore[union-attr]
-        after = tuple(node.meta["val"].shape)
-        in_front = _without_ones(before) == _without_ones(after)
-        if not (before == after or in_front or name_of(node) in ("expand", "clone", "copy")):
+        """A view may only add or remove axes of one element in front, or repeat along axes."""
+        (source, *others) = node.all_input_nodes
+        before, after = _shape(source), _shape(node)
+        same = _without_ones(before) == _without_ones(after) and not others
+        if not (same or name_of(node) == "expand"):
             raise refuse_operation(self.cell, node)
 
 
@@ -244,6 +243,14 @@ def per_sample(cell: Cell, tensor: torch.Tensor) -> np.ndarray:
     while value.ndim and value.shape[0] == 1:
         value = value[0]
     return np.array(value)
+
+
+def _shape(node: fx.Node) -> tuple[int, ...]:
+    """Of a value, or of the only part of one that was taken apart."""
+    value = node.meta["val"]
+    if isinstance(value, list | tuple):
+        return tuple(value[0].shape) if len(value) == 1 else ()
+    return tuple(value.shape)
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

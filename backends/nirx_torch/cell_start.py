@@ -46,8 +46,7 @@ def initial_values(
     for guess in guesses:
         start = [_as_tensor(guess[slot], inputs[slot]) for slot in later.lifted]
         if None not in start and _confirmed(cell, first, later, states, start):
-            values = dict(zip(later.lifted, start, strict=True))
-            return {slot: _small(cell, values[slot]) for slot in states}
+            return {slot: _small(cell, guess[slot], inputs[slot]) for slot in states}
     raise cell.refusal(
         "its first call, without a state, is not a step from any initial state that nirx finds; "
         "create the initial state from constants (torch.zeros_like(x)) and then take the same step"
@@ -78,8 +77,9 @@ def _flat(node: fx.Node) -> list[Any]:
 
 def _constants(cell: Cell, first: Call, found: dict[Slot, fx.Node]) -> dict[Slot, Any]:
     """The values of those that do not depend on the input."""
-    examples = [_input(cell, scale, 1) for scale in SCALES[:2]]
-    runs = [first.graph.run([x], list(found.values()))[1] for x in examples]
+    runs = [
+        first.graph.run([_input(cell, scale, 1)], list(found.values()))[1] for scale in SCALES[:2]
+    ]
     return {
         slot: runs[0][node]
         for slot, node in found.items()
@@ -90,7 +90,8 @@ def _constants(cell: Cell, first: Call, found: dict[Slot, fx.Node]) -> dict[Slot
 def _as_tensor(value: Any, node: fx.Node) -> torch.Tensor | None:
     example = node.meta["val"]
     try:
-        made = torch.as_tensor(value, dtype=example.dtype).detach()
+        wide = torch.float64 if example.dtype.is_floating_point else example.dtype
+        made = torch.as_tensor(value, dtype=wide).detach()
         return made.expand(tuple(example.shape)).clone()
     except RuntimeError:  # an earlier run's, of another shape
         return None
@@ -109,7 +110,7 @@ def _confirmed(
                 at = 1 + first.slots.index(slot), 1 + later.slots.index(slot)
                 pairs.append((once[at[0]], again[at[1]]))
         for a, b in pairs:
-            a, b = torch.broadcast_tensors(a.double(), b.double())
+            a, b = torch.broadcast_tensors(a.double(), b.double())  # masks and whole numbers too
             if not torch.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True):
                 return False
     return True
@@ -121,11 +122,11 @@ def _input(cell: Cell, scale: float, seed: int) -> torch.Tensor:
     return torch.as_tensor(scale * random, dtype=example.dtype)
 
 
-def _small(cell: Cell, value: torch.Tensor) -> np.ndarray:
+def _small(cell: Cell, value: Any, node: fx.Node) -> np.ndarray:
     """An initial value per neuron, or a single one if all are equal."""
-    if value.dtype == torch.bool:
-        value = value.float()
-    first = value.flatten()[:1]
-    if value.numel() and bool((value == first).all()):
-        return np.array(first[0].item(), per_sample(cell, value).dtype)
-    return per_sample(cell, value)
+    made = torch.as_tensor(value, dtype=None if isinstance(value, torch.Tensor) else torch.float64)
+    made = made.detach().to(torch.float64).expand(tuple(node.meta["val"].shape))
+    first = made.flatten()[:1]
+    if made.numel() and bool((made == first).all()):
+        return np.array(first[0].item())
+    return per_sample(cell, made)

@@ -7,10 +7,12 @@ depends on values raises and is not baked in.
 
 from __future__ import annotations
 
+import logging
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,22 +93,34 @@ class StepGraph:
     def run(
         self, inputs: Sequence[torch.Tensor], wanted: Sequence[fx.Node] = ()
     ) -> tuple[list[torch.Tensor], dict[fx.Node, torch.Tensor]]:
-        """The results for real inputs, and other wanted values; nothing is written into."""
+        """The results for real inputs, and other wanted values; nothing is written into.
+
+        All in double precision, so that a constant such as -0.1 is not rounded.
+        """
         values: dict[fx.Node, Any] = {}
         found: dict[fx.Node, torch.Tensor] = {}
         given = iter(inputs)
         with torch.no_grad():
             for node in self.code.graph.nodes:
                 if node.op == "placeholder":
-                    values[node] = next(given).clone()
+                    values[node] = _wide(next(given).clone())
                 elif node.op == "get_attr":
-                    values[node] = self.constant(node).detach().clone()
+                    values[node] = _wide(self.constant(node).detach().clone())
                 elif node.op == "call_function":
                     args, options = map_arg((node.args, dict(node.kwargs)), values.__getitem__)
+                    options = {name: _wide(option) for name, option in options.items()}
                     values[node] = node.target(*args, **options)
                 if node in wanted:
                     found[node] = values[node].clone()
         return [values[node] for node in self.outputs], found
+
+
+def _wide(value: Any) -> Any:
+    """A tensor or a type of numbers in double precision, if it is one of floats."""
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return value.double()
+    is_float = isinstance(value, torch.dtype) and value.is_floating_point
+    return torch.float64 if is_float else value
 
 
 def traced(
@@ -120,8 +134,7 @@ def traced(
         function, tracing_mode="fake", _allow_non_fake_inputs=True, record_stack_traces=True
     )
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with torch.no_grad(), _quiet():
             code = make(*inputs)
     except UnsupportedError:
         raise
@@ -135,13 +148,26 @@ def traced(
     return graph
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the messages of torch and of the cell's forward, which repeat the error."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def is_write(node: fx.Node) -> bool:
     """Whether an operation writes into its first operand."""
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 SHARING = ("detach", "alias", "view", "expand", "unsqueeze", "squeeze", "slice", "select", "t")
-SHARING += ("permute", "transpose", "as_strided", "_unsafe_view")
+SHARING += ("permute", "transpose", "as_strided", "_unsafe_view", "unbind", "getitem")
 
 
 def owner(node: Any) -> fx.Node:
@@ -154,7 +180,9 @@ def owner(node: Any) -> fx.Node:
 def name_of(node: fx.Node) -> str:
     """An operation's name, such as `add`."""
     target = node.target
-    return target._schema.name.split("::")[-1] if hasattr(target, "_schema") else str(target)  # type: ignore[union-attr]
+    if isinstance(target, torch._ops.OpOverload):
+        return target._schema.name.split("::")[-1]
+    return getattr(target, "__name__", str(target))
 
 
 def operation_line(node: fx.Node) -> str:
@@ -193,8 +221,8 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
     said = (str(error).splitlines() or [""])[0]
     return cell.refusal(
         f"its forward raises {type(error).__name__}{at} when it is called with an input of shape "
-        f"{(BATCH, *cell.shape)} and no state ({said:.120}); a state of an earlier run may be in "
-        "its attributes: reset it"
+        f"{(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one time step, "
+        "and a state of an earlier run in its attributes has to be reset"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,7 +59,8 @@ def torch_to_nir(
         subgraphs: keep nested modules as nested graphs; otherwise names are joined by dots.
 
     Returns: a `nir.NIRGraph` whose nodes have the modules' names, or, for a module that a map
-    has an entry for, its node. A single Input is called "input", several have the names of
+    has an entry for, its node; likewise for a module that is a `nirx.Neuron` itself, unless
+    `input_shape` is given. A single Input is called "input", several have the names of
     their arguments; a single Output is called "output", several are called "output_0",
     "output_1", ... or as the keys of the returned dict.
 
@@ -110,6 +112,10 @@ def _exported(
     type_check: bool,
     subgraphs: bool,
 ) -> Any:
+    if id(module) in exporters.cells and input_shape is not None:
+        module = torch.nn.Sequential(OrderedDict({type(module).__name__.lower(): module}))
+        if isinstance(input_shape, Mapping):
+            input_shape = next(iter(input_shape.values()))
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
     shapes = shape_finder(module, exporters, input_shape)
