@@ -234,7 +234,7 @@ def test_li_with_an_exponential_and_a_late_output():
     expect(own, nir.LI, choices, tau=TAU, r=[3] * 3, v_leak=[0.25] * 3)
     assert own.rule.dt == 0.5
     assert own.states == {"v": "u"}
-    assert "v is its u" in own.text
+    assert "its u is NIR's v" in own.text
 
 
 def test_i():

@@ -12,8 +12,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CONSTANT", "NONE", "Affine", "Form", "NoForm", "Product", "close", "constant", "same",
-    "threshold_of", "largest_coefficient"]
+__all__ = [
+    "CONSTANT",
+    "NONE",
+    "Affine",
+    "Form",
+    "NoForm",
+    "Product",
+    "close",
+    "constant",
+    "same",
+    "threshold_of",
+    "largest_coefficient",
+]
 
 CONSTANT = ""
 """The atom that is 1."""
@@ -30,7 +41,7 @@ Product = frozenset[int]
 TOLERANCE = 1e-11
 """Coefficients differ by roundings of the algebra only, relative to the largest one."""
 
-MOST_TERMS = 32
+MOST_TERMS = 8
 """No NIR neuron has more; it bounds the work for those that have."""
 
 

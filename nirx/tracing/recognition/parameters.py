@@ -26,10 +26,7 @@ def nir_parameters(
     Arguments:
         rule: its dt and its integrator count.
     """
-    if own.i is not None:
-        found = _current_based(own, rule)
-    else:
-        found = _without_synapse(own, rule)
+    found = _without_synapse(own, rule) if own.i is None else _current_based(own, rule)
     if found is None:
         return None
     integrator, spiking, parameters = found
@@ -57,7 +54,8 @@ def _without_synapse(own: Solution, rule: Discretization) -> Found | None:
 
 def _current_based(own: Solution, rule: Discretization) -> Found | None:
     """CubaLI or CubaLIF. Each way of NIR's synapse has the same steps, with another w_in."""
-    assert own.i is not None and own.synapse is not None
+    assert own.i is not None
+    assert own.synapse is not None
     kept, gain = _coefficient(own.synapse, STATE + own.i), _coefficient(own.synapse, INPUT)
     membrane = _leak(_coefficient(own.membrane, STATE + own.v), rule)
     synapse = _leak(kept, rule)
@@ -97,7 +95,9 @@ def _coefficient(affine: Affine, atom: str) -> np.ndarray:
     return np.asarray(affine.get(atom, 0.0))
 
 
-def bare_node(kind: type[nir.NIRNode], parameters: Mapping[str, np.ndarray], shape: Shape) -> nir.NIRNode:
+def bare_node(
+    kind: type[nir.NIRNode], parameters: Mapping[str, np.ndarray], shape: Shape
+) -> nir.NIRNode:
     """A NIR node with parameters of one shape."""
     return kind(**{k: np.broadcast_to(_tidy(v), shape).copy() for k, v in parameters.items()})
 

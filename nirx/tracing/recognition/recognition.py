@@ -85,7 +85,7 @@ def recognised(
     return None
 
 
-def _ways(node: Neuron, own: Solution) -> list[dict[str, str]]:
+def _ways(node: Neuron, own: Solution) -> list[dict[str, Any]]:
     """Choices to try, the preferred ones first.
 
     Any decay is Euler's with some time constant. The exponential one is preferred where the step
@@ -154,7 +154,7 @@ def _confirmed(
     return Recognition(whole, rule, states, _text(node, kind, rule, states))
 
 
-def _start(node: Neuron, own: Solution, v_leak: np.ndarray) -> str | None:
+def _start(node: Neuron, own: Solution, v_leak: np.ndarray) -> Any:
     """The choice `initial_v` for what the states hold before the first step, or None."""
     v = np.asarray(node.initial[own.v], np.float64)
     if own.i is not None and np.any(np.asarray(node.initial[own.i]) != 0):
@@ -187,8 +187,9 @@ def _own_dt(node: Neuron) -> float:
 def _text(
     node: Neuron, kind: type[nir.NIRNode], rule: Discretization, states: Mapping[str, str]
 ) -> str:
-    chosen = ", ".join(f"{k}={v!r}" for k, v in rule.changes().items()) or "every choice at default"
-    names = ", ".join(f"{theirs} is its {own}" for own, theirs in states.items())
+    chosen = ", ".join(f"{k}={v!r}" for k, v in rule.changes().items()) or "the default choices"
+    renamed = {theirs: own for own, theirs in states.items() if own != theirs}
+    names = ", ".join(f"its {theirs} is NIR's {own}" for theirs, own in renamed.items())
     return (
         f"{quoted(node.label or 'neuron')} equals NIR's {kind.__name__} with {chosen} and "
         f"dt={rule.dt:g}{'; ' if names else ''}{names}; both gave the same in {STEPS:,} steps in "

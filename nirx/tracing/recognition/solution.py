@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Solution:
     synapse: Affine | None
     threshold: np.ndarray | None = None
     reset_to: np.ndarray | None = None
-    choices: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
 
 
 def solutions(step: StepForms) -> Iterator[Solution]:
@@ -69,7 +70,7 @@ def _solved(step: StepForms, v: str, i: str | None, synapse: Affine | None) -> S
     spikes = None if number is None else step.indicators[number]
     if number is None or spikes is None or spikes.above is None:
         return None
-    choices = {"threshold": "ge"} if spikes.at_zero else {}
+    choices: dict[str, Any] = {"threshold": "ge"} if spikes.at_zero else {}
     resets = sorted(new.indicators)
     if not resets or (resets == [number] and threshold_of(spikes.above, old) is None):
         integrated = Form({NONE: membrane})
@@ -135,7 +136,7 @@ def _with_reset(own: Solution, new: Form, number: int, times: tuple[str, ...]) -
     return None
 
 
-def _changed(own: Solution, reset_to: np.ndarray | None, choices: dict[str, str]) -> Solution:
+def _changed(own: Solution, reset_to: np.ndarray | None, choices: dict[str, Any]) -> Solution:
     return Solution(own.v, own.i, own.membrane, own.synapse, own.threshold, reset_to, choices)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nir
 import numpy as np
 
@@ -12,7 +14,7 @@ from nirx.tracing.recognition.step_forms import StepForms
 
 __all__ = ["stateless_node"]
 
-Found = tuple[type[nir.NIRNode], dict[str, np.ndarray], dict[str, str]]
+Found = tuple[type[nir.NIRNode], dict[str, np.ndarray], dict[str, Any]]
 
 
 def stateless_node(step: StepForms) -> Found | None:

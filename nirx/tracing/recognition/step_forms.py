@@ -145,8 +145,10 @@ def _computed(step: StepForms, name: str, operands: list[Form]) -> Form:
         return _selected(*operands)
     numbers = [o.number for o in operands]
     if name == "div" and numbers[1] is not None:
-        return a * constant(1.0 / numbers[1]) if numbers[0] is None else constant(
-            numbers[0] / numbers[1]
+        return (
+            a * constant(1.0 / numbers[1])
+            if numbers[0] is None
+            else constant(numbers[0] / numbers[1])
         )
     if name in OF_NUMBERS and all(n is not None for n in numbers):
         return constant(OF_NUMBERS[name](*numbers))
@@ -191,7 +193,9 @@ def _flags(node: Neuron) -> list[str]:
     found = []
     for name in program.states:
         start = np.asarray(node.initial[name])
-        if np.isin(start, (0.0, 1.0)).all() and _is_flag(node, program.expression.results[STATE + name]):
+        if np.isin(start, (0.0, 1.0)).all() and _is_flag(
+            node, program.expression.results[STATE + name]
+        ):
             found.append(name)
     return found
 
