@@ -144,6 +144,25 @@ def test_lif_without_reset():
     expect(found(free, beta=BETA, theta=1.0), nir.LIF, {"reset": "none"}, tau=TAU, r=[1] * 3)
 
 
+def test_lif_with_a_sigmoid_is_not_taken_for_an_exponential_decay():
+    def parametric(x, s, p):
+        v = s.v + (x - s.v) * f.sigmoid(p.w)
+        z = f.spike(v, p.theta)
+        return z, {"v": (1 - z) * v}
+
+    expect(found(parametric, w=-np.log(TAU - 1), theta=1.0), nir.LIF, {}, tau=TAU, r=[1] * 3)
+
+
+def test_neurons_that_inhibit_or_have_no_input():
+    def weighted(x, s, p):
+        v = s.v + (p.w * x - s.v) / p.tau
+        z = f.spike(v, p.theta)
+        return z, {"v": (1 - z) * v}
+
+    own = found(weighted, w=[2.0, -1.0, 0.0], tau=TAU, theta=1.0)
+    expect(own, nir.LIF, {}, tau=TAU, r=[2, -1, 0])
+
+
 # -- IF -------------------------------------------------------------------------------
 
 IF_STEPS: dict[str, tuple[Any, dict[str, Any]]] = {}

@@ -13,10 +13,10 @@ from nirx.basics.printable import quoted
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.ops import Shape
-from nirx.dynamics.program import INPUT
+from nirx.dynamics.program import INPUT, STATE
 from nirx.graphs.rules import with_rule
 from nirx.tracing.recognition.confirm import STEPS, confirmed, some_neurons
-from nirx.tracing.recognition.forms import NoForm, close
+from nirx.tracing.recognition.forms import CONSTANT, NoForm, close
 from nirx.tracing.recognition.parameters import bare_node, nir_parameters
 from nirx.tracing.recognition.solution import Solution, solutions
 from nirx.tracing.recognition.spike_states import drop_unread, replace_kept_spikes
@@ -76,7 +76,7 @@ def recognised(
             return _stateless(node, step, shape, dt)
         rule = Discretization(dt=_own_dt(node) if dt is None else dt)
         for own in solutions(step):
-            for choices in _ways(node, own):
+            for choices in _ways(step, own):
                 found = _recognised(node, own, replace(rule, **choices), shape)
                 if found is not None:
                     return found
@@ -85,13 +85,16 @@ def recognised(
     return None
 
 
-def _ways(node: Neuron, own: Solution) -> list[dict[str, Any]]:
+def _ways(step: StepForms, own: Solution) -> list[dict[str, Any]]:
     """Choices to try, the preferred ones first.
 
     Any decay is Euler's with some time constant. The exponential one is preferred where the step
-    computes an exponential of its parameters: its time constants are then the author's own.
+    computes the decay as an exponential: the time constant is then the author's own.
     """
-    exponential = any(o.name == "exp" for o in node.step.expression.operations)
+    kept = [own.membrane.get(STATE + own.v, 0.0)]
+    if own.i is not None and own.synapse is not None:
+        kept.append(own.synapse.get(STATE + own.i, 0.0))
+    exponential = any(close(found, k) for found in step.exponentials for k in kept)
     integrators = ["exponential", "euler"] if exponential else ["euler"]
     synapses = ["current-first", "voltage-first"] if own.i is not None else ["current-first"]
     return [
@@ -165,16 +168,16 @@ def _start(node: Neuron, own: Solution, v_leak: np.ndarray) -> Any:
 
 
 def _drive(own: Solution) -> np.ndarray:
-    """The size of an input that moves v by the size of the threshold within some ten steps."""
-    gain = np.abs(own.membrane.get(INPUT, 0.0))
+    """An input that moves v to the threshold within some ten steps; 0 for one without effect."""
+    gain = np.asarray(own.membrane.get(INPUT, 0.0))
     if own.i is not None and own.synapse is not None:
-        through = own.membrane.get("s." + own.i, np.zeros(())) * own.synapse.get(INPUT, 0.0)
-        gain = gain + np.abs(through)
+        through = own.membrane.get(STATE + own.i, np.zeros(())) * own.synapse.get(INPUT, 0.0)
+        gain = gain + through
     target = 1.0 if own.threshold is None else np.abs(own.threshold)
-    kept = np.abs(own.membrane.get("s." + own.v, 0.0))
-    rest = np.abs(own.membrane.get("", 0.0))
+    kept = np.abs(own.membrane.get(STATE + own.v, 0.0))
+    rest = np.abs(own.membrane.get(CONSTANT, 0.0))
     needed = np.maximum(target, 1e-3) * np.maximum(1.0 - kept, 0.1) + rest
-    return needed / np.where(gain == 0, 1.0, gain)
+    return np.where(gain == 0, 0.0, needed / np.where(gain == 0, 1.0, gain))
 
 
 def _own_dt(node: Neuron) -> float:

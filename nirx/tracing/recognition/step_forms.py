@@ -51,11 +51,13 @@ class StepForms:
         states: names of the states that are left, in order.
         indicators: that the forms refer to, by number.
         results: the forms of "y" and of the new states, by name.
+        exponentials: of parameters, that the step computes.
     """
 
     states: list[str]
     indicators: list[Indicator] = field(default_factory=list)
     results: dict[str, Form] = field(default_factory=dict)
+    exponentials: list[np.ndarray] = field(default_factory=list)
 
     def indicator(self, above: Form, at_zero: bool) -> Form:
         """The form that is 1 where another one is above 0 (or at it), else 0.
@@ -151,7 +153,9 @@ def _computed(step: StepForms, name: str, operands: list[Form]) -> Form:
             else constant(numbers[0] / numbers[1])
         )
     if name in OF_NUMBERS and all(n is not None for n in numbers):
-        return constant(OF_NUMBERS[name](*numbers))
+        value = OF_NUMBERS[name](*numbers)
+        step.exponentials += [value] if name == "exp" else []
+        return constant(value)
     raise NoForm(f"it has {name!r} of a state or the input")
 
 
