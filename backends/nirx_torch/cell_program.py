@@ -200,7 +200,9 @@ class ProgramWriter:
             shape = shape[1:]
         full = (BATCH, *self.cell.shape)
         tail = full[len(full) - len(shape) :]
-        fits = len(shape) <= len(full) and all(a in (1, b) for a, b in zip(shape, tail, strict=True))
+        fits = len(shape) <= len(full) and all(
+            a in (1, b) for a, b in zip(shape, tail, strict=True)
+        )
         if (exact and shape != full) or not fits:
             raise refuse_operation(
                 self.cell, node, f"gives shape {shape} from an input of shape {full}"

@@ -11,8 +11,8 @@ import torch
 from torch import fx
 
 from nirx.dynamics.neuron_node import Neuron
-from nirx.errors import UnsupportedError
 from nirx.dynamics.program import RESERVED
+from nirx.errors import UnsupportedError
 from nirx.tracing.membranes import with_names
 from nirx_torch.cell_program import ProgramWriter, live_nodes
 from nirx_torch.cell_start import initial_values

@@ -219,5 +219,22 @@ INTEGERS_KILLED_BY: dict[str, str] = {
 }
 """The same for the mutants of integers: names of cases of the level `integers`."""
 
-NEURONS_KILLED_BY: dict[str, str] = {}
+NEURONS_KILLED_BY: dict[str, str] = {
+    "last state dropped": "norse IzhikevichCell, class_1_exc",
+    "first state dropped": "spikingjelly KLIFNode",
+    "select swapped": "norse LIFAdExRefracCell",
+    "initial values lost": "norse IzhikevichCell, integrator",
+    "start off": "spikingjelly QIFNode",
+    "difference reversed": "snntorch Alpha, zero",
+    "quotient reversed": "norse LIFAdExCell",
+    "comparison reversed": "norse LSNNCell",
+    "tie the other way": "norse LIFAdExRefracCell",
+    "exponent without sign": "norse LIFAdExCell, slower synapse",
+    "constants halved": "norse IzhikevichCell, resonator",
+    "output is the first state": "snntorch Lapicque, zero",
+    "states exchanged": "spikingjelly RAFNode",
+    "input ignored by the output": "spikingjelly KLIFNode, soft reset",
+    "parameter of the first neuron": "torch AdaptiveLIF, by hand",
+    "two parameters exchanged": "snntorch Alpha, subtract",
+}
 """The same for the mutants of tracing: names of cases of the level `neurons`."""

@@ -32,6 +32,12 @@ def _rewrite(node: nirx.Neuron, change: Callable[[Operation], Operation | None])
     node.step = Program(new, node.step.states)
 
 
+def _again(new: Expression, own: Operation, operands: list[int]) -> int:
+    """Append an operation with other operands."""
+    value = float(own.value) if own.name == "constant" else own.value
+    return new.add(own.name, *operands, value=value)
+
+
 def _operands(own: Operation, *places: int) -> Operation:
     return Operation(own.name, tuple(own.operands[p] for p in places), own.value)
 
@@ -74,7 +80,7 @@ def select_swapped(node: nirx.Neuron) -> None:
 
 
 @on_neuron
-def start_at_zero(node: nirx.Neuron) -> None:
+def initial_values_lost(node: nirx.Neuron) -> None:
     """Every state starts at 0."""
     node.initial = {name: np.zeros(()) for name in node.initial}
 
@@ -123,7 +129,7 @@ def exponent_without_sign(node: nirx.Neuron) -> None:
         operands = [positions[o] for o in own.operands]
         if own.name == "exp":
             operands = [new.add("abs", *operands)]
-        positions.append(new.add(own.name, *operands, value=own.value))
+        positions.append(_again(new, own, operands))
     new.results = {name: positions[p] for name, p in old.results.items()}
     node.step = Program(new, node.step.states)
 
@@ -162,13 +168,13 @@ def input_ignored_by_the_output(node: nirx.Neuron) -> None:
     new, positions = Expression(), []
     for own in old.operations:  # the expression twice: with the input, and without
         operands = [positions[o] for o in own.operands]
-        positions.append(new.add(own.name, *operands, value=own.value))
+        positions.append(_again(new, own, operands))
     silent: list[int] = []
     for own in old.operations:
         if own.value == "x":
             silent.append(new.add("constant", value=0.0))
         else:
-            silent.append(new.add(own.name, *(silent[o] for o in own.operands), value=own.value))
+            silent.append(_again(new, own, [silent[o] for o in own.operands]))
     new.results = {name: positions[p] for name, p in old.results.items()}
     new.results[OUTPUT] = silent[old.results[OUTPUT]]
     node.step = Program(new, node.step.states)
