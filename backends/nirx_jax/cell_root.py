@@ -31,15 +31,20 @@ def name_of(module: Any) -> str:
     return getattr(module, "__name__", type(module).__name__)
 
 
-def stepping_of(module: Any, has_example: bool) -> Callable[..., Any] | None:
+def stepping_of(module: Any, one_input: bool, has_example: bool) -> Callable[..., Any] | None:
     """A model as the tracer calls it: with an argument `state`, if it takes any.
+
+    Arguments:
+        module: the model.
+        one_input: whether it has one input, so that a second argument is the state.
+        has_example: whether there is an example of a state.
 
     Returns: None for a module that can only be one neuron.
     """
     if _is_flax(module):
         return None
     argument = state_argument(module, has_example)
-    if argument in (None, "state"):
+    if argument in (None, "state") or not one_input:
         return module
     return None if isinstance(module, eqx.Module) else lambda x, state: module(x, state)
 

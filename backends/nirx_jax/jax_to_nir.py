@@ -89,7 +89,8 @@ def jax_to_nir(
 def _draft(module: Any, example_input: Any, example_state: Any, exporters: Exporters) -> Draft:
     """The draft of a model of mapped modules, and of operations that NIR has."""
     kind = name_of(module)
-    stepping = stepping_of(module, example_state is not None)
+    one_input = only_input(example_input) is not None
+    stepping = stepping_of(module, one_input, example_state is not None)
     if stepping is None:
         raise UnsupportedError(f"{kind} has no NIR node; add it to module_map")
 

@@ -79,7 +79,7 @@ class Leaf:
         given, structure = jax.tree_util.tree_flatten_with_path(dict(bound.arguments))
         arrays = [i for i, (_, part) in enumerate(given) if is_array(part)]
         operands = [given[i][1] for i in arrays]
-        self._given = jax.tree.map(_described, dict(bound.arguments))
+        self._given = {k: jax.tree.map(_described, v) for k, v in bound.arguments.items()}
         result: dict[str, Any] = {}
 
         def call(*values: Any) -> list[Any]:
