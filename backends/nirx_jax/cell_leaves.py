@@ -74,7 +74,7 @@ def closed_over(function: Any, arrays: list[Any]) -> list[str]:
         around = {}
     for name, value in around.items():
         for path, part in jax.tree_util.tree_flatten_with_path(value)[0]:
-            if is_array(part):
+            if is_array(part) and not jax.dtypes.issubdtype(part.dtype, jax.dtypes.extended):
                 known.append(("_".join(filter(None, [name, _name(path)])), part))
     names = []
     for array in arrays:
@@ -83,9 +83,11 @@ def closed_over(function: Any, arrays: list[Any]) -> list[str]:
     return names
 
 
-def _is_same(a: Any, b: Any) -> bool:
-    if a is b:
+def _is_same(variable: Any, constant: Any) -> bool:
+    """Whether a constant of a jaxpr is a variable's array, which JAX may have converted."""
+    if variable is constant:
         return True
-    if np.shape(a) != np.shape(b) or not jax.numpy.issubdtype(a.dtype, jax.numpy.number):
+    if np.shape(variable) != np.shape(constant) or np.asarray(variable).dtype.kind not in "biuf":
         return False
-    return a.dtype == b.dtype and bool((np.asarray(a) == np.asarray(b)).all())
+    found = np.asarray(constant)
+    return bool((np.asarray(variable).astype(found.dtype) == found).all())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import UnsupportedError
-from nirx_jax.cell_flat import PASS, SPIKE, FlatCell, Slot, Step
+from nirx_jax.cell_flat import PASS, RANDOM, SPIKE, FlatCell, Slot, Step
 from nirx_jax.cell_formulas import ELEMENTWISE, FOLDS, refusal
 
 __all__ = ["MOVES", "PASSES", "Reads", "Request", "choice"]
@@ -91,11 +91,21 @@ class Reads:
         if step.name in FOLDS:
             return self._folded(step, request)
         if step.name != SPIKE and step.name not in ELEMENTWISE:
-            raise refusal(step)
+            raise refusal(self._random_before(step) or step)
         found = []
         for slot in step.operands:
             number = (request.number and step.name in LOGIC) or turns_into_number(step, slot)
             found.append((slot, Request(request.positions, number, request.via)))
+        return found
+
+    def _random_before(self, step: Step) -> Step | None:
+        """The first random operation that an operation depends on."""
+        depends = set(map(id, step.operands))
+        found = step if step.name.startswith(RANDOM) else None
+        for other in reversed(self.cell.steps[: self.cell.steps.index(step)]):
+            if any(id(result) in depends for result in other.results):
+                depends.update(map(id, other.operands))
+                found = other if other.name.startswith(RANDOM) else found
         return found
 
     def _moved(self, step: Step, result: Slot, request: Request) -> tuple[Slot, Request]:
@@ -108,8 +118,8 @@ class Reads:
         inside = (flat >= starts[number]) & (flat < starts[number + 1])
         if not inside.all() or number < 0:
             raise UnsupportedError(
-                f"{step.place} joins values of which different elements are used together; keep "
-                "the states of a cell apart"
+                f"{step.place} mixes elements of the values that it joins, and a nirx.Neuron "
+                "computes each element by itself; move it into a layer before or after the neuron"
             )
         positions = flat - starts[number]
         via = request.via if _is_same(positions, request.positions) else step
