@@ -111,7 +111,8 @@ class _Flattening:
 
         def read(variable: Any) -> Slot:
             if isinstance(variable, Literal):
-                return _known(np.asarray(variable.val, variable.aval.dtype))
+                aval: Any = variable.aval
+                return _known(np.asarray(variable.val, aval.dtype))
             return slots[variable]
 
         for eqn in jaxpr.eqns:

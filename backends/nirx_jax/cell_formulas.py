@@ -218,4 +218,3 @@ FOLDS: dict[str, Callable[[Formula, Formula], Formula]] = {
     "reduce_or": lambda a, b: a + b - a * b,
 }
 """Reductions over an axis whose elements are states of one neuron."""
-

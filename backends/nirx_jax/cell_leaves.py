@@ -74,7 +74,7 @@ def closed_over(function: Any, arrays: list[Any]) -> list[str]:
         around = {}
     for name, value in around.items():
         for path, part in jax.tree_util.tree_flatten_with_path(value)[0]:
-            if is_array(part) and not jax.dtypes.issubdtype(part.dtype, jax.dtypes.extended):
+            if is_array(part) and not jax.numpy.issubdtype(part.dtype, jax.dtypes.extended):
                 known.append(("_".join(filter(None, [name, _name(path)])), part))
     names = []
     for array in arrays:

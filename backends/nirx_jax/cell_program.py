@@ -228,17 +228,13 @@ class _Building:
         """A comparison that becomes a number: a spike, unless others have the surrogate."""
         if self.has_surrogate and not step.custom:
             return mask
-        v, threshold = (
-            self.formula(o) for o in self.expression.operations[mask.position].operands
-        )
+        v, threshold = (self.formula(o) for o in self.expression.operations[mask.position].operands)
         return mask.made("spike", mask, v, threshold)
 
     def as_spike(self, step: Step, value: Formula, given: Formula) -> Formula:
         """The result of a call with its own gradient: a spike too where it is a step at 0."""
         needed = self.expression.needed([value.position])
-        names = (
-            o.name for o, n in zip(self.expression.operations, needed, strict=True) if n
-        )
+        names = (o.name for o, n in zip(self.expression.operations, needed, strict=True) if n)
         if "spike" in names or not is_spike_function(step.eqn):
             return value
         return value.made("spike", value, given, 0.0)

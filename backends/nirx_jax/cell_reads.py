@@ -19,9 +19,24 @@ from nirx_jax.cell_formulas import ELEMENTWISE, FOLDS, refusal
 __all__ = ["MOVES", "PASSES", "Reads", "Request", "choice"]
 
 MOVES = (
-    "broadcast_in_dim reshape squeeze expand_dims transpose rev slice concatenate stack split unstack "
-    "dynamic_slice dynamic_update_slice gather scatter pad tile"
-).split()
+    "broadcast_in_dim",
+    "reshape",
+    "squeeze",
+    "expand_dims",
+    "transpose",
+    "rev",
+    "slice",
+    "concatenate",
+    "stack",
+    "split",
+    "unstack",
+    "dynamic_slice",
+    "dynamic_update_slice",
+    "gather",
+    "scatter",
+    "pad",
+    "tile",
+)
 """Operations that move elements; positions that they take have to be constants."""
 
 PASSES = ("copy", "copy_p", "device_put", "optimization_barrier", "reduce_precision", PASS)

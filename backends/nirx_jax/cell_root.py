@@ -51,9 +51,10 @@ def stepping_of(module: Any, one_input: bool, has_example: bool) -> Callable[...
 
 def may_be_cell(module: Any, has_example: bool, cells: Cells) -> bool:
     """Whether a model may be one neuron with state."""
-    if isinstance(module, eqx.Module) and state_argument(module, has_example) == "state":
+    argument = state_argument(module, has_example)
+    if isinstance(module, eqx.Module) and argument == "state":
         return cells.is_cell(module)
-    return _is_flax(module) or state_argument(module, has_example) is not None
+    return _is_flax(module) or argument is not None
 
 
 def _is_flax(module: Any) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from nirx.errors import InputError, UnsupportedError
 from nirx_jax.cell_flat import FlatCell, Slot, flattened
@@ -140,8 +139,7 @@ class _Call:
         result = module(x, state=state) if self.argument == "state" else module(x, state)
         if not (isinstance(result, tuple | list) and len(result) == 2):
             raise InputError(
-                f"{self.kind} takes a state but gave a {type(result).__name__}; expected "
-                "(y, state)"
+                f"{self.kind} takes a state but gave a {type(result).__name__}; expected (y, state)"
             )
         return result[0], result[1]
 
