@@ -110,7 +110,8 @@ class Reads:
         found = []
         for slot in step.operands:
             number = (request.number and step.name in LOGIC) or turns_into_number(step, slot)
-            found.append((slot, Request(request.positions, number, request.via)))
+            positions = _broadcast(slot.shape, result.shape, request.positions)
+            found.append((slot, Request(positions, number, request.via)))
         return found
 
     def _random_before(self, step: Step) -> Step | None:
@@ -185,6 +186,14 @@ def choice(step: Step) -> bool | None:
         return None
     off, on = (np.unique(np.asarray(c)).tolist() for c in cases)
     return True if (off, on) == ([0], [1]) else False if (off, on) == ([1], [0]) else None
+
+
+def _broadcast(shape: tuple[int, ...], to: tuple[int, ...], positions: np.ndarray) -> np.ndarray:
+    """Positions in an operand of positions in the result, whose axes of size 1 it may have."""
+    if shape in ((), to):
+        return positions
+    where = np.arange(int(np.prod(shape))).reshape(shape)
+    return np.broadcast_to(where, to).ravel()[positions]
 
 
 def _is_index(step: Step, number: int) -> bool:

@@ -12,7 +12,7 @@ import equinox as eqx
 
 from nirx_jax.cell_state import state_argument
 
-__all__ = ["is_traceable", "may_be_cell", "name_of", "stepping_of"]
+__all__ = ["is_traceable", "may_be_cell", "name_of", "stepping_of", "takes_any_state"]
 
 
 class Cells(Protocol):
@@ -28,6 +28,9 @@ def is_traceable(module: Any) -> bool:
 
 def name_of(module: Any) -> str:
     """What a module or a function is called."""
+    owner = getattr(module, "__self__", None)  # of a method
+    if isinstance(owner, eqx.Module) or _is_flax(owner):
+        return type(owner).__name__
     return getattr(module, "__name__", type(module).__name__)
 
 
@@ -55,6 +58,11 @@ def may_be_cell(module: Any, has_example: bool, cells: Cells) -> bool:
     if isinstance(module, eqx.Module) and argument == "state":
         return cells.is_cell(module)
     return _is_flax(module) or argument is not None
+
+
+def takes_any_state(module: Any, has_example: bool) -> bool:
+    """Whether the call of a model takes a state."""
+    return state_argument(module, has_example) is not None
 
 
 def _is_flax(module: Any) -> bool:

@@ -8,11 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx_jax.cell_flat import FlatCell, Slot, flattened
 from nirx_jax.cell_leaves import closed_over, leaves_of
 from nirx_jax.cell_state import state_argument, state_before, zeros_before
 from nirx_jax.leaf import Place, dotted, is_array
+from nirx_jax.trace import call_failed
 
 __all__ = ["StateArray", "TracedCell", "traced_cell"]
 
@@ -89,6 +90,10 @@ def traced_cell(cell: Any, kind: str, example: Any, example_state: Any = None) -
             f"{kind}: its call branches or loops on the values of an array "
             f"({str(error).splitlines()[0]}); use jnp.where"
         ) from error
+    except (TypeError, ValueError) as error:
+        if isinstance(error, NirxError):
+            raise
+        raise call_failed(kind, [call.example, *(array for _, array in found)], error) from error
     shape, gives = call.example.shape, jaxpr.out_avals[0].shape
     if gives != shape:
         raise UnsupportedError(

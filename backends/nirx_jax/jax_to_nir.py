@@ -11,7 +11,7 @@ from nirx.errors import InputError, UnsupportedError
 from nirx.tracing.draft import Draft
 from nirx_jax.cell_exporters import CellExporters, cell_draft
 from nirx_jax.cell_node import only_input
-from nirx_jax.cell_root import is_traceable, may_be_cell, name_of, stepping_of
+from nirx_jax.cell_root import is_traceable, may_be_cell, name_of, stepping_of, takes_any_state
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret
 from nirx_jax.marks import Marks
@@ -122,5 +122,10 @@ def _with_cells(
         return _draft(module, example_input, example_state, exporters)
     example = only_input(example_input)
     if example is None or not may_be_cell(module, example_state is not None, exporters):
+        if takes_any_state(module, example_state is not None):
+            raise UnsupportedError(
+                f"{refused}; or keep the neuron in an equinox.Module of its own, from (x, state) to "
+                "(y, state): where that is elementwise, it becomes a nirx.Neuron"
+            ) from refused
         raise refused
     return cell_draft(module, example, example_state)

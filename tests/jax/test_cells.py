@@ -265,6 +265,38 @@ def test_what_is_not_elementwise_is_refused_with_its_line(name):
         jax_to_nir(function, jnp.ones(3), example_state=jnp.zeros(3))
 
 
+class Mixed(eqx.Module):
+    fc: eqx.nn.Linear
+
+    def __call__(self, x, state):
+        v = 0.9 * state + self.fc(x)
+        return spiking(v), v * (1 - spiking(v))
+
+
+def test_a_layer_within_a_cell_is_refused_with_what_to_do():
+    with pytest.raises(nirx.UnsupportedError, match=r"gt at .*in an equinox.Module of its own"):
+        jax_to_nir(Mixed(linear(3, 3)), jnp.ones(3), example_state=jnp.zeros(3))
+
+
+def test_a_wrong_example_is_named():
+    with pytest.raises(nirx.InputError, match=r"fails on examples of shape \(3,\), \(4,\)"):
+        jax_to_nir(lambda x, s: (spiking(s), s + x), jnp.ones(3), example_state=jnp.zeros(4))
+
+
+def test_axes_of_size_1_are_spread():
+    rows = jnp.arange(3.0)[:, None, None]
+    graph = jax_to_nir(
+        lambda x, s: (spiking(s * rows), 0.5 * s + x),
+        jnp.ones((3, 2, 2)),
+        example_state=jnp.zeros((3, 2, 2)),
+    )
+    (node,) = inner(graph)
+    assert [a.shape for a in node.parameters.values()] == [(3, 1, 1)]
+    ys, _ = nirx.from_nir(graph, "numpy").run(np.ones((2, 3, 2, 2), np.float32))
+    assert (ys[0] == 0).all()
+    assert ys[1].sum(axis=(1, 2)).tolist() == [0, 0, 4]
+
+
 def test_a_start_that_only_the_code_knows_is_asked_for():
     def rests(x, state=None):
         v = jnp.full_like(x, -65.0) if state is None else state
