@@ -124,8 +124,8 @@ def _with_cells(
     if example is None or not may_be_cell(module, example_state is not None, exporters):
         if takes_any_state(module, example_state is not None):
             raise UnsupportedError(
-                f"{refused}; or keep the neuron in an equinox.Module of its own, from (x, state) to "
-                "(y, state): where that is elementwise, it becomes a nirx.Neuron"
+                f"{refused}; or keep the neuron in an equinox.Module of its own, from (x, state) "
+                "to (y, state): where that is elementwise, it becomes a nirx.Neuron"
             ) from refused
         raise refused
     return cell_draft(module, example, example_state)
