@@ -15,7 +15,7 @@ from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.execution.runners import takes_state
 from nirx_jax.leaf import Leaf, Place, dotted, is_array
 
-__all__ = ["Static", "Trace", "trace"]
+__all__ = ["Static", "Trace", "call_failed", "trace"]
 
 
 @dataclass
@@ -131,6 +131,11 @@ def _step(
             f"{kind}: its call branches or loops on the values of an array "
             f"({str(error).splitlines()[0]}); write one time step without such control flow"
         ) from error
+    except (TypeError, ValueError) as error:
+        parts = jax.tree.leaves(state, is_leaf=lambda part: part is None)
+        if isinstance(error, NirxError) or (stateful and any(p is None for p in parts)):
+            raise
+        raise call_failed(kind, [given[i][1] for i in arrays], error) from error
     position = iter(range(len(jaxpr.out_avals)))
     values, after = (
         [(path, next(position) if is_array(part) else Static(part)) for path, part in out[key]]
@@ -150,6 +155,15 @@ def _step(
         after if stateful else None,
         {given[i][0][1:]: given[i][1] for i in arrays if given[i][0][0].idx == 1},
         out["structure"].unflatten(parts),
+    )
+
+
+def call_failed(kind: str, examples: list[Any], error: Exception) -> InputError:
+    """The error for a call that does not take its examples."""
+    shapes = ", ".join(str(tuple(np.shape(example))) for example in examples)
+    return InputError(
+        f"{kind}: its call fails on examples of shape {shapes} ({error}); example_input is one "
+        "sample, without batch and time, and example_state its state"
     )
 
 
@@ -196,7 +210,9 @@ def _has_shape(value: Any) -> bool:
 
 
 def _described(array: Any) -> Any:
-    return jax.ShapeDtypeStruct(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
+    is_key = jax.numpy.issubdtype(array.dtype, jax.dtypes.extended)
+    dtype = array.dtype if is_key else jax.dtypes.canonicalize_dtype(array.dtype)
+    return jax.ShapeDtypeStruct(array.shape, dtype)
 
 
 def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[Leaf], Any]) -> Any:
