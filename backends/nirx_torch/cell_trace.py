@@ -140,12 +140,24 @@ def traced(
         raise
     except Exception as error:
         raise _failed(cell, error) from error
+    _read_once(code.graph)
     nodes = list(code.graph.nodes)
     (end,) = [n for n in nodes if n.op == "output"]
     outputs = list(end.args[0])
     graph = StepGraph(code, [n for n in nodes if n.op == "placeholder"], outputs)
     graph.written = {owner(n.args[0]) for n in nodes if is_write(n)}
     return graph
+
+
+def _read_once(graph: fx.Graph) -> None:
+    """Let every tensor from outside be a single node, so that writes into it are seen."""
+    first: dict[str, fx.Node] = {}
+    for node in list(graph.nodes):
+        if node.op == "get_attr":
+            known = first.setdefault(str(node.target), node)
+            if known is not node:
+                node.replace_all_uses_with(known)
+                graph.erase_node(node)
 
 
 @contextmanager

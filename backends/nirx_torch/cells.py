@@ -26,6 +26,7 @@ from nirx_torch.cell_state import (
     state_arguments,
 )
 from nirx_torch.cell_trace import Cell
+from nirx_torch.held_values import places, take
 
 __all__ = ["TracedCell", "trace_cell"]
 
@@ -204,8 +205,6 @@ def _tensor_names(module: torch.nn.Module, before: dict[int, Any]) -> dict[int, 
 
 def _held_before(before: dict[int, Any], first: Call, cell: Cell) -> dict[Slot, Any]:
     """What the slots of attributes hold before the first call: tensors and numbers."""
-    from nirx_torch.held_values import places, take
-
     found: dict[Slot, Any] = {}
     for slot in first.slots:
         if slot.place != RETURNED and len(first.trees[slot.place][0]) == 1:
