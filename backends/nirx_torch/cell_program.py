@@ -70,7 +70,8 @@ class ProgramWriter:
         try:
             program.check(tuple(self.parameters))
         except NodeMismatch as mismatch:
-            raise self.cell.refusal(f"as a neuron, {mismatch.found}; expected {mismatch.expected}")
+            found = f"as a neuron, {mismatch.found}; expected {mismatch.expected}"
+            raise self.cell.refusal(found) from mismatch
         return program
 
     def _live(self, wanted: list[fx.Node]) -> set[fx.Node]:
@@ -200,7 +201,9 @@ class ProgramWriter:
             shape = shape[1:]
         full = (BATCH, *self.cell.shape)
         tail = full[len(full) - len(shape) :]
-        fits = len(shape) <= len(full) and all(a in (1, b) for a, b in zip(shape, tail, strict=True))
+        fits = len(shape) <= len(full) and all(
+            a in (1, b) for a, b in zip(shape, tail, strict=True)
+        )
         if (exact and shape != full) or not fits:
             raise refuse_operation(
                 self.cell, node, f"gives shape {shape} from an input of shape {full}"

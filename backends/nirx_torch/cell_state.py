@@ -102,8 +102,9 @@ def later_call(cell: Cell, before: dict[int, Slot | None], last: Call, explicit:
 
     def function(x: torch.Tensor, *inputs: torch.Tensor) -> list[torch.Tensor]:
         given = _with(last, after.lifted, inputs)
+        lifted = {slot.place for slot in after.lifted}
         for path, place in places(cell.module).items():
-            if path in given and _changed(place, last.trees[path]):
+            if path in given and (path in lifted or _changed(place, last.trees[path])):
                 put(place, given[path])
         for path, tree in given.items():  # attributes that the first call made
             if path != RETURNED and path not in places(cell.module):

@@ -11,8 +11,8 @@ import torch
 from torch import fx
 
 from nirx.dynamics.neuron_node import Neuron
-from nirx.errors import UnsupportedError
 from nirx.dynamics.program import RESERVED
+from nirx.errors import UnsupportedError
 from nirx.tracing.membranes import with_names
 from nirx_torch.cell_program import ProgramWriter, live_nodes
 from nirx_torch.cell_start import initial_values
@@ -25,7 +25,7 @@ from nirx_torch.cell_state import (
     parts,
     state_arguments,
 )
-from nirx_torch.cell_trace import Cell
+from nirx_torch.cell_trace import CallFailed, Cell
 from nirx_torch.held_values import places, take
 
 __all__ = ["TracedCell", "trace_cell"]
@@ -56,14 +56,14 @@ def trace_cell(
 
     **Raises**: `UnsupportedError` for a step that is not elementwise, with the line.
     """
-    failed: UnsupportedError | None = None
+    failed: list[tuple[bool, int, UnsupportedError]] = []
     for known in dict.fromkeys([shape] if shape is not None else _shapes(module)):
         try:
             return _traced(Cell(module, where, known))
         except UnsupportedError as error:
-            failed = failed or error
-    assert failed is not None
-    raise failed
+            failed.append((isinstance(error, CallFailed), len(known), error))
+    # An operation says more than a call that fails, and one on a vector more than on another array.
+    raise min(failed, key=lambda entry: entry[:2])[2]
 
 
 def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
@@ -72,6 +72,9 @@ def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
     try:
         common = tuple(torch.broadcast_shapes(*own))
         yield common or (3,)
+        yield common[-1:] or (3,)
+        if len(common) > 1:  # the first axis may be the batch of an example
+            yield common[1:]
     except RuntimeError:
         pass
     for value in vars(module).values():
