@@ -15,7 +15,8 @@ from nirx.dynamics.formula import Formula, detach
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
 from nirx.tracing.layers import array
-from nirx_torch.cell_operations import IDENTITIES, MADE, OPERATIONS, Mask
+from nirx_torch.cell_masks import Mask
+from nirx_torch.cell_operations import IDENTITIES, MADE, OPERATIONS
 from nirx_torch.cell_trace import (
     BATCH,
     Cell,

@@ -245,8 +245,8 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
     said = (str(error).splitlines() or [""])[0]
     return CallFailed(
         f"{cell.label}: its forward raises {type(error).__name__}{at} when it is called with an "
-        f"input of shape {(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one time step, "
-        "and a state of an earlier run in its attributes has to be reset"
+        f"input of shape {(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one "
+        "time step, and a state of an earlier run in its attributes has to be reset"
     )
 
 
