@@ -15,7 +15,8 @@ from nirx.dynamics.formula import Formula, detach
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
 from nirx.tracing.layers import array
-from nirx_torch.cell_operations import IDENTITIES, MADE, OPERATIONS, Mask
+from nirx_torch.cell_masks import Mask
+from nirx_torch.cell_operations import IDENTITIES, MADE, OPERATIONS
 from nirx_torch.cell_trace import (
     BATCH,
     Cell,
@@ -70,7 +71,8 @@ class ProgramWriter:
         try:
             program.check(tuple(self.parameters))
         except NodeMismatch as mismatch:
-            raise self.cell.refusal(f"as a neuron, {mismatch.found}; expected {mismatch.expected}")
+            found = f"as a neuron, {mismatch.found}; expected {mismatch.expected}"
+            raise self.cell.refusal(found) from mismatch
         return program
 
     def _live(self, wanted: list[fx.Node]) -> set[fx.Node]:

@@ -8,7 +8,6 @@ depends on values raises and is not baked in.
 from __future__ import annotations
 
 import logging
-import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,15 +21,15 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
 
 from nirx.errors import UnsupportedError
-from nirx_torch.in_place_writes import OWN, TORCH
+from nirx_torch.in_place_writes import OWN, TORCH, line_of, user_line
 
 __all__ = [
     "BATCH",
+    "CallFailed",
     "Cell",
     "StepGraph",
     "is_write",
     "name_of",
-    "operation_line",
     "owner",
     "refuse_operation",
     "traced",
@@ -38,6 +37,10 @@ __all__ = [
 
 BATCH = 2
 """Samples of the example; no cell may depend on it."""
+
+
+class CallFailed(UnsupportedError):
+    """The cell's own forward raised, perhaps because of the shape of the example."""
 
 
 @dataclass(frozen=True)
@@ -130,22 +133,32 @@ def traced(
 
     **Raises**: `UnsupportedError`, with the line, where the call fails on unknown values.
     """
-    make: Any = make_fx(
-        function, tracing_mode="fake", _allow_non_fake_inputs=True, record_stack_traces=True
-    )
+    make: Any = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), _quiet(), _with_lines():
             code = make(*inputs)
     except UnsupportedError:
         raise
     except Exception as error:
         raise _failed(cell, error) from error
+    _read_once(code.graph)
     nodes = list(code.graph.nodes)
     (end,) = [n for n in nodes if n.op == "output"]
     outputs = list(end.args[0])
     graph = StepGraph(code, [n for n in nodes if n.op == "placeholder"], outputs)
     graph.written = {owner(n.args[0]) for n in nodes if is_write(n)}
     return graph
+
+
+def _read_once(graph: fx.Graph) -> None:
+    """Let every tensor from outside be a single node, so that writes into it are seen."""
+    first: dict[str, fx.Node] = {}
+    for node in list(graph.nodes):
+        if node.op == "get_attr":
+            known = first.setdefault(str(node.target), node)
+            if known is not node:
+                node.replace_all_uses_with(known)
+                graph.erase_node(node)
 
 
 @contextmanager
@@ -159,6 +172,23 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _with_lines() -> Iterator[None]:
+    """Note in every node of a graph under way the line that it comes from."""
+    plain = fx.Graph.create_node
+
+    def create_node(graph: fx.Graph, *args: Any, **options: Any) -> fx.Node:
+        node = plain(graph, *args, **options)
+        node.meta["line"] = user_line()
+        return node
+
+    fx.Graph.create_node = create_node  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        fx.Graph.create_node = plain  # type: ignore[method-assign]
 
 
 def is_write(node: fx.Node) -> bool:
@@ -185,15 +215,9 @@ def name_of(node: fx.Node) -> str:
     return getattr(target, "__name__", str(target))
 
 
-def operation_line(node: fx.Node) -> str:
-    """The innermost line of a program outside torch and nirx, as `model.py:12`; else ""."""
-    text = node.meta.get("stack_trace") or node.stack_trace or ""
-    return _line((file, int(line)) for file, line in re.findall(r'File "(.*)", line (\d+)', text))
-
-
 def refuse_operation(cell: Cell, node: fx.Node, why: str = "is not elementwise") -> Exception:
     """The error for an operation that no neuron's step may have."""
-    line = operation_line(node)
+    line = line_of(node)
     return cell.refusal(
         f"torch's {name_of(node)}{f' at {line}' if line else ''} {why}; {_mend(cell)}"
     )
@@ -219,10 +243,10 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
             f"it decides or computes by the values of a tensor{at}; use torch.where; {_mend(cell)}"
         )
     said = (str(error).splitlines() or [""])[0]
-    return cell.refusal(
-        f"its forward raises {type(error).__name__}{at} when it is called with an input of shape "
-        f"{(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one time step, "
-        "and a state of an earlier run in its attributes has to be reset"
+    return CallFailed(
+        f"{cell.label}: its forward raises {type(error).__name__}{at} when it is called with an "
+        f"input of shape {(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one "
+        "time step, and a state of an earlier run in its attributes has to be reset"
     )
 
 

@@ -25,7 +25,8 @@ from nirx_torch.cell_state import (
     parts,
     state_arguments,
 )
-from nirx_torch.cell_trace import Cell
+from nirx_torch.cell_trace import CallFailed, Cell
+from nirx_torch.held_values import places, take
 
 __all__ = ["TracedCell", "trace_cell"]
 
@@ -55,14 +56,14 @@ def trace_cell(
 
     **Raises**: `UnsupportedError` for a step that is not elementwise, with the line.
     """
-    failed: UnsupportedError | None = None
+    failed: list[tuple[bool, int, UnsupportedError]] = []
     for known in dict.fromkeys([shape] if shape is not None else _shapes(module)):
         try:
             return _traced(Cell(module, where, known))
         except UnsupportedError as error:
-            failed = failed or error
-    assert failed is not None
-    raise failed
+            failed.append((isinstance(error, CallFailed), len(known), error))
+    # An operation says more than a call that fails, and one on a vector more than on another array.
+    raise min(failed, key=lambda entry: entry[:2])[2]
 
 
 def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
@@ -71,6 +72,9 @@ def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
     try:
         common = tuple(torch.broadcast_shapes(*own))
         yield common or (3,)
+        yield common[-1:] or (3,)
+        if len(common) > 1:  # the first axis may be the batch of an example
+            yield common[1:]
     except RuntimeError:
         pass
     for value in vars(module).values():
@@ -175,6 +179,7 @@ def _names(states: list[Slot], module: torch.nn.Module) -> dict[Slot, str]:
             keys = [takes[int(keys[0])], *keys[1:]] if int(keys[0]) < len(takes) else keys
             generic = single and keys[0] in ("state", "hidden", "s", "hx")
             keys = ["v"] if generic else keys
+        name = ""
         for count in range(1, len(keys) + 1):
             name = _identifier("_".join(keys[-count:]))
             if name not in names.values() and not keys[-count].isdigit():
@@ -204,8 +209,6 @@ def _tensor_names(module: torch.nn.Module, before: dict[int, Any]) -> dict[int, 
 
 def _held_before(before: dict[int, Any], first: Call, cell: Cell) -> dict[Slot, Any]:
     """What the slots of attributes hold before the first call: tensors and numbers."""
-    from nirx_torch.held_values import places, take
-
     found: dict[Slot, Any] = {}
     for slot in first.slots:
         if slot.place != RETURNED and len(first.trees[slot.place][0]) == 1:
