@@ -292,9 +292,7 @@ def test_a_layer_within_a_cell_is_refused_with_what_to_do():
 
 
 def test_a_wrong_example_is_named():
-    with pytest.raises(
-        nirx.InputError, match=r"input of shape \(3,\) and a state .* of shape \(4,\)"
-    ):
+    with pytest.raises(nirx.InputError, match=r"shape \(3,\) and a state .* shape \(4,\)"):
         jax_to_nir(lambda x, s: (spiking(s), s + x), jnp.ones(3), example_state=jnp.zeros(4))
 
 
