@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nirx.basics.foreign_arrays import to_numpy
+from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import UnsupportedError
@@ -78,6 +79,10 @@ def cell_of(cell: Any, kind: str, example: Any, example_state: Any = None) -> Ce
     except NodeMismatch as mismatch:
         raise UnsupportedError(str(mismatch.fault(kind))) from mismatch
     node = Neuron(parts.program, parameters, _initial(parts, traced, starts), {}, kind)
+    if parts.surrogates:
+        first, *others = parts.surrogates
+        same = all(other == first for other in others)
+        with_surrogate(node, first if same else None, f"of {kind}")
     return Cell(node, parts, traced)
 
 

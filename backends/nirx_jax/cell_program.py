@@ -11,12 +11,14 @@ from nirx.basics.foreign_arrays import to_numpy
 from nirx.dynamics.expression import Expression
 from nirx.dynamics.formula import Formula
 from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
+from nirx.dynamics.surrogate_formulas import NamedSurrogate
 from nirx.errors import UnsupportedError
 from nirx_jax.cell_arrays import at_positions, names_for, short_number
 from nirx_jax.cell_flat import SPIKE, Slot, Step
 from nirx_jax.cell_formulas import COMPARISONS, ELEMENTWISE, FOLDS
 from nirx_jax.cell_reads import MOVES, PASSES, Reads, Request, choice
 from nirx_jax.cell_spikes import is_spike_function
+from nirx_jax.cell_surrogate import surrogate_of_call
 from nirx_jax.cell_trace import TracedCell
 
 __all__ = ["Component", "Parts", "parts_of"]
@@ -43,11 +45,14 @@ class Parts:
         program: its step.
         parameters: arrays by name.
         states: where each state is in the state of the cell.
+        surrogates: those of its spike functions with a gradient of their own; None for what nirx
+            lacks.
     """
 
     program: Program
     parameters: dict[str, np.ndarray]
     states: dict[str, Component]
+    surrogates: list[NamedSurrogate | None]
 
 
 def parts_of(traced: TracedCell) -> Parts:
@@ -71,6 +76,7 @@ class _Building:
         self.whole = np.arange(int(np.prod(self.shape)))
         self.reads = Reads(self.cell, self.whole.size)
         self.has_surrogate = False
+        self.surrogates: list[NamedSurrogate | None] = []
 
     def run(self) -> Parts:
         y = self.reads.want(self.traced.y, Request(self.whole, number=True))
@@ -98,7 +104,7 @@ class _Building:
             new = self.states[component.leaf].new
             wanted = Request(component.positions, number=False)
             results[STATE + name] = self.found(new, wanted).position
-        return Parts(self.finished(results, tuple(names)), self.held, names)
+        return Parts(self.finished(results, tuple(names)), self.held, names, self.surrogates)
 
     def finished(self, results: dict[str, int], states: tuple[str, ...]) -> Program:
         """The program without the operations that nothing needs."""
@@ -233,9 +239,12 @@ class _Building:
 
     def as_spike(self, step: Step, value: Formula, given: Formula) -> Formula:
         """The result of a call with its own gradient: a spike too where it is a step at 0."""
+        is_spike = is_spike_function(step.eqn)
+        if is_spike:
+            self.surrogates.append(surrogate_of_call(step.eqn))
         needed = self.expression.needed([value.position])
         names = (o.name for o, n in zip(self.expression.operations, needed, strict=True) if n)
-        if "spike" in names or not is_spike_function(step.eqn):
+        if "spike" in names or not is_spike:
             return value
         return value.made("spike", value, given, 0.0)
 

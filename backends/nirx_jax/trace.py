@@ -135,6 +135,8 @@ def _step(
         parts = jax.tree.leaves(state, is_leaf=lambda part: part is None)
         if isinstance(error, NirxError) or (stateful and any(p is None for p in parts)):
             raise
+        if not arrays:
+            raise
         raise call_failed(kind, [given[i][1] for i in arrays], error) from error
     position = iter(range(len(jaxpr.out_avals)))
     values, after = (
@@ -160,10 +162,12 @@ def _step(
 
 def call_failed(kind: str, examples: list[Any], error: Exception) -> InputError:
     """The error for a call that does not take its examples."""
-    shapes = ", ".join(str(tuple(np.shape(example))) for example in examples)
+    first, *others = (str(tuple(np.shape(example))) for example in examples)
+    after = f" and a state or arguments of shape {', '.join(others)}" if others else ""
+    said = next(iter(str(error).strip().splitlines()), "")
     return InputError(
-        f"{kind}: its call fails on examples of shape {shapes} ({error}); example_input is one "
-        "sample, without batch and time, and example_state its state"
+        f"{kind}: its call with an input of shape {first}{after} fails ({type(error).__name__}: "
+        f"{said}); check that the model can be called so: with one sample, without batch and time"
     )
 
 

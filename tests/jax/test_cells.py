@@ -265,6 +265,19 @@ def test_what_is_not_elementwise_is_refused_with_its_line(name):
         jax_to_nir(function, jnp.ones(3), example_state=jnp.zeros(3))
 
 
+def test_states_may_be_moved_by_constant_positions():
+    def swaps(x, s):
+        first, second = s[jnp.array([1, 0])]
+        return spiking(first), s.at[0].set(second + x).at[1].set(0.5 * first + second)
+
+    start = jnp.arange(6.0).reshape(2, 3) / 3
+    graph = jax_to_nir(swaps, jnp.ones(3), example_state=start)
+    xs = drive(30)[:, :3].astype(np.float32)
+    expected, _ = own_run(swaps, xs, start)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(nirx.from_nir(graph, "numpy").run(xs)[0], expected)
+
+
 class Mixed(eqx.Module):
     fc: eqx.nn.Linear
 
@@ -279,7 +292,7 @@ def test_a_layer_within_a_cell_is_refused_with_what_to_do():
 
 
 def test_a_wrong_example_is_named():
-    with pytest.raises(nirx.InputError, match=r"fails on examples of shape \(3,\), \(4,\)"):
+    with pytest.raises(nirx.InputError, match=r"shape \(3,\) and a state .* shape \(4,\)"):
         jax_to_nir(lambda x, s: (spiking(s), s + x), jnp.ones(3), example_state=jnp.zeros(4))
 
 

@@ -65,11 +65,35 @@ def test_spyx_alif(beta, backend):
     np.testing.assert_allclose(mine, states[-1], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("activation", "surrogate"),
+    [
+        (axn.superspike(25.0), nirx.surrogates.fast_sigmoid(25.0)),
+        (axn.arctan(2.0), nirx.surrogates.arctan(4.0 / np.pi * np.pi, 1 / np.pi)),
+        (axn.triangular(2.0), nirx.surrogates.triangular(0.5)),
+        (axn.tanh(2.0), nirx.surrogates.sigmoid(4.0, 1.0)),
+    ],
+)
+def test_the_node_keeps_the_surrogate(activation, surrogate):
+    cell = sn.ALIF((SIZE,), activation=activation, rngs=nnx.Rngs(0))
+    node = jax_to_nir(cell, jnp.ones(SIZE)).nodes["alif"]
+    found = nirx.surrogates.from_json(node.metadata["nirx_surrogate"])
+    assert type(found) is type(surrogate)
+    for u in np.linspace(-1, 1, 21):
+        np.testing.assert_allclose(found(u), surrogate(u), rtol=1e-3, atol=1e-6)
+
+
+def test_a_surrogate_without_a_formula_is_said():
+    wave = axn.custom(lambda u: 1 + 0.5 * jnp.cos(9 * u))
+    cell = sn.ALIF((SIZE,), activation=wave, rngs=nnx.Rngs(0))
+    with pytest.warns(nirx.NirxWarning, match="no formula of the surrogate gradient of ALIF"):
+        jax_to_nir(cell, jnp.ones(SIZE))
+
+
 def test_the_gradient_of_spyx_alif():
     xs = jnp.asarray(drive()[:50], "float32")
     cell = sn.ALIF((SIZE,), activation=axn.superspike(10.0), rngs=nnx.Rngs(0))
-    chosen = nirx.surrogates.fast_sigmoid(10.0)
-    net = nirx.from_nir(jax_to_nir(cell, xs[0]), "jax", surrogate=chosen)
+    net = nirx.from_nir(jax_to_nir(cell, xs[0]), "jax")
     weight = jnp.asarray(np.random.default_rng(2).normal(size=xs.shape), "float32")
 
     def own(xs):
