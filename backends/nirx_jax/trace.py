@@ -15,7 +15,7 @@ from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.execution.runners import takes_state
 from nirx_jax.leaf import Leaf, Place, dotted, is_array
 
-__all__ = ["Static", "Trace", "call_failed", "trace"]
+__all__ = ["CallFailed", "Static", "Trace", "call_failed", "trace"]
 
 
 @dataclass
@@ -160,12 +160,16 @@ def _step(
     )
 
 
-def call_failed(kind: str, examples: list[Any], error: Exception) -> InputError:
+class CallFailed(InputError):
+    """A model's call does not take its examples; the cause is what it raised."""
+
+
+def call_failed(kind: str, examples: list[Any], error: Exception) -> CallFailed:
     """The error for a call that does not take its examples."""
     first, *others = (str(tuple(np.shape(example))) for example in examples)
     after = f" and a state or arguments of shape {', '.join(others)}" if others else ""
     said = next(iter(str(error).strip().splitlines()), "")
-    return InputError(
+    return CallFailed(
         f"{kind}: its call with an input of shape {first}{after} fails ({type(error).__name__}: "
         f"{said}); check that the model can be called so: with one sample, without batch and time"
     )

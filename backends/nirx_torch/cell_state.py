@@ -195,7 +195,9 @@ def kept(module: torch.nn.Module) -> Iterator[None]:
     """Leave everything in a module as it was: attributes, what they contain, random numbers."""
     put_back = remember_attributes(module)
     boxes = [(box, box.copy()) for box in _boxes(_held(module))]
-    tensors = [*_tensors(_held(module)), *module.parameters()]
+    # Libraries give methods of these names another meaning (Rockpool).
+    parameters = torch.nn.Module.parameters(module)
+    tensors = [*_tensors(_held(module)), *parameters]
     numbers = [(t, t.detach().clone()) for t in tensors]
     gradients = [(t, t.requires_grad) for t in tensors if t.is_leaf]
     random = torch.random.get_rng_state()

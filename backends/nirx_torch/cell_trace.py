@@ -67,8 +67,11 @@ class Cell:
 
     def example(self) -> torch.Tensor:
         """An input; only its shape and type matter."""
-        floats = [p.dtype for p in self.module.parameters() if p.is_floating_point()]
-        floats += [b.dtype for b in self.module.buffers() if b.is_floating_point()]
+        # Libraries give methods of these names another meaning (Rockpool).
+        parameters = torch.nn.Module.parameters(self.module)
+        floats = [p.dtype for p in parameters if p.is_floating_point()]
+        buffers = torch.nn.Module.buffers(self.module)
+        floats += [b.dtype for b in buffers if b.is_floating_point()]
         dtype = floats[0] if floats else torch.get_default_dtype()
         return torch.zeros(BATCH, *self.shape, dtype=dtype)
 

@@ -68,7 +68,11 @@ def trace_cell(
 
 def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
     """Shapes of one sample that may suit a module."""
-    own = [tuple(t.shape) for t in (*module.parameters(), *module.buffers()) if t.numel()]
+    own = [
+        tuple(t.shape)
+        for t in (*torch.nn.Module.parameters(module), *torch.nn.Module.buffers(module))
+        if t.numel()
+    ]
     try:
         common = tuple(torch.broadcast_shapes(*own))
         yield common or (3,)
@@ -201,7 +205,7 @@ def _identifier(text: str) -> str:
 
 def _tensor_names(module: torch.nn.Module, before: dict[int, Any]) -> dict[int, str]:
     """Names of parameters, buffers and other tensors of the module, by id."""
-    names = {id(p): _identifier(path) for path, p in module.named_parameters()}
+    names = {id(p): _identifier(path) for path, p in torch.nn.Module.named_parameters(module)}
     for key, slot in before.items():
         names.setdefault(key, _identifier("_".join(slot.keys)))
     return names
