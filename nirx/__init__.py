@@ -52,7 +52,7 @@ from nirx.quantizing.quantization import Quantization as Quantization
 from nirx.quantizing.quantize import quantize as quantize
 from nirx.references.reference import Reference as Reference
 from nirx.references.reference import reference as reference
-from nirx.scaling.map import map_items as map
+from nirx.scaling.map import map as map
 from nirx.verification.result import Verification as Verification
 from nirx.verification.verify import verify as verify
 

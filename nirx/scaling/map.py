@@ -10,7 +10,7 @@ from nirx.errors import InputError, NirxError
 from nirx.scaling.choose import open_engine
 from nirx.scaling.engine import Engine, TaskLost
 
-__all__ = ["map_items", "split"]
+__all__ = ["map", "split"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,7 +19,7 @@ SHARDS = 1024
 """Tasks by default, at most; more than enough for a cluster, and the overhead stays small."""
 
 
-def map_items(
+def map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     *,
