@@ -8,7 +8,7 @@ from nirx.errors import InputError, UnsupportedError, did_you_mean
 from nirx.scaling.engine import Engine, Here
 from nirx.scaling.on_ray import OnRay
 
-__all__ = ["open_engine", "require_engine"]
+__all__ = ["is_installed", "open_engine", "require_engine"]
 
 ENGINES = {"ray": OnRay}
 """By the name of their package, which is that of the extra too."""
@@ -34,8 +34,13 @@ def require_engine(name: str | None) -> None:
         return
     if name not in ENGINES:
         raise InputError(f"engine={name!r}; {did_you_mean(str(name), ENGINES)}")
-    if find_spec(name) is None:
+    if not is_installed(name):
         raise UnsupportedError(
             f"engine={name!r} needs the package {name}, which is not installed; install it with: "
             f'pip install "nirx[{name}]"'
         )
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package of an engine is there."""
+    return find_spec(name) is not None
