@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import FileError, InputError, UnsupportedError
+from nirx.graphs.schedule import schedule
+from nirx.inputs import source_for
+from nirx.inputs.protocol import read_samples
+from nirx.inputs.reopening import Reopening, sent
 from nirx.references.parts import Parts
 from nirx.scaling import choose
 from nirx.scaling.map import split
-from support.references import clip, write_reference
+from support.references import STEP, clip, nested, write_reference
 
 
 def square(number: int) -> int:
@@ -68,30 +72,30 @@ def test_a_missing_engine_names_its_extra(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-STEPS = 20
+LENGTH = 20
 """Ten chunks, in two part files."""
 SOURCES = {
-    "arrays": lambda folder: clip(STEPS, 5),
-    "two axes": lambda folder: clip(STEPS, 6).reshape(STEPS, 3, 2, 3),
+    "arrays": lambda folder: clip(LENGTH, 5),
+    "two axes": lambda folder: clip(LENGTH, 6).reshape(LENGTH, 3, 2, 3),
     "npy": lambda folder: saved(folder / "x.npy"),
     "npz": lambda folder: saved(folder / "x.npz"),
     "generator": lambda folder: "poisson:rate=0.4",
-    "reference": lambda folder: write_reference(folder / "of.h5", clip(STEPS, 5)).path,
+    "reference": lambda folder: write_reference(folder / "of.h5", clip(LENGTH, 5)).path,
     "events": lambda folder: listed(folder / "x.csv"),
 }
 
 
 def listed(path):
-    rows = [f"{t},{s},{i}" for t, s, i in np.argwhere(clip(STEPS, 5))]
-    path.write_text("\n".join(["step,sample,index", *rows, f"{STEPS - 1},4,2"]))
+    rows = [f"{t},{s},{i}" for t, s, i in np.argwhere(clip(LENGTH, 5))]
+    path.write_text("\n".join(["step,sample,index", *rows, f"{LENGTH - 1},4,2"]))
     return f"csv:{path},merge=any"
 
 
 def saved(path):
     if path.suffix == ".npz":
-        np.savez(path, input=clip(STEPS, 5))
+        np.savez(path, input=clip(LENGTH, 5))
     else:
-        np.save(path, clip(STEPS, 5))
+        np.save(path, clip(LENGTH, 5))
     return path
 
 
@@ -99,14 +103,14 @@ def saved(path):
 def test_a_reference_does_not_depend_on_shards(tmp_path, kind, monkeypatch):
     monkeypatch.setattr("nirx.references.generate.MOST_STEPS", 2)
     data = SOURCES[kind](tmp_path)
-    options = {"steps": STEPS, "batch": 5} if kind == "generator" else {"spikes": "events"}
+    options = {"steps": LENGTH, "batch": 5} if kind == "generator" else {"spikes": "events"}
     whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
     write_reference(whole, data, **options)
     for shards in (2, 5):
         counts: list[int] = []
         write_reference(cut, data, shards=shards, advance=counts.append, **options)
         assert cut.read_bytes() == whole.read_bytes()
-        assert sum(counts) == STEPS
+        assert sum(counts) == LENGTH
         assert not (tmp_path / "cut.h5.parts").exists()
 
 
@@ -117,7 +121,7 @@ def test_more_shards_than_samples_are_refused(tmp_path):
 
 def test_a_stopped_run_in_shards_is_continued(tmp_path, monkeypatch):
     monkeypatch.setattr("nirx.references.generate.MOST_STEPS", 2)
-    whole, cut, data = tmp_path / "whole.h5", tmp_path / "cut.h5", clip(STEPS, 5)
+    whole, cut, data = tmp_path / "whole.h5", tmp_path / "cut.h5", clip(LENGTH, 5)
     write_reference(whole, data)
     real, calls = Parts.write, []
 
@@ -135,8 +139,31 @@ def test_a_stopped_run_in_shards_is_continued(tmp_path, monkeypatch):
         write_reference(cut, data, shards=4)
     with pytest.raises(InputError, match="differs in shards"):
         write_reference(cut, data)
-    assert write_reference(cut, data, shards=5).resumed == (STEPS + 16) // 5
+    assert write_reference(cut, data, shards=5).resumed == (LENGTH + 16) // 5
     assert cut.read_bytes() == whole.read_bytes()
+
+
+def test_an_input_is_opened_again_without_looking_at_all_of_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = saved(tmp_path / "x.npy")
+    source = source_for(schedule(nested(), STEP), path, "float32")
+    again = sent(source)
+    assert isinstance(again, Reopening)
+    monkeypatch.setattr("hashlib.file_digest", None)
+    opened = again.open()
+    assert opened.identity == source.identity
+    assert np.array_equal(
+        read_samples(opened, (3, 7), (2, 4))["input"], source.read(3, 7)["input"][:, 2:4]
+    )
+
+
+def test_another_file_on_another_machine_is_refused(tmp_path):
+    path = saved(tmp_path / "x.npy")
+    again = sent(source_for(schedule(nested(), STEP), path, "float32"))
+    assert isinstance(again, Reopening)
+    np.save(path, 1 - clip(LENGTH, 5))
+    with pytest.raises(FileError, match="the same file on all machines"):
+        again.open()
 
 
 def test_ray_is_not_imported_without_being_asked_for():

@@ -81,7 +81,6 @@ def test_the_driver_is_killed_and_started_again(whole, tmp_path):
     with ray_program(WHOLE, out, SHARDS) as process:
         wait_for_parts(tmp_path / "r.h5.parts", 10, process)
         os.kill(process.pid, signal.SIGKILL)
-        process.wait()
     assert not out.exists()
     (resumed,) = found_in(ray_run(WHOLE, out, SHARDS))
     assert 0 < resumed < STEPS

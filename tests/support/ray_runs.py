@@ -42,7 +42,7 @@ def ray_program(script: str, *arguments: object) -> Iterator[subprocess.Popen[st
         yield process
     finally:
         _end_session(process.pid)
-        process.wait()
+        process.communicate()  # and closes its pipes
 
 
 def _end_session(session: int) -> None:
