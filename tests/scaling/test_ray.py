@@ -58,6 +58,16 @@ finally:
 """Kills a machine after a quarter of the work."""
 
 
+SUITE = """
+import nirx
+from nirx.cli import main
+
+status = main(["conformance", "--engine", "ray", "--backend", "numpy", "--case", "lif"])
+squares = nirx.map(lambda n: n * n, range(20), engine="ray", shards=7)
+print("\\nfound", status, *squares, flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of one process, which computes all samples together."""
@@ -85,6 +95,12 @@ def test_the_driver_is_killed_and_started_again(whole, tmp_path):
     (resumed,) = found_in(ray_run(WHOLE, out, SHARDS))
     assert 0 < resumed < STEPS
     assert out.read_bytes() == whole
+
+
+def test_conformance_and_a_sweep_give_what_one_process_gives():
+    passed, *squares = found_in(ray_run(SUITE))
+    assert passed == 0
+    assert squares == [n * n for n in range(20)]
 
 
 def found_in(text: str) -> list[int]:
