@@ -62,7 +62,7 @@ SUITE = """
 import nirx
 from nirx.cli import main
 
-status = main(["conformance", "--engine", "ray", "--backend", "numpy", "--case", "lif"])
+status = main(["conformance", "--engine", "ray", "--backend", "numpy", "--case", "silence"])
 squares = nirx.map(lambda n: n * n, range(20), engine="ray", shards=7)
 print("\\nfound", status, *squares, flush=True)
 """
