@@ -7,12 +7,13 @@ from typing import Annotated
 
 from typer import Option
 
-from nirx.cli.options import Json
+from nirx.cli.options import Engine, Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.execution.backend import find_backend
 from nirx.files.whole_file import hold_target
+from nirx.scaling.choose import require_engine
 
 __all__ = ["conformance_command"]
 
@@ -51,6 +52,7 @@ def conformance_command(
     random: Annotated[int, Option("--random", metavar="N", help="Also run N random graphs.")] = 0,
     seed: Annotated[int, Option("--seed", help="Seed of the first random graph.")] = 0,
     jobs: Annotated[int, Option("--jobs", help="Number of processes.")] = 1,
+    engine: Engine = None,
     report: Annotated[
         Path | None, Option("--report", metavar="DIR", help="Write results.json and report.html.")
     ] = None,
@@ -70,6 +72,9 @@ def conformance_command(
     from nirx_conformance.suite.report import check_report, write_report
     from nirx_conformance.suite.xfail import read_xfail
 
+    require_engine(engine)
+    if engine is not None and jobs != 1:
+        raise InputError(f"--jobs {jobs} with --engine {engine}; expected one of the two")
     names = list(dict.fromkeys(backends or ["numpy", "torch", "jax"]))
     for name in names:
         try:
@@ -94,7 +99,7 @@ def conformance_command(
     tasks += runner.level_tasks(values, names, drawn, dtype)
     with bars(len(tasks), "cases") as add_bar:
         advance = add_bar("conformance")
-        results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
+        results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1), engine)
     if said := table.silence(results):
         warn_caller(said)
     saved = []

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import nirx
 from nirx.errors import InputError, did_you_mean
+from nirx.scaling.choose import open_engine
+from nirx.scaling.engine import TaskLost, arriving
 from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
@@ -148,6 +150,7 @@ def run_tasks(
     jobs: int = 1,
     xfail: dict[str, str] | None = None,
     advance: Callable[[Result], Any] = lambda result: None,
+    engine: str | None = None,
 ) -> list[Result]:
     """Run all tasks.
 
@@ -155,11 +158,13 @@ def run_tasks(
         jobs: number of processes; with 1, everything runs in this one.
         xfail: case name -> reason.
         advance: called with each result as it arrives.
+        engine: what runs the tasks instead: `"ray"`, a task per case on a cluster.
 
     Returns: the results in the order of the tasks, whatever the number of jobs.
     """
     results: dict[int, Result] = {}
-    for index, result in _results(tasks, jobs):
+    found = _results(tasks, jobs) if engine is None else _engine_results(tasks, engine)
+    for index, result in found:
         results[index] = result.expected_to_fail((xfail or {}).get(result.case))
         advance(results[index])
     return [results[index] for index in range(len(tasks))]
@@ -185,12 +190,21 @@ def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
             raise
 
 
+def _engine_results(tasks: Sequence[Task], name: str) -> Iterator[tuple[int, Result]]:
+    with open_engine(name) as engine:
+        for index, result in arriving(engine, run_task, enumerate(tasks)):
+            yield index, _lost(tasks[index]) if isinstance(result, TaskLost) else result
+
+
 def _result_of(future: Future[Result], task: Task) -> Result:
     try:
         return future.result()
     except BrokenProcessPool:
-        text = "the process died (in this case or one that ran at the same time)"
-        return Result(task.case, task.backend, Outcome.ERROR, message=text)
+        return _lost(task, " (in this case or one that ran at the same time)")
+
+
+def _lost(task: Task, more: str = "") -> Result:
+    return Result(task.case, task.backend, Outcome.ERROR, message=f"the process died{more}")
 
 
 def _ignore_ctrl_c() -> None:
