@@ -34,10 +34,10 @@ from nirx.cli.pieces import Gathered, piece_length, run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
-from nirx.comparison import plotting
 from nirx.comparison.compare import compare
 from nirx.comparison.runs import dtypes_of
 from nirx.comparison.table import node_tables
+from nirx.drawing import figure
 from nirx.errors import InputError
 from nirx.execution.assemble import run_dtype
 from nirx.execution.backend import Backend, find_backend
@@ -125,7 +125,7 @@ def compare_command(
     ]
     if plot is not None:
         hold_target(plot, "--plot", file, file_named(input_))
-        plotting.check_format(plot.suffix)
+        figure.check_format(plot.suffix)
     given = [name.strip() for name in dtype.split(",")]
     kinds = dtypes_of(given if len(given) > 1 else dtype, len(chosen))
     widest = "float64" if "float64" in kinds else "float32"  # that NumPy has
@@ -203,7 +203,7 @@ def compare_command(
             tolerance=tolerance,
         )
     if plot is not None:
-        picture = plotting.draw(comparison, opened.schedule, plot.suffix)
+        picture = figure.draw(comparison, opened.schedule, plot.suffix)
         write_whole(plot, picture)
     payload = {
         "file": str(file),
