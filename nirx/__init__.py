@@ -10,6 +10,7 @@ from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
 from nirx.drawing import plot as plot
+from nirx.drawing.network import show as show
 from nirx.dynamics import formula as formulas
 from nirx.dynamics import surrogates as surrogates
 from nirx.dynamics.arithmetic import Arithmetic as Arithmetic

@@ -89,7 +89,7 @@ def test_a_divergence_shows_both_sides_and_the_step(ax):
 def test_another_recording_of_the_diverging_neuron(ax):
     nirx.plot.divergence(compared(), ax=ax, key="lif.v")
     assert ax.get_ylabel() == "lif.v[1, 2]"
-    with pytest.raises(nirx.InputError, match="did you mean 'lif.v'"):
+    with pytest.raises(nirx.InputError, match=r"did you mean 'lif\.v'"):
         nirx.plot.divergence(compared(), ax=ax, key="lif.w")
 
 
