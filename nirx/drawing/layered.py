@@ -7,6 +7,7 @@ take no loops. Diagrams of networks are chains with a few branches, for which ro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from nirx.drawing.diagram import AROUND, LINE, Box, Diagram, Placed, Point, Wire
 
@@ -145,6 +146,6 @@ def _curve(source: Place, target: Place, lane: list[Point] | tuple[()]) -> tuple
     (ax, top, bottom), (bx, upper, lower) = ends
     points = [(ax, top if upwards else bottom), *lane, (bx, lower if upwards else upper)]
     curve = [points[0]]
-    for (x, y), (u, v) in zip(points, points[1:], strict=False):
+    for (x, y), (u, v) in pairwise(points):
         curve += [(x, (y + v) / 2), (u, (y + v) / 2), (u, v)]
     return tuple(curve)

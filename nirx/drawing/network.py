@@ -146,17 +146,17 @@ def diagram_of(schedule: Schedule, nodes: Iterable[Any] = ()) -> Diagram:
 def _shown(schedule: Schedule) -> tuple[dict[NodePath, NodePath], str]:
     """For each node its own path or that of the graph that is drawn instead; and a note."""
     paths = [node.path for node in schedule.nodes]
-    deepest = max(map(len, paths), default=1)
-    for depth in range(deepest, 0, -1):
-        shown = {path: path[:depth] for path in paths}
-        kept = list(dict.fromkeys(shown.values()))
-        if len(kept) <= MOST_BOXES:
-            note = "" if depth == deepest else f"graphs below level {depth} are drawn as one box"
-            return shown, note
-    first = set(kept[:MOST_BOXES])
-    left = len(kept) - MOST_BOXES
-    note = f"the first {MOST_BOXES} nodes; {left:,} more are not drawn"
-    return {path: own for path, own in shown.items() if own in first}, note
+    depth = deepest = max(map(len, paths), default=1)
+    while depth > 1 and len({path[:depth] for path in paths}) > MOST_BOXES:
+        depth -= 1
+    shown = {path: path[:depth] for path in paths}
+    note = f"graphs below level {depth} are drawn as one box" * (depth < deepest)
+    kept = list(dict.fromkeys(shown.values()))
+    if (left := len(kept) - MOST_BOXES) > 0:
+        first = set(kept[:MOST_BOXES])
+        note = f"the first {MOST_BOXES} nodes; {left:,} more are not drawn"
+        shown = {path: own for path, own in shown.items() if own in first}
+    return shown, note
 
 
 def _boxes(

@@ -13,6 +13,7 @@ __all__ = ["svg_text"]
 
 FILLS = {"neuron": COLOURS[0], "node": COLOURS[4], "port": COLOURS[2]}
 LATE = COLOURS[1]
+BOLD = ' font-weight="bold"'
 HEAD = 7.0
 """Length of an arrow's head."""
 OWN_COLOURS = (
@@ -48,7 +49,7 @@ def _box(box: Box, x: float, y: float, width: float, height: float) -> str:
         f'<text x="{x + (AROUND if box.inside else width / 2):.1f}" '
         f'y="{y + AROUND / 2 + LINE * (number + 0.75):.1f}" fill="currentColor" '
         f'text-anchor="{"start" if box.inside else "middle"}"'
-        f"{' font-weight="bold"' if not number else ''}>{escaped(line)}</text>"
+        f"{BOLD * (not number)}>{escaped(line)}</text>"
         for number, line in enumerate(box.lines)
     )
     return (
