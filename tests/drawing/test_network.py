@@ -17,6 +17,7 @@ LAYOUTS = [
     "rows",
     pytest.param("dot", marks=pytest.mark.skipif(not has_dot(), reason="no graphviz here")),
 ]
+D = nirx.Discretization(dt=1e-3)
 EVIL = "<script>\x1b[31m&\"'"
 
 
@@ -30,11 +31,11 @@ def nested() -> nir.NIRGraph:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_node_graph_and_edge_is_drawn_once(layout):
-    found = nirx.show(nested(), layout=layout)
+    found = nirx.show(nested(), D, layout=layout)
     page = parse(found._repr_html_())
     boxes = [e.attributes["data-node"] for e in page.tags("g") if "data-node" in e.attributes]
     assert sorted(boxes) == sorted({"inner", *boxes})
-    assert len(boxes) == len(nirx.schedule(nested()).order) + 1
+    assert len(boxes) == len(nirx.schedule(nested(), D).order) + 1
     assert len(page.of_class("wire")) == 8
     (late,) = page.of_class("late")
     assert "stroke-dasharray" in late.tags("path")[0].attributes
@@ -44,13 +45,13 @@ def test_every_node_graph_and_edge_is_drawn_once(layout):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_shapes_and_ranges_are_shown_on_hover(layout):
-    page = parse(nirx.show(nested(), layout=layout).svg)
+    page = parse(nirx.show(nested(), D, layout=layout).svg)
     titles = [e.text for e in page.tags("title")]
     assert "fc: Affine\n3 -> 4\nweight: 0.1 to 0.9, 4x3\nbias: 0.1 to 0.9, 4" in titles
 
 
 def test_boxes_of_a_graph_do_not_overlap_and_lie_inside_it():
-    schedule = nirx.schedule(nested())
+    schedule = nirx.schedule(nested(), D)
     places = {box.path: own for box, *own in place_in_rows(diagram_of(schedule)).boxes}
     for a, (x, y, w, h) in places.items():
         for b, (u, v, width, height) in places.items():
