@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nirx.basics.printable import printable
+from nirx.basics.shown import Shown
 from nirx.bridging.movable import graph_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import FileError, InputError, NirxWarning
@@ -34,7 +35,7 @@ COMPRESSIONS = ("gzip", "lzf", "none")
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Shown):
     """A reference that was written.
 
     Arguments:
@@ -63,10 +64,9 @@ class Reference:
             f"digest={self.digest})"
         )
 
-    def __str__(self) -> str:
+    def _parts(self) -> list[Any]:
         lines = [f"reference: {self.path}", f"digest: {self.digest}", f"steps: {self.steps:,}"]
-        silent = [f"never spiked: {count} of {key}" for key, count in self.silent.items()]
-        return "\n".join([*lines, *silent])
+        return [*lines, *(f"never spiked: {count} of {key}" for key, count in self.silent.items())]
 
 
 def reference(
