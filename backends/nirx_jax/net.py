@@ -25,7 +25,7 @@ from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
-from nirx_jax.sharding import left_to_xla, spread
+from nirx_jax.sharding import left_to_xla, require_one_place, spread
 from nirx_jax.x64 import x64_is_on
 
 __all__ = ["Net", "cast"]
@@ -81,7 +81,9 @@ class Net(eqx.Module):
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`. Float64 needs JAX's x64 mode."""
-        return _step(self, self._inputs(x), self._state(state))
+        x, state = self._inputs(x), self._state(state)
+        require_one_place(self, x, state)
+        return _step(self, x, state)
 
     def run(
         self,
@@ -107,6 +109,7 @@ class Net(eqx.Module):
         net, xs, state = self, self._inputs(xs), self._state(state)
         if sharding is not None:
             net, xs, state = spread(self.schedule, net, xs, state, sharding)
+        require_one_place(net, xs, state)
         outputs, state, recordings = _run(net, xs, state, *options)
         if keys is None:
             return outputs, state

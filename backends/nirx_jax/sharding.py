@@ -15,7 +15,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec, reshard, use_ab
 from nirx.errors import InputError, did_you_mean
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["left_to_xla", "spread"]
+__all__ = ["left_to_xla", "require_one_place", "spread"]
 
 FORM = 'jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))'
 
@@ -124,6 +124,31 @@ def left_to_xla(call: Callable[..., Any], schedule: Schedule, time: bool, *argum
 
     state = back(state, lambda leaf: _like(leaf, batch, spec))
     return back(outputs, lambda _: lead), state, *back(recordings, lambda _: lead)
+
+
+def require_one_place(net: Any, x: Any, state: Any) -> None:
+    """Whether a program can have all of this: it runs on one set of devices.
+
+    **Raises**: `InputError` where arrays were put on different devices.
+    """
+    if jax.device_count() == 1:
+        return
+    found: dict[frozenset[Any], str] = {}
+    for what, tree in (("the input", x), ("the state", state), ("the network", net)):
+        for leaf in jax.tree.leaves(tree):
+            if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.committed:
+                found.setdefault(frozenset(leaf.sharding.device_set), what)
+    if len(found) > 1:
+        (first, what), (other, second) = list(found.items())[:2]
+        raise InputError(
+            f"{what} is on {_devices(first)} and {second} on {_devices(other)}; put both on the "
+            "same with jax.device_put, or pass sharding= to net.run"
+        )
+
+
+def _devices(devices: frozenset[Any]) -> str:
+    one, count = min(devices, key=lambda device: device.id), len(devices)
+    return str(one) if count == 1 else f"{count} devices ({one}, ...)"
 
 
 def _explicit_axes(arrays: list[Any]) -> list[str]:
