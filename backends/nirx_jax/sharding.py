@@ -65,7 +65,7 @@ def _required(sharding: Any) -> NamedSharding:
                 hint = did_you_mean(str(name), mesh.axis_names)
                 raise InputError(f"sharding is {sharding}; the mesh has no axis {name!r}; {hint}")
         sharding = NamedSharding(mesh, sharding)
-    if not isinstance(sharding, NamedSharding):
+    if not isinstance(sharding, NamedSharding) or PartitionSpec.UNCONSTRAINED in sharding.spec:
         raise InputError(f"sharding is a {type(sharding).__name__}; expected {FORM}")
     if _names(next(iter(sharding.spec), None)):
         raise InputError(
@@ -162,7 +162,7 @@ def _explicit_axes(arrays: list[Any]) -> list[str]:
 
 def _names(entry: Any) -> tuple[str, ...]:
     """The mesh axes of one entry of a spec."""
-    if entry is None or entry is PartitionSpec.UNCONSTRAINED:
+    if entry is None:
         return ()
     return tuple(entry) if isinstance(entry, tuple) else (entry,)
 
@@ -186,7 +186,10 @@ def _like(leaf: Any, batch: tuple[int, ...], spec: PartitionSpec) -> PartitionSp
 
 
 def _put(x: Any, sharding: NamedSharding) -> jax.Array:
-    if isinstance(x, Tracer) or jax.process_count() == 1 or not x.is_fully_addressable:
+    if isinstance(x, Tracer):
+        free = all(kind == AxisType.Auto for kind in sharding.mesh.axis_types)
+        return (jax.lax.with_sharding_constraint if free else reshard)(x, sharding)
+    if jax.process_count() == 1 or not x.is_fully_addressable:
         return jax.device_put(x, sharding)
     # Every process holds all of it, and gives its own devices their parts.
     whole = np.asarray(x)
