@@ -65,7 +65,9 @@ def _required(sharding: Any) -> NamedSharding:
                 hint = did_you_mean(str(name), mesh.axis_names)
                 raise InputError(f"sharding is {sharding}; the mesh has no axis {name!r}; {hint}")
         sharding = NamedSharding(mesh, sharding)
-    if not isinstance(sharding, NamedSharding) or PartitionSpec.UNCONSTRAINED in sharding.spec:
+    if isinstance(sharding, NamedSharding) and PartitionSpec.UNCONSTRAINED in sharding.spec:
+        raise InputError(f"sharding is {sharding.spec}; expected the name of an axis, or None")
+    if not isinstance(sharding, NamedSharding):
         raise InputError(f"sharding is a {type(sharding).__name__}; expected {FORM}")
     if _names(next(iter(sharding.spec), None)):
         raise InputError(

@@ -186,7 +186,10 @@ class Net(torch.nn.Module):
                 continue
             assert isinstance(module, NativeNode)
             assert node.dynamics is not None, "a native node always has dynamics"
-            own, surrogate = (node.dynamics, _arrays(node.name, module)), self.surrogates.at(position)
+            own, surrogate = (
+                (node.dynamics, _arrays(node.name, module)),
+                self.surrogates.at(position),
+            )
             layer = layers[position]
             how = "plain" if plan is None else plan.choices[position].how
             # In a component too large for one kernel, a neuron's steps still run in its own.
