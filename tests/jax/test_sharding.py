@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -16,6 +18,8 @@ import nirx
 import nirx_jax
 from support.processes import free_port, run_python
 from support.spread_graphs import GRAPHS, RULE, driven, looped
+
+DOCS = Path(__file__).parents[2] / "docs" / "many-devices.md"
 
 
 def flags(count):
@@ -111,6 +115,12 @@ assert np.allclose(ys, net.run(xs)[0], atol=1e-5)
 @pytest.mark.exhaustive
 def test_a_batch_that_cannot_be_divided_is_refused():
     run_python([["-c", REFUSED]], flags(8))
+
+
+@pytest.mark.exhaustive
+def test_the_example_of_the_documentation_runs():
+    (script,) = re.findall(r"```python\n(import os.*?)```", DOCS.read_text(), re.DOTALL)
+    run_python([["-c", script]], {"JAX_PLATFORMS": "cpu"})
 
 
 TRAINS = """
