@@ -55,8 +55,8 @@ from nirx.quantizing.quantization import Quantization as Quantization
 from nirx.quantizing.quantize import quantize as quantize
 from nirx.references.reference import Reference as Reference
 from nirx.references.reference import reference as reference
-from nirx.tracing.recognition.in_graphs import recognise as recognise
 from nirx.scaling.map import map as map
+from nirx.tracing.recognition.in_graphs import recognise as recognise
 from nirx.verification.result import Verification as Verification
 from nirx.verification.verify import verify as verify
 

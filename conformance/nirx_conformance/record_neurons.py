@@ -1,4 +1,4 @@
-"""`python -m nirx_conformance.recorded [--only NAME]`: records of neurons, from their libraries."""
+"""`python -m nirx_conformance.record_neurons [--only NAME]`: records of neurons, from their libraries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns: 0 if nirx computes what every library computed, else 1.
     """
-    parser = argparse.ArgumentParser(prog="nirx_conformance.recorded", description=__doc__)
+    parser = argparse.ArgumentParser(prog="nirx_conformance.record_neurons", description=__doc__)
     parser.add_argument("--only", default="", help="cases whose name starts with this")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
