@@ -14,7 +14,7 @@ from nirx.errors import UnsupportedError
 from nirx.execution.accept import accept_input
 from nirx.execution.assemble import Assembly
 from nirx.execution.chunking import COMPILED_ROOM, require_checkpoint
-from nirx.execution.describe import network_text
+from nirx.execution.describe import ShownNetwork, network_text
 from nirx.execution.execute import Executor
 from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
@@ -31,7 +31,7 @@ from nirx_jax.x64 import x64_is_on
 __all__ = ["Net", "cast"]
 
 
-class Net(eqx.Module):
+class Net(ShownNetwork, eqx.Module):
     """A network on JAX. Build it with `nirx_jax.from_nir`.
 
     A pytree whose array leaves are the parameters: `net.nodes["lif1/lif"].tau`. Everything else is

@@ -11,7 +11,7 @@ import torch
 from nirx.dynamics.ops import Array
 from nirx.execution.assemble import Assembly
 from nirx.execution.chunking import NODE_ROOM, require_checkpoint
-from nirx.execution.describe import network_text
+from nirx.execution.describe import ShownNetwork, network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
 from nirx.execution.node_surrogates import NodeSurrogates
@@ -36,7 +36,7 @@ class Subgraph(torch.nn.Module):
     """Holds the modules of a nested graph, so that parameter names follow the paths."""
 
 
-class Net(torch.nn.Module):
+class Net(ShownNetwork, torch.nn.Module):
     """A network on torch. Build it with `nirx_torch.from_nir`.
 
     The children follow the graph: node `("lif1", "lif")` is `net.lif1.lif`, its parameters
