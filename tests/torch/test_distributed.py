@@ -1,9 +1,5 @@
 """DistributedDataParallel and FSDP2: the numbers of one process."""
 
-# torch types FSDP2 with its own stand-ins.
-# pyright: reportCallIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import re
