@@ -11,6 +11,7 @@ from nirx.basics.type_map import Handler
 from nirx.dynamics.node_types import has_neuron
 from nirx.execution.runners import takes_state
 from nirx.tracing import exporters
+from nirx_torch.cells import TracedCell
 from nirx_torch.native import NativeNode
 
 __all__ = ["Exporters", "Stateful", "starts_afresh"]
@@ -37,9 +38,23 @@ class Exporters(exporters.Exporters):
     ):
         super().__init__(module_map, default_dict, "default_dict")
         self.stateful = stateful
+        self.cells: dict[int, TracedCell] = {}
+        """Modules in no map that are neurons of their own, by id."""
+
+    def is_mapped(self, module: Any) -> bool:
+        """Whether a module is a node (or nothing), whatever is inside it."""
+        return id(module) in self.cells or super().is_mapped(module)
+
+    def node_of(self, module: Any, where: str) -> Any:
+        """The module's node, or None to bypass it. **Raises** `UnsupportedError`."""
+        cell = self.cells.get(id(module))
+        return super().node_of(module, where) if cell is None else cell.node
 
     def has_state(self, module: torch.nn.Module) -> bool:
         """Whether the module's call returns (y, state)."""
+        cell = self.cells.get(id(module))
+        if cell is not None:
+            return cell.returns_state
         found = (isinstance(module, s) if isinstance(s, type) else s(module) for s in self.stateful)
         return any(found) or starts_afresh(module)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import GraphError, InputError
+from nirx.errors import GraphError, InputError, UnsupportedError
+from nirx_torch.cell_finder import found_cells
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.known_shapes import shape_finder
@@ -37,7 +39,8 @@ def torch_to_nir(
     The module's forward is traced; modules that a map has an entry for become nodes. A call is
     one time step: x [batch, *features], or (x, state) -> (y, state). State that only passes
     through a mapped module is that node's own state; any other state becomes a feedback edge,
-    or a one-step Delay where nirx would otherwise read it with another timing.
+    or a one-step Delay where nirx would otherwise read it with another timing. A module in no
+    map that NIR has no nodes for becomes a `nirx.Neuron` if its step is elementwise.
 
     Arguments:
         module: left as it is; the graph shares no memory with it.
@@ -56,7 +59,8 @@ def torch_to_nir(
         subgraphs: keep nested modules as nested graphs; otherwise names are joined by dots.
 
     Returns: a `nir.NIRGraph` whose nodes have the modules' names, or, for a module that a map
-    has an entry for, its node. A single Input is called "input", several have the names of
+    has an entry for, its node; likewise for a module that is a `nirx.Neuron` itself, unless
+    `input_shape` is given. A single Input is called "input", several have the names of
     their arguments; a single Output is called "output", several are called "output_0",
     "output_1", ... or as the keys of the returned dict.
 
@@ -69,6 +73,49 @@ def torch_to_nir(
         raise InputError("torch_to_nir: a scripted module; pass the original module")
     module = getattr(module, "_orig_mod", module)  # what torch.compile was given
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))
+    options = concrete_args, input_shape, discretization, type_check, subgraphs
+    try:
+        return _exported(module, exporters, *options)
+    except (InputError, GraphError):
+        raise
+    except Exception as error:
+        # Perhaps with modules as neurons of their own; forward may fail in any way without.
+        return _with_cells(module, exporters, options, error)
+
+
+def _with_cells(
+    module: torch.nn.Module, exporters: Exporters, options: tuple[Any, ...], error: Exception
+) -> Any:
+    """The export with modules in no map as `nirx.Neuron` nodes.
+
+    Arguments:
+        error: why there is none without.
+    """
+    refusals: list[UnsupportedError] = []
+    for cells in found_cells(module, exporters, options[1], refusals):
+        exporters.cells, exporters.done = cells, {}
+        try:
+            return _exported(module, exporters, *options)
+        except UnsupportedError as refusal:
+            refusals.append(refusal)
+    if not refusals:
+        raise error
+    raise UnsupportedError(f"{error}. As a neuron of its own: {refusals[0]}") from error
+
+
+def _exported(
+    module: torch.nn.Module,
+    exporters: Exporters,
+    concrete_args: Mapping[str, Any] | None,
+    input_shape: Any,
+    discretization: Discretization | None,
+    type_check: bool,
+    subgraphs: bool,
+) -> Any:
+    if id(module) in exporters.cells and input_shape is not None:
+        module = torch.nn.Sequential(OrderedDict({type(module).__name__.lower(): module}))
+        if isinstance(input_shape, Mapping):
+            input_shape = next(iter(input_shape.values()))
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
     shapes = shape_finder(module, exporters, input_shape)
