@@ -27,6 +27,7 @@ from nirx.errors import NirxWarning as NirxWarning
 from nirx.errors import UnsupportedError as UnsupportedError
 from nirx.execution.backend import find_backend as find_backend
 from nirx.execution.backend import from_nir as from_nir
+from nirx.execution.expressing import expressed as expressed
 from nirx.execution.network import Network as Network
 from nirx.execution.refusal import NotRepresentable as NotRepresentable
 from nirx.execution.trainable import freeze as freeze

@@ -15,6 +15,7 @@ from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.reproducible import SMALLEST, Reproducible
 from nirx_torch.ops import TorchOps
+from nirx_torch.rounded_sqrt import rounded_sqrt
 
 __all__ = ["ReproducibleTorchOps", "TorchKernel"]
 
@@ -109,6 +110,9 @@ class ReproducibleTorchOps(Reproducible, TorchOps):
         if torch.is_grad_enabled() and y.requires_grad:
             return _Keep.apply(y, self._bound)
         return torch.nn.functional.hardshrink(y, self._bound)
+
+    def sqrt(self, a: Array) -> Array:
+        return self._keep(rounded_sqrt(a))
 
     def _wide(self, x: Array) -> Array:
         return x.to(torch.float64)

@@ -131,10 +131,20 @@ def accept_observed(
         names = [n.name for n in schedule.nodes if is_searched(n.dynamics)]
         raise InputError(
             "observed holds no neuron's spikes, v or i, so there is nothing to diagnose; the "
-            f"graph has {', '.join(map(repr, names[:8])) or 'no neuron'}"
+            f"graph has {', '.join(map(repr, names[:8])) or 'no neuron with choices'}"
+            + _given_steps(schedule)
         )
     ordered = (node.path for node in schedule.nodes if node.path in traces)
     return outputs, {path: tuple(traces[path].values()) for path in ordered}
+
+
+def _given_steps(schedule: Schedule) -> str:
+    """A word on neurons whose step is given, so that there is nothing to search."""
+    names = [n.name for n in schedule.nodes if n.neuron and not is_searched(n.dynamics)]
+    if not names:
+        return ""
+    shown = ", ".join(map(repr, names[:8]))
+    return f"; the step of {shown} is given, so nirx.compare or nirx.verify tells whether it fits"
 
 
 def accept_array(where: str, value: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ import nirx
 from nirx.dynamics.node_types import NATIVE_TYPES
 from nirx.files import writing
 from nirx.graphs.flatten import walk_graphs
+from nirx.graphs.neuron_form import NEURONS_KEY
 from nirx.tracing.draft import Draft
 
 __all__ = ["checked_draft", "checked_writer", "read_by_nir"]
@@ -22,8 +23,12 @@ MOST_NODES, MOST_LEVELS = 1000, 50
 
 
 def read_by_nir(file: Any) -> None:
-    """Read an open `.nir` file as `nir.read` does, with and without its type check."""
-    for type_check in (True, False):
+    """Read an open `.nir` file as `nir.read` does, with its type check and without.
+
+    With the check, nir refuses a graph whose `nirx.Neuron`s are in its metadata.
+    """
+    held = NEURONS_KEY in file["node"].get("metadata", {})
+    for type_check in (False,) if held else (True, False):
         data = nir.serialization.hdf2dict(file["node"])
         nir.dict2NIRNode({**data, "type_check": type_check})
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.base import Dynamics
+from nirx.dynamics.expression import NotElementwise
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.printing import Printed, print_expression
 from nirx.execution.kernels.threads import split, thread_count
@@ -18,14 +19,21 @@ from nirx.execution.reproducible import SMALLEST
 
 __all__ = ["Layer", "fused_scan", "layer_text", "print_layer", "run_layer", "scan_source", "traced"]
 
+LONGEST = 400
+"""Operations of a step, at most; numba takes 3 s for 300 and half a minute for 900."""
+
 NARROW = 64
 """Layers narrower than this run all samples in one inner loop, which the compiler can vectorize."""
 
 
 @lru_cache(maxsize=4096)
 def traced(dynamics: Dynamics, dtype: str, reproducible: bool, detach_reset: bool) -> TracedStep:
-    """`trace_step`, remembered."""
-    return trace_step(dynamics, dtype, reproducible, detach_reset)
+    """`trace_step`, remembered. **Raises**: `NotElementwise` for a step too long for a kernel."""
+    step = trace_step(dynamics, dtype, reproducible, detach_reset)
+    length = len(step.expression.operations)
+    if length > LONGEST:
+        raise NotElementwise(f"its step is {length} operations, which take too long to compile")
+    return step
 
 
 @lru_cache(maxsize=1024)
