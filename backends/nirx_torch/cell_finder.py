@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from nirx.basics.type_map import ABSENT, find_handler
 from nirx.errors import UnsupportedError
 from nirx_torch.cells import TracedCell, trace_cell
 from nirx_torch.exporters import Exporters
@@ -19,7 +18,8 @@ __all__ = ["found_cells"]
 def found_cells(
     module: torch.nn.Module, exporters: Exporters, shape: Any, refusals: list[UnsupportedError]
 ) -> Iterator[dict[int, TracedCell]]:
-    """Modules in no map whose step is elementwise, by id: the innermost ones, then the outermost.
+    """Modules that no map has a node for and whose step is elementwise, by id: the innermost
+    ones, then the outermost.
 
     Arguments:
         module: the model.
@@ -41,7 +41,7 @@ def found_cells(
         return known[id(part)]
 
     def chosen(outermost: bool) -> dict[int, TracedCell]:
-        parts = [(p, m) for p, m in named(module) if _handler(m, exporters) is ABSENT]
+        parts = [(p, m) for p, m in named(module) if _is_unknown(m, exporters)]
         cells: dict[int, TracedCell] = {}
         for path, part in parts if outermost else reversed(parts):
             others = outer if outermost else {m for m in part.modules() if m is not part}
@@ -69,13 +69,21 @@ def _tuple(shape: Any) -> tuple[int, ...]:
     return tuple(shape) if isinstance(shape, tuple | list) else (int(shape),)
 
 
-def _handler(module: torch.nn.Module, exporters: Exporters) -> Any:
-    return find_handler(type(module), *exporters.maps)
+def _is_unknown(module: torch.nn.Module, exporters: Exporters) -> bool:
+    """Whether a module is in no map, or its entry refuses it."""
+    if not exporters.is_mapped(module):
+        return True
+    try:
+        exporters.export(module, "")
+    except UnsupportedError:
+        return True
+    return False
 
 
 def _is_node(module: torch.nn.Module, exporters: Exporters, cells: Mapping[int, Any]) -> bool:
     """Whether a module becomes a node, rather than nothing."""
-    return id(module) in cells or _handler(module, exporters) not in (ABSENT, None)
+    known = not _is_unknown(module, exporters)
+    return id(module) in cells or (known and exporters.export(module, "") is not None)
 
 
 def _is_container(module: torch.nn.Module, exporters: Exporters) -> bool:
