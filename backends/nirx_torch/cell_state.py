@@ -12,7 +12,15 @@ import torch
 from torch.utils import _pytree as pytree
 
 from nirx_torch.cell_trace import Cell, StepGraph, traced
-from nirx_torch.held_values import ABSENT, places, put, remember_attributes, take
+from nirx_torch.held_values import (
+    ABSENT,
+    named_tensors,
+    places,
+    put,
+    remember_attributes,
+    same_numbers,
+    take,
+)
 from nirx_torch.trace import OPTIONS
 
 __all__ = ["FirstCall", "LaterCall", "Slot", "first_call", "later_call", "parts"]
@@ -196,9 +204,11 @@ def state_arguments(module: torch.nn.Module) -> list[tuple[str, Any]]:
 def kept(module: torch.nn.Module) -> Iterator[None]:
     """Leave everything in a module as it was: attributes, what they contain, random numbers.
 
-    The numbers of tensors cannot change: the calls work on fake ones.
+    A call works on fake inputs, but writes into the module's own tensors are real.
     """
     put_back = remember_attributes(module)
+    tensors = [*_tensors(_held(module)), *(tensor for _, tensor in named_tensors(module))]
+    numbers = [(t, t.detach().clone()) for t in {id(t): t for t in tensors}.values()]
     boxes = [(box, box.copy()) for box in _boxes(_held(module))]
     gradients = [(t, t.requires_grad) for t in _tensors(_held(module)) if t.is_leaf]
     random = torch.random.get_rng_state()
@@ -210,6 +220,10 @@ def kept(module: torch.nn.Module) -> Iterator[None]:
         for box, content in boxes:
             box.clear()
             box.extend(content) if isinstance(box, list) else box.update(content)
+        for tensor, before in numbers:
+            if not same_numbers(tensor, before):
+                with torch.no_grad():
+                    tensor.copy_(before)
         for tensor, wanted in gradients:
             tensor.requires_grad_(wanted)
 

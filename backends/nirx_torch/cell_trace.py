@@ -20,8 +20,11 @@ import torch
 from torch import fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
+from torch.overrides import TorchFunctionMode
 
+from nirx.dynamics.program import MOST_OPERATIONS
 from nirx.errors import UnsupportedError
+from nirx_torch.held_values import named_tensors
 from nirx_torch.in_place_writes import OWN, TORCH
 
 __all__ = [
@@ -64,8 +67,7 @@ class Cell:
 
     def example(self) -> torch.Tensor:
         """An input; only its shape and type matter."""
-        floats = [p.dtype for p in self.module.parameters() if p.is_floating_point()]
-        floats += [b.dtype for b in self.module.buffers() if b.is_floating_point()]
+        floats = [t.dtype for _, t in named_tensors(self.module) if t.is_floating_point()]
         dtype = floats[0] if floats else torch.get_default_dtype()
         return torch.zeros(BATCH, *self.shape, dtype=dtype)
 
@@ -134,7 +136,7 @@ def traced(
         function, tracing_mode="fake", _allow_non_fake_inputs=True, record_stack_traces=True
     )
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), _quiet(), _Limit(cell):
             code = make(*inputs)
     except UnsupportedError:
         raise
@@ -146,6 +148,26 @@ def traced(
     graph = StepGraph(code, [n for n in nodes if n.op == "placeholder"], outputs)
     graph.written = {owner(n.args[0]) for n in nodes if is_write(n)}
     return graph
+
+
+MOST_CALLS = 2 * MOST_OPERATIONS
+
+
+class _Limit(TorchFunctionMode):
+    """Refuses a call of too many operations before all of them are traced."""
+
+    def __init__(self, cell: Cell):
+        super().__init__()
+        self.cell, self.count = cell, 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
+        self.count += 1
+        if self.count > MOST_CALLS:
+            raise self.cell.refusal(
+                f"a call takes more than {MOST_CALLS} operations, and a neuron's step at most "
+                f"{MOST_OPERATIONS}; if the module runs over time itself, pass the module of one step"
+            )
+        return function(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -191,11 +213,24 @@ def operation_line(node: fx.Node) -> str:
     return _line((file, int(line)) for file, line in re.findall(r'File "(.*)", line (\d+)', text))
 
 
-def refuse_operation(cell: Cell, node: fx.Node, why: str = "is not elementwise") -> Exception:
+KINDS = {
+    "is a matrix product": ("mm", "bmm", "addmm", "matmul", "mv", "baddbmm", "convolution", "dot"),
+    "adds up neurons or samples": ("sum", "mean", "cumsum", "norm", "linalg_vector_norm", "var"),
+    "is random": ("rand", "rand_like", "randn", "randn_like", "bernoulli", "normal", "uniform"),
+    "compares neurons": ("max", "min", "amax", "amin", "sort", "argmax", "topk", "_softmax"),
+    "takes a part of a tensor, as modules that run over time do": ("select", "slice", "unbind"),
+    "gives another shape": ("cat", "stack", "view", "reshape", "permute", "t", "transpose"),
+    "normalizes over the batch": ("native_batch_norm", "native_layer_norm"),
+}
+KINDS["is random"] += ("native_dropout", "random", "randint", "multinomial", "poisson")
+
+
+def refuse_operation(cell: Cell, node: fx.Node, why: str = "") -> Exception:
     """The error for an operation that no neuron's step may have."""
-    line = operation_line(node)
+    line, name = operation_line(node), name_of(node).rstrip("_")
+    known = next((kind for kind, names in KINDS.items() if name in names), "is not elementwise")
     return cell.refusal(
-        f"torch's {name_of(node)}{f' at {line}' if line else ''} {why}; {_mend(cell)}"
+        f"torch's {name}{f' at {line}' if line else ''} {why or known}; {_mend(cell)}"
     )
 
 

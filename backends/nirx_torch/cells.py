@@ -26,6 +26,7 @@ from nirx_torch.cell_state import (
     state_arguments,
 )
 from nirx_torch.cell_trace import Cell
+from nirx_torch.held_values import named_tensors, places, take
 
 __all__ = ["TracedCell", "trace_cell"]
 
@@ -67,7 +68,7 @@ def trace_cell(
 
 def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
     """Shapes of one sample that may suit a module."""
-    own = [tuple(t.shape) for t in (*module.parameters(), *module.buffers()) if t.numel()]
+    own = [tuple(t.shape) for _, t in named_tensors(module) if t.numel()]
     try:
         common = tuple(torch.broadcast_shapes(*own))
         yield common or (3,)
@@ -196,7 +197,7 @@ def _identifier(text: str) -> str:
 
 def _tensor_names(module: torch.nn.Module, before: dict[int, Any]) -> dict[int, str]:
     """Names of parameters, buffers and other tensors of the module, by id."""
-    names = {id(p): _identifier(path) for path, p in module.named_parameters()}
+    names = {id(tensor): _identifier(path) for path, tensor in named_tensors(module)}
     for key, slot in before.items():
         names.setdefault(key, _identifier("_".join(slot.keys)))
     return names
@@ -204,8 +205,6 @@ def _tensor_names(module: torch.nn.Module, before: dict[int, Any]) -> dict[int, 
 
 def _held_before(before: dict[int, Any], first: Call, cell: Cell) -> dict[Slot, Any]:
     """What the slots of attributes hold before the first call: tensors and numbers."""
-    from nirx_torch.held_values import places, take
-
     found: dict[Slot, Any] = {}
     for slot in first.slots:
         if slot.place != RETURNED and len(first.trees[slot.place][0]) == 1:

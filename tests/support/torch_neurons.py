@@ -1,6 +1,6 @@
 """Every neuron class that the torch libraries export, as a module that nirx can read.
 
-`python tests/libraries/torch_neurons.py` prints the table of docs/neurons.md.
+`python tests/support/torch_neurons.py` prints the table of docs/neurons.md.
 """
 
 # The libraries are not in .venv, where types are checked.

@@ -1,0 +1,153 @@
+"""Neurons of the torch libraries that NIR does not know, traced: the same spikes and states."""
+
+# The libraries are not in .venv, where types are checked.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+
+import nirx
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.bridging.bridge import find_bridge
+from support.torch_neurons import LIBRARIES, SIZE, neurons_of
+
+for _library in LIBRARIES:
+    pytest.importorskip(_library)
+
+TRACED = {
+    "norse": (
+        "LIFAdExCell", "LIFAdExRefracCell", "LIFExCell", "LIFRefracCell", "LSNNCell",
+        "IzhikevichCell",
+    ),
+    "snntorch": ("Alpha", "Alpha with arguments"),
+    "spikingjelly": (
+        "ActivationAwareIFNode", "ComplementaryLIFNode", "EIFNode", "FlexSN", "HalfThresholdIFNode",
+        "IzhikevichNode", "KLIFNode", "LIAFNode", "OTTTLIFNode", "QIFNode", "RAFNode",
+        "SLTTLIFNode", "SimpleIFNode", "SimpleLIFNode", "TernaryIFNode", "TernaryLIFNode",
+    ),
+}  # fmt: skip
+CASES = [(library, kind) for library, kinds in TRACED.items() for kind in kinds]
+
+STEPS, BATCH = 1000, 2
+
+
+def made(library: str, kind: str) -> nn.Module:
+    torch.manual_seed(0)
+    if kind == "Alpha with arguments":
+        import snntorch
+
+        return snntorch.Alpha(alpha=0.9, beta=0.8)
+    return neurons_of(library)[kind]()
+
+
+def graph_of(library: str, cell: nn.Module) -> Any:
+    return find_bridge(library).export(cell, input_shape=(SIZE,))
+
+
+def the_neuron(graph: Any) -> tuple[str, nirx.Neuron]:
+    (found,) = [(k, n) for k, n in graph.nodes.items() if isinstance(n, nirx.Neuron)]
+    return found
+
+
+SINGLE = ("FlexSN",)
+"""Neurons that run in float32 only."""
+
+
+def dtype_of(cell: nn.Module) -> torch.dtype:
+    return torch.float32 if type(cell).__name__ in SINGLE else torch.float64
+
+
+def prepared(cell: nn.Module) -> nn.Module:
+    """A copy in float64, not in training; Norse's parameters are no part of its modules."""
+    own: Any = copy.deepcopy(cell).to(dtype_of(cell)).eval()
+    for name in ("p", "spiking_method"):
+        if hasattr(own, name):
+            setattr(own, name, tree_map(_double, getattr(own, name)))
+    return own
+
+
+def _double(value: Any) -> Any:
+    return value.detach().double() if isinstance(value, torch.Tensor) else value
+
+
+def run_library(
+    cell: nn.Module, xs: torch.Tensor, names: tuple[str, ...]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The library's own run, step by step: outputs and states after each step."""
+    state: Any = cell.reset_mem() if hasattr(cell, "reset_mem") else None
+    inside = getattr(cell, "init_hidden", False)
+    ys, seen = [], {name: [] for name in names}
+    with torch.no_grad():
+        for x in xs:
+            if isinstance(state, tuple) and not inside and hasattr(cell, "reset_mem"):
+                y, *state = cell(x, *state)
+                state = tuple(state)
+                held = dict(zip(("syn_exc", "syn_inh", "mem"), state, strict=True))
+            elif type(cell).__module__.startswith("norse"):
+                y, state = cell(x, state)
+                held = flat(state)
+            else:
+                y = cell(x)
+                held = cell.states if hasattr(cell, "states") else None
+                held = {f"state_{i}": s for i, s in enumerate(held)} if held else vars_of(cell)
+            ys.append(to_numpy(y))
+            for name in names:
+                seen[name].append(to_numpy(torch.broadcast_to(held[name], x.shape)))
+    return np.array(ys), {name: np.array(rows) for name, rows in seen.items()}
+
+
+def flat(state: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in state._asdict().items():
+        found.update(flat(value) if hasattr(value, "_asdict") else {name: value})
+    return found
+
+
+def vars_of(cell: nn.Module) -> dict[str, Any]:
+    return {**vars(cell), **dict(cell.named_buffers()), **getattr(cell, "_memories", {})}
+
+
+def driving(library: str, kind: str, names: tuple[str, ...]) -> torch.Tensor:
+    """Input at which the neuron spikes now and then."""
+    base = np.random.default_rng(0).random((STEPS, BATCH, SIZE))
+    for scale in (1, 2, 5, 20, 100, 500):
+        xs = torch.from_numpy(base * scale).to(dtype_of(made(library, kind)))
+        ys, _ = run_library(prepared(made(library, kind)), xs[:200], names)
+        if np.isfinite(ys).all() and np.count_nonzero(ys) > 0.02 * ys.size:
+            return xs
+    raise AssertionError(f"{kind} does not spike")
+
+
+@pytest.mark.parametrize(("library", "kind"), CASES)
+def test_a_thousand_steps(library, kind, record_property):
+    cell = made(library, kind)
+    graph = graph_of(library, prepared(cell))
+    name, node = the_neuron(graph)
+    names = node.step.states
+    xs = driving(library, kind, names)
+    ys, states = run_library(prepared(cell), xs, names)
+    count = int(np.count_nonzero(ys))
+    assert count > 50
+    largest = {}
+    for backend in ("numpy", "torch"):
+        net = nirx.from_nir(graph, backend, None, str(xs.dtype).removeprefix("torch."))
+        given = xs if backend == "torch" else xs.numpy()
+        own, _, seen = net.run(given, record=[f"{name}.{s}" for s in names])
+        mismatches = int(np.count_nonzero((to_numpy(own) != 0) != (ys != 0)))
+        apart = max(
+            float(np.abs(to_numpy(seen[f"{name}.{s}"]) - states[s]).max()) for s in names
+        )
+        largest[backend] = apart
+        assert mismatches == 0
+        assert apart < 1e-6
+        np.testing.assert_allclose(to_numpy(own), ys, atol=1e-6)
+    print(f"| {library} | {kind} | {len(names)} | {count} | 0 | {largest} |")
