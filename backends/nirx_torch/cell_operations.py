@@ -11,80 +11,20 @@ import torch
 from nirx.dynamics import formula as f
 from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.formula import LARGEST_POWER, Formula
+from nirx_torch.cell_masks import (
+    Mask,
+    all_of,
+    any_of,
+    at_least,
+    equal,
+    greater,
+    inverse,
+    mask_of,
+    one_of,
+    only_masks,
+)
 
-__all__ = ["IDENTITIES", "MADE", "OPERATIONS", "Mask"]
-
-
-class Mask:
-    """A value that is true or false.
-
-    A comparison that is used as a number is a spike: it has the surrogate's gradient. One that
-    only selects has none.
-
-    Arguments:
-        value: 1 or 0.
-        spikes: the same with the surrogate; None where there is none.
-    """
-
-    def __init__(self, value: Formula, spikes: Callable[[], Formula] | None = None):
-        self.value = value
-        self.spikes = spikes or (lambda: value)
-
-
-def _above(name: str) -> Callable[..., Mask]:
-    """a > b or a >= b."""
-
-    def compare(at: Any, a: Any, b: Any) -> Mask:
-        a, b = at.number(a), at.number(b)
-        value = a.made(name, a, b)
-        return Mask(value, lambda: a.made("spike", value, a, b))
-
-    return compare
-
-
-_greater, _at_least = _above("greater"), _above("greater_equal")
-
-
-def _equal(at: Any, a: Any, b: Any) -> Mask:
-    a, b = at.number(a), at.number(b)
-    return Mask((a >= b) * (b >= a))
-
-
-def _not(at: Any, a: Any) -> Mask:
-    mask = _mask(at, a)
-    return Mask(f.where(mask.value, 0.0, 1.0), lambda: 1.0 - mask.spikes())
-
-
-def _and(at: Any, a: Any, b: Any) -> Mask:
-    left, right = _mask(at, a), _mask(at, b)
-    return Mask(left.value * right.value, lambda: left.spikes() * right.spikes())
-
-
-def _or(at: Any, a: Any, b: Any) -> Mask:
-    return _not(at, _and(at, _not(at, a), _not(at, b)))
-
-
-def _xor(at: Any, a: Any, b: Any) -> Mask:
-    return _and(at, _or(at, a, b), _not(at, _and(at, a, b)))
-
-
-def _mask(at: Any, a: Any) -> Mask:
-    """Whether a value is not 0."""
-    if isinstance(a, Mask):
-        return a
-    equal = _equal(at, a, 0.0)
-    return Mask(f.where(equal.value, 0.0, 1.0))
-
-
-def _only_masks(operation: Callable[..., Mask]) -> Callable[..., Mask]:
-    """&, | and ^ on numbers work on bits."""
-
-    def checked(at: Any, *operands: Any) -> Mask:
-        if not all(isinstance(o, Mask | bool) for o in operands):
-            raise NotElementwise("bits of whole numbers")
-        return operation(at, *operands)
-
-    return checked
+__all__ = ["IDENTITIES", "MADE", "OPERATIONS"]
 
 
 def _add(at: Any, a: Any, b: Any, alpha: Any = 1) -> Formula:
@@ -101,7 +41,7 @@ def _rsub(at: Any, a: Any, b: Any, alpha: Any = 1) -> Formula:
 
 def _mul(at: Any, a: Any, b: Any) -> Any:
     if isinstance(a, Mask) and isinstance(b, Mask):
-        return _and(at, a, b)
+        return all_of(at, a, b)
     return at.number(a) * at.number(b)
 
 
@@ -157,7 +97,7 @@ def _clamp(at: Any, a: Any, min: Any = None, max: Any = None) -> Formula:
 
 
 def _where(at: Any, condition: Any, a: Any, b: Any) -> Any:
-    chosen = _mask(at, condition).value
+    chosen = mask_of(at, condition).value
     if isinstance(a, Mask) and isinstance(b, Mask):
         spikes = lambda: f.where(chosen, a.spikes(), b.spikes())  # noqa: E731
         return Mask(f.where(chosen, a.value, b.value), spikes)
@@ -170,7 +110,7 @@ def _heaviside(at: Any, a: Any, at_zero: Any) -> Formula:
     own = value.expression.operations[value.position]
     if own.name == "constant" and float(own.value) in (0.0, 1.0):
         return f.spike(a, 0.0, at_threshold=float(own.value) == 1.0)
-    return f.where(_equal(at, a, 0.0).value, value, f.spike(a))
+    return f.where(equal(at, a, 0.0).value, value, f.spike(a))
 
 
 def _index_put(at: Any, a: Any, indices: Any, value: Any, accumulate: bool = False) -> Formula:
@@ -216,39 +156,39 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": _add,
     "addcdiv": _addcdiv,
     "addcmul": _addcmul,
-    "bitwise_and": _only_masks(_and),
-    "bitwise_not": _only_masks(_not),
-    "bitwise_or": _only_masks(_or),
-    "bitwise_xor": _only_masks(_xor),
+    "bitwise_and": only_masks(all_of),
+    "bitwise_not": only_masks(inverse),
+    "bitwise_or": only_masks(any_of),
+    "bitwise_xor": only_masks(one_of),
     "ceil": _one(lambda a: 0.0 - f.floor(0.0 - a)),
     "clamp": _clamp,
     "clamp_max": lambda at, a, max: _clamp(at, a, None, max),
     "clamp_min": lambda at, a, min: _clamp(at, a, min),
     "div": _div,
-    "eq": _equal,
+    "eq": equal,
     "exp": _one(f.exp),
     "exp2": _one(lambda a: 2.0**a),
     "floor": _one(f.floor),
     "floor_divide": lambda at, a, b: _div(at, a, b, "floor"),
-    "ge": _at_least,
-    "gt": _greater,
+    "ge": at_least,
+    "gt": greater,
     "hardtanh": lambda at, a, min=-1.0, max=1.0: _clamp(at, a, min, max),
     "heaviside": _heaviside,
     "index_put": _index_put,
-    "le": lambda at, a, b: _at_least(at, b, a),
+    "le": lambda at, a, b: at_least(at, b, a),
     "leaky_relu": _leaky_relu,
     "lerp": _lerp,
     "log": _one(f.log),
-    "logical_and": _and,
-    "logical_not": _not,
-    "logical_or": _or,
-    "logical_xor": _xor,
-    "lt": lambda at, a, b: _greater(at, b, a),
+    "logical_and": all_of,
+    "logical_not": inverse,
+    "logical_or": any_of,
+    "logical_xor": one_of,
+    "lt": lambda at, a, b: greater(at, b, a),
     "masked_fill": lambda at, a, mask, value: _where(at, mask, value, a),
     "maximum": _two(f.maximum),
     "minimum": _two(f.minimum),
     "mul": _mul,
-    "ne": lambda at, a, b: _not(at, _equal(at, a, b)),
+    "ne": lambda at, a, b: inverse(at, equal(at, a, b)),
     "neg": _one(lambda a: 0.0 - a),
     "pow": _pow,
     "reciprocal": _one(lambda a: 1.0 / a),
@@ -281,7 +221,7 @@ def _cast(value: Any, node: Any) -> Any:
     """A comparison as a number stays undecided until it is known what reads it."""
     dtype = node.meta["val"].dtype
     if dtype == torch.bool:
-        return value if isinstance(value, Mask) else _mask(_Numbers(), value)
+        return value if isinstance(value, Mask) else mask_of(_Numbers(), value)
     if isinstance(value, Mask):
         return value.spikes()
     whole = node.args[0].meta["val"].dtype.is_floating_point and not dtype.is_floating_point

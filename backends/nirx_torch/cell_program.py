@@ -15,7 +15,8 @@ from nirx.dynamics.formula import Formula, detach
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
 from nirx.tracing.layers import array
-from nirx_torch.cell_operations import IDENTITIES, MADE, OPERATIONS, Mask
+from nirx_torch.cell_masks import Mask
+from nirx_torch.cell_operations import IDENTITIES, MADE, OPERATIONS
 from nirx_torch.cell_trace import (
     BATCH,
     Cell,
@@ -200,7 +201,9 @@ class ProgramWriter:
             shape = shape[1:]
         full = (BATCH, *self.cell.shape)
         tail = full[len(full) - len(shape) :]
-        fits = len(shape) <= len(full) and all(a in (1, b) for a, b in zip(shape, tail, strict=True))
+        fits = len(shape) <= len(full) and all(
+            a in (1, b) for a, b in zip(shape, tail, strict=True)
+        )
         if (exact and shape != full) or not fits:
             raise refuse_operation(
                 self.cell, node, f"gives shape {shape} from an input of shape {full}"

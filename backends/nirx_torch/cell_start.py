@@ -97,9 +97,7 @@ def _as_tensor(value: Any, node: fx.Node) -> torch.Tensor | None:
         return None
 
 
-def _confirmed(
-    cell: Cell, first: Call, later: Call, states: list[Slot], start: list[Any]
-) -> bool:
+def _confirmed(cell: Cell, first: Call, later: Call, states: list[Slot], start: list[Any]) -> bool:
     for number, scale in enumerate(SCALES):
         x = _input(cell, scale, number)
         once, _ = first.graph.run([x])

@@ -8,18 +8,20 @@ depends on values raises and is not baked in.
 from __future__ import annotations
 
 import logging
-import re
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
+from torch.fx.traceback import preserve_node_meta, set_stack_trace
 from torch.overrides import TorchFunctionMode
 
 from nirx.dynamics.program import MOST_OPERATIONS
@@ -30,10 +32,10 @@ from nirx_torch.in_place_writes import OWN, TORCH
 __all__ = [
     "BATCH",
     "Cell",
+    "OperationRefused",
     "StepGraph",
     "is_write",
     "name_of",
-    "operation_line",
     "owner",
     "refuse_operation",
     "traced",
@@ -133,10 +135,10 @@ def traced(
     **Raises**: `UnsupportedError`, with the line, where the call fails on unknown values.
     """
     make: Any = make_fx(
-        function, tracing_mode="fake", _allow_non_fake_inputs=True, record_stack_traces=True
+        function, tracing_mode="fake", _allow_non_fake_inputs=True, record_stack_traces=False
     )
     try:
-        with torch.no_grad(), _quiet(), _Limit(cell):
+        with torch.no_grad(), _quiet(), preserve_node_meta(), _Watch(cell):
             code = make(*inputs)
     except UnsupportedError:
         raise
@@ -153,8 +155,8 @@ def traced(
 MOST_CALLS = 2 * MOST_OPERATIONS
 
 
-class _Limit(TorchFunctionMode):
-    """Refuses a call of too many operations before all of them are traced."""
+class _Watch(TorchFunctionMode):
+    """Notes the user's line with each operation, and refuses a call of too many before it ends."""
 
     def __init__(self, cell: Cell):
         super().__init__()
@@ -167,7 +169,21 @@ class _Limit(TorchFunctionMode):
                 f"a call takes more than {MOST_CALLS} operations, and a neuron's step at most "
                 f"{MOST_OPERATIONS}; if the module runs over time itself, pass the module of one step"
             )
+        # make_fx itself only notes lines of functions that are called forward.
+        set_stack_trace([_calling_line()])
         return function(*args, **(kwargs or {}))
+
+
+def _calling_line() -> str:
+    """The innermost line outside torch and nirx, as `model.py:12`; else ""."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and _is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    return "" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((TORCH, OWN, "<"))
 
 
 @contextmanager
@@ -207,10 +223,8 @@ def name_of(node: fx.Node) -> str:
     return getattr(target, "__name__", str(target))
 
 
-def operation_line(node: fx.Node) -> str:
-    """The innermost line of a program outside torch and nirx, as `model.py:12`; else ""."""
-    text = node.meta.get("stack_trace") or node.stack_trace or ""
-    return _line((file, int(line)) for file, line in re.findall(r'File "(.*)", line (\d+)', text))
+class OperationRefused(UnsupportedError):
+    """The cell could be called, but has an operation that no neuron's step may have."""
 
 
 KINDS = {
@@ -227,19 +241,14 @@ KINDS["is random"] += ("native_dropout", "random", "randint", "multinomial", "po
 
 def refuse_operation(cell: Cell, node: fx.Node, why: str = "") -> Exception:
     """The error for an operation that no neuron's step may have."""
-    line, name = operation_line(node), name_of(node).rstrip("_")
+    line, name = node.stack_trace, name_of(node).rstrip("_")
     known = next((kind for kind, names in KINDS.items() if name in names), "is not elementwise")
-    return cell.refusal(
-        f"torch's {name}{f' at {line}' if line else ''} {why or known}; {_mend(cell)}"
+    return OperationRefused(
+        f"{cell.label}: torch's {name}{f' at {line}' if line else ''} {why or known}; {MEND}"
     )
 
 
-def _mend(cell: Cell) -> str:
-    kind = type(cell.module).__name__
-    return (
-        "write the cell's step with elementwise operations and put layers (such as nn.Linear) "
-        f"outside it, or add it to module_map: {{{kind}: function from the module to a NIR node}}"
-    )
+MEND = "write the cell's step with elementwise operations and put layers (such as nn.Linear) outside it"
 
 
 BRANCHES = ("DataDependentOutputException", "GuardOnDataDependentSymNode", "DynamicOutputShape")
@@ -251,7 +260,7 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
     at = f" at {line}" if line else ""
     if type(error).__name__.startswith(BRANCHES):
         return cell.refusal(
-            f"it decides or computes by the values of a tensor{at}; use torch.where; {_mend(cell)}"
+            f"it decides or computes by the values of a tensor{at}; use torch.where"
         )
     said = (str(error).splitlines() or [""])[0]
     return cell.refusal(
@@ -262,5 +271,5 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
 
 
 def _line(frames: Any) -> str:
-    own = [f for f in frames if not f[0].startswith((TORCH, OWN, "<"))]
-    return f"{own[-1][0].rpartition('/')[2]}:{own[-1][1]}" if own else ""
+    own = [(file, line) for file, line in frames if not _is_ours(file)]
+    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""

@@ -11,8 +11,8 @@ import torch
 from torch import fx
 
 from nirx.dynamics.neuron_node import Neuron
-from nirx.errors import UnsupportedError
 from nirx.dynamics.program import RESERVED
+from nirx.errors import UnsupportedError
 from nirx.tracing.membranes import with_names
 from nirx_torch.cell_program import ProgramWriter, live_nodes
 from nirx_torch.cell_start import initial_values
@@ -25,7 +25,7 @@ from nirx_torch.cell_state import (
     parts,
     state_arguments,
 )
-from nirx_torch.cell_trace import Cell
+from nirx_torch.cell_trace import Cell, OperationRefused
 from nirx_torch.held_values import named_tensors, places, take
 
 __all__ = ["TracedCell", "trace_cell"]
@@ -56,14 +56,14 @@ def trace_cell(
 
     **Raises**: `UnsupportedError` for a step that is not elementwise, with the line.
     """
-    failed: UnsupportedError | None = None
+    failed: list[UnsupportedError] = []
     for known in dict.fromkeys([shape] if shape is not None else _shapes(module)):
         try:
             return _traced(Cell(module, where, known))
         except UnsupportedError as error:
-            failed = failed or error
-    assert failed is not None
-    raise failed
+            failed.append(error)
+    # With the last shape that suits its layers, an operation says most.
+    raise next((e for e in reversed(failed) if isinstance(e, OperationRefused)), failed[0])
 
 
 def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
@@ -78,6 +78,7 @@ def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
         if type(value) is int and 1 < value < 4096:
             yield (value,)
     yield (3,)
+    yield from ((shape[-1],) for shape in own if len(shape) > 1)
 
 
 def _traced(cell: Cell) -> TracedCell | None:

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-
 import nirx
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.bridging.bridge import find_bridge
@@ -143,9 +142,7 @@ def test_a_thousand_steps(library, kind, record_property):
         given = xs if backend == "torch" else xs.numpy()
         own, _, seen = net.run(given, record=[f"{name}.{s}" for s in names])
         mismatches = int(np.count_nonzero((to_numpy(own) != 0) != (ys != 0)))
-        apart = max(
-            float(np.abs(to_numpy(seen[f"{name}.{s}"]) - states[s]).max()) for s in names
-        )
+        apart = max(float(np.abs(to_numpy(seen[f"{name}.{s}"]) - states[s]).max()) for s in names)
         largest[backend] = apart
         assert mismatches == 0
         assert apart < 1e-6

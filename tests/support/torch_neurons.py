@@ -43,7 +43,10 @@ def _norse() -> dict[str, Build]:
         found[f"{name}Cell"] = getattr(norse, f"{name}Cell")
     recurrent = ("LIF", "LIFAdEx", "LIFAdExRefrac", "LIFEx", "LIFRefrac", "LSNN")
     recurrent_cells = (*recurrent, "LIFMC", "LIFMCRefrac")
-    for name in (*(f"{n}Recurrent" for n in recurrent), *(f"{n}RecurrentCell" for n in recurrent_cells)):
+    for name in (
+        *(f"{n}Recurrent" for n in recurrent),
+        *(f"{n}RecurrentCell" for n in recurrent_cells),
+    ):
         found[name] = lambda name=name: getattr(norse, name)(SIZE, SIZE)
     for name in ("CobaLIFCell", "LILinearCell", "LIFCorrelation"):
         found[name] = lambda name=name: getattr(norse, name)(SIZE, SIZE)
@@ -97,7 +100,6 @@ def _sinabs() -> dict[str, Build]:
 
 def _spikingjelly() -> dict[str, Build]:
     from spikingjelly.activation_based import neuron as sj
-    from spikingjelly.activation_based import surrogate
 
     table = lambda: sj.FewSpikeTable(  # noqa: E731
         torch.ones(4), torch.tensor([4.0, 2.0, 1.0, 0.5]), torch.tensor([4.0, 2.0, 1.0, 0.5])
@@ -122,7 +124,9 @@ def _spikingjelly() -> dict[str, Build]:
     return {
         **found,
         "FewSpikeNode": lambda: sj.FewSpikeNode(table()),
-        "FlexSN": lambda: sj.FlexSN(lambda x, v: (((v + x) > 1).float(), 0.5 * (v + x)), 1, step_mode="s"),
+        "FlexSN": lambda: sj.FlexSN(
+            lambda x, v: (((v + x) > 1).float(), 0.5 * (v + x)), 1, step_mode="s"
+        ),
         "GatedLIFNode": lambda: sj.GatedLIFNode(T=4),
         "HGNode": lambda: sj.HGNode([table(), table()], [0.5]),
         "LIAFNode": lambda: sj.LIAFNode(act, False),
