@@ -71,7 +71,8 @@ class ProgramWriter:
         try:
             program.check(tuple(self.parameters))
         except NodeMismatch as mismatch:
-            raise self.cell.refusal(f"as a neuron, {mismatch.found}; expected {mismatch.expected}")
+            reason = f"as a neuron, {mismatch.found}; expected {mismatch.expected}"
+            raise self.cell.refusal(reason) from mismatch
         return program
 
     def _live(self, wanted: list[fx.Node]) -> set[fx.Node]:

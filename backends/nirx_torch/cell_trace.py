@@ -167,7 +167,7 @@ class _Watch(TorchFunctionMode):
         if self.count > MOST_CALLS:
             raise self.cell.refusal(
                 f"a call takes more than {MOST_CALLS} operations, and a neuron's step at most "
-                f"{MOST_OPERATIONS}; if the module runs over time itself, pass the module of one step"
+                f"{MOST_OPERATIONS}; a module that runs over time itself has no single step"
             )
         # make_fx itself only notes lines of functions that are called forward.
         set_stack_trace([_calling_line()])
@@ -248,7 +248,10 @@ def refuse_operation(cell: Cell, node: fx.Node, why: str = "") -> Exception:
     )
 
 
-MEND = "write the cell's step with elementwise operations and put layers (such as nn.Linear) outside it"
+MEND = (
+    "write the cell's step with elementwise operations and put layers (such as nn.Linear) "
+    "outside it"
+)
 
 
 BRANCHES = ("DataDependentOutputException", "GuardOnDataDependentSymNode", "DynamicOutputShape")

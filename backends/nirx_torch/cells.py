@@ -177,6 +177,7 @@ def _names(states: list[Slot], module: torch.nn.Module) -> dict[Slot, str]:
             keys = [takes[int(keys[0])], *keys[1:]] if int(keys[0]) < len(takes) else keys
             generic = single and keys[0] in ("state", "hidden", "s", "hx")
             keys = ["v"] if generic else keys
+        name = "state"
         for count in range(1, len(keys) + 1):
             name = _identifier("_".join(keys[-count:]))
             if name not in names.values() and not keys[-count].isdigit():

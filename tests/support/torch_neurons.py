@@ -42,13 +42,10 @@ def _norse() -> dict[str, Build]:
     for name in ("LIFRefrac", "LSNN"):
         found[f"{name}Cell"] = getattr(norse, f"{name}Cell")
     recurrent = ("LIF", "LIFAdEx", "LIFAdExRefrac", "LIFEx", "LIFRefrac", "LSNN")
-    recurrent_cells = (*recurrent, "LIFMC", "LIFMCRefrac")
-    for name in (
-        *(f"{n}Recurrent" for n in recurrent),
-        *(f"{n}RecurrentCell" for n in recurrent_cells),
-    ):
-        found[name] = lambda name=name: getattr(norse, name)(SIZE, SIZE)
-    for name in ("CobaLIFCell", "LILinearCell", "LIFCorrelation"):
+    with_weights = [f"{name}Recurrent" for name in recurrent]
+    with_weights += [f"{name}RecurrentCell" for name in (*recurrent, "LIFMC", "LIFMCRefrac")]
+    with_weights += ["CobaLIFCell", "LILinearCell", "LIFCorrelation"]
+    for name in with_weights:
         found[name] = lambda name=name: getattr(norse, name)(SIZE, SIZE)
     behaviour = izhikevich.tonic_spiking
     found["Izhikevich"] = lambda: norse.Izhikevich(behaviour)
