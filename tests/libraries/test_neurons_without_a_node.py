@@ -13,30 +13,21 @@ import torch
 from torch import nn
 
 import nirx
+from support.torch_neurons import neurons_of
 
 snn = pytest.importorskip("snntorch")
 norse = pytest.importorskip("norse.torch")
-neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
+pytest.importorskip("spikingjelly")
 sinabs = pytest.importorskip("sinabs.layers")
 
 OPTIONS: Any = {"init_hidden": True, "output": True}
 WITHOUT = {
-    "snntorch": {
-        "Alpha": lambda: snn.Alpha(alpha=0.9, beta=0.8, **OPTIONS),
-        "SLSTM": lambda: snn.SLSTM(4, 4, **OPTIONS),
-    },
+    "snntorch": {"SLSTM": lambda: snn.SLSTM(4, 4, **OPTIONS)},
     "norse": {
-        name: lambda name=name: getattr(norse, name)()
-        for name in ("LIFAdExCell", "LIFRefracCell", "LSNNCell", "LIFExCell")
+        name: lambda name=name: getattr(norse, name)(4, 4)
+        for name in ("LIFAdExRecurrentCell", "LIFRefracRecurrentCell", "LSNNRecurrentCell")
     },
-    "spikingjelly": {
-        "KLIFNode": lambda: neuron.KLIFNode(),
-        "QIFNode": lambda: neuron.QIFNode(),
-        "EIFNode": lambda: neuron.EIFNode(),
-        "IzhikevichNode": lambda: neuron.IzhikevichNode(),
-        "PSN": lambda: neuron.PSN(T=4),
-        "GatedLIFNode": lambda: neuron.GatedLIFNode(T=4),
-    },
+    "spikingjelly": {"FewSpikeNode": neurons_of("spikingjelly")["FewSpikeNode"]},
     "sinabs": {"ALIF": lambda: sinabs.ALIF(tau_mem=10.0, tau_adapt=10.0)},
 }
 CASES = [(library, kind) for library, kinds in WITHOUT.items() for kind in kinds]
@@ -60,7 +51,9 @@ def test_a_lapicque_is_an_lif(options):
     assert moved.silent == ()
 
 
-def test_a_lapicque_that_resets_to_zero_is_refused():
-    cell = snn.Lapicque(beta=0.8, reset_mechanism="zero", **OPTIONS)
-    with pytest.raises(nirx.UnsupportedError, match="drops the input of the next step"):
-        nirx.move(nn.Sequential(nn.Linear(6, 4), cell), "torch")
+def test_a_lapicque_that_resets_to_zero_is_no_nir_node():
+    cell = snn.Lapicque(beta=0.8, threshold=0.3, reset_mechanism="zero", **OPTIONS)
+    xs = 4 * np.random.default_rng(0).random((200, 3, 6)).astype(np.float32)
+    moved = nirx.move(nn.Sequential(nn.Linear(6, 4), cell), "torch", xs=xs)
+    assert isinstance(moved.graph.nodes["1"], nirx.Neuron)
+    assert moved.fidelity in ("exact", "rounding")
