@@ -32,13 +32,16 @@ def found_cells(
 
     def traced(path: str, part: torch.nn.Module) -> TracedCell | None:
         if id(part) not in known:
+            label = path or type(part).__name__
             own = None if path or isinstance(shape, Mapping) or shape is None else _tuple(shape)
             try:
-                known[id(part)] = trace_cell(part, path or type(part).__name__, own)
+                known[id(part)] = trace_cell(part, label, own)
             except UnsupportedError as refusal:
                 known[id(part)] = None
-                if not _is_container(part, exporters):
+                if exporters.is_mapped(part) or not _is_container(part, exporters):
                     refusals.append(refusal)
+            if known[id(part)] is None and exporters.is_mapped(part) and not refusals:
+                refusals.append(UnsupportedError(f"{label}: it keeps no state between calls"))
         return known[id(part)]
 
     def chosen(outermost: bool) -> dict[int, TracedCell]:

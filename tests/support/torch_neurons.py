@@ -8,14 +8,19 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import nir
 import torch
 from torch import nn
 
-__all__ = ["LIBRARIES", "SIZE", "neurons_of"]
+import nirx
+from nirx.bridging.bridge import find_bridge
+
+__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "table"]
 
 SIZE = 4
 LIBRARIES = ("norse", "snntorch", "sinabs", "spikingjelly", "rockpool")
@@ -156,3 +161,46 @@ def _rockpool() -> dict[str, Build]:
         "BooleanState": lambda: rp.BooleanState((SIZE, SIZE)),
         "aLIFTorch": lambda: rp.aLIFTorch((SIZE, SIZE)),
     }
+
+
+def outcome(library: str, kind: str) -> str:
+    """What nirx makes of a class: NIR nodes, an expression, or why not, in words."""
+    torch.manual_seed(0)
+    try:
+        module = neurons_of(library)[kind]()
+    except Exception as error:  # of the library itself
+        return f"cannot be built here: {error}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            graph = find_bridge(library).export(module, input_shape=(SIZE,))
+        except nirx.UnsupportedError as refusal:
+            return f"refused: {_reason(str(refusal), kind)}"
+    nodes = [n for n in graph.nodes.values() if not isinstance(n, nir.Input | nir.Output)]
+    states = [s for n in nodes if isinstance(n, nirx.Neuron) for s in n.step.states]
+    if states:
+        return f"expression of {', '.join(f'`{s}`' for s in states)}"
+    return "NIR: " + ", ".join(dict.fromkeys(type(n).__name__ for n in nodes))
+
+
+def _reason(said: str, kind: str) -> str:
+    """The first clause of why a module is no neuron of its own."""
+    if "of several steps at once" in said or "runs over time itself" in said:
+        own = said.removeprefix(f"{kind}: {kind} ").partition(". As a neuron")[0]
+    else:
+        own = said.rpartition("As a neuron of its own: ")[2].removeprefix(f"{kind}: ")
+    own = re.sub(r" at \w+\.py:\d+", "", own)
+    return re.split(r"; | when it is called", own)[0].replace("|", "/")
+
+
+def table() -> str:
+    """The rows of docs/neurons.md."""
+    return "".join(
+        f"| {library} | {kind} | {outcome(library, kind)} |\n"
+        for library in LIBRARIES
+        for kind in sorted(neurons_of(library), key=str.lower)
+    )
+
+
+if __name__ == "__main__":
+    print(table(), end="")
