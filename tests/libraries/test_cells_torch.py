@@ -28,6 +28,7 @@ TRACED = {
         "IzhikevichCell", "IAFCell with v_reset",
     ),
     "snntorch": ("Alpha", "Alpha with arguments", "Lapicque to zero", "Leaky with graded spikes"),
+    "sinabs": ("ALIF",),
     "spikingjelly": (
         "ActivationAwareIFNode", "ComplementaryLIFNode", "EIFNode", "FlexSN", "HalfThresholdIFNode",
         "ILIFNode", "IzhikevichNode", "KLIFNode", "LIAFNode", "OTTTLIFNode", "QIFNode", "RAFNode",
@@ -105,6 +106,9 @@ def run_library(
             elif type(cell).__module__.startswith("norse"):
                 y, state = cell(x, state)
                 held = flat(state)
+            elif type(cell).__module__.startswith("sinabs"):
+                y = cell(x.unsqueeze(1)).squeeze(1)
+                held = dict(cell.named_buffers())
             else:
                 y = cell(x)
                 held = cell.states if hasattr(cell, "states") else None
@@ -171,13 +175,33 @@ def snntorch_model() -> nn.Module:
     return nn.Sequential(nn.Linear(5, 8), snn.Alpha(**decays), nn.Linear(8, 4), last)
 
 
+def norse_model_over_time() -> nn.Module:
+    import norse.torch as norse
+
+    cells = norse.LIFAdEx(), norse.LSNN()
+    return norse.SequentialState(nn.Linear(5, 8), cells[0], nn.Linear(8, 4), cells[1])
+
+
+def sinabs_model() -> nn.Module:
+    import sinabs.layers as sl
+
+    cells = [sl.ALIF(2.0, 10.0, spike_threshold=torch.tensor(0.2)) for _ in range(2)]
+    return nn.Sequential(nn.Linear(5, 8), cells[0], nn.Linear(8, 4), cells[1])
+
+
 def spikingjelly_model() -> nn.Module:
     from spikingjelly.activation_based import neuron
 
     return nn.Sequential(nn.Linear(5, 8), neuron.KLIFNode(), nn.Linear(8, 4), neuron.QIFNode())
 
 
-MOVES = [(norse_model, "spyx"), (snntorch_model, "norse"), (spikingjelly_model, "snntorch")]
+MOVES = [
+    (norse_model, "spyx"),
+    (norse_model_over_time, "snntorch"),
+    (snntorch_model, "norse"),
+    (sinabs_model, "norse"),
+    (spikingjelly_model, "snntorch"),
+]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from support.torch_neurons import neurons_of
 snn = pytest.importorskip("snntorch")
 norse = pytest.importorskip("norse.torch")
 pytest.importorskip("spikingjelly")
-sinabs = pytest.importorskip("sinabs.layers")
+pytest.importorskip("sinabs.layers")
 
 OPTIONS: Any = {"init_hidden": True, "output": True}
 WITHOUT = {
@@ -28,7 +28,7 @@ WITHOUT = {
         for name in ("LIFAdExRecurrentCell", "LIFRefracRecurrentCell", "LSNNRecurrentCell")
     },
     "spikingjelly": {"FewSpikeNode": neurons_of("spikingjelly")["FewSpikeNode"]},
-    "sinabs": {"ALIF": lambda: sinabs.ALIF(tau_mem=10.0, tau_adapt=10.0)},
+    "sinabs": {"ALIFRecurrent": neurons_of("sinabs")["ALIFRecurrent"]},
 }
 CASES = [(library, kind) for library, kinds in WITHOUT.items() for kind in kinds]
 

@@ -167,7 +167,7 @@ def outcome(library: str, kind: str) -> str:
     """What nirx makes of a class: NIR nodes, an expression, or why not, in words."""
     torch.manual_seed(0)
     try:
-        module = neurons_of(library)[kind]()
+        module = neurons_of(library)[kind]().eval()
     except Exception as error:  # of the library itself
         return f"cannot be built here: {error}"
     with warnings.catch_warnings():
