@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.utils._pytree import tree_map
 import nirx
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.bridging.bridge import find_bridge
-from support.torch_neurons import LIBRARIES, SIZE, neurons_of
+from support.torch_neurons import LIBRARIES, SIZE, neurons_of, table
 
 for _library in LIBRARIES:
     pytest.importorskip(_library)
@@ -160,6 +161,14 @@ def test_a_thousand_steps(library, kind):
             np.testing.assert_allclose(to_numpy(seen[f"{name}.{key}"]), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.exhaustive
+def test_the_table_in_the_docs_is_what_happens():
+    page = Path(__file__).parents[2].joinpath("docs/neurons.md").read_text()
+    rows = [row for row in table().splitlines() if "cannot be built here" not in row]
+    assert len(rows) > 100
+    assert [row for row in rows if row not in page] == []
+
+
 def norse_model() -> nn.Module:
     import norse.torch as norse
 
@@ -213,8 +222,9 @@ def test_a_model_with_traced_neurons_moves(build, to):
     assert moved.fidelity in ("exact", "rounding")
     assert moved.silent == ()
     assert moved.by_nirx == ("1", "3")
-    run = nirx.from_nir(moved.graph, "numpy").run(next(iter(moved.inputs.values())))
-    assert np.count_nonzero(run[0]) > 0
+    net = nirx.from_nir(moved.graph, "numpy", None, "float64")
+    ys, _ = net.run(next(iter(moved.inputs.values())).astype("float64"))
+    assert np.count_nonzero(ys) > 0
 
 
 def test_neurons_over_several_steps_are_refused_in_plain_words():

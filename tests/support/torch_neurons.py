@@ -190,7 +190,8 @@ def _reason(said: str, kind: str) -> str:
     else:
         own = said.rpartition("As a neuron of its own: ")[2].removeprefix(f"{kind}: ")
     own = re.sub(r" at \w+\.py:\d+", "", own)
-    return re.split(r"; | when it is called", own)[0].replace("|", "/")
+    own = re.sub(r" when it is called .* and no state( \(.*\)); forward must.*", r"\1", own)
+    return own.partition("; ")[0].replace("|", "/")
 
 
 def table() -> str:
