@@ -213,20 +213,6 @@ def test_a_cell_in_sequential():
     np.testing.assert_allclose(ys, run_model(model, xs, keeps=False), atol=1e-12)
 
 
-class Root(nn.Module):
-    """Layers and a neuron written out in one forward: nothing to refuse, but no single node."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(5, SIZE)
-
-    def forward(self, x, v=None):
-        v = torch.zeros(x.shape[0], SIZE) if v is None else v
-        v = 0.9 * v + self.fc(x)
-        z = (v > 1).float() * torch.exp(-v)
-        return z, v
-
-
 def matrix(m, x):
     return x @ m.w
 
@@ -300,3 +286,40 @@ def test_the_module_stays_as_it_was(kind):
     assert {k: v for k, v in vars(cell).items() if not k.startswith("_")} == attributes
     node.parameters["beta"][...] = 9.0
     assert torch.equal(cell.beta, before["beta"][1])
+
+
+class Mixed(nn.Module):
+    """With as many neurons as the example has samples, no shape shows the transposition."""
+
+    v: Any = None
+
+    def forward(self, x):
+        v = torch.zeros_like(x) if self.v is None else self.v
+        self.v = 0.5 * v + x.T
+        return (self.v > 1).to(x.dtype)
+
+
+def test_a_step_that_mixes_neurons_unseen_is_found_on_random_numbers():
+    with pytest.raises(nirx.UnsupportedError, match="its step mixes neurons or samples"):
+        torch_to_nir(Mixed(), input_shape=(2,))
+
+
+def test_one_cell_called_twice_with_one_state_is_refused():
+    cell = WithAttributes()
+    with pytest.raises(nirx.UnsupportedError, match="called twice in a step and keeps one state"):
+        torch_to_nir(nn.Sequential(nn.Linear(5, SIZE), cell, cell))
+
+
+def test_parameters_per_channel_of_images():
+    class Channels(WithNumbers):
+        def __init__(self) -> None:
+            super().__init__()
+            self.beta = nn.Parameter(torch.tensor([0.7, 0.8, 0.9]).reshape(3, 1, 1))
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), Channels())
+    xs = 3 * torch.rand(STEPS, BATCH, 2, 5, 5, dtype=torch.float64)
+    expected = run_model(model, xs, keeps=False)
+    assert expected.sum() > 100
+    ys, _ = run(torch_to_nir(model, input_shape=(2, 5, 5)), xs)
+    np.testing.assert_array_equal(ys, expected)
