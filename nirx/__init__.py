@@ -9,6 +9,8 @@ from nirx.comparison.digest import digest as digest
 from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis
+from nirx.drawing import plot as plot
+from nirx.drawing.network import show as show
 from nirx.dynamics import formula as formulas
 from nirx.dynamics import surrogates as surrogates
 from nirx.dynamics.arithmetic import Arithmetic as Arithmetic
@@ -53,6 +55,8 @@ from nirx.quantizing.quantization import Quantization as Quantization
 from nirx.quantizing.quantize import quantize as quantize
 from nirx.references.reference import Reference as Reference
 from nirx.references.reference import reference as reference
+from nirx.scaling.map import map as map
+from nirx.tracing.recognition.in_graphs import recognise as recognise
 from nirx.verification.result import Verification as Verification
 from nirx.verification.verify import verify as verify
 
@@ -63,7 +67,7 @@ _PUBLIC = [
     name
     for name, value in sorted(globals().items())
     if not name.startswith("_")
-    and (value is formulas or value is surrogates or not isinstance(value, _ModuleType))
+    and (value in (formulas, plot, surrogates) or not isinstance(value, _ModuleType))
 ]
 
 

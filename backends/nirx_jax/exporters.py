@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
 
 from nirx.tracing import exporters
-from nirx_jax.leaf import Leaf
+from nirx_jax.leaf import Leaf, Place
 
-__all__ = ["Exporters"]
+__all__ = ["CONTAINERS", "Exporters"]
 
 CONTAINERS = (
     eqx.nn.Sequential,
@@ -45,3 +46,10 @@ class Exporters(exporters.Exporters):
         if leaf._path not in self.done:
             self.done[leaf._path] = self.node_of(leaf._module, leaf._path)
         return self.done[leaf._path]
+
+    def start(self, leaf: Leaf, before: Mapping[Place, Any]) -> None:
+        """Tell the leaf's node what its state holds before the first step; a NIR node has zeros.
+
+        Arguments:
+            before: arrays by their places in the leaf's state, where they are known.
+        """

@@ -51,7 +51,7 @@ class _Interpreter(Interpreter):
             self._argument(name, self.marks.sample(v.aval.shape, self.kind))
             for name, v in zip(self.trace.inputs, whole.jaxpr.invars, strict=True)
         ]
-        walk = Walk(self.kind, self.draft, self._leaf, self._value, self.marks)
+        self.walk = walk = Walk(self.kind, self.draft, self._leaf, self._value, self.marks)
         results = walk.run(whole.jaxpr, whole.consts, arguments, self._wanted())
         self._require_marks(walk)
         self.add_outputs(
@@ -176,6 +176,8 @@ class _Interpreter(Interpreter):
                     states[role] = flow
             elif not isinstance(flow, Constant):
                 raise UnsupportedError(f"{place} takes several values; a NIR node has one input")
+        before = {**self.trace.before, **self.walk.starts}
+        self.exporters.start(leaf, {role: before.get(flow.place) for role, flow in states.items()})
         if not isinstance(value, Value):
             raise UnsupportedError(f"{place} is applied to a constant, which has no NIR node")
         gives = tuple(results[0])

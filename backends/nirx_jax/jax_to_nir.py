@@ -1,16 +1,17 @@
-"""`jax_to_nir`: export any Equinox module to NIR, by tracing one time step."""
+"""`jax_to_nir`: export any Equinox module, or function, to NIR, by tracing one time step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
-
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
 from nirx.tracing.draft import Draft
+from nirx_jax.cell_exporters import CellExporters, cell_draft
+from nirx_jax.cell_node import only_input
+from nirx_jax.cell_root import is_traceable, may_be_cell, name_of, stepping_of, takes_any_state
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret
 from nirx_jax.marks import Marks
@@ -32,16 +33,17 @@ def jax_to_nir(
     subgraphs: bool = False,
     type_check: bool = True,
 ) -> Any:
-    """Export an Equinox module to NIR; the counterpart of `nirx_torch.torch_to_nir`.
+    """Export an Equinox module or a function to NIR; the counterpart of `nirx_torch.torch_to_nir`.
 
     The module's call is traced; modules that a map has an entry for become nodes. A call is one
     time step of one sample: x [*features], or (x, state) -> (y, state) if it has an argument
     `state`. State that only passes through a mapped module is that node's own state; any other
     state becomes a feedback edge, or a one-step Delay where nirx would otherwise read it with
-    another timing.
+    another timing. An unknown neuron whose step is elementwise becomes a `nirx.Neuron`.
 
     Arguments:
-        module: a callable `eqx.Module`, left as it is; the graph shares no memory with it. A
+        module: a callable `eqx.Module`, left as it is; the graph shares no memory with it. Or a
+            function (x) -> y or (x, state) -> (y, state), or one neuron as a `flax.nnx.Module`. A
             module that a map has an entry for may be of any type.
         example_input: an array or a `jax.ShapeDtypeStruct` of one sample, without batch and
             time; only its shape and dtype matter. For a model that scans over time, or maps over
@@ -54,8 +56,8 @@ def jax_to_nir(
             `nir.NIRGraph`, use JAX arrays instead of NumPy's, or return None; None (or an
             entry of None) bypasses the module.
         default_map: for types that `module_map` lacks.
-        example_state: an example of `state`. None takes `module.init_state(())` if there is
-            one, else what a call with state=None returns.
+        example_state: an example of `state`; a `nirx.Neuron` starts from its values. None takes
+            `module.init_state(())` if there is one, else what a call with state=None returns.
         discretization: goes into the graph's metadata, and sets the unit of Delays.
         subgraphs: keep nested modules as nested graphs; otherwise names are joined by dots.
         type_check: whether to refuse what `nirx.check` refuses.
@@ -69,25 +71,61 @@ def jax_to_nir(
     `GraphError`.
     """
     exporters = Exporters(module_map, default_map)
-    kind = type(module).__name__
-    is_traceable = isinstance(module, eqx.Module) and callable(module)
-    if not is_traceable and not exporters.is_mapped(module):
-        raise InputError(f"jax_to_nir: a {kind}; expected an equinox.Module with a __call__")
+    if not (is_traceable(module) or exporters.is_mapped(module)):
+        raise InputError(
+            f"jax_to_nir: a {type(module).__name__}; expected an equinox.Module with a __call__, a "
+            "flax.nnx.Module or a function"
+        )
     if exporters.is_leaf(module):
         return exporters.export_root(module, discretization)
+    with_cells = CellExporters(module_map, default_map, module)
+    try:
+        draft = _draft(module, example_input, example_state, exporters)
+    except UnsupportedError as refused:
+        draft = _with_cells(module, example_input, example_state, with_cells, refused)
+    return draft.build(discretization, type_check, subgraphs)
+
+
+def _draft(module: Any, example_input: Any, example_state: Any, exporters: Exporters) -> Draft:
+    """The draft of a model of mapped modules, and of operations that NIR has."""
+    kind = name_of(module)
+    one_input = only_input(example_input) is not None
+    stepping = stepping_of(module, one_input, example_state is not None)
+    if stepping is None:
+        raise UnsupportedError(f"{kind} has no NIR node; add it to module_map")
 
     def attempt(given: Any, state: Any, marks: Marks) -> Draft:
-        traced = trace(module, given, state, exporters.is_leaf, exporters.export)
+        traced = trace(stepping, given, state, exporters.is_leaf, exporters.export)
         return interpret(kind, traced, exporters, marks)
 
-    traced = trace(module, example_input, example_state, exporters.is_leaf, exporters.export)
+    traced = trace(stepping, example_input, example_state, exporters.is_leaf, exporters.export)
     try:
-        draft = interpret(kind, traced, exporters)
+        return interpret(kind, traced, exporters)
     except UnsupportedError:
         # Not one step of one sample: perhaps all steps, of a batch.
         axes = axes_of(traced.jaxpr.jaxpr)
         found = draft_over_time(attempt, axes, example_input, example_state)
         if found is None:
             raise
-        draft = found
-    return draft.build(discretization, type_check, subgraphs)
+        return found
+
+
+def _with_cells(
+    module: Any,
+    example_input: Any,
+    example_state: Any,
+    exporters: CellExporters,
+    refused: UnsupportedError,
+) -> Draft:
+    """The draft with unknown neurons as `nirx.Neuron`. **Raises** `UnsupportedError`."""
+    if exporters.has_cells():
+        return _draft(module, example_input, example_state, exporters)
+    example = only_input(example_input)
+    if example is None or not may_be_cell(module, example_state is not None, exporters):
+        if takes_any_state(module, example_state is not None):
+            raise UnsupportedError(
+                f"{refused}; or keep the neuron in an equinox.Module of its own, from (x, state) "
+                "to (y, state): where that is elementwise, it becomes a nirx.Neuron"
+            ) from refused
+        raise refused
+    return cell_draft(module, example, example_state)

@@ -61,6 +61,7 @@ class Leaf:
     def __init__(self, module: Any, place: str, path: str, refuse: Callable[[Leaf], Any]):
         self._module, self._place, self._path = module, place, path
         self._refuse = refuse
+        self._given: dict[str, Any] = {}
 
     @property
     def __class__(self) -> type:  # type: ignore[override]
@@ -78,6 +79,7 @@ class Leaf:
         given, structure = jax.tree_util.tree_flatten_with_path(dict(bound.arguments))
         arrays = [i for i, (_, part) in enumerate(given) if is_array(part)]
         operands = [given[i][1] for i in arrays]
+        self._given = {k: jax.tree.map(_described, v) for k, v in bound.arguments.items()}
         result: dict[str, Any] = {}
 
         def call(*values: Any) -> list[Any]:
@@ -162,6 +164,10 @@ def dotted(path: Place) -> str:
         else:
             parts.append(str(key))
     return ".".join(parts)
+
+
+def _described(part: Any) -> Any:
+    return jax.ShapeDtypeStruct(part.shape, part.dtype) if is_array(part) else part
 
 
 def _role(path: Place, first: str | None) -> Any:

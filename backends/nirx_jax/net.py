@@ -14,7 +14,7 @@ from nirx.errors import UnsupportedError
 from nirx.execution.accept import accept_input
 from nirx.execution.assemble import Assembly
 from nirx.execution.chunking import COMPILED_ROOM, require_checkpoint
-from nirx.execution.describe import network_text
+from nirx.execution.describe import ShownNetwork, network_text
 from nirx.execution.execute import Executor
 from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
@@ -25,12 +25,13 @@ from nirx.graphs.schedule import Schedule, ScheduledNode
 from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
+from nirx_jax.sharding import left_to_xla, require_one_place, spread
 from nirx_jax.x64 import x64_is_on
 
 __all__ = ["Net", "cast"]
 
 
-class Net(eqx.Module):
+class Net(ShownNetwork, eqx.Module):
     """A network on JAX. Build it with `nirx_jax.from_nir`.
 
     A pytree whose array leaves are the parameters: `net.nodes["lif1/lif"].tau`. Everything else is
@@ -80,7 +81,9 @@ class Net(eqx.Module):
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`. Float64 needs JAX's x64 mode."""
-        return _step(self, self._inputs(x), self._state(state))
+        x, state = self._inputs(x), self._state(state)
+        require_one_place(self, x, state)
+        return _step(self, x, state)
 
     def run(
         self,
@@ -89,12 +92,25 @@ class Net(eqx.Module):
         record: Any = None,
         chunk: int | None = None,
         checkpoint: bool = False,
+        sharding: Any = None,
     ) -> Any:
-        """Run many time steps; see `nirx.Network`."""
+        """Run many time steps; see `nirx.Network`.
+
+        Arguments:
+            sharding: how the inputs are spread over devices: a `jax.sharding.NamedSharding` of
+                `[time, *batch, *features]`, or a `PartitionSpec` over the mesh of
+                `jax.set_mesh`. See docs/many-devices.md.
+
+        **Raises**: `InputError` also for a sharding that does not fit.
+        """
         probes = None if record is None else resolve_record(self.schedule, record)
         keys = None if probes is None else tuple(probe.key for probe in probes)
         options = keys, chunk, require_checkpoint(checkpoint)
-        outputs, state, recordings = _run(self, self._inputs(xs), self._state(state), *options)
+        net, xs, state = self, self._inputs(xs), self._state(state)
+        if sharding is not None:
+            net, xs, state = spread(self.schedule, net, xs, state, sharding)
+        require_one_place(net, xs, state)
+        outputs, state, recordings = _run(net, xs, state, *options)
         if keys is None:
             return outputs, state
         return outputs, state, dict(zip(keys, recordings, strict=True))
@@ -165,15 +181,21 @@ def _runner(node: ScheduledNode, module: Any, surrogate: Surrogate) -> Runner:
 
 @eqx.filter_jit
 def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
-    return net._executor().step(x, state)
+    def step(net: Net, x: Any, state: Any) -> Any:
+        return net._executor().step(x, state)
+
+    return left_to_xla(step, net.schedule, False, net, x, state)
 
 
 @eqx.filter_jit
 def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoint: bool) -> Any:
-    # A list, because the keys of a pytree's dict must sort and a caller's may not.
-    options = record, chunk, COMPILED_ROOM, checkpoint
-    outputs, state, *rest = net._executor().run(xs, state, *options)
-    return outputs, state, [rest[0][key] for key in record] if rest else []
+    def run(net: Net, xs: Any, state: Any) -> Any:
+        options = record, chunk, COMPILED_ROOM, checkpoint
+        outputs, state, *rest = net._executor().run(xs, state, *options)
+        # A list, because the keys of a pytree's dict must sort and a caller's may not.
+        return outputs, state, [rest[0][key] for key in record] if rest else []
+
+    return left_to_xla(run, net.schedule, True, net, xs, state)
 
 
 def cast(module: Any, dtype: str) -> Any:

@@ -52,7 +52,9 @@ class JaxOps(ArrayOps):
         return jnp.asarray(value, self.dtype)
 
     def lend(self, array: jax.Array) -> np.ndarray | None:
-        if isinstance(array, Tracer) or array.devices() != {jax.devices("cpu")[0]}:
+        if isinstance(array, Tracer) or not array.is_fully_addressable:
+            return None  # or in the memory of several processes
+        if any(device.platform != "cpu" for device in array.devices()):
             return None
         return np.asarray(array)
 
@@ -81,9 +83,17 @@ class JaxOps(ArrayOps):
         # did not help: it is expanded before fusion.
         if a.size == 0:
             return a
-        first = lax.stop_gradient(a).reshape(-1)[0]
+        first = lax.stop_gradient(a)[(0,) * a.ndim]
         always = jnp.isnan(first) | (first <= jnp.inf)
         return lax.cond(always, lambda y: y, jnp.zeros_like, a)
+
+    def conv(self, x: Array, prepared: Any, geometry: ConvGeometry, binary: bool) -> Array:
+        # The batch is the first axis that is joined, so that it stays spread over devices.
+        if x.ndim - len(geometry.stride) <= 2:
+            return super().conv(x, prepared, geometry, binary)
+        last = x.ndim - len(geometry.stride) - 2
+        y = super().conv(jnp.moveaxis(x, 0, last), prepared, geometry, binary)
+        return jnp.moveaxis(y, last, 0)
 
     def convolve(self, x: Array, weight: Array, geometry: ConvGeometry) -> Array:
         layout = ("NCH", "OIH", "NCH") if x.ndim == 3 else ("NCHW", "OIHW", "NCHW")

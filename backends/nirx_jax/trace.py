@@ -15,7 +15,7 @@ from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.execution.runners import takes_state
 from nirx_jax.leaf import Leaf, Place, dotted, is_array
 
-__all__ = ["Static", "Trace", "trace"]
+__all__ = ["CallFailed", "Static", "Trace", "call_failed", "trace"]
 
 
 @dataclass
@@ -131,6 +131,13 @@ def _step(
             f"{kind}: its call branches or loops on the values of an array "
             f"({str(error).splitlines()[0]}); write one time step without such control flow"
         ) from error
+    except (TypeError, ValueError) as error:
+        parts = jax.tree.leaves(state, is_leaf=lambda part: part is None)
+        if isinstance(error, NirxError) or (stateful and any(p is None for p in parts)):
+            raise
+        if not arrays:
+            raise
+        raise call_failed(kind, [given[i][1] for i in arrays], error) from error
     position = iter(range(len(jaxpr.out_avals)))
     values, after = (
         [(path, next(position) if is_array(part) else Static(part)) for path, part in out[key]]
@@ -150,6 +157,21 @@ def _step(
         after if stateful else None,
         {given[i][0][1:]: given[i][1] for i in arrays if given[i][0][0].idx == 1},
         out["structure"].unflatten(parts),
+    )
+
+
+class CallFailed(InputError):
+    """A model's call does not take its examples; the cause is what it raised."""
+
+
+def call_failed(kind: str, examples: list[Any], error: Exception) -> CallFailed:
+    """The error for a call that does not take its examples."""
+    first, *others = (str(tuple(np.shape(example))) for example in examples)
+    after = f" and a state or arguments of shape {', '.join(others)}" if others else ""
+    said = next(iter(str(error).strip().splitlines()), "")
+    return CallFailed(
+        f"{kind}: its call with an input of shape {first}{after} fails ({type(error).__name__}: "
+        f"{said}); check that the model can be called so: with one sample, without batch and time"
     )
 
 
@@ -196,7 +218,9 @@ def _has_shape(value: Any) -> bool:
 
 
 def _described(array: Any) -> Any:
-    return jax.ShapeDtypeStruct(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
+    is_key = jax.numpy.issubdtype(array.dtype, jax.dtypes.extended)
+    dtype = array.dtype if is_key else jax.dtypes.canonicalize_dtype(array.dtype)
+    return jax.ShapeDtypeStruct(array.shape, dtype)
 
 
 def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[Leaf], Any]) -> Any:

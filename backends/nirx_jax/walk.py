@@ -17,7 +17,7 @@ from nirx_jax.lowering import Constant, Final, Operation, Stacked, StateIn
 from nirx_jax.marks import BATCH, TIME, Marks, OtherLayout, OverTime
 from nirx_jax.source_location import label_of, place_of
 
-__all__ = ["Walk", "live_operations"]
+__all__ = ["INNER", "Walk", "inner_of", "live_operations"]
 
 INNER = {
     "jit": "jaxpr",
@@ -106,7 +106,7 @@ class Walk:
         if eqn.primitive is LEAF:
             return self._call(eqn, operands)
         if name in INNER:
-            inner, consts = _inner(eqn)
+            inner, consts = inner_of(eqn)
             below = _results_within(eqn, inner, wanted)
             return self.run(inner, consts, operands, below, (*around, eqn))
         constant = all(isinstance(operand, Constant) for operand in operands)
@@ -263,14 +263,14 @@ def live_operations(jaxpr: Any, wanted: list[Any]) -> tuple[list[Any], set[int]]
         live.append((eqn, results))
         below = range(len(eqn.invars))
         if eqn.primitive.name in INNER:
-            inner, _ = _inner(eqn)
+            inner, _ = inner_of(eqn)
             _, counts = live_operations(inner, _results_within(eqn, inner, results))
             below = [n for n in below if id(inner.invars[n]) in counts]
         used.update(id(eqn.invars[n]) for n in below)
     return live[::-1], used
 
 
-def _inner(eqn: Any) -> tuple[Any, Any]:
+def inner_of(eqn: Any) -> tuple[Any, Any]:
     """The jaxpr within an operation, and its constants."""
     inner = eqn.params[INNER[eqn.primitive.name]]
     return (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, [])

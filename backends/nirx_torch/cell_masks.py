@@ -1,4 +1,4 @@
-"""Values that are true or false: comparisons and what logic makes of them."""
+"""Comparisons in a cell: masks that select, or spikes where they are used as numbers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nirx.dynamics.formula import Formula
 
 __all__ = [
     "Mask",
-    "all_of",
-    "any_of",
+    "as_mask",
     "at_least",
     "equal",
     "greater",
-    "inverse",
-    "mask_of",
-    "one_of",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "only_masks",
 ]
 
@@ -58,25 +58,25 @@ def equal(at: Any, a: Any, b: Any) -> Mask:
     return Mask((a >= b) * (b >= a))
 
 
-def inverse(at: Any, a: Any) -> Mask:
-    mask = mask_of(at, a)
+def logical_not(at: Any, a: Any) -> Mask:
+    mask = as_mask(at, a)
     return Mask(f.where(mask.value, 0.0, 1.0), lambda: 1.0 - mask.spikes())
 
 
-def all_of(at: Any, a: Any, b: Any) -> Mask:
-    left, right = mask_of(at, a), mask_of(at, b)
+def logical_and(at: Any, a: Any, b: Any) -> Mask:
+    left, right = as_mask(at, a), as_mask(at, b)
     return Mask(left.value * right.value, lambda: left.spikes() * right.spikes())
 
 
-def any_of(at: Any, a: Any, b: Any) -> Mask:
-    return inverse(at, all_of(at, inverse(at, a), inverse(at, b)))
+def logical_or(at: Any, a: Any, b: Any) -> Mask:
+    return logical_not(at, logical_and(at, logical_not(at, a), logical_not(at, b)))
 
 
-def one_of(at: Any, a: Any, b: Any) -> Mask:
-    return all_of(at, any_of(at, a, b), inverse(at, all_of(at, a, b)))
+def logical_xor(at: Any, a: Any, b: Any) -> Mask:
+    return logical_and(at, logical_or(at, a, b), logical_not(at, logical_and(at, a, b)))
 
 
-def mask_of(at: Any, a: Any) -> Mask:
+def as_mask(at: Any, a: Any) -> Mask:
     """Whether a value is not 0."""
     if isinstance(a, Mask):
         return a

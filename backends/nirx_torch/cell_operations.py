@@ -13,14 +13,14 @@ from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.formula import LARGEST_POWER, Formula
 from nirx_torch.cell_masks import (
     Mask,
-    all_of,
-    any_of,
+    as_mask,
     at_least,
     equal,
     greater,
-    inverse,
-    mask_of,
-    one_of,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
     only_masks,
 )
 
@@ -41,7 +41,7 @@ def _rsub(at: Any, a: Any, b: Any, alpha: Any = 1) -> Formula:
 
 def _mul(at: Any, a: Any, b: Any) -> Any:
     if isinstance(a, Mask) and isinstance(b, Mask):
-        return all_of(at, a, b)
+        return logical_and(at, a, b)
     return at.number(a) * at.number(b)
 
 
@@ -97,7 +97,7 @@ def _clamp(at: Any, a: Any, min: Any = None, max: Any = None) -> Formula:
 
 
 def _where(at: Any, condition: Any, a: Any, b: Any) -> Any:
-    chosen = mask_of(at, condition).value
+    chosen = as_mask(at, condition).value
     if isinstance(a, Mask) and isinstance(b, Mask):
         spikes = lambda: f.where(chosen, a.spikes(), b.spikes())  # noqa: E731
         return Mask(f.where(chosen, a.value, b.value), spikes)
@@ -156,10 +156,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": _add,
     "addcdiv": _addcdiv,
     "addcmul": _addcmul,
-    "bitwise_and": only_masks(all_of),
-    "bitwise_not": only_masks(inverse),
-    "bitwise_or": only_masks(any_of),
-    "bitwise_xor": only_masks(one_of),
+    "bitwise_and": only_masks(logical_and),
+    "bitwise_not": only_masks(logical_not),
+    "bitwise_or": only_masks(logical_or),
+    "bitwise_xor": only_masks(logical_xor),
     "ceil": _one(lambda a: 0.0 - f.floor(0.0 - a)),
     "clamp": _clamp,
     "clamp_max": lambda at, a, max: _clamp(at, a, None, max),
@@ -179,16 +179,16 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "leaky_relu": _leaky_relu,
     "lerp": _lerp,
     "log": _one(f.log),
-    "logical_and": all_of,
-    "logical_not": inverse,
-    "logical_or": any_of,
-    "logical_xor": one_of,
+    "logical_and": logical_and,
+    "logical_not": logical_not,
+    "logical_or": logical_or,
+    "logical_xor": logical_xor,
     "lt": lambda at, a, b: greater(at, b, a),
     "masked_fill": lambda at, a, mask, value: _where(at, mask, value, a),
     "maximum": _two(f.maximum),
     "minimum": _two(f.minimum),
     "mul": _mul,
-    "ne": lambda at, a, b: inverse(at, equal(at, a, b)),
+    "ne": lambda at, a, b: logical_not(at, equal(at, a, b)),
     "neg": _one(lambda a: 0.0 - a),
     "pow": _pow,
     "reciprocal": _one(lambda a: 1.0 / a),
@@ -221,7 +221,7 @@ def _cast(value: Any, node: Any) -> Any:
     """A comparison as a number stays undecided until it is known what reads it."""
     dtype = node.meta["val"].dtype
     if dtype == torch.bool:
-        return value if isinstance(value, Mask) else mask_of(_Numbers(), value)
+        return value if isinstance(value, Mask) else as_mask(_Numbers(), value)
     if isinstance(value, Mask):
         return value.spikes()
     whole = node.args[0].meta["val"].dtype.is_floating_point and not dtype.is_floating_point

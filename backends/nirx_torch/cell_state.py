@@ -12,18 +12,10 @@ import torch
 from torch.utils import _pytree as pytree
 
 from nirx_torch.cell_trace import Cell, StepGraph, traced
-from nirx_torch.held_values import (
-    ABSENT,
-    named_tensors,
-    places,
-    put,
-    remember_attributes,
-    same_numbers,
-    take,
-)
+from nirx_torch.held_values import ABSENT, places, put, remember_attributes, same_numbers, take
 from nirx_torch.trace import OPTIONS
 
-__all__ = ["FirstCall", "LaterCall", "Slot", "first_call", "later_call", "parts"]
+__all__ = ["RETURNED", "Call", "Slot", "first_call", "later_call", "parts", "state_arguments"]
 
 Key = tuple[str, ...]
 
@@ -76,9 +68,6 @@ class Call:
         }
 
 
-FirstCall = LaterCall = Call
-
-
 def first_call(cell: Cell) -> Call:
     """The first call, without a state. **Raises** `UnsupportedError`."""
     after = Call()
@@ -113,8 +102,9 @@ def later_call(cell: Cell, before: dict[int, Slot | None], last: Call, explicit:
 
     def function(x: torch.Tensor, *inputs: torch.Tensor) -> list[torch.Tensor]:
         given = _with(last, after.lifted, inputs)
+        lifted = {slot.place for slot in after.lifted}
         for path, place in places(cell.module).items():
-            if path in given and _changed(place, last.trees[path]):
+            if path in given and (path in lifted or _changed(place, last.trees[path])):
                 put(place, given[path])
         for path, tree in given.items():  # attributes that the first call made
             if path != RETURNED and path not in places(cell.module):
@@ -202,15 +192,14 @@ def state_arguments(module: torch.nn.Module) -> list[tuple[str, Any]]:
 
 @contextmanager
 def kept(module: torch.nn.Module) -> Iterator[None]:
-    """Leave everything in a module as it was: attributes, what they contain, random numbers.
-
-    A call works on fake inputs, but writes into the module's own tensors are real.
-    """
+    """Leave everything in a module as it was: attributes, what they contain, random numbers."""
     put_back = remember_attributes(module)
-    tensors = [*_tensors(_held(module)), *(tensor for _, tensor in named_tensors(module))]
-    numbers = [(t, t.detach().clone()) for t in {id(t): t for t in tensors}.values()]
     boxes = [(box, box.copy()) for box in _boxes(_held(module))]
-    gradients = [(t, t.requires_grad) for t in _tensors(_held(module)) if t.is_leaf]
+    # Libraries give methods of these names another meaning (Rockpool).
+    parameters = torch.nn.Module.parameters(module)
+    tensors = [*_tensors(_held(module)), *parameters]
+    numbers = [(t, t.detach().clone()) for t in tensors]
+    gradients = [(t, t.requires_grad) for t in tensors if t.is_leaf]
     random = torch.random.get_rng_state()
     try:
         yield
@@ -220,10 +209,10 @@ def kept(module: torch.nn.Module) -> Iterator[None]:
         for box, content in boxes:
             box.clear()
             box.extend(content) if isinstance(box, list) else box.update(content)
-        for tensor, before in numbers:
-            if not same_numbers(tensor, before):
-                with torch.no_grad():
-                    tensor.copy_(before)
+        with torch.no_grad():
+            for tensor, content in numbers:
+                if not same_numbers(tensor, content):
+                    tensor.copy_(content)
         for tensor, wanted in gradients:
             tensor.requires_grad_(wanted)
 

@@ -8,31 +8,27 @@ depends on values raises and is not baked in.
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
-from torch.fx.traceback import preserve_node_meta, set_stack_trace
 from torch.overrides import TorchFunctionMode
 
 from nirx.dynamics.program import MOST_OPERATIONS
 from nirx.errors import UnsupportedError
-from nirx_torch.held_values import named_tensors
-from nirx_torch.in_place_writes import OWN, TORCH
+from nirx_torch.in_place_writes import OWN, TORCH, line_of, user_line
 
 __all__ = [
     "BATCH",
+    "CallFailed",
     "Cell",
-    "OperationRefused",
     "StepGraph",
     "is_write",
     "name_of",
@@ -43,6 +39,10 @@ __all__ = [
 
 BATCH = 2
 """Samples of the example; no cell may depend on it."""
+
+
+class CallFailed(UnsupportedError):
+    """The cell's own forward raised, perhaps because of the shape of the example."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,11 @@ class Cell:
 
     def example(self) -> torch.Tensor:
         """An input; only its shape and type matter."""
-        floats = [t.dtype for _, t in named_tensors(self.module) if t.is_floating_point()]
+        # Libraries give methods of these names another meaning (Rockpool).
+        parameters = torch.nn.Module.parameters(self.module)
+        floats = [p.dtype for p in parameters if p.is_floating_point()]
+        buffers = torch.nn.Module.buffers(self.module)
+        floats += [b.dtype for b in buffers if b.is_floating_point()]
         dtype = floats[0] if floats else torch.get_default_dtype()
         return torch.zeros(BATCH, *self.shape, dtype=dtype)
 
@@ -134,16 +138,15 @@ def traced(
 
     **Raises**: `UnsupportedError`, with the line, where the call fails on unknown values.
     """
-    make: Any = make_fx(
-        function, tracing_mode="fake", _allow_non_fake_inputs=True, record_stack_traces=False
-    )
+    make: Any = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
     try:
-        with torch.no_grad(), _quiet(), preserve_node_meta(), _Watch(cell):
+        with torch.no_grad(), _quiet(), _with_lines(), _Limit(cell):
             code = make(*inputs)
     except UnsupportedError:
         raise
     except Exception as error:
         raise _failed(cell, error) from error
+    _read_once(code.graph)
     nodes = list(code.graph.nodes)
     (end,) = [n for n in nodes if n.op == "output"]
     outputs = list(end.args[0])
@@ -152,38 +155,37 @@ def traced(
     return graph
 
 
+def _read_once(graph: fx.Graph) -> None:
+    """Let every tensor from outside be a single node, so that writes into it are seen."""
+    first: dict[str, fx.Node] = {}
+    for node in list(graph.nodes):
+        if node.op == "get_attr":
+            known = first.setdefault(str(node.target), node)
+            if known is not node:
+                node.replace_all_uses_with(known)
+                graph.erase_node(node)
+
+
 MOST_CALLS = 2 * MOST_OPERATIONS
 
 
-class _Watch(TorchFunctionMode):
-    """Notes the user's line with each operation, and refuses a call of too many before it ends."""
+class _Limit(TorchFunctionMode):
+    """Refuses a call of too many operations before all of them are traced."""
 
     def __init__(self, cell: Cell):
         super().__init__()
         self.cell, self.count = cell, 0
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         self.count += 1
         if self.count > MOST_CALLS:
             raise self.cell.refusal(
                 f"a call takes more than {MOST_CALLS} operations, and a neuron's step at most "
                 f"{MOST_OPERATIONS}; a module that runs over time itself has no single step"
             )
-        # make_fx itself only notes lines of functions that are called forward.
-        set_stack_trace([_calling_line()])
         return function(*args, **(kwargs or {}))
-
-
-def _calling_line() -> str:
-    """The innermost line outside torch and nirx, as `model.py:12`; else ""."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and _is_ours(frame.f_code.co_filename):
-        frame = frame.f_back
-    return "" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-
-
-def _is_ours(file: str) -> bool:
-    return file.startswith((TORCH, OWN, "<"))
 
 
 @contextmanager
@@ -197,6 +199,23 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _with_lines() -> Iterator[None]:
+    """Note in every node of a graph under way the line that it comes from."""
+    plain = fx.Graph.create_node
+
+    def create_node(graph: fx.Graph, *args: Any, **options: Any) -> fx.Node:
+        node = plain(graph, *args, **options)
+        node.meta["line"] = user_line()
+        return node
+
+    fx.Graph.create_node = create_node  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        fx.Graph.create_node = plain  # type: ignore[method-assign]
 
 
 def is_write(node: fx.Node) -> bool:
@@ -223,29 +242,26 @@ def name_of(node: fx.Node) -> str:
     return getattr(target, "__name__", str(target))
 
 
-class OperationRefused(UnsupportedError):
-    """The cell could be called, but has an operation that no neuron's step may have."""
-
-
 KINDS = {
     "is a matrix product": ("mm", "bmm", "addmm", "matmul", "mv", "baddbmm", "convolution", "dot"),
     "adds up neurons or samples": ("sum", "mean", "cumsum", "norm", "linalg_vector_norm", "var"),
-    "is random": ("rand", "rand_like", "randn", "randn_like", "bernoulli", "normal", "uniform"),
+    "is random": (
+        *("rand", "rand_like", "randn", "randn_like", "bernoulli", "normal", "uniform"),
+        *("native_dropout", "random", "randint", "multinomial", "poisson"),
+    ),
     "compares neurons": ("max", "min", "amax", "amin", "sort", "argmax", "topk", "_softmax"),
     "takes a part of a tensor, as modules that run over time do": ("select", "slice", "unbind"),
     "gives another shape": ("cat", "stack", "view", "reshape", "permute", "t", "transpose"),
     "normalizes over the batch": ("native_batch_norm", "native_layer_norm"),
 }
-KINDS["is random"] += ("native_dropout", "random", "randint", "multinomial", "poisson")
 
 
 def refuse_operation(cell: Cell, node: fx.Node, why: str = "") -> Exception:
     """The error for an operation that no neuron's step may have."""
-    line, name = node.stack_trace, name_of(node).rstrip("_")
+    line, name = line_of(node), name_of(node).rstrip("_")
     known = next((kind for kind, names in KINDS.items() if name in names), "is not elementwise")
-    return OperationRefused(
-        f"{cell.label}: torch's {name}{f' at {line}' if line else ''} {why or known}; {MEND}"
-    )
+    at = f" at {line}" if line else ""
+    return cell.refusal(f"torch's {name}{at} {why or known}; {MEND}")
 
 
 MEND = (
@@ -266,13 +282,13 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
             f"it decides or computes by the values of a tensor{at}; use torch.where"
         )
     said = (str(error).splitlines() or [""])[0]
-    return cell.refusal(
-        f"its forward raises {type(error).__name__}{at} when it is called with an input of shape "
-        f"{(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one time step, "
-        "and a state of an earlier run in its attributes has to be reset"
+    return CallFailed(
+        f"{cell.label}: its forward raises {type(error).__name__}{at} when it is called with an "
+        f"input of shape {(BATCH, *cell.shape)} and no state ({said:.120}); forward must be one "
+        "time step, and a state of an earlier run in its attributes has to be reset"
     )
 
 
 def _line(frames: Any) -> str:
-    own = [(file, line) for file, line in frames if not _is_ours(file)]
-    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""
+    own = [f for f in frames if not f[0].startswith((TORCH, OWN, "<"))]
+    return f"{own[-1][0].rpartition('/')[2]}:{own[-1][1]}" if own else ""

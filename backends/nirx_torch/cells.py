@@ -26,8 +26,8 @@ from nirx_torch.cell_state import (
     parts,
     state_arguments,
 )
-from nirx_torch.cell_trace import Cell, OperationRefused
-from nirx_torch.held_values import named_tensors, places, take
+from nirx_torch.cell_trace import CallFailed, Cell
+from nirx_torch.held_values import places, take
 
 __all__ = ["TracedCell", "trace_cell"]
 
@@ -57,29 +57,35 @@ def trace_cell(
 
     **Raises**: `UnsupportedError` for a step that is not elementwise, with the line.
     """
-    failed: list[UnsupportedError] = []
+    failed: list[tuple[bool, int, UnsupportedError]] = []
     for known in dict.fromkeys([shape] if shape is not None else _shapes(module)):
         try:
             return _traced(Cell(module, where, known))
         except UnsupportedError as error:
-            failed.append(error)
-    # With the last shape that suits its layers, an operation says most.
-    raise next((e for e in reversed(failed) if isinstance(e, OperationRefused)), failed[0])
+            failed.append((isinstance(error, CallFailed), len(known), error))
+    # An operation says more than a call that fails, and one on a vector more than on another array.
+    raise min(failed, key=lambda entry: entry[:2])[2]
 
 
 def _shapes(module: torch.nn.Module) -> Iterator[tuple[int, ...]]:
     """Shapes of one sample that may suit a module."""
-    own = [tuple(t.shape) for _, t in named_tensors(module) if t.numel()]
+    own = [
+        tuple(t.shape)
+        for t in (*torch.nn.Module.parameters(module), *torch.nn.Module.buffers(module))
+        if t.numel()
+    ]
     try:
         common = tuple(torch.broadcast_shapes(*own))
         yield common or (3,)
+        yield common[-1:] or (3,)
+        if len(common) > 1:  # the first axis may be the batch of an example
+            yield common[1:]
     except RuntimeError:
         pass
     for value in vars(module).values():
         if type(value) is int and 1 < value < 4096:
             yield (value,)
     yield (3,)
-    yield from ((shape[-1],) for shape in own if len(shape) > 1)
 
 
 def _traced(cell: Cell) -> TracedCell | None:
@@ -179,7 +185,7 @@ def _names(states: list[Slot], module: torch.nn.Module) -> dict[Slot, str]:
             keys = [takes[int(keys[0])], *keys[1:]] if int(keys[0]) < len(takes) else keys
             generic = single and keys[0] in ("state", "hidden", "s", "hx")
             keys = ["v"] if generic else keys
-        name = "state"
+        name = ""
         for count in range(1, len(keys) + 1):
             name = _identifier("_".join(keys[-count:]))
             if name not in names.values() and not keys[-count].isdigit():
@@ -201,7 +207,7 @@ def _identifier(text: str) -> str:
 
 def _tensor_names(module: torch.nn.Module, before: dict[int, Any]) -> dict[int, str]:
     """Names of parameters, buffers and other tensors of the module, by id."""
-    names = {id(tensor): _identifier(path) for path, tensor in named_tensors(module)}
+    names = {id(p): _identifier(path) for path, p in torch.nn.Module.named_parameters(module)}
     for key, slot in before.items():
         names.setdefault(key, _identifier("_".join(slot.keys)))
     return names

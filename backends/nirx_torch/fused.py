@@ -19,7 +19,7 @@ from nirx.execution.kernels.runner import FusedRunner
 from nirx.execution.kernels.surrogate import has_formula
 from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
-from nirx_torch.lending import lent, lent_without_gradient
+from nirx_torch.lending import lent, lent_without_gradient, memory
 from nirx_torch.ops import TorchOps
 from nirx_torch.product import affine, needs_gradient
 from nirx_torch.reproducible import ReproducibleTorchOps
@@ -105,7 +105,7 @@ class _Scan(torch.autograd.Function):
         record: Any,
         *tensors: Any,
     ) -> Any:
-        x, coefficients, states = step.named([t.detach().numpy() for t in tensors])
+        x, coefficients, states = step.named([memory(t) for t in tensors])
         y, kept = kept_scan(step, coefficients, x, states, runner.dynamics.output_shape)
         ctx.runner, ctx.step, ctx.ops, ctx.record = runner, step, ops, record
         # Traces too: what is saved this way is let go, and recomputed, by a checkpoint.
@@ -126,7 +126,7 @@ class _Scan(torch.autograd.Function):
         if torch.is_grad_enabled() or any(lent(g) is None for g in (gy, *gradients)):
             return None, None, None, None, *_plain_gradients(ctx, tensors, (gy, *gradients))
         runner: TorchFusedRunner = ctx.runner
-        x, coefficients, _ = step.named([t.detach().numpy() for t in tensors])
+        x, coefficients, _ = step.named([memory(t) for t in tensors])
         own = {name: t.numpy() for name, t in zip(step.states, traces, strict=True)}
         kept = kept_again(coefficients, x, own, runner.dynamics.output_shape)
         arrays = [g.detach().numpy() for g in gradients]

@@ -21,7 +21,7 @@ from nirx.execution.kernels.surrogate import has_formula
 from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
-from nirx_torch.lending import lent
+from nirx_torch.lending import lent, memory
 
 __all__ = ["TorchLoops"]
 
@@ -208,7 +208,7 @@ def _trace(
 ) -> LoopTrace:
     held: dict[str, dict[Any, np.ndarray]] = {}
     for (kind, key), tensor in given.items():
-        held.setdefault(kind, {})[key] = tensor.detach().numpy()
+        held.setdefault(kind, {})[key] = memory(tensor)
     own = {p: _flat(v.numpy(), 1, schedule, p) for p, v in values.items()}
     before = {
         key: np.concatenate(

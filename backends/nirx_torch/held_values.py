@@ -17,7 +17,6 @@ __all__ = [
     "differs",
     "held_marks",
     "held_values",
-    "named_tensors",
     "places",
     "put",
     "put_back_after",
@@ -148,14 +147,6 @@ def put_back_after(module: torch.nn.Module) -> Iterator[None]:
 def named(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
     """`named_modules`, which libraries override."""
     return torch.nn.Module.named_modules(module)
-
-
-def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Parameters and buffers with their dotted paths; libraries override `named_parameters`."""
-    for path, part in named(module):
-        for name, value in {**part._parameters, **part._buffers}.items():
-            if value is not None:
-                yield f"{path}.{name}" if path else name, value
 
 
 def was_replaced(old: Any, new: Any) -> bool:

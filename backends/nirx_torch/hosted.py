@@ -23,7 +23,7 @@ from nirx.execution.runners import Runner
 from nirx.graphs.returns import Returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
-from nirx_torch.lending import lent
+from nirx_torch.lending import lent, memory
 from nirx_torch.ops import TorchOps
 
 __all__ = ["hosted_executor", "is_lendable", "to_tensors"]
@@ -94,6 +94,6 @@ def hosted_executor(
     runners: list[Runner] = []
     for position, (place, own) in enumerate(zip(schedule.nodes, parameters, strict=True)):
         assert place.dynamics is not None, "nirx runs every node"
-        arrays = {name: value.detach().numpy() for name, value in own.items()}
+        arrays = {name: memory(value) for name, value in own.items()}
         runners.append(native_runner(plan, position, place.dynamics, arrays, _Host()))
     return Executor(schedule, ops, runners, returns, Loops(schedule, plan, ops, _Host()))

@@ -23,6 +23,7 @@ from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.execution.runners import NativeRunner
 from nirx.graphs.schedule import Schedule
+from nirx_torch.lending import memory
 
 __all__ = ["CompiledRunner", "Layer", "compiled_layers"]
 
@@ -90,7 +91,7 @@ class CompiledRunner(NativeRunner):
 def _scan(tensors: list[torch.Tensor], key: str) -> list[torch.Tensor]:
     """[xs, *coefficients, *states] -> [y, *every state before each step and after the last]."""
     layer = _LAYERS[key]
-    x, coefficients, states = layer.step.named([t.detach().numpy() for t in tensors])
+    x, coefficients, states = layer.step.named([memory(t) for t in tensors])
     y, kept = kept_scan(layer.step, coefficients, x, states, layer.features)
     traces = [t.reshape((len(t), *x.shape[1:])) for t in kept.traces.values()]
     return [torch.from_numpy(a) for a in (y, *traces)]
@@ -115,7 +116,7 @@ def _backward(
 ) -> list[torch.Tensor]:
     layer = _LAYERS[key]
     step = layer.step
-    x, coefficients, _ = step.named([t.detach().numpy() for t in tensors])
+    x, coefficients, _ = step.named([memory(t) for t in tensors])
     own = dict(zip(step.states, (t.detach().numpy() for t in traces), strict=True))
     kept = kept_again(coefficients, x, own, layer.features)
     gy, *of_traces = (g.detach().numpy() for g in gradients)

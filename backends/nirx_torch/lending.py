@@ -9,11 +9,40 @@ from torch.autograd import forward_ad
 
 from nirx.execution.kernels.threads import limit_threads
 
-__all__ = ["lent", "lent_without_gradient"]
+__all__ = ["lent", "lent_without_gradient", "memory"]
 
 limit_threads(torch.get_num_threads)
 
 LENT = (torch.Tensor, torch.nn.Parameter)
+
+TYPES = {torch.float32: "f4", torch.float64: "f8", torch.int64: "i8"}
+
+
+class _Memory:
+    """A tensor's memory by NumPy's array interface; keeps the tensor alive."""
+
+    def __init__(self, tensor: torch.Tensor, kind: str):
+        self.tensor = tensor
+        size = tensor.element_size()
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": tuple(tensor.shape),
+            "strides": tuple(size * n for n in tensor.stride()),
+            "typestr": np.dtype(kind).str,
+            "data": (tensor.data_ptr(), False),
+        }
+
+
+def memory(tensor: torch.Tensor) -> np.ndarray:
+    """The memory of a tensor of the CPU, to be read during a call only.
+
+    `tensor.numpy()` forbids for good to resize the memory. FSDP has to: it frees the whole
+    parameters between calls.
+    """
+    kind = TYPES.get(tensor.dtype)
+    if kind is None or not tensor.numel():
+        return tensor.detach().numpy()
+    return np.asarray(_Memory(tensor.detach(), kind))
 
 
 def lent(tensor: torch.Tensor) -> np.ndarray | None:
@@ -32,7 +61,7 @@ def lent(tensor: torch.Tensor) -> np.ndarray | None:
         or is_legacy_batchedtensor(tensor)
     ):
         return None
-    return tensor.detach().numpy()
+    return memory(tensor)
 
 
 def lent_without_gradient(tensor: torch.Tensor) -> np.ndarray | None:

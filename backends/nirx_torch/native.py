@@ -22,6 +22,7 @@ from nirx.execution.forms import Form
 from nirx.execution.node_surrogates import surrogate_of_node
 from nirx.execution.standalone import checked_node, step_alone
 from nirx_torch.ops import TorchOps
+from nirx_torch.sharded import is_sharded
 
 __all__ = ["AvgPool2d", "Conv1d", "Conv2d", "Flatten", "Linear", "NativeNode", "SumPool2d"]
 
@@ -84,6 +85,11 @@ class NativeNode(torch.nn.Module):
         before, after = self._key(name), name if form is None else RAW + name
         old = self._parameters[before]
         assert old is not None, "an absent parameter has no value to hold"
+        if is_sharded(old):
+            raise InputError(
+                f"{name} of a {self.type_name} is spread over processes; call nirx.parametrize "
+                "before fully_shard"
+            )
         new = torch.nn.Parameter(torch.from_numpy(np.array(raw)).to(old), old.requires_grad)
         forms = {key: own for key, own in self.forms.items() if key != name}
         self.forms = forms if form is None else {**forms, name: form}

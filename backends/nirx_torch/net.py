@@ -11,7 +11,7 @@ import torch
 from nirx.dynamics.ops import Array
 from nirx.execution.assemble import Assembly
 from nirx.execution.chunking import NODE_ROOM, require_checkpoint
-from nirx.execution.describe import network_text
+from nirx.execution.describe import ShownNetwork, network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.plan import Execution, Plan, make_plan
 from nirx.execution.node_surrogates import NodeSurrogates
@@ -27,6 +27,7 @@ from nirx_torch.names import child_names
 from nirx_torch.native import NativeNode
 from nirx_torch.ops import TorchOps
 from nirx_torch.reproducible import ReproducibleTorchOps
+from nirx_torch.sharded import require_whole
 
 __all__ = ["AS_HELD", "HoldingNet", "Net", "Subgraph", "is_port"]
 
@@ -35,7 +36,7 @@ class Subgraph(torch.nn.Module):
     """Holds the modules of a nested graph, so that parameter names follow the paths."""
 
 
-class Net(torch.nn.Module):
+class Net(ShownNetwork, torch.nn.Module):
     """A network on torch. Build it with `nirx_torch.from_nir`.
 
     The children follow the graph: node `("lif1", "lif")` is `net.lif1.lif`, its parameters
@@ -162,9 +163,8 @@ class Net(torch.nn.Module):
         anchor = self._anchor
         assert isinstance(anchor, torch.Tensor)
         ops = TorchOps(anchor.dtype, anchor.device, self.surrogates.usual, self.detach_reset)
-        own: list[Mapping[str, torch.Tensor]] = [
-            m.arrays() for m in self._in_order if isinstance(m, NativeNode)
-        ]
+        modules = self.modules_by_path
+        own = [_arrays(name, m) for name, m in modules.items() if isinstance(m, NativeNode)]
         return hosted_executor(self.schedule, own, plan, ops, self.reproducible, self.returns)
 
     def _executor(self, goes_on: bool = False) -> Executor:
@@ -186,7 +186,10 @@ class Net(torch.nn.Module):
                 continue
             assert isinstance(module, NativeNode)
             assert node.dynamics is not None, "a native node always has dynamics"
-            own, surrogate = (node.dynamics, module.arrays()), self.surrogates.at(position)
+            own, surrogate = (
+                (node.dynamics, _arrays(node.name, module)),
+                self.surrogates.at(position),
+            )
             layer = layers[position]
             how = "plain" if plan is None else plan.choices[position].how
             # In a component too large for one kernel, a neuron's steps still run in its own.
@@ -228,6 +231,12 @@ def _calls(schedule: Schedule, modules: list[torch.nn.Module]) -> list[CallGuard
     """The guards through which users' modules are called; None for nirx's own."""
     pairs = zip(schedule.nodes, modules, strict=True)
     return [None if isinstance(m, NativeNode) else CallGuard(n.name, m) for n, m in pairs]
+
+
+def _arrays(name: str, module: NativeNode) -> Mapping[str, torch.Tensor]:
+    arrays = module.arrays()
+    require_whole(name, arrays)
+    return arrays
 
 
 class ModuleRunner(ForeignRunner):

@@ -14,6 +14,7 @@ from nirx.execution.parameters import Slot, fitted_parameters, parameter_key
 from nirx_torch.module_map import array
 from nirx_torch.native import NativeNode
 from nirx_torch.net import Net
+from nirx_torch.sharded import like
 
 __all__ = [
     "form_of",
@@ -65,7 +66,7 @@ def load_parameters(
             arrays[slot] = form.raw(parameter_key(net.schedule, slot), value)
     with torch.no_grad():
         for slot, value in arrays.items():
-            own[slot].copy_(torch.from_numpy(np.array(value)))
+            own[slot].copy_(like(torch.from_numpy(np.array(value)), own[slot]))
     return unplaced
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.gather_gradient import weight_gradient
-from nirx_torch.lending import lent, lent_without_gradient
+from nirx_torch.lending import lent, lent_without_gradient, memory
 
 __all__ = ["affine", "needs_gradient"]
 
@@ -60,4 +60,4 @@ def _of_weight(gy: Any, x: Any) -> Any:
     own = lent_without_gradient(gy)
     if torch.is_grad_enabled() or own is None:
         return gy.reshape(-1, gy.shape[-1]).T @ x.reshape(-1, x.shape[-1])
-    return torch.from_numpy(weight_gradient(x.detach().numpy(), own))
+    return torch.from_numpy(weight_gradient(memory(x), own))

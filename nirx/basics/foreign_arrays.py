@@ -6,14 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from nirx.errors import InputError
+
 __all__ = ["to_numpy"]
 
 
 def to_numpy(value: Any) -> np.ndarray:
     """A NumPy copy of an array, which may be on a device or carry gradients.
 
-    bfloat16, which NumPy lacks, becomes float32.
+    bfloat16, which NumPy lacks, becomes float32. What is spread over the processes of FSDP is
+    gathered, so all of them have to call this.
+
+    **Raises**: `InputError` for an array of which other processes have parts that this one lacks.
     """
+    if hasattr(value, "full_tensor"):
+        value = value.full_tensor()
+    if not (getattr(value, "is_fully_addressable", True) or value.is_fully_replicated):
+        raise InputError(
+            f"an array of shape {tuple(value.shape)} is spread over several processes; gather it "
+            "first, see docs/many-devices.md"
+        )
     if hasattr(value, "detach"):  # a tensor that NumPy cannot read as it is
         value = value.detach().cpu()
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy().copy()

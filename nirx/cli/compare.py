@@ -34,10 +34,10 @@ from nirx.cli.pieces import Gathered, piece_length, run_in_pieces
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
-from nirx.comparison import plotting
 from nirx.comparison.compare import compare
 from nirx.comparison.runs import dtypes_of
 from nirx.comparison.table import node_tables
+from nirx.drawing import figure
 from nirx.errors import InputError
 from nirx.execution.assemble import run_dtype
 from nirx.execution.backend import Backend, find_backend
@@ -46,6 +46,7 @@ from nirx.files.whole_file import hold_target, write_whole
 from nirx.graphs.recording import Probe, resolve_record
 from nirx.inputs.choose import file_named
 from nirx.inputs.protocol import whole
+from nirx.viewing.page import check_page, page
 
 __all__ = ["compare_command"]
 
@@ -106,6 +107,10 @@ def compare_command(
         Path | None,
         Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        Option("--html", metavar="OUT.html", help="Write one page with everything to look at."),
+    ] = None,
     source: FromLibrary = None,
     input_shape: InputShape = None,
     max_memory: MaxMemory = None,
@@ -125,7 +130,10 @@ def compare_command(
     ]
     if plot is not None:
         hold_target(plot, "--plot", file, file_named(input_))
-        plotting.check_format(plot.suffix)
+        figure.check_format(plot.suffix)
+    if html is not None:
+        hold_target(html, "--html", file, file_named(input_))
+        check_page()
     given = [name.strip() for name in dtype.split(",")]
     kinds = dtypes_of(given if len(given) > 1 else dtype, len(chosen))
     widest = "float64" if "float64" in kinds else "float32"  # that NumPy has
@@ -134,10 +142,10 @@ def compare_command(
         file, source, input_shape, *choices, repair=repair, max_memory=max_memory
     )
     if arithmetic is not None:
-        if plot is not None or record or reproducible or tolerance is not None:
+        if plot is not None or html is not None or record or reproducible or tolerance is not None:
             raise InputError(
-                "--arithmetic goes without --plot, --record, --reproducible and --tolerance: "
-                "integers are exact, and the layers that spike are compared"
+                "--arithmetic goes without --plot, --html, --record, --reproducible and "
+                "--tolerance: integers are exact, and the layers that spike are compared"
             )
         data = make_inputs(
             opened.schedule, "float64", input_, random, steps, batch, rate, seed, opened.graph
@@ -203,8 +211,12 @@ def compare_command(
             tolerance=tolerance,
         )
     if plot is not None:
-        picture = plotting.draw(comparison, opened.schedule, plot.suffix)
+        picture = figure.draw(comparison, opened.schedule, plot.suffix)
         write_whole(plot, picture)
+    if html is not None:
+        parts_shown = [*comparison._parts(), *node_tables(comparison)]
+        title = f"{file}: {backends}"
+        write_whole(html, page(title, comparison, opened.schedule, parts_shown, opened.nodes))
     payload = {
         "file": str(file),
         "dtype": _shown(kinds, len(given), opened.in_integers),
@@ -213,12 +225,15 @@ def compare_command(
         "batch": list(inputs.batch),
         **comparison.to_dict(),
         "plot": None if plot is None else str(plot),
+        "html": None if html is None else str(html),
     }
     parts: list[Any] = [str(comparison)]
     for table in node_tables(comparison):
         parts += ["", table]
     if plot is not None:
         parts.append(f"plot: {cell(plot)}")
+    if html is not None:
+        parts.append(f"page: {cell(html)}")
     return Report(0 if comparison.agree else DIFFER, payload, tuple(parts), json)
 
 

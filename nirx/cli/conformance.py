@@ -7,12 +7,13 @@ from typing import Annotated
 
 from typer import Option
 
-from nirx.cli.options import Json
+from nirx.cli.options import Engine, Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx.execution.backend import find_backend
 from nirx.files.whole_file import hold_target
+from nirx.scaling.choose import require_engine
 
 __all__ = ["conformance_command"]
 
@@ -31,7 +32,9 @@ def conformance_command(
     ] = None,
     level: Annotated[
         str,
-        Option("--level", help="core, recurrent, full, reproducible, gradients or integers."),
+        Option(
+            "--level", help="core, recurrent, full, reproducible, gradients, integers, neurons."
+        ),
     ] = "full",
     cases: Annotated[
         list[str] | None,
@@ -49,6 +52,7 @@ def conformance_command(
     random: Annotated[int, Option("--random", metavar="N", help="Also run N random graphs.")] = 0,
     seed: Annotated[int, Option("--seed", help="Seed of the first random graph.")] = 0,
     jobs: Annotated[int, Option("--jobs", help="Number of processes.")] = 1,
+    engine: Engine = None,
     report: Annotated[
         Path | None, Option("--report", metavar="DIR", help="Write results.json and report.html.")
     ] = None,
@@ -63,11 +67,14 @@ def conformance_command(
     Exit status 0 if there is no unexpected failure, 1 if there is one, 2 for bad input.
     """
     from nirx_conformance.suite import random_graphs, runner, shrink, table
-    from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS
+    from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, NEURONS
     from nirx_conformance.suite.page import write_section
     from nirx_conformance.suite.report import check_report, write_report
     from nirx_conformance.suite.xfail import read_xfail
 
+    require_engine(engine)
+    if engine is not None and jobs != 1:
+        raise InputError(f"--jobs {jobs} with --engine {engine}; expected one of the two")
     names = list(dict.fromkeys(backends or ["numpy", "torch", "jax"]))
     for name in names:
         try:
@@ -83,6 +90,8 @@ def conformance_command(
     hold_target(page, "--page")
     chosen = runner.cases_of(level, cases)
     reasons = read_xfail(xfail, runner.known_names(level)) if xfail else {}
+    if random and level == NEURONS:
+        raise InputError("--random: the level neurons has recorded cases only")
     drawn = [random_graphs.name_of(seed + i) for i in range(random)]
     tasks = runner.level_tasks(level, names, [c.name for c in chosen], dtype)
     # Bits of random graphs are not committed, so the level `reproducible` compares their values.
@@ -90,13 +99,13 @@ def conformance_command(
     tasks += runner.level_tasks(values, names, drawn, dtype)
     with bars(len(tasks), "cases") as add_bar:
         advance = add_bar("conformance")
-        results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1))
+        results = runner.run_tasks(tasks, jobs, reasons, lambda result: advance(1), engine)
     if said := table.silence(results):
         warn_caller(said)
     saved = []
     if report is not None:
         write_report(report, results, level)
-        if level not in (GRADIENTS, INTEGERS):  # shrinking runs values
+        if level not in (GRADIENTS, INTEGERS, NEURONS):  # shrinking runs values
             saved = shrink.shrunk_failures(results, report / "shrunk")
     payload = {**table.payload(results, level), "shrunk": [str(folder) for folder in saved]}
     lines = [f"shrunk: {folder}/show.py" for folder in saved]

@@ -179,6 +179,8 @@ def diagnose_command(
         "batch": list(inputs.batch),
         **found.to_dict(top),
     }
-    text = "\n".join(str(cell(line)) for line in diagnosis_table(found, top).split("\n"))
-    parts = (text, f"discretization: {cell(found.discretization.to_json())}")
+    parts = (
+        *diagnosis_table(found, top),
+        f"discretization: {cell(found.discretization.to_json())}",
+    )
     return Report(0 if found.explained else 1, payload, parts, json)

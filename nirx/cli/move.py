@@ -25,13 +25,14 @@ from nirx.cli.options import (
 )
 from nirx.cli.report import Report
 from nirx.cli.subject import open_subject
-from nirx.files.whole_file import hold_target
+from nirx.files.whole_file import hold_target, write_whole
 from nirx.files.writing import write
 from nirx.inputs.choose import file_named
 from nirx.inputs.protocol import whole
 from nirx.moving.inputs import RandomSpikes
 from nirx.moving.move import Move, move
 from nirx.moving.table import fidelity_table, remarks
+from nirx.viewing.page import check_page, page
 
 __all__ = ["move_command"]
 
@@ -66,6 +67,12 @@ def move_command(
             "--out", metavar="OUT.nir", help="Write the graph here, with its discretization."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="OUT.html", help="Write one page with everything to look at."
+        ),
+    ] = None,
     max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
@@ -75,6 +82,9 @@ def move_command(
     2 for bad input or a model that the target cannot represent.
     """
     hold_target(out, "--out", model, file_named(input_))
+    if html is not None:
+        hold_target(html, "--html", model, file_named(input_))
+        check_page()
     find_bridge(to)
     subject, opened = open_subject(
         model, source, input_shape, dt, preset, set_, override, repair=repair, max_memory=max_memory
@@ -90,9 +100,15 @@ def move_command(
     moved = move(subject, to, xs=xs, discretization=opened.discretization, adapt=adapt)
     if out is not None:
         write(out, moved.graph)
+    if html is not None:
+        title = f"{model}: {moved.source or 'graph'} to {moved.target}"
+        found = page(title, moved.comparison, moved.schedule, moved._parts(), opened.nodes)
+        write_whole(html, found)
     parts: list[Any] = [fidelity_table(moved), "\n".join(remarks(moved))]
     if out is not None:
         parts.append(f"graph: {cell(out)}")
+    if html is not None:
+        parts.append(f"page: {cell(html)}")
     return Report(
         DIFFERENT if moved.fidelity == "different" else 0,
         _payload(model, opened, moved, out),

@@ -14,6 +14,7 @@ from nirx.execution.backend import find_backend
 __all__ = [
     "Dt",
     "Dtype",
+    "Engine",
     "File",
     "FromLibrary",
     "InputShape",
@@ -94,6 +95,15 @@ Overrides = Annotated[
     ),
 ]
 Dtype = Annotated[str, Option("--dtype", help="float32 or float64.")]
+Engine = Annotated[
+    str | None,
+    Option(
+        "--engine",
+        metavar="ray",
+        help="Divide the work among the processes of a Ray cluster: that of RAY_ADDRESS, or one of "
+        "this machine, started by itself. The result is the same.",
+    ),
+]
 Record = Annotated[
     list[str] | None,
     Option(

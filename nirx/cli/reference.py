@@ -17,6 +17,7 @@ from nirx.cli.memory_limit import MaxMemory, require_memory
 from nirx.cli.options import (
     Dt,
     Dtype,
+    Engine,
     FromLibrary,
     InputShape,
     Json,
@@ -36,9 +37,11 @@ from nirx.execution.assemble import dtype_name, run_dtype
 from nirx.execution.memory import estimate_memory
 from nirx.graphs.recording import resolve_record
 from nirx.inputs.choose import source_for
-from nirx.references.generate import chunk_steps
+from nirx.references.generate import chunk_steps, cuts_of
 from nirx.references.layout import observables
 from nirx.references.reference import check_reference_target, reference
+from nirx.references.shards import plan_shards
+from nirx.scaling.choose import require_engine
 
 __all__ = ["reference_command"]
 
@@ -75,6 +78,16 @@ def reference_command(
     seed: Annotated[int, Option("--seed", min=0, help="Seed of a generator.")] = 0,
     licence: Annotated[str, Option("--licence", metavar="TEXT", help="For the header.")] = "",
     notes: Annotated[str, Option("--notes", metavar="TEXT", help="For the header.")] = "",
+    engine: Engine = None,
+    shards: Annotated[
+        int | None,
+        Option(
+            "--shards",
+            metavar="N",
+            min=1,
+            help="Compute the samples in N groups. Default: 64 with --engine, else together.",
+        ),
+    ] = None,
     dt: Dt = None,
     preset: Preset = None,
     set_: Sets = None,
@@ -88,9 +101,11 @@ def reference_command(
     """Run in reproducible mode and write inputs, outputs and states with their hashes.
 
     Anyone can reproduce the file: the digest does not depend on the machine or the backend. A run
-    that was killed continues where it stopped. `--record all` (the default), `outputs`, or keys
+    that was killed continues where it stopped. With `--engine ray` many machines compute one file,
+    see docs/scale.md. `--record all` (the default), `outputs`, or keys
     such as lif1 and lif1.v.
     """
+    require_engine(engine)
     check_reference_target(out, "--out", file, data)
     kind = dtype_name(dtype)
     subject, opened = open_subject(
@@ -103,15 +118,18 @@ def reference_command(
     found = observables(opened.schedule, keys, spikes)
     kind = run_dtype(opened.discretization, kind)
     samples, itemsize = math.prod(stream.batch), np.dtype(kind).itemsize
-    recorded = sum(own.neurons for own in found)
+    recorded = sum(o.neurons for o in found)
+    chunk = chunk_steps(recorded * samples * itemsize)
+    cut = plan_shards(samples, cuts_of(stream.steps, chunk), shards, engine)
+    together, own = (min(stream.steps, chunk), samples) if cut is None else cut.largest
     estimate = estimate_memory(
         opened.graph,
         opened.schedule,
         backend,
-        steps=min(stream.steps, chunk_steps(recorded * samples * itemsize)),
-        samples=samples,
+        steps=together,
+        samples=own,
         itemsize=itemsize,
-        record=resolve_record(opened.schedule, [own.probe for own in found]),
+        record=resolve_record(opened.schedule, [o.probe for o in found]),
         reproducible=True,
     )
     require_memory(max_memory, "expected fewer samples (--batch)", [estimate])
@@ -130,6 +148,8 @@ def reference_command(
             compression=compression,
             licence=licence,
             notes=notes,
+            engine=engine,
+            shards=shards,
             advance=add_bar(backend),
         )
     seconds = time.perf_counter() - start

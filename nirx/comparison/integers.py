@@ -73,8 +73,8 @@ class IntegerComparison(Comparison):
             "quantization": self.quantization and self.quantization.to_dict(),
         }
 
-    def __str__(self) -> str:
-        lines = [super().__str__()]
+    def _parts(self) -> list[Any]:
+        lines = super()._parts()
         for key, (floats, own) in self.spikes.items():
             rate = f" ({100 * (own / floats - 1):+.2f} %)" if floats else ""
             lines.append(
@@ -82,7 +82,7 @@ class IntegerComparison(Comparison):
             )
         lines.append("differing by each cause alone:")
         lines += [f"  {name}: {count:,} ({CAUSES[name]})" for name, count in self.causes.items()]
-        return "\n".join(lines)
+        return lines
 
 
 def compare_integers(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nirx.basics.printable import printable
+from nirx.basics.shown import Shown
 from nirx.comparison.digest import digest
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.silence import NO_SILENCE, Silence, WithSilence
@@ -126,7 +127,7 @@ class BackendComparison:
 
 
 @dataclass(frozen=True)
-class Comparison(WithSilence):
+class Comparison(Shown, WithSilence):
     """The result of `nirx.compare`; prints as a table.
 
     Arguments:
@@ -210,7 +211,7 @@ class Comparison(WithSilence):
             f"{printable(others)}; {count} recordings)"
         )
 
-    def __str__(self) -> str:
+    def _parts(self) -> list[Any]:
         from nirx.comparison.table import comparison_table
 
         return comparison_table(self)

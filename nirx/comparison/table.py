@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nirx.basics.name_list import name_list
-from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.basics.tables import MOST_ROWS, cell
 from nirx.comparison.whole_shift import shift_text
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_table", "node_tables"]
 
 
-def comparison_table(comparison: Comparison) -> str:
+def comparison_table(comparison: Comparison) -> list[Table | str]:
     """One row per backend against the reference, then the first divergence of each."""
     headings = ("backend", "agrees", "bit-equal", "max ULP", "spike mismatches", "max error")
     title = Text.assemble("against ", cell(comparison.reference))
@@ -33,7 +33,7 @@ def comparison_table(comparison: Comparison) -> str:
             str(other.spike_mismatches),
             f"{error:.3g}",
         )
-    lines = []
+    lines: list[Table | str] = []
     for other in comparison.others:
         late = [f"{node.key} ({shift_text(node.later)})" for node in other.nodes if node.later]
         if other.first_difference is not None:
@@ -50,7 +50,7 @@ def comparison_table(comparison: Comparison) -> str:
         lines.append(str(cell(said)))
     if comparison.reproducible:
         lines += [f"{cell(name)}: SHA-256 {text}" for name, text in comparison.digests.items()]
-    return "\n".join([render(table), *lines])
+    return [table, *lines]
 
 
 def node_tables(comparison: Comparison) -> list[Table]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nirx.basics.shown import Shown
 from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.arithmetic_diagnosis import ArithmeticDiagnosis
 from nirx.diagnosis.gains import AS_IS, Gain
@@ -53,7 +54,7 @@ class Confirmed:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Shown):
     """The result of `nirx.diagnose`; prints as tables.
 
     Arguments:
@@ -148,5 +149,5 @@ class Diagnosis:
             f"{len(self.confirmed)} recordings)"
         )
 
-    def __str__(self) -> str:
-        return diagnosis_table(self)
+    def _parts(self) -> list[Any]:
+        return [*diagnosis_table(self)]

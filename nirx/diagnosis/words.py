@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from nirx.basics.printable import printable
-from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.basics.tables import MOST_ROWS, cell
 from nirx.diagnosis.gains import AS_IS
 from nirx.diagnosis.node_diagnosis import Candidate, NodeDiagnosis
 from nirx.diagnosis.phrases import choices_text, phrase, time_text
@@ -28,14 +28,14 @@ TOGETHER = {"reset": RESET, "reset_when": RESET, "max_spikes": ("spikes", "max_s
 """Choices that share a phrase."""
 
 
-def diagnosis_table(diagnosis: Diagnosis, top: int = 5) -> str:
+def diagnosis_table(diagnosis: Diagnosis, top: int = 5) -> list[Table | str]:
     """One table per node with at most `top` candidates, then the explanation."""
-    parts = [render(_node_table(node, top)) for node in diagnosis.nodes[:MOST_ROWS]]
+    parts: list[Table | str] = [_node_table(node, top) for node in diagnosis.nodes[:MOST_ROWS]]
     if len(diagnosis.nodes) > MOST_ROWS:
         parts.append(f"... and {len(diagnosis.nodes) - MOST_ROWS} more nodes")
     timing = diagnosis.events.sentences() if diagnosis.events else ()
     notes = (printable(note) for note in (*timing, *diagnosis.notes))
-    return "\n".join([*parts, *explanation(diagnosis), *notes])
+    return [*parts, *explanation(diagnosis), *notes]
 
 
 def _node_table(node: NodeDiagnosis, top: int) -> Table:

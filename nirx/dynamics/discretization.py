@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from nirx.basics.paths import Path, format_path, parse_path
+from nirx.basics.shown import Shown
 from nirx.dynamics.arithmetic import Arithmetic
 from nirx.errors import InputError, did_you_mean
 
@@ -27,7 +28,7 @@ GLOBAL_ONLY = ("dt", "feedback", "feedback_initial", "overrides")
 
 
 @dataclass(frozen=True)
-class Discretization:
+class Discretization(Shown):
     """How a time step is computed. The first value of each choice is the default.
 
     Arguments:
@@ -139,6 +140,14 @@ class Discretization:
         apart = ("dt", "overrides")
         defaults = {f.name: f.default for f in fields(self) if f.name not in apart}
         return {n: getattr(self, n) for n, own in defaults.items() if getattr(self, n) != own}
+
+    def _parts(self) -> list[Any]:
+        from nirx.dynamics.discretization_table import discretization_table
+
+        return [discretization_table(self)]
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def to_json(self) -> str:
         """Canonical JSON: equal choices have equal texts."""

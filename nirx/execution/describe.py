@@ -8,12 +8,25 @@ from typing import Any
 
 from nirx.basics.name_list import name_list
 from nirx.basics.printable import printable
+from nirx.basics.shown import Shown
 from nirx.dynamics.discretization import Discretization
 from nirx.graphs.schedule import Schedule
 
-__all__ = ["network_text", "rule_text"]
+__all__ = ["ShownNetwork", "network_text", "rule_text"]
 
 PORTS = ("Input", "Output")
+
+
+class ShownNetwork(Shown):
+    """A network of any backend: prints in a few lines, and shows its schedule in a notebook."""
+
+    schedule: Schedule
+
+    def _parts(self) -> list[Any]:
+        return [repr(self), *self.schedule._parts()]
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 def network_text(backend: str, schedule: Schedule, dtype: Any, reproducible: bool) -> str:

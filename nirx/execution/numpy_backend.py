@@ -15,7 +15,7 @@ from nirx.execution.adapter import build_modules
 from nirx.execution.assemble import assemble, dtype_name, native_arrays
 from nirx.execution.backend import NetworkBackend
 from nirx.execution.chunking import NODE_ROOM, require_checkpoint
-from nirx.execution.describe import network_text
+from nirx.execution.describe import ShownNetwork, network_text
 from nirx.execution.execute import Executor
 from nirx.execution.kernels.loop_run import Loops
 from nirx.execution.kernels.plan import Execution, Plan, make_plan, require_execution
@@ -56,7 +56,7 @@ class NumpyHost:
         return array
 
 
-class Net:
+class Net(ShownNetwork):
     """A network on NumPy; see `nirx.Network`. Build it with `nirx.from_nir(graph, "numpy")`."""
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import Any
 import nir
 
 from nirx.basics.paths import Path, format_path
+from nirx.basics.shown import Shown
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.ops import Shape
@@ -85,7 +86,7 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
+class Schedule(Shown):
     """The order of execution of a graph, independent of backend and of parameter values.
 
     Two schedules are equal if they have the same content (`digest`). `print` shows a table.
@@ -166,7 +167,12 @@ class Schedule:
         feedback = {self.nodes[s].name: self.nodes[s].output_shape for s in node.late_sources}
         return {**shapes, FEEDBACK: feedback} if feedback else shapes
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        late = len(self.feedback_edges)
+        edges = f"{late} feedback edge{'s' * (late != 1)}"
+        return f"Schedule({len(self.nodes)} nodes, {edges}, dt={self.discretization.dt:g})"
+
+    def _parts(self) -> list[Any]:
         from nirx.graphs.schedule_table import schedule_table
 
         return schedule_table(self)

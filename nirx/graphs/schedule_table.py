@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from nirx.basics.name_list import MOST_NAMES
-from nirx.basics.tables import MOST_ROWS, cell, render, shape_text
+from nirx.basics.tables import MOST_ROWS, cell, shape_text
 from nirx.errors import shortened
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["schedule_table"]
 
 
-def schedule_table(schedule: Schedule) -> str:
+def schedule_table(schedule: Schedule) -> list[Table | str]:
     """One row per node in the order of execution, then the feedback edges."""
     table = Table(title=f"schedule, dt={schedule.discretization.dt:g}", title_justify="left")
     for heading in ("#", "node", "type", "input", "output", "state", "runs", "adds up"):
@@ -40,11 +40,11 @@ def schedule_table(schedule: Schedule) -> str:
             "step by step" if stepwise else "by chunks",
             cell(" + ".join(sources)),
         )
-    text = render(table)
+    parts: list[Table | str] = [table]
     if len(schedule.nodes) > MOST_ROWS:
-        text += f"\n... and {len(schedule.nodes) - MOST_ROWS:,} more nodes"
+        parts.append(f"... and {len(schedule.nodes) - MOST_ROWS:,} more nodes")
     late = schedule.feedback_edges
     edges = [f"{cell(shortened(a))} -> {cell(shortened(b))}" for a, b in late[:MOST_ROWS]]
     if len(late) > MOST_ROWS:
         edges.append(f"and {len(late) - MOST_ROWS:,} more")
-    return text + f"\nfeedback edges (one step late): {', '.join(edges) or 'none'}"
+    return [*parts, f"feedback edges (one step late): {', '.join(edges) or 'none'}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from nirx.inputs.protocol import SlicedSource, Wanted
 
 __all__ = [
     "ArraySource",
+    "SampleSliced",
     "Sliced",
     "array_source",
     "as_dtype",
@@ -37,6 +38,15 @@ class Sliced(Protocol):
     def dtype(self) -> np.dtype: ...
 
     def __getitem__(self, steps: slice, /) -> Any: ...
+
+
+@runtime_checkable
+class SampleSliced(Protocol):
+    """A `Sliced` that reads some samples without the others."""
+
+    def of_samples(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
+        """Some steps of samples first..last-1 of a flat batch."""
+        ...
 
 
 class ArraySource(SlicedSource):
@@ -71,6 +81,13 @@ class ArraySource(SlicedSource):
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         size = math.prod(self._wanted.features[name])
         return self._arrays[name][start:stop].reshape(stop - start, self._samples, size)
+
+    def _some_values(self, name: str, start: int, stop: int, first: int, last: int) -> np.ndarray:
+        array = self._arrays[name]
+        if not isinstance(array, SampleSliced):  # of a mapped file, only what is used is read
+            return super()._some_values(name, start, stop, first, last)
+        size = math.prod(self._wanted.features[name])
+        return array.of_samples(start, stop, first, last).reshape(stop - start, last - first, size)
 
 
 def array_source(wanted: Wanted, data: Any) -> ArraySource:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from nirx.inputs.npz import npz_source
 from nirx.inputs.options import Options, split_text
 from nirx.inputs.own_source import OwnSource
 from nirx.inputs.protocol import SlicedSource, Source, Wanted, wanted_of, whole_number
+from nirx.inputs.reopening import Reopening
 from nirx.inputs.tonic import TONIC_OPTIONS, tonic_source
-from nirx.inputs.watched import Watched
+from nirx.inputs.watched import Watched, files_noted
 
 __all__ = ["file_named", "source_for"]
 
@@ -93,7 +95,12 @@ def source_for(
     **Raises**: `InputError`, `FileError`, `UnsupportedError`.
     """
     wanted = wanted_of(schedule, dtype, steps, batch, bare)
-    source = _source(wanted, schedule, data, seed, graph, events)
+    with files_noted() as files:
+        source = _source(wanted, schedule, data, seed, graph, events)
+    if isinstance(data, str | os.PathLike) and isinstance(source, SlicedSource):
+        own = replace(wanted, steps=source.steps, batch=source.batch)
+        again = partial(_source, own, None, data, seed, None, events)
+        source.reopening = Reopening(again, files)
     if isinstance(source, ArraySource):
         width = sum(map(math.prod, wanted.features.values())) * math.prod(source.batch)
         look_through(source, width * wanted.dtype.itemsize)
@@ -102,7 +109,7 @@ def source_for(
 
 def _source(
     wanted: Wanted,
-    schedule: Schedule,
+    schedule: Schedule | None,
     data: Any,
     seed: int,
     graph: Any,
@@ -163,7 +170,7 @@ def _split(text: str) -> tuple[str, str, dict[str, str]]:
 
 def _named_source(
     wanted: Wanted,
-    schedule: Schedule,
+    schedule: Schedule | None,
     kind: str,
     head: str,
     values: dict[str, str],
@@ -183,7 +190,7 @@ def _named_source(
         generator, number = GENERATORS[kind], whole_number("seed", seed)
         return generator(wanted, Options(kind, values, generator.options), number)
     Options(kind, values, ())
-    if graph is None:
+    if graph is None or schedule is None:
         raise InputError("corners: needs the graph that it is built for (graph=)")
     if wanted.steps is not None:
         raise InputError(f"corners: the length is fixed; leave out steps={wanted.steps}")

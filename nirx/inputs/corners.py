@@ -48,6 +48,8 @@ class CornerSource(SlicedSource):
         discretization: of the run.
     """
 
+    portable = True
+
     def __init__(self, wanted: Wanted, graph: Any, discretization: Any):
         self._wanted = wanted
         self._patterns = list(_patterns(wanted.features))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from nirx.errors import warn_caller
 from nirx.inputs.finite import refuse_infinite
 from nirx.inputs.protocol import USUAL_STEPS, SlicedSource, Wanted, require_usual
+from nirx.inputs.watched import is_reopening
 
 __all__ = ["EventSource", "Events"]
 
@@ -45,7 +47,8 @@ class EventSource(SlicedSource):
         row: what to call an event, by its sample and number, in messages.
 
     **Raises**: `InputError`, `FileError`. All events are read once to see which steps they are in,
-    and that their values are finite.
+    and that their values are finite; where another process has seen that, a sample is when it is
+    needed.
     """
 
     def __init__(
@@ -61,14 +64,13 @@ class EventSource(SlicedSource):
         row: Callable[[int, int], str] | None = None,
     ):
         self._where, self._row = where, row
-        gathered = wanted.floating
-        self._events = {
-            name: [(e, *_spans(e, f"{where}: sample {k}", gathered)) for k, e in enumerate(own)]
-            for name, own in events.items()
-        }
+        self._events = events
         self._merge = merge
-        spans = [most for own in self._events.values() for _, _, most in own]
-        last = max((int(most.max(initial=-1)) for most in spans), default=-1)
+        self._spans_of = cache(
+            lambda name, k: _spans(events[name][k], f"{where}: sample {k}", wanted.floating)
+        )
+        seen = wanted.steps if is_reopening() else None
+        last = seen - 1 if seen is not None else self._last_step()
         needed = last + 1 if length is None else length
         if needed > USUAL_STEPS:
             named = self._name_of(last) if length is None else f"{where}: its stated end"
@@ -80,10 +82,16 @@ class EventSource(SlicedSource):
         if steps <= last:
             warn_caller(f"{where}: events after step {steps - 1} are left out")
 
+    def _last_step(self) -> int:
+        """The last step with an event; -1 without any."""
+        samples = [(name, k) for name, own in self._events.items() for k in range(len(own))]
+        return max((int(self._spans_of(*s)[1].max(initial=-1)) for s in samples), default=-1)
+
     def _name_of(self, step: int) -> str:
         """What to call the first event in a step."""
-        for own in self._events.values():
-            for sample, (events, _, most) in enumerate(own):
+        for name, own in self._events.items():
+            for sample, events in enumerate(own):
+                _, most = self._spans_of(name, sample)
                 for number in np.flatnonzero(most == step).tolist():
                     first = number * BLOCK
                     steps, _, _ = events.block(first, min(first + BLOCK, events.count))
@@ -94,15 +102,19 @@ class EventSource(SlicedSource):
         return self._where
 
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
-        size = math.prod(self._wanted.features[name])
-        array = np.zeros((stop - start, self._samples, size), self._wanted.floating)
+        return self._some_values(name, start, stop, 0, self._samples)
+
+    def _some_values(self, name: str, start: int, stop: int, first: int, last: int) -> np.ndarray:
+        size, count = math.prod(self._wanted.features[name]), last - first
+        array = np.zeros((stop - start, count, size), self._wanted.floating)
         flat = array.reshape(-1)
-        for sample, (events, least, most) in enumerate(self._events[name]):
+        for sample, events in enumerate(self._events[name][first:last]):
+            least, most = self._spans_of(name, first + sample)
             for number in np.flatnonzero((least < stop) & (most >= start)).tolist():
-                first = number * BLOCK
-                steps, places, values = events.block(first, min(first + BLOCK, events.count))
+                begin = number * BLOCK
+                steps, places, values = events.block(begin, min(begin + BLOCK, events.count))
                 here = (steps >= start) & (steps < stop)
-                target = ((steps[here] - start) * self._samples + sample) * size + places[here]
+                target = ((steps[here] - start) * count + sample) * size + places[here]
                 own = 1 if values is None else values[here].astype(array.dtype)
                 if self._merge == "sum":
                     np.add.at(flat, target, own)

@@ -16,7 +16,9 @@ LOOK_BYTES = 2**19
 """What is looked through at a time."""
 
 
-def require_finite(where: str, name: str, start: int, given: Any, cast: np.ndarray) -> None:
+def require_finite(
+    where: str, name: str, start: int, given: Any, cast: np.ndarray, first: int = 0
+) -> None:
     """**Raises** `InputError` for a number that is not finite, with its place.
 
     Arguments:
@@ -26,17 +28,18 @@ def require_finite(where: str, name: str, start: int, given: Any, cast: np.ndarr
         given: the numbers as the data has them, `[steps, samples, features]`, both flat; or what
             broadcasts to that.
         cast: the same numbers in the dtype of the run.
+        first: the first sample.
     """
     good = np.isfinite(cast)
     if good.all():
         return
     step, sample, index = (int(i[0]) for i in np.nonzero(~good))
     found = float(np.broadcast_to(given, cast.shape)[step, sample, index])
-    place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
+    place = f"{where}: Input {name!r}, step {start + step}, sample {first + sample}, index {index}"
     refuse_infinite(place, found, cast.dtype)
 
 
-def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
+def require_whole(where: str, name: str, start: int, given: np.ndarray, first: int = 0) -> None:
     """**Raises** `InputError` for a number that is not whole: the input of a network in integers.
 
     Arguments: as for `require_finite`; `given` has all its axes.
@@ -50,7 +53,7 @@ def require_whole(where: str, name: str, start: int, given: np.ndarray) -> None:
         return
     step, sample, index = (int(i[0]) for i in np.nonzero(~good))
     found = given[step, sample, index].item()
-    place = f"{where}: Input {name!r}, step {start + step}, sample {sample}, index {index}"
+    place = f"{where}: Input {name!r}, step {start + step}, sample {first + sample}, index {index}"
     raise InputError(
         f"{place}: {found:.9g}; the graph computes in integers: expected whole numbers below "
         "2**53, such as spikes of 0 and 1 or counts"

@@ -37,6 +37,8 @@ class Generator(SlicedSource):
         own: parameters, for `Source.identity`.
     """
 
+    portable = True
+
     def __init__(self, wanted: Wanted, kind: str, steps: int = STEPS, **own: Any):
         steps = steps if wanted.steps is None else wanted.steps
         super().__init__(wanted, kind, steps, wanted.batch or (1,), own)
@@ -66,13 +68,24 @@ class PoissonSource(Generator):
         own = {"low": self._low, "high": self._high, "height": self._height, "seed": seed}
         super().__init__(wanted, "poisson", **own)
 
+    def _some_values(self, name: str, start: int, stop: int, first: int, last: int) -> np.ndarray:
+        size = self._size(name)
+        spikes = np.empty((stop - start, last - first, size), bool)
+        if spikes.size:
+            wished, key = self._wished(size), _key("poisson", self._seed, name)
+            for step in range(start, stop):
+                place = (step * self._samples + first) * size
+                words = _words(key, place, (last - first) * size)
+                words >>= np.uint64(11)
+                spikes[step - start] = words.reshape(last - first, size) < wished
+        return spikes * self._height if self._height != 1 else spikes
+
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         size = self._size(name)
         spikes = np.empty((stop - start, self._samples, size), bool)
         if not spikes.size:
             return spikes
-        # w * 2^-53 < rate, compared as whole numbers
-        wished = np.ceil(_spread(self._low, self._high, size) * 2.0**53).astype(np.uint64)
+        wished = self._wished(size)
         key, row = _key("poisson", self._seed, name), self._samples * size
         rows = max(1, BLOCK // row)
         for first in range(0, stop - start, rows):
@@ -81,6 +94,10 @@ class PoissonSource(Generator):
             words >>= np.uint64(11)
             spikes[first:last] = words.reshape(last - first, self._samples, size) < wished
         return spikes * self._height if self._height != 1 else spikes
+
+    def _wished(self, size: int) -> np.ndarray:
+        """w * 2^-53 < rate is compared as whole numbers: w < this."""
+        return np.ceil(_spread(self._low, self._high, size) * 2.0**53).astype(np.uint64)
 
 
 class RegularSource(Generator):

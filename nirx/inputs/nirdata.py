@@ -135,6 +135,9 @@ class _Gridded:
     def __getitem__(self, steps: slice, /) -> np.ndarray:
         return self._data[:, steps].swapaxes(0, 1)
 
+    def of_samples(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
+        return self._data[first:last, start:stop].swapaxes(0, 1)
+
 
 def _event_source(file: OpenFile, wanted: Wanted, groups: dict[str, Any], own: Any) -> EventSource:
     clock = Clock(1.0, wanted.dt)

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,12 +17,16 @@ from nirx.graphs.schedule import Schedule
 from nirx.inputs.finite import require_finite, require_whole
 from nirx.inputs.mapped import release
 
+if TYPE_CHECKING:
+    from nirx.inputs.reopening import Reopening
+
 __all__ = [
     "MOST_STEPS",
     "USUAL_STEPS",
     "SlicedSource",
     "Source",
     "Wanted",
+    "read_samples",
     "require_usual",
     "wanted_of",
     "whole",
@@ -137,6 +141,11 @@ class SlicedSource:
         check: called before every read.
     """
 
+    portable = False
+    """Whether it can be pickled and is small: a rule, not data."""
+    reopening: Reopening | None = None
+    """How another process opens it, if it can."""
+
     def __init__(
         self,
         wanted: Wanted,
@@ -157,8 +166,14 @@ class SlicedSource:
         }
         self._wanted, self._check, self._samples = wanted, check, math.prod(batch)
 
-    def read(self, start: int, stop: int) -> dict[str, np.ndarray]:
+    def read(
+        self, start: int, stop: int, samples: tuple[int, int] | None = None
+    ) -> dict[str, np.ndarray]:
         """Steps start..stop-1 by Input, `[stop-start, *batch, *features]`.
+
+        Arguments:
+            samples: the first one, and the one after the last, of a flat batch; what is returned
+                then is `[stop-start, samples, *features]`. None reads all.
 
         **Raises**: `InputError` for NaN and infinity; for fractions if the graph computes in
         integers.
@@ -166,18 +181,29 @@ class SlicedSource:
         if not 0 <= start <= stop <= self.steps:
             raise InputError(f"steps {start} to {stop} of an input of {self.steps} steps")
         self._check()
-        found = {}
+        found, where = {}, self._wanted.where
+        first, last = samples or (0, self._samples)
+        batch = self.batch if samples is None else (last - first,)
         for name, features in self._wanted.features.items():
-            values = self._values(name, start, stop)
-            wide = np.broadcast_to(values, (stop - start, self._samples, math.prod(features)))
+            if samples is None:
+                values = self._values(name, start, stop)
+            else:
+                values = self._some_values(name, start, stop, first, last)
+            wide = np.broadcast_to(values, (stop - start, last - first, math.prod(features)))
             if self._wanted.whole:
-                require_whole(self._wanted.where, name, start, wide)
+                require_whole(where, name, start, wide, first)
             with np.errstate(over="ignore", invalid="ignore"):  # refused in the next line
                 array = wide.astype(self._wanted.dtype, order="C")
-            require_finite(self._wanted.where, name, start, values, array)
+            require_finite(where, name, start, values, array, first)
             release(values)
-            found[name] = array.reshape(stop - start, *self.batch, *features)
+            found[name] = array.reshape(stop - start, *batch, *features)
         return found
+
+    def _some_values(self, name: str, start: int, stop: int, first: int, last: int) -> np.ndarray:
+        """`_values` of samples first..last-1; a source may have a way that costs less."""
+        values = self._values(name, start, stop)
+        shape = (stop - start, self._samples, math.prod(self._wanted.features[name]))
+        return np.broadcast_to(values, shape)[:, first:last]
 
     def _values(self, name: str, start: int, stop: int) -> np.ndarray:
         """What broadcasts to `[stop-start, samples, features]`, both flat."""
@@ -201,6 +227,19 @@ def wanted_of(schedule: Schedule, dtype: Any, steps: Any, batch: Any, bare: bool
             raise InputError(f"batch={batch!r}; expected at least one sample")
     kind = "int64" if schedule.discretization.in_integers else dtype
     return Wanted(features, schedule.discretization.dt, np.dtype(kind), steps, batch, bare)
+
+
+def read_samples(
+    source: Source, steps: tuple[int, int], samples: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Some steps of some samples of a flat batch, `[steps, samples, *features]` by Input."""
+    if isinstance(source, SlicedSource):
+        return source.read(*steps, samples)
+    found, axes = source.read(*steps), 1 + len(source.batch)
+    return {
+        name: array.reshape(len(array), -1, *array.shape[axes:])[:, slice(*samples)]
+        for name, array in found.items()
+    }
 
 
 def whole(source: Source) -> dict[str, np.ndarray]:

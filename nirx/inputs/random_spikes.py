@@ -31,6 +31,8 @@ class RandomSource(SlicedSource):
         seed: the same seed gives the same spikes on every machine.
     """
 
+    portable = True
+
     def __init__(self, wanted: Wanted, rate: float, seed: int):
         assert wanted.steps is not None, "the caller states it"
         assert wanted.batch is not None, "the caller states it"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterator
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,7 @@ from nirx.inputs.camera import CameraEvents, EventOptions, format_of, only_input
 from nirx.inputs.event_source import EventSource
 from nirx.inputs.options import Options
 from nirx.inputs.protocol import Wanted
+from nirx.inputs.watched import is_reopening
 
 __all__ = ["TONIC_OPTIONS", "tonic_source"]
 
@@ -57,14 +58,19 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
         return {"time" if k == "t" else k: v for k, v in recording(number).items()}
 
     width, height, *_ = getattr(dataset, "sensor_size", None) or (None, None)
+    reopening = is_reopening()
     hasher = hashlib.sha256()
-    samples: list[CameraEvents] = []
+    samples: list[CameraEvents | LaterEvents] = []
     for number in range(first, first + count):
+        own = partial(columns, number)
+        make = partial(CameraEvents, f"{where}[{number}]", own, chosen, (height, width))
+        if reopening:
+            samples.append(LaterEvents(make))
+            continue
         for field, values in recording(number).items():
             hasher.update(f"{field}{len(values)}:".encode())
             hasher.update(values.astype("<f8").tobytes())
-        own = partial(columns, number)
-        samples.append(CameraEvents(f"{where}[{number}]", own, chosen, (height, width)))
+        samples.append(make())
     identity = {
         "dataset": name,
         "split": options.text("split", "test"),
@@ -78,8 +84,28 @@ def tonic_source(wanted: Wanted, name: str, options: Options) -> EventSource:
     }
     source = EventSource(where, wanted, {wished: samples}, "tonic", identity, merge=chosen.merge)
     for sample in samples:
-        sample.clock.warn(where)
+        if isinstance(sample, CameraEvents):
+            sample.clock.warn(where)
     return source
+
+
+class LaterEvents:
+    """The events of a recording that is loaded when it is needed: another process has seen it."""
+
+    def __init__(self, make: Callable[[], CameraEvents]):
+        self._make = make
+
+    @cached_property
+    def _events(self) -> CameraEvents:
+        return self._make()
+
+    @property
+    def count(self) -> int:
+        return self._events.count
+
+    def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, None]:
+        """See `CameraEvents.block`."""
+        return self._events.block(start, stop)
 
 
 def _dataset(name: str, options: Options) -> tuple[Any, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.shown import Shown
 from nirx.basics.type_map import ABSENT, find_handler
 from nirx.bridging.adapt import Change, adapt_graph
 from nirx.bridging.bridge import Bridge, find_bridge
@@ -36,7 +37,7 @@ EXACT = "numpy"
 
 
 @dataclass(frozen=True)
-class Move:
+class Move(Shown):
     """The result of `nirx.move`; prints as a table.
 
     Arguments:
@@ -98,10 +99,10 @@ class Move:
             f"{count} nodes, {len(self.changes)} changes, {len(self.silent)} silent)"
         )
 
-    def __str__(self) -> str:
-        from nirx.moving.table import move_text
+    def _parts(self) -> list[Any]:
+        from nirx.moving.table import fidelity_table, remarks
 
-        return move_text(self)
+        return [fidelity_table(self), *remarks(self)]
 
 
 def move(

@@ -8,13 +8,13 @@ import numpy as np
 from rich.table import Table
 
 from nirx.basics.name_list import name_list
-from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.basics.tables import MOST_ROWS, cell
 from nirx.comparison.result import BackendComparison
 
 if TYPE_CHECKING:
     from nirx.moving.move import Move
 
-__all__ = ["fidelity_table", "move_text", "remarks"]
+__all__ = ["fidelity_table", "remarks"]
 
 WORDS = {
     "exact": "exact: the same numbers",
@@ -70,11 +70,6 @@ def remarks(moved: Move) -> list[str]:
     unknown = ", as far as this input shows" * bool(moved.silent)
     lines.append(f"fidelity: {WORDS.get(moved.fidelity, moved.fidelity)}{unknown}")
     return lines
-
-
-def move_text(moved: Move) -> str:
-    """The table and the remarks as plain text."""
-    return "\n".join([render(fidelity_table(moved)), *remarks(moved)])
 
 
 def _verdict(run: BackendComparison, key: str, silent: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import nir
 
+from nirx.basics.shown import Shown
 from nirx.dynamics.discretization import Discretization
 
 __all__ = ["SCALES_KEY", "NodeReport", "Quantization"]
@@ -62,7 +63,7 @@ class NodeReport:
 
 
 @dataclass(frozen=True)
-class Quantization:
+class Quantization(Shown):
     """A graph in integer units; prints as a table.
 
     Arguments:
@@ -92,7 +93,7 @@ class Quantization:
         saturated = sum(node.saturated or 0 for node in self.report)
         return f"Quantization({len(self.report)} nodes, {saturated} saturated weights)"
 
-    def __str__(self) -> str:
-        from nirx.quantizing.table import quantization_text
+    def _parts(self) -> list[Any]:
+        from nirx.quantizing.table import quantization_table, remarks
 
-        return quantization_text(self)
+        return [quantization_table(self), *remarks(self)]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import rich.box
 from rich.table import Table
 
-from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.basics.tables import MOST_ROWS, cell
 
 if TYPE_CHECKING:
     from nirx.quantizing.quantization import NodeReport, Quantization
 
-__all__ = ["quantization_table", "quantization_text", "remarks"]
+__all__ = ["quantization_table", "remarks"]
 
 HEADINGS = (
     "scale",
@@ -76,8 +76,3 @@ def remarks(found: Quantization) -> list[str]:
         elif unit != 1:
             lines.append(f"{cell(name)}: divide by {unit:.9g} for the values of the float graph")
     return lines
-
-
-def quantization_text(found: Quantization) -> str:
-    """The table and the remarks as plain text."""
-    return "\n".join([render(quantization_table(found)), *remarks(found)])

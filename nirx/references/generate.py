@@ -17,7 +17,6 @@ from nirx.basics.held_signals import let_signals_through
 from nirx.comparison.digest import Stream, graph_digest, streamed_digests
 from nirx.errors import FileError, InputError
 from nirx.execution.assemble import run_dtype
-from nirx.execution.backend import find_backend
 from nirx.files.hdf5_writing import hdf5_file
 from nirx.files.target import find_target
 from nirx.files.whole_file import whole_file
@@ -28,8 +27,10 @@ from nirx.references.header import FORMAT, MOST_CHUNK_STEPS, WHOLE, entry_of, se
 from nirx.references.layout import INPUT, Observable, Run
 from nirx.references.nirdata_writing import Pieces, write_file
 from nirx.references.parts import Parts
+from nirx.references.shards import Shards, compute_shards
+from nirx.references.work import Work
 
-__all__ = ["Generated", "Plan", "chunk_steps", "generate"]
+__all__ = ["Generated", "Plan", "chunk_steps", "cuts_of", "generate"]
 
 PART_BYTES = 16 * 2**20
 MOST_STEPS = MOST_CHUNK_STEPS
@@ -39,6 +40,11 @@ MOST_STEPS = MOST_CHUNK_STEPS
 def chunk_steps(step_bytes: int) -> int:
     """Steps per chunk of a run that records so many bytes in a step."""
     return max(1, min(MOST_STEPS, PART_BYTES // max(1, step_bytes)))
+
+
+def cuts_of(steps: int, chunk: int) -> list[tuple[int, int]]:
+    """Start and stop of every chunk of a run."""
+    return [(a, min(steps, a + chunk)) for a in range(0, steps, chunk)]
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Plan:
         backend: its name; in reproducible mode the numbers do not depend on it.
         dtype: of the recordings; int64 where the graph computes in integers.
         extra: further fields of the header (licence, notes, file_sha256).
+        shards: how the samples are divided among tasks, which the file does not depend on; None
+            computes all of them together.
     """
 
     graph: nir.NIRGraph
@@ -62,6 +70,7 @@ class Plan:
     backend: str
     compression: str | None
     extra: dict[str, Any]
+    shards: Shards | None = None
 
     @property
     def chunk(self) -> int:
@@ -82,8 +91,18 @@ class Plan:
     @property
     def cuts(self) -> list[tuple[int, int]]:
         """Start and stop of every chunk."""
-        steps = self.source.steps
-        return [(a, min(steps, a + self.chunk)) for a in range(0, steps, self.chunk)]
+        return cuts_of(self.source.steps, self.chunk)
+
+    def work(self) -> Work:
+        """What computes the recordings."""
+        given: dict[int, str] = {}
+        if self.dtype == WHOLE:
+            names = {self.schedule.nodes[p].path: name for name, p in self.schedule.inputs}
+            places = enumerate(self.observables)
+            given = {k: names[o.path] for k, o in places if o.name == INPUT}
+        rule = self.schedule.discretization
+        kind, keys = run_dtype(rule, self.dtype), tuple(o.probe for o in self.observables)
+        return Work(self.graph, rule, self.backend, kind, keys, given)
 
     def facts(self) -> dict[str, Any]:
         """Everything that the recorded numbers depend on."""
@@ -119,15 +138,21 @@ def generate(plan: Plan, out: Path, advance: Callable[[int], object]) -> Generat
     """
     recordings = [[o.key, o.form] for o in plan.observables]
     manifest = {**plan.facts(), "recordings": recordings, "nirx": software(plan.backend)["nirx"]}
+    count = len(plan.cuts)
+    if plan.shards is not None:
+        count, manifest["shards"] = plan.shards.count, len(plan.shards.samples)
     out = Path(find_target(str(out)).path)  # the parts lie beside the file that a link leads to
-    with Parts(out, manifest, len(plan.cuts)) as parts:
+    with Parts(out, manifest, count) as parts:
         with _kept(parts):
-            done = parts.done
-            resumed = plan.cuts[done - 1][1] if done else 0
-            if done:
+            resumed = _done_steps(plan, parts)
+            if resumed:
                 advance(resumed)
-            if done < parts.count:
-                _run(plan, parts, done, advance)
+            if parts.done < parts.count:
+                if plan.shards is None:
+                    _run(plan, parts, advance)
+                else:
+                    own = plan.shards, plan.work(), plan.source
+                    compute_shards(*own, manifest, parts, advance)
             digest, silent = _assemble(plan, parts, out)
         parts.remove()
         return Generated(digest, silent, resumed)
@@ -144,27 +169,25 @@ def _kept(parts: Parts) -> Iterator[None]:
             raise
         raise FileError(f"{error}; {text}") from error
     except BaseException as error:
-        if not parts.done or isinstance(error, InputError):  # the same input gets no further
+        if not parts.started or isinstance(error, InputError):  # the same input gets no further
             parts.remove()
         elif not isinstance(error, Exception):  # Ctrl-C, of which the command line says one line
             error.add_note(text)
         raise
 
 
-def _run(plan: Plan, parts: Parts, done: int, advance: Callable[[int], object]) -> None:
-    backend, discretization = find_backend(plan.backend), plan.schedule.discretization
-    kind = run_dtype(discretization, plan.dtype)
-    run = backend.prepare(plan.graph, discretization, kind, reproducible=True)
-    keys, ports = [o.probe for o in plan.observables], plan.schedule.inputs
+def _done_steps(plan: Plan, parts: Parts) -> int:
+    """Steps of all samples that an interrupted run has computed."""
+    if plan.shards is not None:
+        return plan.shards.done_steps(parts)
+    return plan.cuts[parts.done - 1][1] if parts.done else 0
+
+
+def _run(plan: Plan, parts: Parts, advance: Callable[[int], object]) -> None:
+    done, run = parts.done, plan.work().prepare()
     state = parts.state_after(done - 1) if done else None
     for number, (start, stop) in list(enumerate(plan.cuts))[done:]:
-        inputs = plan.source.read(start, stop)
-        _, state, found = run(inputs, state, keys)
-        arrays = [np.asarray(found[key]) for key in keys]
-        if plan.dtype == WHOLE:  # as given: a run shifts them left by `input_shift`
-            given = {plan.schedule.nodes[p].path: inputs[name] for name, p in ports}
-            places = zip(plan.observables, arrays, strict=True)
-            arrays = [given[o.path] if o.name == INPUT else own for o, own in places]
+        arrays, state = run(plan.source.read(start, stop), state)
         parts.write(number, arrays, state)
         advance(stop - start)
 
@@ -172,7 +195,7 @@ def _run(plan: Plan, parts: Parts, done: int, advance: Callable[[int], object]) 
 def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]:
     batch, steps = plan.source.batch, plan.source.steps
     recordings: list[tuple[Observable, Pieces]] = [
-        (o, lambda k=k: _pieces(parts, k)) for k, o in enumerate(plan.observables)
+        (o, lambda k=k: _pieces(plan, parts, k)) for k, o in enumerate(plan.observables)
     ]
     streams: dict[str, Stream] = {
         o.key: (plan.dtype, (steps, *batch, *o.features), pieces) for o, pieces in recordings
@@ -202,10 +225,14 @@ def _assemble(plan: Plan, parts: Parts, out: Path) -> tuple[str, dict[str, int]]
     return found.total, silent
 
 
-def _pieces(parts: Parts, member: int) -> Iterator[np.ndarray]:
-    for number in range(parts.count):
+def _pieces(plan: Plan, parts: Parts, member: int) -> Iterator[np.ndarray]:
+    if plan.shards is not None:
+        found = plan.shards.read(parts, member, plan.source.batch)
+    else:
+        found = (parts.read(number, member) for number in range(parts.count))
+    for piece in found:
+        yield piece
         let_signals_through()  # HDF5, which is being written to, is at rest here
-        yield parts.read(number, member)
 
 
 def _count_silent(observable: Observable, pieces: Iterable[np.ndarray]) -> int:

@@ -53,7 +53,7 @@ class Parts:
         return self
 
     def __exit__(self, kind: type | None, *error: object) -> None:
-        if kind is not None and not self._has_chunks():
+        if kind is not None and not self.started:
             self.remove()  # nothing to continue; a corrected run starts here
         self.close()
 
@@ -84,7 +84,7 @@ class Parts:
         found = path.read_bytes().decode("utf-8", "replace")
         if found == text:
             return
-        if _is_manifest(found) and not self._has_chunks():
+        if _is_manifest(found) and not self.started:
             write_whole(path, text.encode())  # killed at its start
             return
         raise InputError(
@@ -93,13 +93,19 @@ class Parts:
             "file (out=, --out)"
         )
 
-    def _has_chunks(self) -> bool:
+    @property
+    def started(self) -> bool:
+        """Whether there is any chunk."""
         return any(self.folder.glob("part-*.npz"))
+
+    def has(self, number: int) -> bool:
+        """Whether one chunk is there."""
+        return self._path(number).exists()
 
     @property
     def done(self) -> int:
         """How many chunks are there, from the first on without a gap."""
-        return next((n for n in range(self.count) if not self._path(n).exists()), self.count)
+        return next((n for n in range(self.count) if not self.has(n)), self.count)
 
     def write(self, number: int, arrays: list[np.ndarray], state: Mapping[str, Any]) -> None:
         """Put one chunk on the disk: its recordings and the state after it."""
@@ -206,7 +212,7 @@ def _is_manifest(text: str) -> bool:
 def _difference(found: str, text: str) -> str:
     try:
         a, b = json.loads(found), json.loads(text)
-        names = [name for name in b if a.get(name) != b[name]]
+        names = [name for name in {**b, **a} if a.get(name) != b.get(name)]
     except (ValueError, AttributeError):
         return ""
     return f" (it differs in {', '.join(names[:5])})" if names else ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nirx.basics.printable import printable
+from nirx.basics.shown import Shown
 from nirx.bridging.movable import graph_of
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import FileError, InputError, NirxWarning
@@ -24,6 +26,8 @@ from nirx.inputs.event_format import EventFormat
 from nirx.references.generate import Plan, generate
 from nirx.references.header import WHOLE
 from nirx.references.layout import observables
+from nirx.references.shards import plan_shards
+from nirx.scaling.choose import require_engine
 
 __all__ = ["COMPRESSIONS", "Reference", "check_reference_target", "reference"]
 
@@ -31,7 +35,7 @@ COMPRESSIONS = ("gzip", "lzf", "none")
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Shown):
     """A reference that was written.
 
     Arguments:
@@ -60,10 +64,9 @@ class Reference:
             f"digest={self.digest})"
         )
 
-    def __str__(self) -> str:
+    def _parts(self) -> list[Any]:
         lines = [f"reference: {self.path}", f"digest: {self.digest}", f"steps: {self.steps:,}"]
-        silent = [f"never spiked: {count} of {key}" for key, count in self.silent.items()]
-        return "\n".join([*lines, *silent])
+        return [*lines, *(f"never spiked: {count} of {key}" for key, count in self.silent.items())]
 
 
 def reference(
@@ -85,6 +88,8 @@ def reference(
     input_shape: Any = None,
     licence: str = "",
     notes: str = "",
+    engine: str | None = None,
+    shards: int | None = None,
     advance: Callable[[int], object] = lambda steps: None,
 ) -> Reference:
     """Run a graph in reproducible mode and write its recordings to a file for `nir.read_data`.
@@ -109,6 +114,9 @@ def reference(
         events: how the events of a file of `data` are laid out; None recognises the usual names.
         source, input_shape: for a model, as in `nirx.move`.
         licence, notes: texts for the header.
+        engine: None computes all samples together, in this process; `"ray"` divides them among the
+            tasks of a Ray cluster (docs/scale.md). The file is the same, byte for byte.
+        shards: number of groups of samples, which are computed one by one. None: 64 with an engine.
         advance: called with numbers of steps during the run.
 
     Returns: a `Reference` with the digest.
@@ -120,6 +128,7 @@ def reference(
     if compression not in COMPRESSIONS:
         expected = ", ".join(map(repr, COMPRESSIONS))
         raise InputError(f"compression={compression!r}; expected one of {expected}")
+    require_engine(engine)
     target = Path(file_path(out))
     check_reference_target(target, "out", graph, data)
     own = graph_of(graph, source, input_shape, data)
@@ -141,6 +150,8 @@ def reference(
     found = observables(schedule, record, spikes)
     filter_ = None if compression == "none" else compression
     plan = Plan(own, schedule, stream, found, kind, backend, filter_, extra)
+    cut = plan_shards(math.prod(stream.batch), plan.cuts, shards, engine)
+    plan = replace(plan, shards=cut)
     made = generate(plan, target, advance)
     return Reference(
         str(target),

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.comparison import plotting
-from nirx.comparison.plot_frame import Words
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison
+from nirx.drawing import figure
+from nirx.drawing.frame import Words
 from nirx.dynamics.ops import Shape
 from nirx.references.layout import Observable
 from nirx.verification.pair import Pair
@@ -52,7 +52,7 @@ def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
         diverge="departs from the reference",
         agreement="every number is equal" if exact else str(found.tolerance),
     )
-    return plotting.draw(comparison, pair.reference.schedule, suffix, words)
+    return figure.draw(comparison, pair.reference.schedule, suffix, words)
 
 
 class _Slices:

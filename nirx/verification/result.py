@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nirx.basics.name_list import name_list
 from nirx.basics.printable import printable
+from nirx.basics.shown import Shown
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import earliest
 from nirx.comparison.silence import NO_SILENCE, Silence, WithSilence
@@ -89,7 +90,7 @@ class NodeVerdict:
 
 
 @dataclass(frozen=True)
-class Verification(WithSilence):
+class Verification(Shown, WithSilence):
     """The result of `nirx.verify`; prints as a table.
 
     Arguments:
@@ -157,10 +158,10 @@ class Verification(WithSilence):
             f"{len(self.nodes)} recordings{fails})"
         )
 
-    def __str__(self) -> str:
-        from nirx.verification.table import verification_text
+    def _parts(self) -> list[Any]:
+        from nirx.verification.table import remarks, verdict_table
 
-        return verification_text(self)
+        return [verdict_table(self), *remarks(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, for JSON."""

@@ -10,14 +10,14 @@ from rich.table import Table
 
 from nirx.basics.name_list import MOST_NAMES, name_list
 from nirx.basics.printable import printable
-from nirx.basics.tables import MOST_ROWS, cell, render
+from nirx.basics.tables import MOST_ROWS, cell
 from nirx.verification.tolerance import units_text
 
 if TYPE_CHECKING:
     from nirx.comparison.divergence import Divergence
     from nirx.verification.result import NodeVerdict, Verification
 
-__all__ = ["percent", "place_text", "remarks", "verdict_table", "verification_text"]
+__all__ = ["percent", "place_text", "remarks", "verdict_table"]
 
 
 def verdict_table(found: Verification) -> Table:
@@ -70,11 +70,6 @@ def remarks(found: Verification) -> list[str]:
     lines.append(f"reference: SHA-256 {found.digest}")
     lines.append(f"verdict: {found.verdict}")
     return [printable(line) for line in lines]
-
-
-def verification_text(found: Verification) -> str:
-    """The table and the remarks as plain text."""
-    return "\n".join([render(verdict_table(found)), *remarks(found)])
 
 
 def _says_why(node: NodeVerdict, found: Verification) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nirx.basics.paths import Path as NodePath
-from nirx.comparison import plotting
 from nirx.comparison.silence import Silence, find_silence
+from nirx.drawing import figure
 from nirx.errors import FileError, InputError, warn_caller
 from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import ReadLimits
@@ -110,7 +110,7 @@ def verify(
     if plot is not None:
         plot = Path(file_path(plot))
         check_target(plot, "plot", ref, observed)
-        plotting.check_format(plot.suffix)
+        figure.check_format(plot.suffix)
     with ExitStack() as stack:
         file = ref if isinstance(ref, ReferenceFile) else stack.enter_context(open_reference(ref))
         tolerance = make_tolerance(jitter, rate, lsb, membrane, file.keys, file.whole)

@@ -245,7 +245,7 @@ def test_a_module_of_equinox_without_entry_is_refused_by_its_place(module, shape
 @pytest.mark.parametrize(
     ("module", "example", "options", "text"),
     [
-        (lambda x: x, jnp.ones(3), {}, r"expected an equinox\.Module"),
+        ("a model", jnp.ones(3), {}, r"expected an equinox\.Module"),
         (nested(), "x", {}, "example_input holds a str"),
         (nested(), jnp.ones(3), {"example_state": jnp.ones(3)}, "leave out example_state"),
         (nested(), jnp.ones(3), {"module_map": {"Linear": None}}, "module_map"),

@@ -81,9 +81,13 @@ def test_a_users_cell_round_trips_with_identical_spikes():
     assert back.modules_by_path["mix"] is back.modules_by_path["mix_1"]
 
 
-def test_a_neuron_without_an_entry_is_refused_by_its_operation():
-    with pytest.raises(nirx.UnsupportedError, match=r"at jax_modules\.py:\d+"):
-        jax_to_nir(Cell(), jnp.ones(3))
+def test_a_neuron_without_an_entry_is_an_expression_of_its_step():
+    model, xs = Cell(), 20 * data(20, 3)
+    graph = jax_to_nir(model, jnp.ones(3))
+    assert type(graph.nodes["neuron"]) is nirx.Neuron
+    expected = step_by_step(model, xs, model.init_state())
+    assert expected.std() > 0.01
+    assert np.allclose(nirx.from_nir(graph, "numpy").run(xs)[0], expected, atol=1e-5)
 
 
 # -- the structure of the state ---------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nirx.errors import InputError, NirxError
+from nirx_jax.trace import CallFailed
 
 __all__ = ["calling"]
 
@@ -23,9 +24,11 @@ def calling(model: Any, shape: Any) -> Iterator[None]:
     """
     try:
         yield
-    except NirxError:
-        raise
     except Exception as error:  # whatever it may be
+        if isinstance(error, CallFailed) and isinstance(error.__cause__, Exception):
+            error = error.__cause__  # the tracer names its own wrapper of the model
+        elif isinstance(error, NirxError):
+            raise
         hidden = _hidden(error)
         if hidden is not None:
             raise hidden from hidden.__cause__

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import nirx
-from nirx.comparison.plotting import draw
+from nirx.drawing.figure import draw
 from nirx.files.whole_file import write_whole
 from nirx_conformance.demo.digits import STEPS, load_digits
 from nirx_conformance.demo.train import NETWORK

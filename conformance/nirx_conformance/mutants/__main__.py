@@ -16,16 +16,20 @@ from nirx_conformance.mutants import (
     GRADIENT_MUTANTS,
     INTEGER_MUTANTS,
     MUTANTS,
+    NEURON_MUTANTS,
     Kills,
     gradient_kill_table,
     integer_kill_table,
     kill_table,
+    neuron_kill_table,
 )
+from nirx_conformance.recorded import RECORDED_CASES
 from nirx_conformance.suite.page import markdown_table
 
 COLUMNS = ("mutant", "what is wrong", "killed by values", "first", "killed by bits", "first")
 OF_GRADIENTS = ("mutant of gradients", "what is wrong", "killed by gradients", "first")
 OF_INTEGERS = ("mutant of integers", "what is wrong", "killed by integers", "first")
+OF_NEURONS = ("mutant of tracing", "what is wrong", "killed by neurons", "first")
 
 
 def rows(table: dict[str, Kills], columns: tuple[str, ...] = COLUMNS) -> list[tuple[str, ...]]:
@@ -54,13 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="nirx_conformance.mutants", description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print the table for the docs")
-    names = sorted([*MUTANTS, *GRADIENT_MUTANTS, *INTEGER_MUTANTS])
+    names = sorted([*MUTANTS, *GRADIENT_MUTANTS, *INTEGER_MUTANTS, *NEURON_MUTANTS])
     parser.add_argument("--mutant", action="append", choices=names, metavar="NAME")
     options = parser.parse_args(arguments)
     wanted = options.mutant or names
     chosen = [m for m in MUTANTS.values() if m.name in wanted]
     backwards = [m for m in GRADIENT_MUTANTS.values() if m.name in wanted]
     whole = [m for m in INTEGER_MUTANTS.values() if m.name in wanted]
+    traced = [m for m in NEURON_MUTANTS.values() if m.name in wanted]
     errors = Console(stderr=True)
     found = []
     with Progress(console=errors, transient=True) as progress:
@@ -76,6 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
             step = progress.add_task("integers", total=len(INTEGER_CASES))
             table = integer_kill_table(INTEGER_CASES, whole, lambda _: progress.advance(step))
             found.append((OF_INTEGERS, table))
+        if traced:
+            done = progress.add_task("neurons", total=len(RECORDED_CASES))
+            table = neuron_kill_table(RECORDED_CASES, traced, lambda _: progress.advance(done))
+            found.append((OF_NEURONS, table))
     for columns, table in found:
         if options.markdown:
             print(markdown(table, columns), end="\n\n" if len(found) > 1 else "\n")

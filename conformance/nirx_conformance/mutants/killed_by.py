@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nirx_conformance.mutants.killing import Kill
 
-__all__ = ["GRADIENTS_KILLED_BY", "INTEGERS_KILLED_BY", "KILLED_BY"]
+__all__ = ["GRADIENTS_KILLED_BY", "INTEGERS_KILLED_BY", "KILLED_BY", "NEURONS_KILLED_BY"]
 
 BITS = "bits"
 
@@ -218,3 +218,23 @@ INTEGERS_KILLED_BY: dict[str, str] = {
     "synapse limited after the decay": "jump-then-decay, saturate",
 }
 """The same for the mutants of integers: names of cases of the level `integers`."""
+
+NEURONS_KILLED_BY: dict[str, str] = {
+    "last state dropped": "norse IzhikevichCell, class_1_exc",
+    "first state dropped": "spikingjelly KLIFNode",
+    "select swapped": "norse LIFAdExRefracCell",
+    "initial values lost": "norse IzhikevichCell, integrator",
+    "start off": "spikingjelly QIFNode",
+    "difference reversed": "snntorch Alpha, zero",
+    "quotient reversed": "norse LIFAdExCell",
+    "comparison reversed": "norse LSNNCell",
+    "tie the other way": "norse LIFAdExRefracCell",
+    "exponent without sign": "norse LIFAdExCell, slower synapse",
+    "constants halved": "norse IzhikevichCell, resonator",
+    "output is the first state": "snntorch Lapicque, zero",
+    "states exchanged": "spikingjelly RAFNode",
+    "input ignored by the output": "spikingjelly KLIFNode, soft reset",
+    "parameter of the first neuron": "torch AdaptiveLIF, by hand",
+    "two parameters exchanged": "snntorch Alpha, subtract",
+}
+"""The same for the mutants of tracing: names of cases of the level `neurons`."""

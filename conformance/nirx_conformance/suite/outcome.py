@@ -8,7 +8,16 @@ from typing import Any
 
 from nirx_conformance.suite.explanation import Explanation
 
-__all__ = ["GOOD", "GRADIENTS", "INTEGERS", "LEVELS", "Outcome", "Result", "node_outcome"]
+__all__ = [
+    "GOOD",
+    "GRADIENTS",
+    "INTEGERS",
+    "LEVELS",
+    "NEURONS",
+    "Outcome",
+    "Result",
+    "node_outcome",
+]
 
 LEVELS = ("core", "recurrent", "full", "reproducible")
 """Each includes the one before it; `reproducible` runs all cases and compares bits."""
@@ -18,6 +27,9 @@ GRADIENTS = "gradients"
 
 INTEGERS = "integers"
 """The level of the integers of chips, with cases of its own."""
+
+NEURONS = "neurons"
+"""The level of neurons outside NIR, recorded from the libraries that define them."""
 
 
 class Outcome(StrEnum):

@@ -14,9 +14,17 @@ from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.cases.gradient_case import SURROGATES, GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.cases.integers import INTEGER_CASES
+from nirx_conformance.recorded import RECORDED_CASES, RecordedCase
 from nirx_conformance.suite.expected import expect
 
-__all__ = ["case_named", "fixed", "gradient_case_named", "integer_case_named", "name_of"]
+__all__ = [
+    "case_named",
+    "fixed",
+    "gradient_case_named",
+    "integer_case_named",
+    "name_of",
+    "neuron_case_named",
+]
 
 PREFIX = "random "
 
@@ -26,7 +34,7 @@ TIE = 1e-9
 WARMUP = 4
 """Steps before the state from which some random cases start."""
 
-T = TypeVar("T", bound=FixedCase | GradientCase)
+T = TypeVar("T", bound=FixedCase | GradientCase | RecordedCase)
 
 
 def name_of(seed: int) -> str:
@@ -47,6 +55,16 @@ def case_named(name: str) -> FixedCase:
     """
     seed = _seed(name)
     return _found(name, ALL_CASES) if seed is None else _random(name, seed)
+
+
+def neuron_case_named(name: str) -> RecordedCase:
+    """The case of the level `neurons` of a name.
+
+    **Raises**: `InputError` for an unknown name, and for a random graph: no library has run it.
+    """
+    if _seed(name) is not None:
+        raise InputError(f"{name!r}; the level 'neurons' has recorded cases only")
+    return _found(name, RECORDED_CASES)
 
 
 def integer_case_named(name: str) -> FixedCase:

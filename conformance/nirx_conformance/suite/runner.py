@@ -13,24 +13,29 @@ from typing import Any, TypeVar
 
 import nirx
 from nirx.errors import InputError, did_you_mean
+from nirx.scaling.choose import open_engine
+from nirx.scaling.engine import TaskLost, arriving
 from nirx_conformance.cases import ALL_CASES, FixedCase
 from nirx_conformance.cases.gradient_case import GradientCase
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.cases.integers import INTEGER_CASES
 from nirx_conformance.programs import release_programs
+from nirx_conformance.recorded import RECORDED_CASES, RecordedCase
 from nirx_conformance.suite.judge import judge, judge_bits
 from nirx_conformance.suite.judge_gradients import judge_gradients
 from nirx_conformance.suite.judge_integers import judge_integers
-from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, LEVELS, Outcome, Result
+from nirx_conformance.suite.judge_neurons import judge_neurons
+from nirx_conformance.suite.outcome import GRADIENTS, INTEGERS, LEVELS, NEURONS, Outcome, Result
 from nirx_conformance.suite.random_graphs import (
     case_named,
     gradient_case_named,
     integer_case_named,
+    neuron_case_named,
 )
 
 __all__ = ["Task", "cases_of", "known_names", "level_tasks", "run_task", "run_tasks"]
 
-T = TypeVar("T", FixedCase, GradientCase)
+T = TypeVar("T", FixedCase, GradientCase, RecordedCase)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Task:
     Arguments:
         dtype: None takes the case's own.
         bits: compare digests in place of values; gradients: compare those, in float64; integers:
-            a case of that level, every number equal.
+            a case of that level, every number equal; neurons: a case of that level.
     """
 
     case: str
@@ -49,6 +54,7 @@ class Task:
     bits: bool = False
     gradients: bool = False
     integers: bool = False
+    neurons: bool = False
 
 
 def level_tasks(
@@ -61,6 +67,10 @@ def level_tasks(
     gradients, integers, bits = level == GRADIENTS, level == INTEGERS, level == "reproducible"
     if gradients and dtype not in (None, "float64"):
         raise InputError(f"level {level!r} in {dtype}; gradients are compared in float64 only")
+    if level == NEURONS:
+        if dtype is not None:
+            raise InputError(f"level {level!r} in {dtype}; a neuron runs in its recording's dtype")
+        return [Task(n, backend, neurons=True) for backend in backends for n in names]
     if integers and dtype is not None:
         raise InputError(f"level {level!r} in {dtype}; integers have no dtype to choose")
     return [
@@ -70,29 +80,31 @@ def level_tasks(
 
 def cases_of(
     level: str, wanted: Sequence[str] | None = None
-) -> list[FixedCase] | list[GradientCase]:
+) -> list[FixedCase] | list[GradientCase] | list[RecordedCase]:
     """The cases of a level and the levels below it.
 
     Arguments:
-        level: one of `LEVELS`, `GRADIENTS` or `INTEGERS`.
+        level: one of `LEVELS`, `GRADIENTS`, `INTEGERS` or `NEURONS`.
         wanted: beginnings of names; None for all.
 
     **Raises**: `InputError`.
     """
-    known = (*LEVELS, GRADIENTS, INTEGERS)
+    known = (*LEVELS, GRADIENTS, INTEGERS, NEURONS)
     if level not in known:
         raise InputError(f"level {level!r}; {did_you_mean(level, known)}")
     if level == GRADIENTS:
         return _wanted(list(GRADIENT_CASES), GRADIENT_CASES, wanted)
     if level == INTEGERS:
         return _wanted(list(INTEGER_CASES), INTEGER_CASES, wanted)
+    if level == NEURONS:
+        return _wanted(list(RECORDED_CASES), RECORDED_CASES, wanted)
     allowed = LEVELS[: LEVELS.index(level) + 1]
     return _wanted([c for c in ALL_CASES if c.own_level in allowed], ALL_CASES, wanted)
 
 
 def known_names(level: str) -> list[str]:
     """Names that an xfail file may contain."""
-    own = {GRADIENTS: GRADIENT_CASES, INTEGERS: INTEGER_CASES}
+    own = {GRADIENTS: GRADIENT_CASES, INTEGERS: INTEGER_CASES, NEURONS: RECORDED_CASES}
     return [c.name for c in own.get(level, ALL_CASES)]
 
 
@@ -106,16 +118,25 @@ def _wanted(cases: list[T], every: Sequence[T], wanted: Sequence[str] | None) ->
     return [c for c in cases if c.name.startswith(tuple(wanted))]
 
 
+def _case_of(task: Task) -> FixedCase | GradientCase | RecordedCase:
+    if task.gradients:
+        return gradient_case_named(task.case)
+    if task.neurons:
+        return neuron_case_named(task.case)
+    return (integer_case_named if task.integers else case_named)(task.case)
+
+
 def run_task(task: Task) -> Result:
     """Run one task in this process."""
-    named = integer_case_named if task.integers else case_named
-    case = (gradient_case_named if task.gradients else named)(task.case)
+    case = _case_of(task)
     try:
         backend = nirx.find_backend(task.backend)
     except nirx.UnsupportedError as error:  # its library is not installed
         return Result(case.name, task.backend, Outcome.NOT_RUN, case.types, 0.0, str(error))
     if isinstance(case, GradientCase):
         found = judge_gradients(case, backend)
+    elif isinstance(case, RecordedCase):
+        found = judge_neurons(case, backend)
     elif task.integers:
         found = judge_integers(case, backend)
     else:
@@ -129,6 +150,7 @@ def run_tasks(
     jobs: int = 1,
     xfail: dict[str, str] | None = None,
     advance: Callable[[Result], Any] = lambda result: None,
+    engine: str | None = None,
 ) -> list[Result]:
     """Run all tasks.
 
@@ -136,11 +158,13 @@ def run_tasks(
         jobs: number of processes; with 1, everything runs in this one.
         xfail: case name -> reason.
         advance: called with each result as it arrives.
+        engine: what runs the tasks instead: `"ray"`, a task per case on a cluster.
 
     Returns: the results in the order of the tasks, whatever the number of jobs.
     """
     results: dict[int, Result] = {}
-    for index, result in _results(tasks, jobs):
+    found = _results(tasks, jobs) if engine is None else _engine_results(tasks, engine)
+    for index, result in found:
         results[index] = result.expected_to_fail((xfail or {}).get(result.case))
         advance(results[index])
     return [results[index] for index in range(len(tasks))]
@@ -166,12 +190,21 @@ def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
             raise
 
 
+def _engine_results(tasks: Sequence[Task], name: str) -> Iterator[tuple[int, Result]]:
+    with open_engine(name) as engine:
+        for index, result in arriving(engine, run_task, enumerate(tasks)):
+            yield index, _lost(tasks[index]) if isinstance(result, TaskLost) else result
+
+
 def _result_of(future: Future[Result], task: Task) -> Result:
     try:
         return future.result()
     except BrokenProcessPool:
-        text = "the process died (in this case or one that ran at the same time)"
-        return Result(task.case, task.backend, Outcome.ERROR, message=text)
+        return _lost(task, " (in this case or one that ran at the same time)")
+
+
+def _lost(task: Task, more: str = "") -> Result:
+    return Result(task.case, task.backend, Outcome.ERROR, message=f"the process died{more}")
 
 
 def _ignore_ctrl_c() -> None:

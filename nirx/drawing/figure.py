@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nirx.comparison.plot_choice import Choice, Raster, Trace, choose
-from nirx.comparison.plot_frame import DIVERGENCE, STYLE, Words, frame, header_height, short
 from nirx.comparison.result import Comparison
-from nirx.errors import InputError, UnsupportedError
+from nirx.drawing.choice import Choice, Raster, Trace, choose
+from nirx.drawing.frame import DIVERGENCE, STYLE, Words, frame, header_height, short
+from nirx.drawing.marks import require_matplotlib, spike_strokes, value_line
+from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
 
 __all__ = ["check_format", "draw"]
@@ -32,12 +33,7 @@ def check_format(suffix: str) -> None:
     if suffix.lower().lstrip(".") not in FORMATS:
         known = ", ".join(f".{f}" for f in FORMATS)
         raise InputError(f"a plot ends in one of {known}; got {suffix!r}")
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise UnsupportedError(
-            f'plots need matplotlib ({error}); install it with: pip install "nirx[plot]"'
-        ) from error
+    require_matplotlib()
 
 
 def draw(
@@ -96,12 +92,11 @@ def _figure(comparison: Comparison, choice: Choice, words: Words) -> Any:
 
 def _raster(panel: Any, name: str, comparison: Comparison, choice: Choice) -> None:
     width = min(max(250 / (choice.stop - choice.start), 0.8), 1.8)
+    steps = np.arange(choice.start, choice.stop)
     for number, raster in enumerate(choice.rasters):  # each node a band of the same height
         colour = RASTER_COLOURS[number % len(RASTER_COLOURS)]
         spikes = choice.view(comparison.recordings[name][raster.key])[:, raster.neurons]
-        steps, neurons = np.nonzero(spikes > 0)
-        low, high = (number + (neurons + part) / len(raster.neurons) for part in (0.1, 0.9))
-        panel.vlines(steps + choice.start, low, high, color=colour, lw=width)
+        spike_strokes(panel, spikes, steps, number, 1, color=colour, lw=width)
         if number:
             panel.axhline(number, color="#c8c8c8", lw=0.7, zorder=0)
     count = len(choice.rasters)
@@ -134,7 +129,8 @@ def _trace(
         if order:
             style = {"lw": 1.3, "ls": ("-", (0, (4, 2)), (0, (1, 1.5)))[(order - 1) % 3]}
         colour = TRACE_COLOURS[order % len(TRACE_COLOURS)]
-        panel.plot(steps, values, color=colour, label=short(name).lstrip("_") or name, **style)
+        label = short(name).lstrip("_") or name
+        value_line(panel, values, steps, color=colour, label=label, **style)
     panel.margins(y=0.12)
     where = ", ".join(map(str, trace.index))
     title = f"{short(trace.key)}[{where}]" if where else short(trace.key)

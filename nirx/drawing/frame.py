@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nirx.basics.printable import printable
-from nirx.comparison.plot_choice import Choice
 from nirx.comparison.result import Comparison
+from nirx.drawing.choice import Choice
 
 __all__ = ["DIVERGENCE", "STYLE", "Words", "frame", "header_height", "short"]
 

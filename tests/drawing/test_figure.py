@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import nirx
-from nirx.comparison import plotting
-from nirx.comparison.plot_choice import choose
+from nirx.drawing import figure
+from nirx.drawing.choice import choose
 from nirx.graphs.recording import resolve_record
 from support.graphs import chain, lif, neuron
 
@@ -43,7 +43,7 @@ def compared(layers=1, shape=(6,), steps=60, batch=(2,), key=None, index=(), nam
 
 
 def drawn(comparison, schedule) -> bool:
-    data = plotting.draw(comparison, schedule)
+    data = figure.draw(comparison, schedule)
     return data.startswith(b"\x89PNG") and len(data) > 5000
 
 
@@ -129,7 +129,7 @@ def test_any_name(name):
     ("suffix", "start"), [(".png", b"\x89PNG"), (".PDF", b"%PDF"), (".svg", b"<?xml")]
 )
 def test_formats(suffix, start):
-    assert plotting.draw(*compared(), suffix=suffix).startswith(start)
+    assert figure.draw(*compared(), suffix=suffix).startswith(start)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone():
@@ -142,10 +142,10 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone():
 
 def test_another_format_is_refused():
     with pytest.raises(nirx.InputError, match=r"\.gif"):
-        plotting.check_format(".gif")
+        figure.check_format(".gif")
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(nirx.UnsupportedError, match=r"nirx\[plot\]"):
-        plotting.check_format(".png")
+        figure.check_format(".png")

@@ -1,0 +1,1 @@
+"""One HTML page of a run, a comparison, a verification or a move."""

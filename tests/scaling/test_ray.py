@@ -1,0 +1,117 @@
+"""References, sweeps and conformance on Ray clusters whose machines and drivers die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from nirx.scaling.choose import is_installed
+from support.ray_runs import ray_program, ray_run
+from support.references import write_reference
+
+if not is_installed("ray"):
+    pytest.skip("Ray is not installed", allow_module_level=True)
+pytestmark = pytest.mark.exhaustive
+
+SAMPLES, STEPS, SHARDS = 2000, 400, 40
+WRITE = """
+import sys
+from support.references import write_reference
+
+def write(out, **options):
+    return write_reference(
+        out, "poisson:rate=0.3", batch=SAMPLES, steps=STEPS, record=["sub/lif"], spikes="events",
+        compression="lzf", engine="ray", **options
+    )
+""".replace("SAMPLES", str(SAMPLES)).replace("STEPS", str(STEPS))
+WHOLE = WRITE + "print('\\nfound', write(sys.argv[1], shards=int(sys.argv[2])).resumed)"
+CLUSTER = (
+    WRITE
+    + """
+import ray
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+others = [cluster.add_node(num_cpus=1) for number in range(2)]
+ray.init(address=cluster.address, log_to_driver=False)
+assert len([n for n in ray.nodes() if n["Alive"]]) == 3
+try:
+    seen = []
+
+    def advance(steps):
+        seen.append(steps)
+        if sum(seen) >= 100 and others:
+            cluster.remove_node(others.pop(), allow_graceful=False)
+
+    write(sys.argv[1], shards=int(sys.argv[2]), advance=advance)
+    alive = len([n for n in ray.nodes() if n["Alive"]])
+    print("\\nfound", alive, sum(seen), flush=True)
+finally:
+    ray.shutdown()
+    cluster.shutdown()
+"""
+)
+"""Kills a machine after a quarter of the work."""
+
+
+SUITE = """
+import nirx
+from nirx.cli import main
+
+status = main(["conformance", "--engine", "ray", "--backend", "numpy", "--case", "silence"])
+squares = nirx.map(lambda n: n * n, range(20), engine="ray", shards=7)
+print("\\nfound", status, *squares, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of one process, which computes all samples together."""
+    out = tmp_path_factory.mktemp("whole") / "whole.h5"
+    options = {"record": ["sub/lif"], "spikes": "events", "compression": "lzf"}
+    write_reference(out, "poisson:rate=0.3", batch=SAMPLES, steps=STEPS, **options)
+    return out.read_bytes()
+
+
+def test_a_machine_dies_in_the_middle_and_the_file_is_the_same(whole, tmp_path):
+    out = tmp_path / "r.h5"
+    alive, steps = found_in(ray_run(CLUSTER, out, SHARDS))
+    assert alive < 3
+    assert steps == STEPS
+    assert out.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+
+
+def test_the_driver_is_killed_and_started_again(whole, tmp_path):
+    out = tmp_path / "r.h5"
+    with ray_program(WHOLE, out, SHARDS) as process:
+        wait_for_parts(tmp_path / "r.h5.parts", 10, process)
+        os.kill(process.pid, signal.SIGKILL)
+    assert not out.exists()
+    (resumed,) = found_in(ray_run(WHOLE, out, SHARDS))
+    assert 0 < resumed < STEPS
+    assert out.read_bytes() == whole
+
+
+def test_conformance_and_a_sweep_give_what_one_process_gives():
+    passed, *squares = found_in(ray_run(SUITE))
+    assert passed == 0
+    assert squares == [n * n for n in range(20)]
+
+
+def found_in(text: str) -> list[int]:
+    """The numbers that a program found; Ray prints as well."""
+    line = next(line for line in text.split("\n") if line.startswith("found"))
+    return [int(word) for word in line.split()[1:]]
+
+
+def wait_for_parts(folder: Path, count: int, process) -> None:
+    limit = time.monotonic() + 60
+    while len(list(folder.glob("part-*"))) < count:
+        assert process.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < limit, "it computes nothing"
+        time.sleep(0.02)
