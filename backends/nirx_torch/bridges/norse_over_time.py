@@ -1,5 +1,8 @@
 """Norse's modules that run all time steps: the step in them, and how they are run."""
 
+# The library is not in .venv, where types are checked.
+# pyright: reportMissingImports=false, reportArgumentType=false
+
 from __future__ import annotations
 
 from typing import Any
