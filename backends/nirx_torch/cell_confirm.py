@@ -48,7 +48,8 @@ def require_same(
             if node in states:
                 inputs[STATE + states[node]] = _placed(cell, value)
         with np.errstate(all="ignore"):
-            values = program.computed(ops, {}, inputs, results.values())
+            all_positions = (*program.once, *program.every_step)
+            values = program.computed(ops, all_positions, {}, inputs)
         for name, node in wanted.items():
             own, theirs = np.broadcast_arrays(values[results[name]], _placed(cell, found[node]))
             if not np.allclose(own, theirs, rtol=1e-4, atol=1e-5, equal_nan=True):

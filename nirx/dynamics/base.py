@@ -171,18 +171,22 @@ class Elementwise(Dynamics):
     """Names of arrays that are not trainable, such as the delay of a Delay."""
 
     @classmethod
+    def own_shapes(cls, node: Any) -> dict[str, Shape]:
+        """Shapes of the node's arrays, each of which has to broadcast to the input."""
+        return {name: parameter(node, name).shape for name in (*cls.parameters, *cls.constants)}
+
+    @classmethod
     def check(cls, node: Any) -> None:
         cls.declared_shapes(node)
 
     @classmethod
     def declared_shapes(cls, node: Any) -> tuple[Shape | None, Shape | None]:
-        shape = common_shape(node, (*cls.parameters, *cls.constants))
+        shape = common_shape(cls.own_shapes(node))
         return shape, shape
 
     @classmethod
     def infer_shape(cls, node: Any, input_shape: Shape) -> Shape:
-        for name in (*cls.parameters, *cls.constants):
-            own = parameter(node, name).shape
+        for name, own in cls.own_shapes(node).items():
             if not broadcasts_to(own, input_shape):
                 raise NodeMismatch(
                     f"the input has shape {input_shape}, but {name} has shape {own}",

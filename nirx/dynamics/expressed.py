@@ -10,7 +10,7 @@ from nirx.dynamics.base import Arrays, Dynamics, Elementwise
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.ops import Array, Ops, Shape
-from nirx.dynamics.parameters import NodeMismatch, broadcasts_to, numeric, parameter
+from nirx.dynamics.parameters import NodeMismatch, numeric, parameter
 from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
 
 __all__ = ["ExpressedNeuron"]
@@ -74,24 +74,9 @@ class ExpressedNeuron(Elementwise):
         cls.declared_shapes(node)
 
     @classmethod
-    def declared_shapes(cls, node: Neuron) -> tuple[Shape | None, Shape | None]:
-        own = _shapes(node)
-        try:
-            shape = np.broadcast_shapes(*own.values())
-        except (ValueError, RuntimeError) as error:
-            shapes = ", ".join(f"{name} {shape}" for name, shape in own.items())
-            raise NodeMismatch(f"the parameters' shapes do not fit together: {shapes}") from error
-        return shape or None, shape or None
-
-    @classmethod
-    def infer_shape(cls, node: Neuron, input_shape: Shape) -> Shape:
-        for name, own in _shapes(node).items():
-            if not broadcasts_to(own, input_shape):
-                raise NodeMismatch(
-                    f"the input has shape {input_shape}, but {name} has shape {own}",
-                    f"{name} of shape {input_shape}, or one that broadcasts to it",
-                )
-        return input_shape
+    def own_shapes(cls, node: Neuron) -> dict[str, Shape]:
+        own = {name: parameter(node, name).shape for name in sorted(node.parameters)}
+        return {**own, **{name: _initial(node, name).shape for name in node.step.states}}
 
     @classmethod
     def build(
@@ -110,15 +95,14 @@ class ExpressedNeuron(Elementwise):
 
     def coefficients(self, ops: Ops, p: Arrays) -> dict[str, Array]:
         inputs = {PARAMETER + name: value for name, value in p.items()}
-        wanted = self.program.coefficients
-        values = self.program.computed(ops, {}, inputs, wanted)
-        return {f"t{position}": values[position] for position in wanted}
+        values = self.program.computed(ops, self.program.once, {}, inputs)
+        return {f"t{position}": values[position] for position in self.program.coefficients}
 
     def step(self, ops: Ops, c: Arrays, x: Array, s: Arrays) -> tuple[Array, dict[str, Array]]:
         inputs = {INPUT: x, **{STATE + name: s[name] for name in self.program.states}}
         known = {int(name[1:]): value for name, value in c.items()}
+        values = self.program.computed(ops, self.program.every_step, known, inputs)
         results = self.program.expression.results
-        values = self.program.computed(ops, known, inputs, results.values())
         found = {name: values[position] for name, position in results.items()}
         for name in self.program.same_everywhere:
             # The mask is 0 everywhere; it gives the value the axes of the batch.
@@ -129,9 +113,3 @@ class ExpressedNeuron(Elementwise):
 def _initial(node: Neuron, name: str) -> np.ndarray:
     """**Raises**: `NodeMismatch`."""
     return numeric(node.initial.get(name), f"the initial value of {name}")
-
-
-def _shapes(node: Neuron) -> dict[str, Shape]:
-    """Of every parameter and initial value."""
-    own = {name: parameter(node, name).shape for name in sorted(node.parameters)}
-    return {**own, **{name: _initial(node, name).shape for name in node.step.states}}

@@ -76,13 +76,20 @@ class Expression:
             self.operations.append(operation)
         return self._known[operation]
 
-    def needed(self, wanted: Sequence[int]) -> list[bool]:
-        """For each operation, whether a wanted one depends on it."""
+    def needed(self, wanted: Sequence[int], known: Sequence[int] = ()) -> list[bool]:
+        """For each operation, whether a wanted one depends on it.
+
+        Arguments:
+            known: positions of values that are there already, whose operands are not needed.
+        """
+        open_ = [True] * len(self.operations)
+        for position in known:
+            open_[position] = False
         marks = [False] * len(self.operations)
         for position in wanted:
             marks[position] = True
         for position in range(len(marks) - 1, -1, -1):
-            if marks[position]:
+            if marks[position] and open_[position]:
                 for operand in self.operations[position].operands:
                     marks[operand] = True
         return marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,19 @@ def broadcasts_to(own: Shape, shape: Shape) -> bool:
     return len(own) <= len(shape) and all(a in (1, b) for a, b in zip(own, tail, strict=True))
 
 
-def common_shape(node: Any, names: tuple[str, ...]) -> Shape | None:
-    """The shape that the parameters broadcast to, or None if all of them are scalars."""
+def common_shape(shapes: Mapping[str, Shape]) -> Shape | None:
+    """The shape that arrays broadcast to, or None if all of them are scalars.
+
+    Arguments:
+        shapes: by name.
+
+    **Raises**: `NodeMismatch`.
+    """
     try:
-        shape = np.broadcast_shapes(*(parameter(node, name).shape for name in names))
+        shape = np.broadcast_shapes(*shapes.values())
     except (ValueError, RuntimeError) as error:  # RuntimeError: NumPy's limit of 32 axes
-        shapes = ", ".join(f"{name} {parameter(node, name).shape}" for name in names)
-        raise NodeMismatch(f"the parameters' shapes do not fit together: {shapes}") from error
+        found = ", ".join(f"{name} {own}" for name, own in shapes.items())
+        raise NodeMismatch(f"the parameters' shapes do not fit together: {found}") from error
     return shape or None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.expression import ARITIES, Expression
+from nirx.dynamics.expression import ARITIES, Expression, Operation
 from nirx.dynamics.ops import Array, Ops
 from nirx.dynamics.parameters import NodeMismatch
 
@@ -84,7 +84,7 @@ class Program:
         require_names(parameters, "parameters")
         inputs = {INPUT, *(PARAMETER + n for n in parameters), *(STATE + n for n in self.states)}
         for position, own in enumerate(operations):
-            at = f"operation {position} ({own.name!r})"
+            at = f"operation {position} ({own.name[:80]!r})"
             if own.name == "input":
                 if own.value not in inputs or own.operands:
                     raise NodeMismatch(f"{at} reads {own.value!r}", "x, a parameter or a state")
@@ -135,22 +135,37 @@ class Program:
         results = self.expression.results
         return tuple(name for name, position in results.items() if not self._varies[position])
 
+    @cached_property
+    def once(self) -> tuple[int, ...]:
+        """Positions to compute for the coefficients, in order."""
+        needed = self.expression.needed(self.coefficients)
+        return tuple(position for position, need in enumerate(needed) if need)
+
+    @cached_property
+    def every_step(self) -> tuple[int, ...]:
+        """Positions to compute in a step from the coefficients, in order."""
+        known = frozenset(self.coefficients)
+        needed = self.expression.needed(list(self.expression.results.values()), self.coefficients)
+        return tuple(p for p, need in enumerate(needed) if need and p not in known)
+
     def computed(
-        self, ops: Ops, known: Mapping[int, Array], inputs: Mapping[str, Array], wanted: Any
+        self,
+        ops: Ops,
+        positions: Sequence[int],
+        known: Mapping[int, Array],
+        inputs: Mapping[str, Array],
     ) -> dict[int, Array]:
-        """Values of the expression, in its order.
+        """Values of the expression.
 
         Arguments:
-            known: values by position, which are not computed again.
+            positions: of what to compute, in order.
+            known: values by position.
             inputs: by name.
-            wanted: positions.
 
-        Returns: the values by position; the wanted ones are among them.
+        Returns: the known values and the new ones, by position.
         """
         values = dict(known)
-        for position, needed in enumerate(self._needed(tuple(wanted), tuple(known))):
-            if not needed or position in values:
-                continue
+        for position in positions:
             own = self.expression.operations[position]
             if own.name == "input":
                 values[position] = inputs[str(own.value)]
@@ -160,23 +175,6 @@ class Program:
                 apply = getattr(ops, _METHODS.get(own.name, own.name))
                 values[position] = apply(*(values[o] for o in own.operands))
         return values
-
-    def _needed(self, wanted: tuple[int, ...], known: tuple[int, ...]) -> list[bool]:
-        cached = self._marks.get((wanted, known))
-        if cached is None:
-            marks = [False] * len(self.expression.operations)
-            for position in wanted:
-                marks[position] = True
-            for position in range(len(marks) - 1, -1, -1):
-                if marks[position] and position not in known:
-                    for operand in self.expression.operations[position].operands:
-                        marks[operand] = True
-            self._marks[wanted, known] = cached = marks
-        return cached
-
-    @cached_property
-    def _marks(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[bool]]:
-        return {}
 
     @cached_property
     def gives_spikes(self) -> bool:
@@ -263,31 +261,26 @@ def program_of(given: Mapping[str, Any]) -> Program:
         )
     if len(results) != 1 + len(states) or len(states) > MOST_NAMES:
         raise NodeMismatch(f"{len(results)} results and {len(states)} states", "y, then the states")
-    expression = Expression()
-    positions: list[int] = []
+    operations: list[Operation] = []
     for number, row in enumerate(rows.tolist()):
         name = _entry(names, row[0], f"operation {number}")
         at = f"operation {number} ({name[:80]!r})"
         if name == "input":
-            value = _entry(names, row[1], at)
-            positions.append(expression.add("input", value=value))
+            operations.append(Operation(name, (), _entry(names, row[1], at)))
         elif name == "constant":
             value = _entry(constants.tolist(), row[1], at)
-            positions.append(expression.add("constant", value=value))
+            operations.append(Operation(name, (), repr(value)))
         else:
-            if name not in KNOWN:
-                raise NodeMismatch(f"{at} is unknown", f"one of {', '.join(KNOWN)}")
-            operands = row[1 : 1 + ARITIES[name]]
-            if any(o != -1 for o in row[1 + len(operands) :]):
-                raise NodeMismatch(f"{at} has more operands", f"{len(operands)} of them")
-            if not all(0 <= o < number for o in operands):
-                raise NodeMismatch(f"{at} uses a value that is not computed yet", "earlier values")
-            positions.append(expression.add(name, *(positions[o] for o in operands)))
-    expression.results = {
-        key: _entry(positions, p, f"result {key!r}")
+            count = ARITIES.get(name, 3)
+            if any(o != -1 for o in row[1 + count :]):
+                raise NodeMismatch(f"{at} has more operands", f"{count} of them")
+            operations.append(Operation(name, tuple(row[1 : 1 + count])))
+    places = range(len(operations))
+    found = {
+        key: _entry(places, p, f"result {key!r}")
         for key, p in zip(_results(states), results.tolist(), strict=True)
     }
-    return Program(expression, states)
+    return Program(Expression(operations, found), states)
 
 
 def _results(states: Sequence[str]) -> list[str]:
@@ -297,7 +290,7 @@ def _results(states: Sequence[str]) -> list[str]:
 def _array(given: Mapping[str, Any], name: str, kind: str, rank: int) -> np.ndarray:
     array = np.asarray(given.get(name, ()))
     if array.size == 0:
-        array = np.zeros((0,) * (rank - 1) + (0,) if rank == 1 else (0, 4), kind + "8")
+        array = np.zeros((0, 4)[:rank], kind + "8")
     if array.dtype.kind != kind or array.ndim != rank:
         raise NodeMismatch(
             f"{name} is an array of {array.dtype} with {array.ndim} axes",
