@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nirx.errors import InputError
 from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.cases import FixedCase
 from nirx_conformance.cases.integers import INTEGER_CASES
@@ -15,7 +14,7 @@ from nirx_conformance.mutants import integer_operations, integer_steps, integers
 from nirx_conformance.mutants.killing import Kills, killed_by_values
 from nirx_conformance.mutants.mutant import Mutant, mutants_in
 from nirx_conformance.suite.judge_integers import ExpectedIntegers, expect_integers, judge_integers
-from nirx_conformance.suite.outcome import Outcome, Result
+from nirx_conformance.suite.outcome import Result
 
 __all__ = ["ALL_INTEGER_MUTANTS", "INTEGER_MUTANTS", "integer_kill_table", "try_integers"]
 
@@ -45,12 +44,4 @@ def integer_kill_table(
     **Raises**: `InputError` for a case that the unmutated backend does not pass.
     """
     mutants = INTEGER_MUTANTS.values() if mutants is None else mutants
-    return killed_by_values(cases, mutants, _expected, try_integers, advance)
-
-
-def _expected(case: FixedCase) -> ExpectedIntegers:
-    expected = expect_integers(case)
-    right = try_integers(BACKEND, case, expected)
-    if right.outcome is not Outcome.PASS:
-        raise InputError(f"the unmutated backend does not pass {case.name!r}: {right.message}")
-    return expected
+    return killed_by_values(cases, mutants, expect_integers, try_integers, advance, BACKEND)

@@ -81,9 +81,8 @@ def kill_table(
     digests = committed()
     for case in cases:
         expected = expect(case)
-        _require_pass(case, "values", expected)
-        if case.name in digests:
-            _require_pass(case, "bits", expected)
+        for by in ("values", "bits") if case.name in digests else ("values",):
+            _require_pass(f"{case.name!r} by its {by}", try_case(BACKEND, case, by, expected))
         for mutant in mutants:
             if try_case(mutant, case, "values", expected).outcome in KILLED:
                 values[mutant.name].append(case.name)
@@ -102,6 +101,7 @@ def killed_by_values(
     expect: Callable[[Any], Any],
     run: Callable[[Any, Any, Any], Result],
     advance: Callable[[str], Any],
+    unmutated: Any = None,
 ) -> dict[str, Kills]:
     """A kill table of a level that has values only.
 
@@ -109,11 +109,16 @@ def killed_by_values(
         expect: case -> what is expected of it, computed once.
         run: (mutant, case, what is expected) -> result.
         advance: called with the name of each finished case.
+        unmutated: the backend that has to pass every case, if there is one.
+
+    **Raises**: `InputError` for a case that it does not pass.
     """
     mutants = list(mutants)
     killers: dict[str, list[str]] = {m.name: [] for m in mutants}
     for case in cases:
         expected = expect(case)
+        if unmutated is not None:
+            _require_pass(repr(case.name), run(unmutated, case, expected))
         for mutant in mutants:
             if run(mutant, case, expected).outcome in KILLED:
                 killers[mutant.name].append(case.name)
@@ -121,8 +126,8 @@ def killed_by_values(
     return {m.name: Kills(m.name, m.sentence, tuple(killers[m.name]), ()) for m in mutants}
 
 
-def _require_pass(case: FixedCase, by: Mode, expected: Expected) -> None:
-    found = try_case(BACKEND, case, by, expected)
+def _require_pass(what: str, found: Result) -> None:
     if found.outcome is not Outcome.PASS:
-        text = f"{case.name!r} by its {by}: {found.outcome}, {found.message}"
-        raise InputError(f"the unmutated backend does not pass {text}")
+        raise InputError(
+            f"the unmutated backend does not pass {what}: {found.outcome}, {found.message}"
+        )

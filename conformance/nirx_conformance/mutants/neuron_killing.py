@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from nirx.errors import InputError
 from nirx.execution.numpy_backend import BACKEND
 from nirx_conformance.mutants import neuron_tracing
 from nirx_conformance.mutants.killing import Kills, killed_by_values
 from nirx_conformance.mutants.mutant import Mutant, mutants_in
 from nirx_conformance.recorded import RECORDED_CASES, RecordedCase
 from nirx_conformance.suite.judge_neurons import judge_neurons
-from nirx_conformance.suite.outcome import Outcome, Result
+from nirx_conformance.suite.outcome import Result
 
 __all__ = ["ALL_NEURON_MUTANTS", "NEURON_MUTANTS", "neuron_kill_table", "try_neuron"]
 
@@ -23,7 +21,7 @@ NEURON_MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in ALL_NEURO
 
 def try_neuron(backend: Any, case: RecordedCase, expected: Any = None) -> Result:
     """Run one case. What the library computed is in the case; nothing else is expected."""
-    return judge_neurons(copy.copy(case), backend)
+    return judge_neurons(case, backend)
 
 
 def neuron_kill_table(
@@ -40,10 +38,4 @@ def neuron_kill_table(
     **Raises**: `InputError` for a case that the unmutated backend does not pass.
     """
     mutants = NEURON_MUTANTS.values() if mutants is None else mutants
-    return killed_by_values(cases, mutants, _expected, try_neuron, advance)
-
-
-def _expected(case: RecordedCase) -> None:
-    right = try_neuron(BACKEND, case)
-    if right.outcome is not Outcome.PASS:
-        raise InputError(f"the unmutated backend does not pass {case.name!r}: {right.message}")
+    return killed_by_values(cases, mutants, lambda case: None, try_neuron, advance, BACKEND)

@@ -32,10 +32,34 @@ def _rewrite(node: nirx.Neuron, change: Callable[[Operation], Operation | None])
     node.step = Program(new, node.step.states)
 
 
-def _again(new: Expression, own: Operation, operands: list[int]) -> int:
-    """Append an operation with other operands."""
-    value = float(own.value) if own.name == "constant" else own.value
-    return new.add(own.name, *operands, value=value)
+def _appended(
+    new: Expression,
+    node: nirx.Neuron,
+    append: Callable[[Operation, list[int]], int | None] = lambda own, operands: None,
+) -> list[int]:
+    """Append a node's operations to an expression.
+
+    Arguments:
+        append: (operation, operands) -> the position of what stands for it; None appends itself.
+
+    Returns: the new positions.
+    """
+    positions: list[int] = []
+    for own in node.step.expression.operations:
+        operands = [positions[o] for o in own.operands]
+        position = append(own, operands)
+        if position is None:
+            value = float(own.value) if own.name == "constant" else own.value
+            position = new.add(own.name, *operands, value=value)
+        positions.append(position)
+    return positions
+
+
+def _take(node: nirx.Neuron, new: Expression, positions: list[int]) -> None:
+    """Give a node a new expression, whose results are at new positions."""
+    results = node.step.expression.results
+    new.results = {name: positions[p] for name, p in results.items()} | new.results
+    node.step = Program(new, node.step.states)
 
 
 def _operands(own: Operation, *places: int) -> Operation:
@@ -50,27 +74,25 @@ def _results(node: nirx.Neuron, **changes: int) -> None:
     )
 
 
-def _input(node: nirx.Neuron, name: str) -> int | None:
-    found = (p for p, o in enumerate(node.step.expression.operations) if o.value == name)
-    return next(found, None)
+def _drop_update(node: nirx.Neuron, state: str) -> None:
+    """Let a state keep its initial value, unless nothing reads it."""
+    operations = node.step.expression.operations
+    for position, own in enumerate(operations):
+        if own.value == STATE + state:
+            _results(node, **{STATE + state: position})
+            return
 
 
 @on_neuron
 def last_state_dropped(node: nirx.Neuron) -> None:
     """The last state keeps its initial value."""
-    name = STATE + node.step.states[-1]
-    position = _input(node, name)
-    if position is not None:
-        _results(node, **{name: position})
+    _drop_update(node, node.step.states[-1])
 
 
 @on_neuron
 def first_state_dropped(node: nirx.Neuron) -> None:
     """The first state keeps its initial value."""
-    name = STATE + node.step.states[0]
-    position = _input(node, name)
-    if position is not None:
-        _results(node, **{name: position})
+    _drop_update(node, node.step.states[0])
 
 
 @on_neuron
@@ -123,15 +145,12 @@ def tie_the_other_way(node: nirx.Neuron) -> None:
 @on_neuron
 def exponent_without_sign(node: nirx.Neuron) -> None:
     """exp(a) is exp(|a|)."""
-    old = node.step.expression
-    new, positions = Expression(), []
-    for own in old.operations:
-        operands = [positions[o] for o in own.operands]
-        if own.name == "exp":
-            operands = [new.add("abs", *operands)]
-        positions.append(_again(new, own, operands))
-    new.results = {name: positions[p] for name, p in old.results.items()}
-    node.step = Program(new, node.step.states)
+    new = Expression()
+
+    def positive(own: Operation, operands: list[int]) -> int | None:
+        return new.add("exp", new.add("abs", *operands)) if own.name == "exp" else None
+
+    _take(node, new, _appended(new, node, positive))
 
 
 @on_neuron
@@ -164,20 +183,13 @@ def states_exchanged(node: nirx.Neuron) -> None:
 @on_neuron
 def input_ignored_by_the_output(node: nirx.Neuron) -> None:
     """The output is that of an input of 0."""
-    old = node.step.expression
-    new, positions = Expression(), []
-    for own in old.operations:  # the expression twice: with the input, and without
-        operands = [positions[o] for o in own.operands]
-        positions.append(_again(new, own, operands))
-    silent: list[int] = []
-    for own in old.operations:
-        if own.value == "x":
-            silent.append(new.add("constant", value=0.0))
-        else:
-            silent.append(_again(new, own, [silent[o] for o in own.operands]))
-    new.results = {name: positions[p] for name, p in old.results.items()}
-    new.results[OUTPUT] = silent[old.results[OUTPUT]]
-    node.step = Program(new, node.step.states)
+    new = Expression()
+    positions = _appended(new, node)
+    silent = _appended(
+        new, node, lambda own, _: new.add("constant", value=0.0) if own.value == "x" else None
+    )
+    new.results = {OUTPUT: silent[node.step.expression.results[OUTPUT]]}
+    _take(node, new, positions)
 
 
 @on_neuron
