@@ -13,7 +13,7 @@ from nirx_jax.cell_flat import FlatCell, Slot, flattened
 from nirx_jax.cell_leaves import closed_over, leaves_of
 from nirx_jax.cell_state import state_argument, state_before, zeros_before
 from nirx_jax.leaf import Place, dotted, is_array
-from nirx_jax.trace import call_failed
+from nirx_jax.trace import branching, call_failed
 
 __all__ = ["StateArray", "TracedCell", "traced_cell"]
 
@@ -86,10 +86,7 @@ def traced_cell(cell: Any, kind: str, example: Any, example_state: Any = None) -
     try:
         jaxpr = jax.make_jaxpr(step)(own.arrays, call.example, [array for _, array in found])
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
-        raise UnsupportedError(
-            f"{kind}: its call branches or loops on the values of an array "
-            f"({str(error).splitlines()[0]}); use jnp.where"
-        ) from error
+        raise branching(kind, error, "use jnp.where") from error
     except (TypeError, ValueError) as error:
         if isinstance(error, NirxError):
             raise

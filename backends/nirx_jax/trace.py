@@ -15,7 +15,7 @@ from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.execution.runners import takes_state
 from nirx_jax.leaf import Leaf, Place, dotted, is_array
 
-__all__ = ["CallFailed", "Static", "Trace", "call_failed", "trace"]
+__all__ = ["CallFailed", "Static", "Trace", "branching", "call_failed", "trace"]
 
 
 @dataclass
@@ -127,10 +127,8 @@ def _step(
     try:
         jaxpr = jax.make_jaxpr(step)(*(_described(given[i][1]) for i in arrays))
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
-        raise UnsupportedError(
-            f"{kind}: its call branches or loops on the values of an array "
-            f"({str(error).splitlines()[0]}); write one time step without such control flow"
-        ) from error
+        mend = "write one time step without such control flow"
+        raise branching(kind, error, mend) from error
     except (TypeError, ValueError) as error:
         parts = jax.tree.leaves(state, is_leaf=lambda part: part is None)
         if isinstance(error, NirxError) or (stateful and any(p is None for p in parts)):
@@ -157,6 +155,14 @@ def _step(
         after if stateful else None,
         {given[i][0][1:]: given[i][1] for i in arrays if given[i][0][0].idx == 1},
         out["structure"].unflatten(parts),
+    )
+
+
+def branching(kind: str, error: Exception, mend: str) -> UnsupportedError:
+    """The error for a call whose control flow depends on values."""
+    return UnsupportedError(
+        f"{kind}: its call branches or loops on the values of an array "
+        f"({str(error).splitlines()[0]}); {mend}"
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -14,21 +12,16 @@ from nirx.basics.html import parts_html
 from nirx.basics.printable import printable
 from nirx.comparison.result import Comparison
 from nirx.drawing.network import Picture, diagram_of
-from nirx.errors import UnsupportedError
 from nirx.graphs.schedule import Schedule
 from nirx.viewing.content import page_data
+from nirx.viewing.templating import check_jinja, environment, with_assets
 
 __all__ = ["check_page", "page"]
 
 
 def check_page() -> None:
     """Fail early where no page can be made. **Raises** `UnsupportedError`."""
-    try:
-        import jinja2  # noqa: F401
-    except ImportError as error:
-        raise UnsupportedError(
-            f'a page needs jinja2 ({error}); install it with: pip install "nirx[report]"'
-        ) from error
+    check_jinja("a page")
 
 
 def page(
@@ -50,25 +43,15 @@ def page(
     **Raises**: `UnsupportedError` without jinja2.
     """
     check_page()
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nirx.viewing"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    sources = {name: environment.loader.get_source(environment, name)[0] for name in ASSETS}  # type: ignore[union-attr]
-    script = sources["view.js"]
+    templates = environment()
     picture = Picture(diagram_of(schedule, nodes))
     data = page_data(comparison, schedule)
     first = comparison.first_divergence
-    text = environment.get_template("view.html").render(
+    text = templates.get_template("view.html").render(
         title=printable(title),
-        style=Markup(sources["view.css"]),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **with_assets(templates, "view.css", "view.js"),
         data=Markup(_script_json(data)),
         notes=[*data["notes"], *filter(None, [picture.note])],
         inputs=data["inputs"],
@@ -80,9 +63,6 @@ def page(
         rows=[_row(schedule, place, comparison) for place in range(len(schedule.nodes))],
     )
     return text.encode("utf-8", "backslashreplace")
-
-
-ASSETS = ("view.css", "view.js")
 
 
 def _script_json(data: Any) -> str:

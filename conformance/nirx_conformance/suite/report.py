@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from typing import Any
 
 from nirx.errors import FileError, UnsupportedError
 from nirx.files.whole_file import hold_target, whole_file
+from nirx.viewing.templating import check_jinja, environment, with_assets
 from nirx_conformance.suite import report_plot
 from nirx_conformance.suite.outcome import Result
 from nirx_conformance.suite.report_content import page_content
@@ -19,7 +18,7 @@ from nirx_conformance.suite.table import payload
 
 __all__ = ["check_report", "write_report"]
 
-TEMPLATES = Path(__file__).parent / "templates"
+WHAT = "the page of a report"
 JSON, PAGE = "results.json", "report.html"
 
 
@@ -28,7 +27,7 @@ def check_report(directory: Path) -> None:
 
     **Raises**: `FileError`, `UnsupportedError` without jinja2.
     """
-    _environment()
+    check_jinja(WHAT)
     directory = _make_directory(directory)
     for name in (JSON, PAGE):
         hold_target(directory / name, "--report")
@@ -77,24 +76,6 @@ def _make_directory(directory: Path) -> Path:
     return directory
 
 
-def _environment() -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise UnsupportedError(
-            f"the page of a report needs jinja2 ({error}); "
-            'install it with: pip install "nirx[report]"'
-        ) from error
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_visible,
-    )
-
-
 def _visible(value: Any) -> Any:
     """Escape unprintable characters: names and messages may contain anything."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
@@ -103,10 +84,10 @@ def _visible(value: Any) -> Any:
 
 
 def _page(results: Sequence[Result], data: Mapping[str, Any]) -> str:
-    environment = _environment()
+    check_jinja(WHAT)
     from markupsafe import Markup  # comes with jinja2
 
-    script = (TEMPLATES / "filter.js").read_text(encoding="utf-8")
+    templates = environment("nirx_conformance.suite", _visible)
     drawn = report_plot.can_draw()
     content = page_content(results, data)
     failures = [failure for _, own in content["failures"] for failure in own]
@@ -115,11 +96,10 @@ def _page(results: Sequence[Result], data: Mapping[str, Any]) -> str:
         failure["plot"] = (
             Markup(report_plot.draw(plot, failure["anchor"] + "-")) if plot and drawn else ""
         )
-    return environment.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         **content,
+        title=f"nirx conformance, level {data['level']}",
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **with_assets(templates, "report.css", "filter.js"),
         undrawn=not drawn and any(failure["result"].plot for failure in failures),
     )
