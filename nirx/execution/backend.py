@@ -215,6 +215,8 @@ def find_backend(name: str) -> Backend:
     Arguments:
         name: an entry point of the group `nirx.backends`, or `"package.module:object"`.
 
+    Returns: the backend, whose `from_nir` builds networks.
+
     **Raises**: `InputError` for an unknown name or an object that is not a backend,
     `UnsupportedError` if its library is missing.
     """
