@@ -20,6 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from nirx.cli.quiet import is_quiet
+
 __all__ = ["AddBar", "bars"]
 
 DELAY = 1.0
@@ -55,7 +57,7 @@ def bars(steps: int, unit: str = "steps") -> Iterator[AddBar]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=is_quiet() or not console.is_terminal,
     )
     lock, over = threading.Lock(), False
 

@@ -50,6 +50,8 @@ class Backend(Protocol):
     `GradientBackend` adds. A backend raises
     `nirx.UnsupportedError` from `prepare` for what it does not support. If its module cannot be
     imported, the ImportError should say how to install what is missing: nirx passes it on.
+    For `nirx doctor` it may have `packages` (their names) and `machine()`, which returns a dict
+    with `"devices"` and `"threads"`.
     """
 
     name: str
