@@ -19,10 +19,10 @@ from nirx.cli.conformance import conformance_command
 from nirx.cli.diagnose import diagnose_command
 from nirx.cli.doctor import doctor_command
 from nirx.cli.export_c import export_c_command
+from nirx.cli.frame import framed
 from nirx.cli.info import info_command
 from nirx.cli.move import move_command
 from nirx.cli.quantize import quantize_command
-from nirx.cli.quiet import with_quiet
 from nirx.cli.reference import reference_command
 from nirx.cli.report import Report, print_error, show, warnings_as_lines
 from nirx.cli.run import run_command
@@ -62,7 +62,7 @@ for command in (
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     help_text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     name = command.__name__.removesuffix("_command").replace("_", "-")
-    app.command(name, help=help_text)(with_quiet(command))
+    app.command(name, help=help_text)(framed(command))
 
 # Typer 0.29 vendors click, older versions import it; a class that all export leads to either.
 USAGE_ERROR: type[Exception] = next(

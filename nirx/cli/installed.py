@@ -121,7 +121,7 @@ def fits() -> tuple[list[str], list[str]]:
 def python_fits() -> str:
     """What is wrong with this Python's version; empty where nothing is."""
     own = installed().get(SELF)
-    wanted = own.metadata.get("Requires-Python") if own is not None else None
+    wanted = own.metadata["Requires-Python"] if own is not None else None
     if not wanted or SpecifierSet(wanted).contains(platform.python_version(), prereleases=True):
         return ""
     return f"Python {platform.python_version()}: {SELF} needs {wanted}"
