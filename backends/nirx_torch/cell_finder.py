@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from nirx.basics.type_map import find_handler
 from nirx.errors import UnsupportedError
 from nirx_torch.cells import TracedCell, trace_cell
 from nirx_torch.exporters import Exporters
@@ -31,13 +32,16 @@ def found_cells(
 
     def traced(path: str, part: torch.nn.Module) -> TracedCell | None:
         if id(part) not in known:
+            label = path or type(part).__name__
             own = None if path or isinstance(shape, Mapping) or shape is None else _tuple(shape)
             try:
-                known[id(part)] = trace_cell(part, path or type(part).__name__, own)
+                known[id(part)] = trace_cell(part, label, own)
             except UnsupportedError as refusal:
                 known[id(part)] = None
-                if not _is_container(part, exporters):
+                if exporters.is_mapped(part) or not _is_container(part, exporters):
                     refusals.append(refusal)
+            if known[id(part)] is None and exporters.is_mapped(part) and not refusals:
+                refusals.append(UnsupportedError(f"{label}: it keeps no state between calls"))
         return known[id(part)]
 
     def chosen(outermost: bool) -> dict[int, TracedCell]:
@@ -74,16 +78,23 @@ def _is_unknown(module: torch.nn.Module, exporters: Exporters) -> bool:
     if not exporters.is_mapped(module):
         return True
     try:
-        exporters.export(module, "")
+        exporters.export(module, type(module).__name__)
     except UnsupportedError:
         return True
+    except Exception:  # an exporter's own error, which the export without cells has raised
+        return False
     return False
 
 
 def _is_node(module: torch.nn.Module, exporters: Exporters, cells: Mapping[int, Any]) -> bool:
     """Whether a module becomes a node, rather than nothing."""
-    known = not _is_unknown(module, exporters)
-    return id(module) in cells or (known and exporters.export(module, "") is not None)
+    if id(module) in cells:
+        return True
+    return not _is_unknown(module, exporters) and _handler(module, exporters) is not None
+
+
+def _handler(module: torch.nn.Module, exporters: Exporters) -> Any:
+    return find_handler(type(module), *exporters.maps)
 
 
 def _is_container(module: torch.nn.Module, exporters: Exporters) -> bool:

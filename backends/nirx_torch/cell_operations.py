@@ -62,6 +62,15 @@ def _trunc(at: Any, a: Any) -> Formula:
     return f.where(a >= 0.0, f.floor(a), 0.0 - f.floor(0.0 - a))
 
 
+def _round(at: Any, a: Any) -> Formula:
+    """To the nearest whole number, halves to the even one."""
+    a = at.number(a)
+    low = f.floor(a)
+    part = a - low
+    odd = low - 2.0 * f.floor(low * 0.5)
+    return f.where(part > 0.5, low + 1.0, f.where(part >= 0.5, low + odd, low))
+
+
 def _sign(at: Any, a: Any) -> Formula:
     a = at.number(a)
     return (a > 0.0) - (a < 0.0)
@@ -185,6 +194,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "reciprocal": _one(lambda a: 1.0 / a),
     "relu": _one(lambda a: f.clamp(a, 0.0)),
     "remainder": _remainder,
+    "round": _round,
     "rsqrt": _one(lambda a: 1.0 / f.sqrt(a)),
     "rsub": _rsub,
     "sigmoid": _one(f.sigmoid),

@@ -71,8 +71,8 @@ class ProgramWriter:
         try:
             program.check(tuple(self.parameters))
         except NodeMismatch as mismatch:
-            found = f"as a neuron, {mismatch.found}; expected {mismatch.expected}"
-            raise self.cell.refusal(found) from mismatch
+            reason = f"as a neuron, {mismatch.found}; expected {mismatch.expected}"
+            raise self.cell.refusal(reason) from mismatch
         return program
 
     def _live(self, wanted: list[fx.Node]) -> set[fx.Node]:
@@ -197,21 +197,19 @@ class ProgramWriter:
 
     def _require_shape(self, node: fx.Node, exact: bool = False) -> None:
         """No operation mixes the samples or the neurons."""
-        shape = _shape(node)
-        while len(shape) > 1 + len(self.cell.shape) and shape[0] == 1:
-            shape = shape[1:]
-        full = (BATCH, *self.cell.shape)
+        shape, full = _shape(node), (BATCH, *self.cell.shape)
+        own, whole = _without_ones(shape), _without_ones(full)
         tail = full[len(full) - len(shape) :]
-        fits = len(shape) <= len(full) and all(
+        aligned = len(shape) == len(tail) and all(
             a in (1, b) for a, b in zip(shape, tail, strict=True)
         )
-        if (exact and shape != full) or not fits:
+        if (exact and shape != full) or not (aligned or own in (whole, whole[1:])):
             raise refuse_operation(
                 self.cell, node, f"gives shape {shape} from an input of shape {full}"
             )
 
     def _require_same_place(self, node: fx.Node) -> None:
-        """A view may only add or remove axes of one element in front, or repeat along axes."""
+        """A view may only add or remove axes of one element, or repeat along axes."""
         (source, *others) = node.all_input_nodes
         before, after = _shape(source), _shape(node)
         same = _without_ones(before) == _without_ones(after) and not others
@@ -258,9 +256,7 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    while shape and shape[0] == 1:
-        shape = shape[1:]
-    return shape
+    return tuple(n for n in shape if n != 1)
 
 
 def _pruned(expression: Expression) -> Expression:

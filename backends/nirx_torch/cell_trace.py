@@ -19,7 +19,9 @@ import torch
 from torch import fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
+from torch.overrides import TorchFunctionMode
 
+from nirx.dynamics.program import MOST_OPERATIONS
 from nirx.errors import UnsupportedError
 from nirx_torch.in_place_writes import OWN, TORCH, line_of, user_line
 
@@ -138,7 +140,7 @@ def traced(
     """
     make: Any = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
     try:
-        with torch.no_grad(), _quiet(), _with_lines():
+        with torch.no_grad(), _quiet(), _with_lines(), _Limit(cell):
             code = make(*inputs)
     except UnsupportedError:
         raise
@@ -162,6 +164,28 @@ def _read_once(graph: fx.Graph) -> None:
             if known is not node:
                 node.replace_all_uses_with(known)
                 graph.erase_node(node)
+
+
+MOST_CALLS = 2 * MOST_OPERATIONS
+
+
+class _Limit(TorchFunctionMode):
+    """Refuses a call of too many operations before all of them are traced."""
+
+    def __init__(self, cell: Cell):
+        super().__init__()
+        self.cell, self.count = cell, 0
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.count += 1
+        if self.count > MOST_CALLS:
+            raise self.cell.refusal(
+                f"a call takes more than {MOST_CALLS} operations, and a neuron's step at most "
+                f"{MOST_OPERATIONS}; a module that runs over time itself has no single step"
+            )
+        return function(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -218,20 +242,32 @@ def name_of(node: fx.Node) -> str:
     return getattr(target, "__name__", str(target))
 
 
-def refuse_operation(cell: Cell, node: fx.Node, why: str = "is not elementwise") -> Exception:
+KINDS = {
+    "is a matrix product": ("mm", "bmm", "addmm", "matmul", "mv", "baddbmm", "convolution", "dot"),
+    "adds up neurons or samples": ("sum", "mean", "cumsum", "norm", "linalg_vector_norm", "var"),
+    "is random": (
+        *("rand", "rand_like", "randn", "randn_like", "bernoulli", "normal", "uniform"),
+        *("native_dropout", "random", "randint", "multinomial", "poisson"),
+    ),
+    "compares neurons": ("max", "min", "amax", "amin", "sort", "argmax", "topk", "_softmax"),
+    "takes a part of a tensor, as modules that run over time do": ("select", "slice", "unbind"),
+    "gives another shape": ("cat", "stack", "view", "reshape", "permute", "t", "transpose"),
+    "normalizes over the batch": ("native_batch_norm", "native_layer_norm"),
+}
+
+
+def refuse_operation(cell: Cell, node: fx.Node, why: str = "") -> Exception:
     """The error for an operation that no neuron's step may have."""
-    line = line_of(node)
-    return cell.refusal(
-        f"torch's {name_of(node)}{f' at {line}' if line else ''} {why}; {_mend(cell)}"
-    )
+    line, name = line_of(node), name_of(node).rstrip("_")
+    known = next((kind for kind, names in KINDS.items() if name in names), "is not elementwise")
+    at = f" at {line}" if line else ""
+    return cell.refusal(f"torch's {name}{at} {why or known}; {MEND}")
 
 
-def _mend(cell: Cell) -> str:
-    kind = type(cell.module).__name__
-    return (
-        "write the cell's step with elementwise operations and put layers (such as nn.Linear) "
-        f"outside it, or add it to module_map: {{{kind}: function from the module to a NIR node}}"
-    )
+MEND = (
+    "write the cell's step with elementwise operations and put layers (such as nn.Linear) "
+    "outside it"
+)
 
 
 BRANCHES = ("DataDependentOutputException", "GuardOnDataDependentSymNode", "DynamicOutputShape")
@@ -243,7 +279,7 @@ def _failed(cell: Cell, error: Exception) -> UnsupportedError:
     at = f" at {line}" if line else ""
     if type(error).__name__.startswith(BRANCHES):
         return cell.refusal(
-            f"it decides or computes by the values of a tensor{at}; use torch.where; {_mend(cell)}"
+            f"it decides or computes by the values of a tensor{at}; use torch.where"
         )
     said = (str(error).splitlines() or [""])[0]
     return CallFailed(

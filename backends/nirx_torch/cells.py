@@ -14,6 +14,7 @@ from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.program import RESERVED
 from nirx.errors import UnsupportedError
 from nirx.tracing.membranes import with_names
+from nirx_torch.cell_confirm import require_same
 from nirx_torch.cell_program import ProgramWriter, live_nodes
 from nirx_torch.cell_start import initial_values
 from nirx_torch.cell_state import (
@@ -103,6 +104,7 @@ def _traced(cell: Cell) -> TracedCell | None:
     placeholders = {inputs[slot]: names[slot] for slot in states}
     writer = ProgramWriter(cell, later.graph, placeholders, _tensor_names(cell.module, before))
     program = writer.write(later.graph.outputs[0], new)
+    require_same(cell, later.graph, program, writer.parameters, placeholders, new)
     held = _held_before(before, first, cell)
     start = initial_values(cell, first, later, states, held)
     node = Neuron(

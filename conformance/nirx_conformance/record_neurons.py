@@ -1,4 +1,4 @@
-"""`python -m nirx_conformance.record_neurons [--only NAME]`: records of neurons, from their libraries."""
+"""`python -m nirx_conformance.record_neurons [--only NAME]`: makes the records again."""
 
 from __future__ import annotations
 

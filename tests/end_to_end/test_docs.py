@@ -17,7 +17,9 @@ ELSEWHERE = "<!-- runs in: make libraries -->"
 """What follows in a page needs libraries and runs there."""
 TEXTS = {p: (DOCS / p).read_text() for p in PAGES}
 HERE = {p: text.partition(ELSEWHERE)[0] for p, text in TEXTS.items()}
-RUN = [p for p, text in HERE.items() if "```python" in text]
+IN_PROCESSES = {"many-devices.md"}
+"""Run by tests/jax/test_sharding.py and tests/torch/test_distributed.py, as several processes."""
+RUN = [p for p, text in HERE.items() if "```python" in text and p not in IN_PROCESSES]
 
 MARKS = {
     "export-jax.md": pytest.mark.slow,

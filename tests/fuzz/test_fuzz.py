@@ -96,7 +96,7 @@ PLANTED = {
     ("fault", "words"),
     [
         *(("killed", "SIGSEGV"), ("endless", "SIGPROF")),
-        *(("huge", "MemoryError"), ("large", "accepted, but it took 6")),
+        *(("huge", "MemoryError"), ("large", "accepted, but it took ")),
     ],
 )
 def test_a_planted_fault_is_found_with_its_seed(fault, words, monkeypatch, tmp_path):

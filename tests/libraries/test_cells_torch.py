@@ -1,138 +1,238 @@
-"""Neurons of the torch libraries outside NIR, traced: the spikes and states are the library's."""
+"""Neurons of the torch libraries that NIR does not know, traced: the same spikes and states."""
 
 # The libraries are not in .venv, where types are checked.
 # pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils._pytree import tree_map
 
 import nirx
-from nirx_torch import torch_to_nir
+from nirx.basics.foreign_arrays import to_numpy
+from nirx.bridging.bridge import find_bridge
+from support.torch_neurons import LIBRARIES, SIZE, neurons_of, table
 
-snn = pytest.importorskip("snntorch")
-norse = pytest.importorskip("norse.torch")
-neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
+for _library in LIBRARIES:
+    pytest.importorskip(_library)
 
-from norse.torch.functional.izhikevich import tonic_spiking  # noqa: E402
-from norse.torch.functional.lif_adex import LIFAdExParameters  # noqa: E402
-from norse.torch.functional.lif_ex import LIFExParameters  # noqa: E402
-from norse.torch.functional.lif_refrac import LIFRefracParameters  # noqa: E402
-from norse.torch.functional.lsnn import LSNNParameters  # noqa: E402
-
-STEPS = 1000
-
-
-def double(tree: Any) -> Any:
-    """Norse's parameters in double precision: it computes products of them in their own type."""
-    if isinstance(tree, torch.Tensor):
-        return tree.double()
-    return type(tree)(*map(double, tree)) if hasattr(tree, "_fields") else tree
-
-
-def returned(*names):
-    """The states that every call returns, under these names or those of their records."""
-
-    def leaves(state: Any, name: str) -> dict[str, torch.Tensor]:
-        if isinstance(state, torch.Tensor):
-            return {name: state}
-        return {k: v for n, part in state._asdict().items() for k, v in leaves(part, n).items()}
-
-    def states(module: Any, state: Any) -> dict[str, torch.Tensor]:
-        pairs = zip(names or ("",), state, strict=True)
-        return {k: v for name, part in pairs for k, v in leaves(part, name).items()}
-
-    return states
-
-
-def held(*names):
-    """The states that a module keeps in itself."""
-    return lambda module, state: {name: getattr(module, name) for name in names}
-
-
-OPTIONS: Any = {"init_hidden": True}
-ALPHA = ("syn_exc", "syn_inh", "mem")
-CELLS = {
-    "norse LIFAdEx": (lambda: norse.LIFAdExCell(double(LIFAdExParameters())), returned(), 30),
-    "norse LIFRefrac": (lambda: norse.LIFRefracCell(double(LIFRefracParameters())), returned(), 30),
-    "norse LSNN": (lambda: norse.LSNNCell(double(LSNNParameters())), returned(), 60),
-    "norse LIFEx": (lambda: norse.LIFExCell(double(LIFExParameters())), returned(), 30),
-    "norse Izhikevich": (lambda: norse.IzhikevichCell(tonic_spiking), returned(), 30),
-    "snntorch Lapicque": (lambda: snn.Lapicque(beta=0.8), returned("mem"), 8),
-    "snntorch Lapicque, to zero": (
-        lambda: snn.Lapicque(R=2.0, C=4.0, reset_mechanism="zero", **OPTIONS),
-        held("mem"),
-        2,
+TRACED = {
+    "norse": (
+        "LIFAdExCell", "LIFAdExRefracCell", "LIFExCell", "LIFRefracCell", "LSNNCell",
+        "IzhikevichCell", "IAFCell with v_reset",
     ),
-    "snntorch Alpha": (lambda: snn.Alpha(alpha=0.9, beta=0.8), returned(*ALPHA), 1),
-    "snntorch Alpha, hidden": (
-        lambda: snn.Alpha(alpha=0.9, beta=0.8, reset_mechanism="subtract", **OPTIONS),
-        held(*ALPHA),
-        1,
+    "snntorch": ("Alpha", "Alpha with arguments", "Lapicque to zero", "Leaky with graded spikes"),
+    "sinabs": ("ALIF",),
+    "spikingjelly": (
+        "ActivationAwareIFNode", "ComplementaryLIFNode", "EIFNode", "FlexSN", "HalfThresholdIFNode",
+        "ILIFNode", "IzhikevichNode", "KLIFNode", "LIAFNode", "OTTTLIFNode", "QIFNode", "RAFNode",
+        "SLTTLIFNode", "SimpleIFNode", "SimpleLIFNode", "TernaryIFNode", "TernaryLIFNode",
     ),
-    "spikingjelly QIF": (lambda: neuron.QIFNode(), held("v"), 2),
-    "spikingjelly EIF": (lambda: neuron.EIFNode(), held("v"), 2),
-    "spikingjelly Izhikevich": (lambda: neuron.IzhikevichNode(), held("v", "w"), 2),
-    "spikingjelly KLIF": (lambda: neuron.KLIFNode(), held("v"), 2),
-    "spikingjelly LIAF": (lambda: neuron.LIAFNode(torch.relu, False), held("v"), 2),
-}
+}  # fmt: skip
+CASES = [(library, kind) for library, kinds in TRACED.items() for kind in kinds]
+
+STEPS, BATCH = 1000, 2
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_a_traced_neuron_has_the_spikes_and_states_of_its_library(name):
-    make, states_of, scale = CELLS[name]
-    cell = make().double()
-    random = torch.Generator().manual_seed(0)
-    xs = scale * torch.rand(STEPS, 2, 4, generator=random, dtype=torch.float64)
-    graph = torch_to_nir(cell, input_shape=(4,))
-    (key,) = [k for k, node in graph.nodes.items() if isinstance(node, nirx.Neuron)]
-    found, states, state = [], [], ()
+def made(library: str, kind: str) -> nn.Module:
+    torch.manual_seed(0)
+    return {**neurons_of(library), **variants()}[kind]()
+
+
+def variants() -> dict[str, Any]:
+    """Options that NIR's own nodes do not have."""
+    import norse.torch as norse
+    import snntorch as snn
+
+    inside: Any = {"init_hidden": True}
+    reset = norse.IAFParameters(v_reset=torch.tensor(0.5))
+    return {
+        "Alpha with arguments": lambda: snn.Alpha(alpha=0.9, beta=0.8),
+        "IAFCell with v_reset": lambda: norse.IAFCell(reset),
+        "Lapicque to zero": lambda: snn.Lapicque(beta=0.8, reset_mechanism="zero", **inside),
+        "Leaky with graded spikes": lambda: snn.Leaky(0.8, graded_spikes_factor=2.0, **inside),
+    }
+
+
+def graph_of(library: str, cell: nn.Module) -> Any:
+    return find_bridge(library).export(cell, input_shape=(SIZE,))
+
+
+def the_neuron(graph: Any) -> tuple[str, nirx.Neuron]:
+    (found,) = [(k, n) for k, n in graph.nodes.items() if isinstance(n, nirx.Neuron)]
+    return found
+
+
+SINGLE = ("FlexSN",)
+"""Neurons that run in float32 only."""
+
+
+def dtype_of(cell: nn.Module) -> torch.dtype:
+    return torch.float32 if type(cell).__name__ in SINGLE else torch.float64
+
+
+def prepared(cell: nn.Module) -> nn.Module:
+    """A copy in float64, not in training; Norse's parameters are no part of its modules."""
+    own: Any = copy.deepcopy(cell).to(dtype_of(cell)).eval()
+    for name in ("p", "spiking_method"):
+        if hasattr(own, name):
+            setattr(own, name, tree_map(_double, getattr(own, name)))
+    return own
+
+
+def _double(value: Any) -> Any:
+    return value.detach().double() if isinstance(value, torch.Tensor) else value
+
+
+def run_library(
+    cell: nn.Module, xs: torch.Tensor, names: tuple[str, ...]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The library's own run, step by step: outputs and states after each step."""
+    state: Any = cell.reset_mem() if hasattr(cell, "reset_mem") else None
+    inside = getattr(cell, "init_hidden", False)
+    ys, seen = [], {name: [] for name in names}
     with torch.no_grad():
         for x in xs:
-            y = cell(x, *state)
-            y, *state = y if isinstance(y, tuple) else (y,)
-            found.append(y)
-            states.append(states_of(cell, state))
-    expected = torch.stack(found).numpy()
-    assert np.count_nonzero(expected) > 50
+            if isinstance(state, tuple) and not inside and hasattr(cell, "reset_mem"):
+                y, *state = cell(x, *state)
+                state = tuple(state)
+                held = dict(zip(("syn_exc", "syn_inh", "mem"), state, strict=True))
+            elif type(cell).__module__.startswith("norse"):
+                y, state = cell(x, state)
+                held = flat(state)
+            elif type(cell).__module__.startswith("sinabs"):
+                y = cell(x.unsqueeze(1)).squeeze(1)
+                held = dict(cell.named_buffers())
+            else:
+                y = cell(x)
+                held = cell.states if hasattr(cell, "states") else None
+                held = {f"state_{i}": s for i, s in enumerate(held)} if held else vars_of(cell)
+            ys.append(to_numpy(y))
+            for name in names:
+                seen[name].append(to_numpy(torch.broadcast_to(held[name], x.shape)))
+    return np.array(ys), {name: np.array(rows) for name, rows in seen.items()}
+
+
+def flat(state: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in state._asdict().items():
+        found.update(flat(value) if hasattr(value, "_asdict") else {name: value})
+    return found
+
+
+def vars_of(cell: nn.Module) -> dict[str, Any]:
+    return {**vars(cell), **dict(cell.named_buffers()), **getattr(cell, "_memories", {})}
+
+
+def driving(library: str, kind: str, names: tuple[str, ...]) -> torch.Tensor:
+    """Input at which the neuron spikes now and then."""
+    base = np.random.default_rng(0).random((STEPS, BATCH, SIZE)) - 0.2
+    for scale in (1, 2, 5, 20, 100, 500):
+        xs = torch.from_numpy(base * scale).to(dtype_of(made(library, kind)))
+        ys, _ = run_library(prepared(made(library, kind)), xs[:200], names)
+        if np.isfinite(ys).all() and np.count_nonzero(ys) > 0.02 * ys.size:
+            return xs
+    raise AssertionError(f"{kind} does not spike")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("library", "kind"), CASES)
+def test_a_thousand_steps(library, kind):
+    cell = made(library, kind)
+    graph = graph_of(library, prepared(cell))
+    name, node = the_neuron(graph)
+    xs = driving(library, kind, node.step.states)
+    ys, states = run_library(prepared(cell), xs, node.step.states)
+    assert np.count_nonzero(ys) > 40
     for backend in ("numpy", "torch"):
-        net = nirx.from_nir(graph, backend=backend, dtype="float64")
-        y, _, recorded = net.run(xs.numpy() if backend == "numpy" else xs, record="all")
-        np.testing.assert_array_equal(np.asarray(torch.as_tensor(y).detach()), expected)
-        for variable in graph.nodes[key].initial:
-            wanted = torch.stack([s[variable] for s in states]).numpy()
-            got = torch.as_tensor(recorded[f"{key}.{variable}"]).detach().numpy()
-            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
+        net = nirx.from_nir(graph, backend, None, str(xs.dtype).removeprefix("torch."))
+        given = xs if backend == "torch" else xs.numpy()
+        own, _, seen = net.run(given, record=[f"{name}.{s}" for s in states])
+        np.testing.assert_array_equal(to_numpy(own) != 0, ys != 0)
+        np.testing.assert_allclose(to_numpy(own), ys, rtol=0, atol=1e-6)
+        for key, expected in states.items():
+            np.testing.assert_allclose(to_numpy(seen[f"{name}.{key}"]), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: neuron.GatedLIFNode(T=4), lambda: neuron.PSN(T=4)], ids=["GatedLIF", "PSN"]
-)
-def test_a_neuron_that_mixes_steps_is_refused_by_name(make):
-    kind = type(make()).__name__
-    with pytest.raises(nirx.UnsupportedError, match=rf"{kind}.*forward must be one time step"):
-        torch_to_nir(torch.nn.Sequential(torch.nn.Linear(4, 4), make()))
+@pytest.mark.exhaustive
+def test_the_table_in_the_docs_is_what_happens():
+    page = Path(__file__).parents[2].joinpath("docs/neurons.md").read_text()
+    rows = [row for row in table().splitlines() if "cannot be built here" not in row]
+    assert len(rows) > 100
+    assert [row for row in rows if row not in page] == []
 
 
-def test_a_model_of_layers_and_a_library_cell():
-    class Net(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.a, self.n = torch.nn.Linear(3, 4), norse.LIFAdExCell(double(LIFAdExParameters()))
+def norse_model() -> nn.Module:
+    import norse.torch as norse
 
-        def forward(self, x, state=None):
-            return self.n(30 * self.a(x), state)
+    cells = norse.LIFAdExCell(), norse.LIFAdExCell()
+    return norse.SequentialState(nn.Linear(5, 8), cells[0], nn.Linear(8, 4), cells[1])
 
-    net = Net().double()
-    graph = torch_to_nir(net)
-    xs, found, state = torch.rand(100, 2, 3, dtype=torch.float64), [], None
-    with torch.no_grad():
-        for x in xs:
-            y, state = net(x, state)
-            found.append(y)
-    got = nirx.from_nir(graph, backend="numpy", dtype="float64").run(xs.numpy())[0]
-    np.testing.assert_array_equal(got, torch.stack(found).numpy())
+
+def snntorch_model() -> nn.Module:
+    import snntorch as snn
+
+    decays: Any = {"alpha": 0.9, "beta": 0.8, "threshold": 0.3, "init_hidden": True}
+    last = snn.Alpha(**decays, output=True)
+    return nn.Sequential(nn.Linear(5, 8), snn.Alpha(**decays), nn.Linear(8, 4), last)
+
+
+def norse_model_over_time() -> nn.Module:
+    import norse.torch as norse
+
+    cells = norse.LIFAdEx(), norse.LSNN()
+    return norse.SequentialState(nn.Linear(5, 8), cells[0], nn.Linear(8, 4), cells[1])
+
+
+def sinabs_model() -> nn.Module:
+    import sinabs.layers as sl
+
+    cells = [sl.ALIF(2.0, 10.0, spike_threshold=torch.tensor(0.2)) for _ in range(2)]
+    return nn.Sequential(nn.Linear(5, 8), cells[0], nn.Linear(8, 4), cells[1])
+
+
+def spikingjelly_model() -> nn.Module:
+    from spikingjelly.activation_based import neuron
+
+    return nn.Sequential(nn.Linear(5, 8), neuron.KLIFNode(), nn.Linear(8, 4), neuron.QIFNode())
+
+
+MOVES = [
+    (norse_model, "spyx"),
+    (norse_model_over_time, "snntorch"),
+    (snntorch_model, "norse"),
+    (sinabs_model, "norse"),
+    (spikingjelly_model, "snntorch"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("build", "to"), MOVES)
+def test_a_model_with_traced_neurons_moves(build, to):
+    pytest.importorskip(to)
+    torch.manual_seed(0)
+    moved = nirx.move(build(), to)
+    assert moved.fidelity in ("exact", "rounding")
+    assert moved.silent == ()
+    assert moved.by_nirx == ("1", "3")
+    net = nirx.from_nir(moved.graph, "numpy", None, "float64")
+    ys, _ = net.run(next(iter(moved.inputs.values())).astype("float64"))
+    assert np.count_nonzero(ys) > 0
+
+
+def test_neurons_over_several_steps_are_refused_in_plain_words():
+    from spikingjelly.activation_based import neuron
+
+    for cell, said in (
+        (neuron.PSN(T=4), "inputs of several steps at once, by a matrix over time"),
+        (neuron.GatedLIFNode(T=4), "has other parameters in every step"),
+    ):
+        with pytest.raises(nirx.UnsupportedError, match=said):
+            graph_of("spikingjelly", nn.Sequential(nn.Linear(6, SIZE), cell))

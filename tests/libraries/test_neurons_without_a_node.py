@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 import nirx
+from support.torch_neurons import neurons_of
 
 snn = pytest.importorskip("snntorch")
 norse = pytest.importorskip("norse.torch")
 neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
-sinabs = pytest.importorskip("sinabs.layers")
+pytest.importorskip("sinabs.layers")
 
 OPTIONS: Any = {"init_hidden": True, "output": True}
 WITHOUT = {
@@ -34,15 +35,13 @@ WITHOUT = {
         "QIFNode": lambda: neuron.QIFNode(),
         "EIFNode": lambda: neuron.EIFNode(),
         "IzhikevichNode": lambda: neuron.IzhikevichNode(),
-        "PSN": lambda: neuron.PSN(T=4),
-        "GatedLIFNode": lambda: neuron.GatedLIFNode(T=4),
     },
-    "sinabs": {"ALIF": lambda: sinabs.ALIF(tau_mem=10.0, tau_adapt=10.0)},
+    "sinabs": {"ALIFRecurrent": neurons_of("sinabs")["ALIFRecurrent"]},
 }
 CASES = [(library, kind) for library, kinds in WITHOUT.items() for kind in kinds]
 
 
-REFUSED = ("SLSTM", "PSN", "GatedLIFNode", "ALIF")
+REFUSED = ("SLSTM", "ALIFRecurrent")
 """They mix neurons or steps, or their forward is many steps."""
 
 

@@ -101,10 +101,11 @@ def test_what_norse_cannot_do_is_refused_with_the_nearest(kind, rule, text):
         assert_bridged(BRIDGE, around(neuron(kind)), d, drive(10))
 
 
-def test_an_iaf_that_starts_at_its_reset_is_refused():
+def test_an_iaf_that_starts_at_its_reset_is_no_nir_node():
     cell = norse.IAFCell(norse.IAFParameters(v_reset=torch.tensor(0.5)))
-    with pytest.raises(nirx.UnsupportedError, match="1: an IAF with v_reset"):
-        BRIDGE.export(norse.SequentialState(torch.nn.Linear(5, 30), cell), None)
+    graph = BRIDGE.export(norse.SequentialState(torch.nn.Linear(5, 30), cell), None)
+    assert isinstance(graph.nodes["1"], nirx.Neuron)
+    assert graph.nodes["1"].initial["v"] == 0.5
 
 
 def test_trained_parameters_come_back():

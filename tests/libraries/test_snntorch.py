@@ -176,7 +176,6 @@ def test_what_snntorch_cannot_do_is_refused_with_the_nearest(kind, rule, text):
 
 ODD = [
     (lambda: snn.Leaky(0.9, inhibition=True), "inhibition has no NIR node"),
-    (lambda: snn.Leaky(0.9, graded_spikes_factor=2.0), "graded_spikes_factor has no NIR node"),
     (
         lambda: snn.RSynaptic(0.9, 0.8, linear_features=30, reset_delay=False),
         "cannot run in snntorch itself",

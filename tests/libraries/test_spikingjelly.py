@@ -205,7 +205,6 @@ def test_a_leak_that_rounds_to_none():
 
 
 ODD = [
-    (lambda: sj.LIAFNode(torch.relu, True), "LIAFNode is a LIFNode with a step that nirx lacks"),
     (lambda: sj.IFNode(surrogate_function=surrogate.ATan(spiking=False)), "spiking=False"),
     (lambda: sj.NonSpikingLIFNode(decode="max-mem"), "decode='max-mem'.*use decode=None"),
     (lambda: layer.Dropout(0.5), "training mode is random; call eval"),

@@ -1,13 +1,10 @@
 """DistributedDataParallel and FSDP2: the numbers of one process."""
 
-# torch types FSDP2 with its own stand-ins.
-# pyright: reportCallIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +67,7 @@ def group(tmp_path):
 def test_parameters_of_fsdp(group):
     xs = torch.from_numpy(driven(looped(), 40))
     alone, net, layers = (nirx_torch.from_nir(looped(), RULE, execution="fused") for _ in range(3))
-    model = fully_shard(Runs(net))
+    model: Any = fully_shard(Runs(net))
     (model(xs) ** 2).mean().backward()
     with pytest.raises(nirx.InputError, match="'fc': this process has a part of weight only"):
         net.run(xs)
@@ -78,11 +75,13 @@ def test_parameters_of_fsdp(group):
         nirx.parametrize(net, "*.tau", positive="softplus")
     (alone.run(xs)[0] ** 2).mean().backward()
     for key, own in alone.named_parameters():
-        assert torch.equal(net.get_parameter(key).grad.full_tensor(), own.grad), key
+        gradient: Any = net.get_parameter(key).grad
+        assert own.grad is not None
+        assert torch.equal(gradient.full_tensor(), own.grad), key
 
     values = {key: 2 * array for key, array in nirx_torch.parameters_to_numpy(alone).items()}
     nirx_torch.load_parameters(net, values)
     assert nirx.digest(nirx_torch.parameters_to_numpy(net)) == nirx.digest(values)
-    fully_shard(layers.fc)
+    fully_shard(layers.get_submodule("fc"))
     with torch.no_grad(), pytest.raises(nirx.InputError, match="to fully_shard as a whole"):
         layers.run(xs)

@@ -64,6 +64,7 @@ def _one_step(
     if id(module) not in done:
         unwrap = next((f for kind, f in over_time.items() if isinstance(module, kind)), None)
         own = module if unwrap is None else unwrap(module)
+        done[id(module)] = module  # which its unwrapped form may hold
         children = {
             name: None if child is None else _one_step(child, over_time, done)
             for name, child in own._modules.items()

@@ -37,8 +37,8 @@ from nirx.graphs.rules import with_rule
 from nirx.tracing.membranes import with_names
 from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers
+from nirx_torch.bridges.norse_over_time import OVER_TIME, run
 from nirx_torch.bridges.norse_surrogates import method_and_alpha, surrogate_of
-from nirx_torch.bridges.running import run_steps, run_whole
 from nirx_torch.module_map import MODULE_MAP as TORCH
 from nirx_torch.module_map import linear_node
 
@@ -279,21 +279,13 @@ def _alike(
     return {name: np.broadcast_to(v, shape).copy() for name, v in values.items()}
 
 
-def _run(model: torch.nn.Module, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
-    over_time = (norse.LIF, norse.LI, norse.IAF, norse.LIFRecurrent, norse.Lift)
-    whole = any(isinstance(part, over_time) for part in model.modules())
-    return (run_whole if whole else run_steps)(model, xs, dtype)
-
-
 BRIDGE = Bridge(
     name="norse",
     library="norse",
     backend="torch",
     node_map=NODE_MAP,
     module_map=MODULE_MAP,
-    export=partial(
-        export_with, MODULE_MAP, over_time={norse.Lift: lambda lift: lift.lifted_module}
-    ),
-    run=_run,
+    export=partial(export_with, MODULE_MAP, over_time=OVER_TIME),
+    run=run,
     presets=("norse.LIFBoxCell", "norse.LIBoxCell", "norse.LIFCell", "norse.IAFCell"),
 )

@@ -263,10 +263,25 @@ def _in_own_dtype(module: Any, given: Any) -> Any:
 SQUEEZE = (sl.IAFSqueeze, sl.LIFSqueeze, sl.ExpLeakSqueeze)
 
 
+class ALIF(torch.nn.Module):
+    """One time step of a sinabs ALIF, which NIR does not have: its step is traced."""
+
+    def __init__(self, layer: sl.ALIF):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x.unsqueeze(1)).squeeze(1)
+
+
+def _step_of(layer: sl.ALIF) -> torch.nn.Module:
+    return ALIF(layer) if type(layer) is sl.ALIF else layer
+
+
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     """A Network of from_model knows the shape of its input."""
     own = getattr(model, "input_shape", None) if input_shape is None else input_shape
-    return export_with(MODULE_MAP, model, own)
+    return export_with(MODULE_MAP, model, own, over_time={sl.ALIF: _step_of})
 
 
 BRIDGE = Bridge(

@@ -130,6 +130,29 @@ for _kind in (BaseNode, *vars(neuron).values()):
         MODULE_MAP.register(_kind, _refuse)
 
 
+def _mixes_steps(cell: Any) -> None:
+    raise UnsupportedError(
+        f"{type(cell).__name__} computes each spike from the inputs of several steps at once, by a "
+        "matrix over time; it has no state and no step, so neither NIR nor nirx.Neuron has it"
+    )
+
+
+for _name in ("PSN", "MaskedPSN", "SlidingPSN"):
+    if hasattr(neuron, _name):
+        MODULE_MAP.override(getattr(neuron, _name), _mixes_steps)
+
+
+def _changes_with_time(cell: Any) -> None:
+    raise UnsupportedError(
+        f"{type(cell).__name__} has other parameters in every step (conduct, {cell.T} of them) and "
+        "runs over time itself, so it has no step that stays the same"
+    )
+
+
+if hasattr(neuron, "GatedLIFNode"):
+    MODULE_MAP.override(neuron.GatedLIFNode, _changes_with_time)
+
+
 @MODULE_MAP.register(LinearRecurrentContainer)
 def _recurrent(cell: Any) -> nir.NIRGraph:
     """Its Linear reads the input and the output of the step before, concatenated."""

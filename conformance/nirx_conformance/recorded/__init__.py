@@ -2,7 +2,8 @@
 
 A record holds the `nirx.Neuron` that was traced from a library's own cell, an input, and what the
 library computed on it. The library is the oracle: nothing in a record comes from nirx's step.
-`python -m nirx_conformance.record_neurons` makes the records again, where the libraries are installed.
+`python -m nirx_conformance.record_neurons` makes the records again, in the environment of the
+libraries.
 """
 
 from nirx_conformance.recorded.record import RECORDED_CASES as RECORDED_CASES
