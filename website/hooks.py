@@ -38,6 +38,8 @@ def on_files(files: Files, config: Any) -> Files:
     for source, page in FROM_ROOT.items():
         text = LINK.sub(lambda m: f"]({_from_root(m[1])}", (ROOT / source).read_text())
         files.append(File.generated(config, page, content=text))
+    style = ROOT / "website" / "site.css"
+    files.append(File.generated(config, style.name, abs_src_path=str(style)))
     for name in PLAIN:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     for page in PAGES:

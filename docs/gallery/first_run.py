@@ -51,7 +51,7 @@ found
 
 # %%
 spiking = next(key for key in runs["torch"] if key.startswith("lif") and not key.endswith(".v"))
-nirx.plot.raster(runs["torch"][spiking], sample=0, dt=step.dt)
+axes = nirx.plot.raster(runs["torch"][spiking], sample=0, dt=step.dt)
 
 # %%
-nirx.plot.membrane(runs["jax"][f"{spiking}.v"], sample=0, dt=step.dt)
+axes = nirx.plot.membrane(runs["jax"][f"{spiking}.v"], sample=0, dt=step.dt)

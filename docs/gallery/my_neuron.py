@@ -50,7 +50,8 @@ found
 # %%
 net = nirx.from_nir(graph, "torch")
 spikes, state, recorded = net.run(torch.from_numpy(xs), record=["alif", "alif.v", "alif.a"])
-nirx.plot.membrane(recorded["alif.a"], sample=0)
+axes = nirx.plot.membrane(recorded["alif.a"], sample=0)
+label = axes.set_ylabel("adaptation a")
 
 # %% [markdown]
 # Its parameters train as any others.
