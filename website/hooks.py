@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(Path(__file__).parent))
 
 from api_pages import PAGES, page_text  # noqa: E402
-from links import link_names  # noqa: E402
+from links import link_prose  # noqa: E402
 
 FROM_ROOT = {
     "README.md": "index.md",
@@ -52,10 +52,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri.startswith(("api/", "gallery/")):
         return markdown
     text = re.sub(r"\[([^]]*)\]\(\.\./([^)#\s]+)[^)]*\)", _outside, markdown)
-    # Code between fences, indented code and headings stay as they are.
-    parts = re.split(r"(^ *```.*?^ *```|^ {4}.*$|^#.*$)", text, flags=re.DOTALL | re.MULTILINE)
-    parts[::2] = map(link_names, parts[::2])
-    return "\n".join(_indented("".join(parts).split("\n")))
+    return "\n".join(_indented(link_prose(text).split("\n")))
 
 
 def _from_root(target: str) -> str:

@@ -10,9 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from api_pages import public_names
 
-__all__ = ["link_names", "link_pages"]
+__all__ = ["link_names", "link_pages", "link_prose"]
 
 NAME = re.compile(r"(?<![\[`])`(nirx\.)?(\w+)`(?![\]`])")
+CODE = re.compile(r"(^ *```.*?^ *```|^ {4}[^\n]*|^#[^\n]*)", re.DOTALL | re.MULTILINE)
 PAGE = re.compile(r"\bdocs/([\w-]+)\.md")
 
 
@@ -30,6 +31,13 @@ def link_names(text: str, *, bare: bool = False) -> str:
         return f"[{whole}][nirx.{name}]" if meant and name in public_names("nirx") else whole
 
     return NAME.sub(linked, text)
+
+
+def link_prose(text: str) -> str:
+    """`link_names` for a page; its code and its headings stay as they are."""
+    parts = CODE.split(text)
+    parts[::2] = map(link_names, parts[::2])
+    return "".join(parts)
 
 
 def link_pages(text: str) -> str:

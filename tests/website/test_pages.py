@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from api_pages import PAGES, documented, page_text, public_names
-from links import link_names, link_pages
+from links import link_names, link_pages, link_prose
 
 import nirx
 from support.paper import ROOT
@@ -76,6 +76,13 @@ def test_names_become_links():
     assert link_pages("see docs/move.md.") == "see [docs/move.md](../move.md)."
 
 
+def test_code_and_headings_get_no_links():
+    kept = "# `nirx.move`\n\n```python\n`nirx.move`\n```\n\n    `nirx.move`\n"
+    text = f"`nirx.move`\n{kept}- `nirx.move` again"
+    link = "[`nirx.move`][nirx.move]"
+    assert link_prose(text) == f"{link}\n{kept}- {link} again"
+
+
 def test_docstrings_name_pages_that_exist():
     for folder in ("nirx", "backends", "conformance"):
         for file in sorted((ROOT / folder).rglob("*.py")):
@@ -103,6 +110,7 @@ def test_the_site_builds_without_a_broken_link(tmp_path):
         check=False,
     )
     assert found.returncode == 0, found.stderr
+    assert "api/nirx.html#nirx.move" in (tmp_path / "site" / "move.html").read_text()
     page = (tmp_path / "site" / "api" / "nirx.html").read_text()
     assert all(f'id="nirx.{name}"' in page for name in documented("nirx"))
     shutil.rmtree(tmp_path / "site")
