@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint fast fuzz libraries libraries-page chips browser pictures
+.PHONY: demo test test-all lint fast fuzz libraries libraries-page chips browser pictures docs
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
@@ -66,6 +66,17 @@ chips: .venv/installed
 	.venv-chips/bin/pip install --quiet --requirement tests/chips/requirements.txt
 	.venv-chips/bin/pip install --quiet --no-deps --requirement tests/chips/requirements-no-deps.txt
 	.venv-chips/bin/pip install --quiet --requirement tests/chips/requirements-compiled.txt || echo "xylosim does not build here; the tests of Xylo will skip"
+	touch $@
+
+# The documentation site, in build/site: pages, API reference, notebooks that run now. A broken link fails.
+docs: .venv-docs/installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+
+.venv-docs/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "nirx needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --constraint constraints.txt torch
+	.venv-docs/bin/pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
 # A browser for tests/conformance/test_report_in_browser.py, which skip without (Debian, as root).

@@ -33,6 +33,10 @@ class JaxBackend(NetworkGradients):
     def to_low_precision(self, array: Any, dtype: str) -> Any:
         return array.astype(dtype)
 
+    def machine(self) -> dict[str, Any]:
+        """For `nirx doctor`."""
+        return {"devices": [f"{d.platform}:{d.id} ({d.device_kind})" for d in jax.devices()]}
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return jax.enable_x64(dtype == "float64" or x64_is_on())
 

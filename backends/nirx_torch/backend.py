@@ -33,6 +33,12 @@ class TorchBackend(NetworkGradients):
     def to_low_precision(self, array: Any, dtype: str) -> Any:
         return array.to(getattr(torch, dtype))
 
+    def machine(self) -> dict[str, Any]:
+        """For `nirx doctor`."""
+        devices = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(_cuda_devices())]
+        devices += ["mps"] if torch.backends.mps.is_available() else []
+        return {"devices": ["cpu", *devices], "threads": torch.get_num_threads()}
+
     def context(self, dtype: str) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
@@ -42,6 +48,10 @@ class FusedTorchBackend(TorchBackend):
 
     name = "torch-fused"
     from_nir = staticmethod(partial(from_nir, execution="fused"))
+
+
+def _cuda_devices() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 BACKEND, FUSED = TorchBackend(), FusedTorchBackend()

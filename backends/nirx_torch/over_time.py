@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -13,7 +14,7 @@ from nirx_torch.rolling import roll
 from nirx_torch.sequence_axes import AcrossSteps, NotALoop, TooShort
 from nirx_torch.trace import Trace, may_be_none, pinned_arguments
 
-__all__ = ["trace_over_time"]
+__all__ = ["forget_axis", "loop_axis", "trace_over_time"]
 
 AXES = (0, 1, None)
 """Where time may be in the input: first, second after the batch, or nowhere."""
@@ -22,6 +23,22 @@ LENGTH = 4
 """Steps of the first trace; the second has one more."""
 
 LONGEST = 4096
+
+_FOUND: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
+"""Modules that were exported as a loop over time, and where time is in their input."""
+
+
+def loop_axis(module: torch.nn.Module) -> int | None:
+    """Where time is in the input of a forward that runs all steps; None if it runs one.
+
+    The module's last export has found it out.
+    """
+    return _FOUND.get(module)
+
+
+def forget_axis(module: torch.nn.Module) -> None:
+    """Before an export: its forward may have changed since the last one."""
+    _FOUND.pop(module, None)
 
 
 def trace_over_time(
@@ -59,6 +76,8 @@ def trace_over_time(
                 continue
             step, form = roll(module, first)
             _require_same(module, unrolled(max(LENGTH, first.count) + 1), first, form)
+            if axis is not None:
+                _FOUND[module] = axis
             return step
         except AcrossSteps as error:
             found = found or error

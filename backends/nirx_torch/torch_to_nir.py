@@ -16,7 +16,7 @@ from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.known_shapes import shape_finder
 from nirx_torch.module_map import MODULE_MAP
-from nirx_torch.over_time import trace_over_time
+from nirx_torch.over_time import forget_axis, trace_over_time
 from nirx_torch.trace import trace
 
 __all__ = ["torch_to_nir"]
@@ -119,6 +119,7 @@ def _exported(
     if exporters.is_mapped(module):
         return exporters.export_root(module, discretization)
     shapes = shape_finder(module, exporters, input_shape)
+    forget_axis(module)
     try:
         traced = trace(module, exporters.is_mapped, concrete_args, shapes)
         draft = TorchInterpreter(module, traced, exporters, input_shape).run()

@@ -15,7 +15,15 @@ import numpy as np
 from nirx.basics.type_map import TypeMap
 from nirx.errors import InputError, UnsupportedError, did_you_mean
 
-__all__ = ["Bridge", "BridgeEntry", "Outputs", "bridge_names", "find_bridge", "guess_bridge"]
+__all__ = [
+    "Bridge",
+    "BridgeEntry",
+    "Outputs",
+    "bridge_entries",
+    "bridge_names",
+    "find_bridge",
+    "guess_bridge",
+]
 
 ENTRY_POINTS = "nirx.bridges"
 
@@ -106,7 +114,7 @@ def guess_bridge(model: Any) -> str:
     **Raises**: `InputError` for a model of several libraries, or of none.
     """
     packages = _packages(model)
-    entries = _entries()
+    entries = bridge_entries()
     found = [n for n, e in entries.items() if any(p in packages for p in e.packages)]
     found = found or [n for n, e in entries.items() if any(p in packages for p in e.fallback)]
     if len(found) == 1:
@@ -125,7 +133,7 @@ def guess_bridge(model: Any) -> str:
     )
 
 
-def _entries() -> dict[str, BridgeEntry]:
+def bridge_entries() -> dict[str, BridgeEntry]:
     """All entries by name that can be loaded: a missing framework has made no model."""
     found = {}
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):

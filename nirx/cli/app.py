@@ -17,7 +17,9 @@ from nirx.cli.bench import bench_command
 from nirx.cli.compare import compare_command
 from nirx.cli.conformance import conformance_command
 from nirx.cli.diagnose import diagnose_command
+from nirx.cli.doctor import doctor_command
 from nirx.cli.export_c import export_c_command
+from nirx.cli.frame import framed
 from nirx.cli.info import info_command
 from nirx.cli.move import move_command
 from nirx.cli.quantize import quantize_command
@@ -40,7 +42,6 @@ app = typer.Typer(
     epilog="Exit status: 0 success; 1 what was compared differs or a check failed; 2 bad input; "
     "129, 130, 143 stopped by a signal; 141 the reader of the output closed the pipe.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
@@ -55,12 +56,13 @@ for command in (
     reference_command,
     verify_command,
     export_c_command,
+    doctor_command,
 ):
     # Typer keeps line breaks inside a paragraph, wherever the docstring has them.
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     help_text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     name = command.__name__.removesuffix("_command").replace("_", "-")
-    app.command(name, help=help_text)(command)
+    app.command(name, help=help_text)(framed(command))
 
 # Typer 0.29 vendors click, older versions import it; a class that all export leads to either.
 USAGE_ERROR: type[Exception] = next(

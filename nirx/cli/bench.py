@@ -160,7 +160,7 @@ def _given(context: Context) -> dict[str, tuple[str, Any]]:
 
 def _refuse_own_settings(context: Context) -> None:
     """The suite has networks and sizes of its own. **Raises**: `InputError`."""
-    used = (*SUITE, "suite", "memory", "page", "json")
+    used = (*SUITE, "suite", "memory", "page", "json", "quiet")
     ignored = [written for name, (written, _) in _given(context).items() if name not in used]
     if ignored:
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from rich.console import Console
@@ -20,7 +20,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["AddBar", "bars"]
+from nirx.basics.progress import Advance, listening
+from nirx.cli.quiet import is_quiet
+
+__all__ = ["AddBar", "StageBars", "bars"]
 
 DELAY = 1.0
 
@@ -29,7 +32,7 @@ AddBar = Callable[[str], Callable[[int], None]]
 
 
 class Rate(ProgressColumn):
-    """Steps per second."""
+    """How much per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -40,22 +43,52 @@ class Rate(ProgressColumn):
 def bars(steps: int, unit: str = "steps") -> Iterator[AddBar]:
     """Bars that appear after a second if stderr is a terminal, and vanish at the end.
 
+    Stages inside of them are not shown: these bars say more.
+
     Arguments:
         steps: length of each bar.
         unit: what is counted.
     """
+    with _display() as progress, listening(None):
+        yield lambda name: partial(
+            progress.advance, progress.add_task(name, total=steps, unit=unit)
+        )
+
+
+class StageBars:
+    """A `Listener` that shows a bar per stage, those inside of another one below it."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+
+    @contextmanager
+    def __call__(self, name: str, total: float | None, unit: str) -> Iterator[Advance]:
+        """Show one stage."""
+        with ExitStack() as stack:
+            if self._progress is None:
+                self._progress = stack.enter_context(_display())
+                stack.callback(setattr, self, "_progress", None)
+            progress = self._progress
+            task = progress.add_task(name, total=total, unit=unit)
+            stack.callback(progress.remove_task, task)
+            yield partial(progress.advance, task)
+
+
+@contextmanager
+def _display() -> Iterator[Progress]:
+    """A place for bars, empty at first."""
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn("{task.fields[unit]}", markup=False),
         Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=is_quiet() or not console.is_terminal,
     )
     lock, over = threading.Lock(), False
 
@@ -69,7 +102,7 @@ def bars(steps: int, unit: str = "steps") -> Iterator[AddBar]:
     timer.daemon = True
     timer.start()
     try:
-        yield lambda name: partial(progress.advance, progress.add_task(name, total=steps))
+        yield progress
     finally:
         timer.cancel()
         with lock:

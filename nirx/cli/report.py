@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from nirx.basics.printable import printable
+from nirx.cli.quiet import is_quiet
 from nirx.errors import NirxWarning
 
 __all__ = ["Report", "bytes_text", "print_error", "show", "warnings_as_lines"]
@@ -96,7 +97,9 @@ def warnings_as_lines() -> Iterator[None]:
             text = str(message)
             if not issubclass(category, NirxWarning):
                 show_as_python_does(message, category, *place)
-            elif text not in seen:  # reading, scheduling and each backend may all notice it
+            elif (
+                text not in seen and not is_quiet()
+            ):  # reading, scheduling and each backend may all notice it
                 seen.add(text)
                 _print("warning", printable(text))
 

@@ -88,7 +88,8 @@ def compare(
 def assert_equivalent(graph: Any, xs: Any, *args: Any, **options: Any) -> Comparison:
     """`compare`, and an `AssertionError` with the table and the first divergence if they differ.
 
-    Arguments: as in `compare`.
+    Arguments:
+        graph, xs: as in `compare`; so is all the rest.
 
     Returns: the `Comparison`.
 

@@ -8,6 +8,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.progress import stage
 from nirx.comparison.divergence import differing, find_first
 from nirx.comparison.result import BackendComparison, Comparison, NodeComparison, earliest
 from nirx.comparison.silence import active, find_silence
@@ -56,20 +57,22 @@ def compare_runs(
     keys = [probe.key for probe in probes]
     options = {"reproducible": True} if reproducible else {}
     recordings: dict[str, Recordings] = {}
-    for backend, kind in zip(backends, kinds, strict=True):
-        if callable(backend):
-            name = getattr(backend, "__name__", type(backend).__name__)
-            found = _of_callable(schedule, name, backend(xs), keys)
-        else:
-            name = backend if not isinstance(dtype, list | tuple) else f"{backend} {kind}"
-            run = find_backend(backend).prepare(graph, chosen, kind, **options)
-            _, _, recorded = run(
-                xs if not isinstance(dtype, list | tuple) else in_dtype(xs, kind), None, keys
-            )
-            found = {str(key): np.asarray(recorded[key]) for key in keys}
-        while name in recordings:
-            name += "'"
-        recordings[name] = found
+    with stage("running", len(backends), "runs") as advance:
+        for backend, kind in zip(backends, kinds, strict=True):
+            if callable(backend):
+                name = getattr(backend, "__name__", type(backend).__name__)
+                found = _of_callable(schedule, name, backend(xs), keys)
+            else:
+                name = backend if not isinstance(dtype, list | tuple) else f"{backend} {kind}"
+                run = find_backend(backend).prepare(graph, chosen, kind, **options)
+                _, _, recorded = run(
+                    xs if not isinstance(dtype, list | tuple) else in_dtype(xs, kind), None, keys
+                )
+                found = {str(key): np.asarray(recorded[key]) for key in keys}
+            while name in recordings:
+                name += "'"
+            recordings[name] = found
+            advance(1)
     if tolerance is None:
         exact = reproducible or chosen.in_integers
         tolerance = 0.0 if exact else max(TOLERANCE[kind] for kind in kinds)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nirx.basics.paths import format_path
+from nirx.basics.progress import stage
 from nirx.comparison.divergence import Divergence
 from nirx.diagnosis.candidates import Choices
 from nirx.diagnosis.confirm import confirm, first_failure
@@ -46,7 +47,11 @@ def judge(problem: Problem) -> Diagnosis:
     """Search every recorded node, decide on one variant, and confirm it by a free run."""
     known = [known_values(problem, variant) for variant in problem.variants]
     groups = find_groups(problem.variants[0].schedule, known[0], problem.traces)
-    rankings = [search_group(problem, group, known) for group in groups]
+    rankings = []
+    with stage("searching", len(groups), "nodes") as advance:
+        for group in groups:
+            rankings.append(search_group(problem, group, known))
+            advance(1)
     answer, tied = _decided(problem, rankings)
     if answer.differing:  # else the free run explains what a node by itself may not
         gained = [with_gains(ranking) for ranking in rankings]

@@ -142,17 +142,17 @@ def exp(a: Any) -> Formula:
 
 
 def log(a: Any) -> Formula:
-    """The natural logarithm."""
+    """The natural logarithm of a."""
     return _formula(a).made("log", a)
 
 
 def sqrt(a: Any) -> Formula:
-    """The square root."""
+    """The square root of a."""
     return _formula(a).made("sqrt", a)
 
 
 def tanh(a: Any) -> Formula:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent of a."""
     return _formula(a).made("tanh", a)
 
 
@@ -182,17 +182,17 @@ def where(condition: Any, a: Any, b: Any) -> Formula:
 
 
 def minimum(a: Any, b: Any) -> Formula:
-    """The smaller of two."""
+    """The smaller of a and b."""
     return where(_formula(a, b).made("greater", b, a), a, b)
 
 
 def maximum(a: Any, b: Any) -> Formula:
-    """The larger of two."""
+    """The larger of a and b."""
     return where(_formula(a, b).made("greater", a, b), a, b)
 
 
 def clamp(a: Any, smallest: Any = None, largest: Any = None) -> Formula:
-    """`a` within limits; None is no limit."""
+    """`a`, at least smallest and at most largest; None is no limit."""
     if smallest is not None:
         a = where(_formula(a, smallest).made("greater", smallest, a), smallest, a)
     if largest is not None:
@@ -212,5 +212,5 @@ def spike(v: Any, threshold: Any = 0.0, at_threshold: bool = False) -> Formula:
 
 
 def detach(a: Any) -> Formula:
-    """The same value, without gradient."""
+    """The value of a, without gradient."""
     return _formula(a).made("detach", a)

@@ -152,6 +152,8 @@ def neuron(
         units: of parameters and states by name, such as `{"tau": "s"}`; for readers only.
         label: what the neuron is called; default: the name of the function.
 
+    Returns: the node, ready for a graph.
+
     **Raises**: `InputError` for a step that is not elementwise or does not fit its names.
     """
     parameters, states = dict(parameters or {}), dict(states)

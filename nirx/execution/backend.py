@@ -50,6 +50,8 @@ class Backend(Protocol):
     `GradientBackend` adds. A backend raises
     `nirx.UnsupportedError` from `prepare` for what it does not support. If its module cannot be
     imported, the ImportError should say how to install what is missing: nirx passes it on.
+    For `nirx doctor` it may have `packages` (their names) and `machine()`, which returns a dict
+    with `"devices"` and `"threads"`.
     """
 
     name: str
@@ -214,6 +216,8 @@ def find_backend(name: str) -> Backend:
 
     Arguments:
         name: an entry point of the group `nirx.backends`, or `"package.module:object"`.
+
+    Returns: the backend, whose `from_nir` builds networks.
 
     **Raises**: `InputError` for an unknown name or an object that is not a backend,
     `UnsupportedError` if its library is missing.

@@ -35,6 +35,8 @@ def expressed(graph: Any, discretization: Discretization | None = None) -> nir.N
         graph: a graph or the path of one; not changed.
         discretization: None takes the one in its metadata, else the default.
 
+    Returns: the copy.
+
     **Raises**: `GraphError` for a neuron whose step mixes elements.
     """
     graph = load(graph)

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue] # no stubs
 
+from nirx.basics.progress import Advance, stage
 from nirx.errors import FileError
 from nirx.files.hdf5_dataset import OpenHdf5
 from nirx.files.hdf5_values import read_value
@@ -22,6 +23,7 @@ from nirx.files.limits import DEFAULT_LIMITS, Allowance, ReadLimits
 __all__ = ["read_tree"]
 
 METADATA, NODES, EDGES = "metadata", "nodes", "edges"
+MEGABYTE = 10**6
 POINTER = 8
 """Bytes of an entry of a list, besides its text."""
 MOST_SHOWN = 8
@@ -84,6 +86,20 @@ def read_tree(
 
     **Raises**: `FileError` for anything that is refused.
     """
+    with stage("reading", size / MEGABYTE, "MB") as advance:
+        return _read(group, path, rename, size, limits, fills, advance)
+
+
+def _read(
+    group: h5py.Group,
+    path: str,
+    rename: Callable[[str], str],
+    size: int,
+    limits: ReadLimits,
+    fills: bool,
+    advance: Advance,
+) -> dict[str, Any]:
+    """`read_tree`, which says how far it is."""
     file, allowance = OpenHdf5(group.file.id, limits, size), Allowance(limits, size)
     tree: dict[str, Any] = {}
     seen = {h5o.get_info(group.id).addr}
@@ -121,6 +137,7 @@ def read_tree(
                 except (OSError, UnicodeError) as error:
                     raise FileError(f"{where} cannot be read: {error}") from error
                 into[own] = loaded[address, where.metadata] = found
+                advance(item.get_storage_size() / MEGABYTE)
             else:
                 raise FileError(f"{where} is neither a group nor a dataset")
     return tree

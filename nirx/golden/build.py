@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.progress import stage
 from nirx.dynamics.conv import Conv1d, Conv2d
 from nirx.dynamics.delay import Delay
 from nirx.dynamics.discretization import Discretization
@@ -71,8 +72,9 @@ def build_model(graph: Any, discretization: Discretization | None, dtype: str, n
     inputs = [(own, ports[0].new(own), model.nodes[p]) for own, p in schedule.inputs]
     outputs = [(own, ports[1].new(own), model.nodes[p]) for own, p in schedule.outputs]
     members = {node.position: member for _, member, node in inputs}
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), stage("writing C", len(model.nodes), "nodes") as advance:
         for node in model.nodes:
+            advance(1)
             try:
                 _add_step(model, node, members)
             except NotElementwise as error:

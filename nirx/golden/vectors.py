@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.progress import stage
 from nirx.errors import InputError
 from nirx.execution.backend import find_backend
 from nirx.golden.build import Built
@@ -66,7 +67,8 @@ def make_vectors(built: Built, graph: Any, source: Source, dtype: str) -> Vector
     record = [(*node.place.path, name) for node in watched for name in node.states]
     rule = model.schedule.discretization
     run = find_backend("numpy").prepare(graph, rule, dtype, reproducible=True, execution="plain")
-    outputs, _, recorded = run(xs, None, record)
+    with stage("running", 1, "runs"):
+        outputs, _, recorded = run(xs, None, record)
     if len(built.outputs) == 1:
         outputs = {built.outputs[0][0]: outputs}
     states = {

@@ -26,6 +26,11 @@ def same_graph(a: nir.NIRGraph, b: nir.NIRGraph) -> bool:
     The order of nodes and edges does not count; duplicate edges do. An edge to "sub" is the same as
     one to "sub.input", if that is its only port. Arrays are the same if dtype,
     shape and every bit are. A discretization is only a hint: it counts if both graphs have one.
+
+    Arguments:
+        a, b: the graphs; not changed.
+
+    Returns: whether they are the same.
     """
     work = [(with_neurons(a), with_neurons(b))]
     while work:  # not recursive: nesting may be deeper than Python's stack

@@ -9,6 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.progress import stage
 from nirx.dynamics.discretization import Discretization
 from nirx.execution.assemble import load
 from nirx.execution.numpy_backend import BACKEND
@@ -61,8 +62,10 @@ def quantize(
     graph = load(graph)
     floats, target = choices_of(graph, arithmetic, discretization)
     inputs = None if inputs is None else whole_inputs(inputs)
-    plan = make_plan(graph, floats, target, scale, inputs)
-    return quantize_plan(graph, plan, inputs)
+    with stage("quantizing", 2, "parts") as advance:
+        plan = make_plan(graph, floats, target, scale, inputs)
+        advance(1)
+        return quantize_plan(graph, plan, inputs)
 
 
 def quantize_plan(graph: nir.NIRGraph, plan: Plan, inputs: Any) -> Quantization:

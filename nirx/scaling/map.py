@@ -40,6 +40,8 @@ def map(
         shards: number of tasks; each takes some items in a row. None: one per item, 1024 at most.
         advance: called with numbers of items that are done.
 
+    Returns: an iterator over the results.
+
     **Raises**: `InputError`, `UnsupportedError`, `NirxError` for an item whose process dies again
     and again, and whatever the function raises.
     """

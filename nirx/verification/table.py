@@ -109,6 +109,8 @@ def _what(node: NodeVerdict) -> str:
 
 def _of_spikes(node: NodeVerdict) -> str:
     rate = f"rates {percent(node.rate_error)} off at most"
+    if math.isinf(node.rate_error):
+        rate = "a neuron spikes that should be silent"
     alone = f"{node.missing:,} missing, {node.extra:,} too many of {node.expected:,}"
     if node.by == "jitter":
         moved = f"spikes off by {node.jitter} step{'s' * (node.jitter != 1)} at most"
@@ -150,8 +152,6 @@ def place_text(found: Divergence, batch_axes: int, jitter: int, units: bool = Fa
 
 def percent(share: float) -> str:
     """`"52 %"`, `"0.04 %"`."""
-    if math.isinf(share):
-        return "infinitely"
     return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 

@@ -251,3 +251,12 @@ def test_one_value_for_all_steps_is_refused_with_the_line(run):
     message = r"test_loops_over_time.py:\d+.*return torch.stack of the outputs of all steps"
     with pytest.raises(nirx.UnsupportedError, match=message):
         nirx_torch.torch_to_nir(Tutorial(run), MODULE_MAP, input_shape=6)
+
+
+@pytest.mark.parametrize("run", [by_number, batch_first], ids=lambda own: own.__name__)
+def test_a_model_that_loops_is_moved_with_its_own_spikes(run):
+    xs = pulses(6).numpy()
+    moved = nirx.move(Tutorial(run), "torch", xs=xs)
+    assert moved.from_source is not None
+    assert moved.fidelity in ("exact", "rounding"), str(moved)
+    assert {"lif1", "lif2", "output"} <= {node.key for node in moved.from_source.nodes}

@@ -8,7 +8,10 @@ import torch
 from torch import nn
 
 import nirx
+from nirx_torch import torch_to_nir
+from nirx_torch.bridges import running
 from nirx_torch.bridges.running import run_steps, run_whole
+from nirx_torch.over_time import loop_axis
 
 XS = np.random.default_rng(0).random((6, 2, 3)).astype(np.float32)
 WANTED = np.cumsum(XS, axis=0)
@@ -224,3 +227,57 @@ def test_constants_are_not_state():
 def test_what_a_whole_run_raises_is_named():
     with pytest.raises(nirx.InputError, match=r"Linear itself raised RuntimeError.*another shape"):
         run_whole(nn.Linear(7, 2), XS, "float32")
+
+
+class Loops(nn.Module):
+    """All steps in one forward, along an axis of the input; the outputs as some model has them."""
+
+    def __init__(self, axis, result):
+        super().__init__()
+        self.axis, self.result, self.same = axis, result, nn.Identity()
+
+    def forward(self, xs):
+        v, rows = torch.zeros(()), []
+        for x in xs.unbind(self.axis):
+            v = v + self.same(x)
+            rows.append(v)
+        return self.result(rows)
+
+
+RESULTS = {
+    "time first": torch.stack,
+    "batch first": lambda rows: torch.stack(rows, dim=1),
+    "list": list,
+    "with states": lambda rows: (torch.stack(rows), torch.stack(rows)),
+    "lists": lambda rows: (rows, rows),
+}
+
+
+@pytest.mark.parametrize("result", RESULTS)
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("steps", [6, 2])  # 2 is the size of the batch, too
+def test_a_model_that_loops_over_time_is_called_once(axis, result, steps, monkeypatch):
+    monkeypatch.setattr(running, "loop_axis", lambda model: axis)
+    found = run_steps(Loops(axis, RESULTS[result]), XS[:steps], "float32")
+    np.testing.assert_allclose(found["output"], WANTED[:steps], rtol=1e-6)
+    np.testing.assert_array_equal(found["same"], XS[:steps])
+
+
+def test_an_export_finds_out_where_time_is():
+    class Loop(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.whole = nn.Linear(3, 4), True
+
+        def forward(self, xs):
+            if not self.whole:
+                return self.fc(xs)
+            return torch.stack([self.fc(x) for x in xs.unbind(1)], dim=1)
+
+    model = Loop()
+    assert loop_axis(model) is None
+    torch_to_nir(model, input_shape=(3,))
+    assert loop_axis(model) == 1
+    model.whole = False
+    torch_to_nir(model, input_shape=(3,))
+    assert loop_axis(model) is None

@@ -136,7 +136,16 @@ def test_places_are_named_by_sample_and_neuron(tmp_path):
 def test_percentages_are_short():
     assert percent(0.524) == "52 %"
     assert percent(0.0004) == "0.04 %"
-    assert percent(np.inf) == "infinitely"
+
+
+@pytest.mark.filterwarnings("ignore:never spiked")
+def test_spikes_of_a_silent_neuron_have_no_rate(tmp_path):
+    own = Bench(layered(), tmp_path / "r.h5", np.zeros((20, 1, 6), np.float32))
+    seen = own.recorded
+    assert not seen["lif1"].any()
+    seen["lif1"][4:6] = 1
+    text = " ".join(str(own.verify(seen)).replace("│", " ").split())
+    assert "too many of 0; a neuron spikes that should be silent" in text
 
 
 @pytest.mark.slow

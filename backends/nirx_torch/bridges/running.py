@@ -19,6 +19,7 @@ from nirx_torch.bridges.freshness import (
     tensors_in,
 )
 from nirx_torch.held_values import held_values
+from nirx_torch.over_time import loop_axis
 from nirx_torch.trace import OPTIONS
 
 __all__ = ["OUTPUT", "run_steps", "run_whole"]
@@ -38,7 +39,8 @@ def run_steps(
 ) -> dict[str, np.ndarray]:
     """Call a model once per step: x -> y, (x, state) -> (y, state), or (x, a, b) -> (y, a, b).
 
-    States are None before the first step.
+    States are None before the first step. A model that was exported as a loop over time is called
+    once, with all steps.
 
     Arguments:
         xs: [time, *batch, *features].
@@ -51,9 +53,13 @@ def run_steps(
 
     **Raises**: `InputError` where the model itself raises, or holds state of an earlier run.
     """
-    own = _copy(getattr(model, "_orig_mod", model), dtype)  # what torch.compile was given
+    plain = getattr(model, "_orig_mod", model)  # what torch.compile was given
+    axis = loop_axis(plain)
+    own = _copy(plain, dtype)
     if reset is not None:
         reset(own)
+    if axis is not None:
+        return _run_loop(own, xs, dtype, axis)
     before = possible_state(own, neurons)
     rows: dict[str, list[torch.Tensor]] = {}
     names, needed = _state_arguments(own)
@@ -71,6 +77,28 @@ def run_steps(
             _put(rows, OUTPUT, result)
     steps = len(xs)
     return {k: to_numpy(torch.stack(v)) for k, v in rows.items() if len(v) == steps}
+
+
+def _run_loop(own: torch.nn.Module, xs: np.ndarray, dtype: str, axis: int) -> dict[str, np.ndarray]:
+    """Call a model whose forward loops over time, and with it its modules once per step.
+
+    Arguments:
+        own: a copy, in its fresh state.
+        axis: where time is in its input.
+    """
+    steps, batch = xs.shape[:2]
+    if steps == batch:  # another sample tells the axes of the output apart
+        xs = np.concatenate([xs, xs[:, :1]], axis=1)
+    rows: dict[str, list[torch.Tensor]] = {}
+    given = torch.from_numpy(np.array(xs, dtype)).movedim(0, axis)
+    with torch.no_grad(), _Taps(own, rows, getattr(torch, dtype)), model_errors(own, [], {}):
+        y = own(given)
+    while isinstance(y, tuple):  # with membrane potentials, or states
+        y = y[0]
+    y = torch.stack(y) if isinstance(y, list) else y
+    y = y if len(y) == steps else y.movedim(1, 0)
+    each = {k: torch.stack(v) for k, v in rows.items() if len(v) == steps}
+    return {k: to_numpy(v[:, :batch]) for k, v in (each | {OUTPUT: y}).items()}
 
 
 def run_whole(

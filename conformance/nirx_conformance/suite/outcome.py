@@ -101,6 +101,6 @@ class Result:
 
 
 def node_outcome(results: list[Result]) -> Outcome:
-    """The worst outcome of a node type's cases. It passes when all of them do."""
+    """The worst outcome in the results of a node type's cases. It passes when all of them do."""
     found = {result.outcome for result in results}
     return next((o for o in WORST_FIRST if o in found), Outcome.NOT_RUN)

@@ -60,7 +60,7 @@ class Task:
 def level_tasks(
     level: str, backends: Sequence[str], names: Sequence[str], dtype: str | None = None
 ) -> list[Task]:
-    """The tasks of cases on backends, as a level runs them.
+    """The tasks of cases (by names) on backends, as a level runs them.
 
     **Raises**: `InputError` for a dtype that the level does not have.
     """
@@ -103,7 +103,7 @@ def cases_of(
 
 
 def known_names(level: str) -> list[str]:
-    """Names that an xfail file may contain."""
+    """Names that an xfail file of this level may contain."""
     own = {GRADIENTS: GRADIENT_CASES, INTEGERS: INTEGER_CASES, NEURONS: RECORDED_CASES}
     return [c.name for c in own.get(level, ALL_CASES)]
 

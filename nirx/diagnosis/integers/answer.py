@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nirx.basics.paths import Path, format_path
+from nirx.basics.progress import stage
 from nirx.diagnosis.arithmetic_diagnosis import ArithmeticDiagnosis
 from nirx.diagnosis.candidates import dynamics_of
 from nirx.diagnosis.integers.fits import Fits
@@ -69,10 +70,12 @@ def diagnose_integers(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NirxWarning)  # of rules that are only tried
         fits = Fits(problem, problem.graph, batch)
-        best = search(fits, asked, problem.limits)
-        if best is None and base is None:
-            fits, scales = _scaled(problem, asked, batch)
-            best = None if not scales else search(fits, asked, problem.limits)
+        with stage("searching in integers", None, "rules") as advance:
+            best = search(fits.reporting(advance), asked, problem.limits)
+            if best is None and base is None:
+                fits, scales = _scaled(problem, asked, batch)
+                if scales:
+                    best = search(fits.reporting(advance), asked, problem.limits)
         if best is None:
             if base is not None and fits.refused is not None:
                 raise fits.refused

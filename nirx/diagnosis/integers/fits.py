@@ -10,6 +10,7 @@ import nir
 import numpy as np
 
 from nirx.basics.paths import Path
+from nirx.basics.progress import Advance
 from nirx.diagnosis.candidates import Limits, Space, dynamics_of, make_space, values_of
 from nirx.diagnosis.groups import Cut, Group, cut_group, find_groups, known_values
 from nirx.diagnosis.integers.one_step import recorded_states, wrong_steps
@@ -62,6 +63,12 @@ class Fits:
         self.refused: GraphError | None = None
         """The last reason for which a rule was refused."""
         self._cuts: dict[Any, list[tuple[Group, Cut]]] = {}
+        self._advance: Advance = lambda done: None
+
+    def reporting(self, advance: Advance) -> Fits:
+        """Itself, which from now on tells of every rule that it tries."""
+        self._advance = advance
+        return self
 
     def fit(
         self,
@@ -77,6 +84,7 @@ class Fits:
             most: stop as soon as `wrong`, or `score`, is higher.
             by: which of the two counts, also for the shift of a node.
         """
+        self._advance(1)
         cuts = self._cuts_of(rule)
         if cuts is None:
             return None
