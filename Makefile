@@ -70,7 +70,7 @@ chips: .venv/installed
 
 # The documentation site, in build/site: pages, API reference, notebooks that run now. A broken link fails.
 docs: .venv-docs/installed
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --config-file docs/site/mkdocs.yml
 
 .venv-docs/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "nirx needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }

@@ -12,7 +12,7 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
 
 from api_pages import PAGES, page_text  # noqa: E402
@@ -38,7 +38,7 @@ def on_files(files: Files, config: Any) -> Files:
     for source, page in FROM_ROOT.items():
         text = LINK.sub(lambda m: f"]({_from_root(m[1])}", (ROOT / source).read_text())
         files.append(File.generated(config, page, content=text))
-    style = ROOT / "website" / "site.css"
+    style = Path(__file__).with_name("site.css")
     files.append(File.generated(config, style.name, abs_src_path=str(style)))
     for name in PLAIN:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))

@@ -18,7 +18,8 @@ from links import link_names, link_pages, link_prose
 import nirx
 from support.paper import ROOT
 
-NAV = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2].partition("\ntheme:")[0]
+CONFIG = ROOT / "docs" / "site" / "mkdocs.yml"
+NAV = CONFIG.read_text().partition("\nnav:")[2].partition("\ntheme:")[0]
 GALLERY = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 MODULES = [module for _, modules in PAGES.values() for module in modules]
 OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -103,7 +104,7 @@ def test_the_gallery_runs(notebook: Path, monkeypatch):
 @pytest.mark.skipif(not SITE.exists(), reason="`make docs` makes .venv-docs")
 def test_the_site_builds_without_a_broken_link(tmp_path):
     found = subprocess.run(
-        [SITE, "build", "--strict", "--site-dir", tmp_path / "site"],
+        [SITE, "build", "--strict", "--config-file", CONFIG, "--site-dir", tmp_path / "site"],
         cwd=ROOT,
         capture_output=True,
         text=True,
