@@ -32,6 +32,8 @@ WHOLE = WRITE + "print('\\nfound', write(sys.argv[1], shards=int(sys.argv[2])).r
 CLUSTER = (
     WRITE
     + """
+import time
+
 import ray
 from ray.cluster_utils import Cluster
 
@@ -48,6 +50,9 @@ try:
             cluster.remove_node(others.pop(), allow_graceful=False)
 
     write(sys.argv[1], shards=int(sys.argv[2]), advance=advance)
+    limit = time.monotonic() + 60  # Ray takes its time to call a machine dead
+    while all(n["Alive"] for n in ray.nodes()) and time.monotonic() < limit:
+        time.sleep(0.1)
     alive = len([n for n in ray.nodes() if n["Alive"]])
     print("\\nfound", alive, sum(seen), flush=True)
 finally:
