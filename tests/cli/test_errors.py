@@ -66,7 +66,7 @@ def test_input_is_not_a_numpy_file(refused, file, tmp_path, content):
 
 def test_input_is_missing_or_a_folder(refused, file, tmp_path):
     assert "no such file" in refused("run", file, "--input", tmp_path / "x.npz")
-    assert "not a file" in refused("run", file, "--input", tmp_path)
+    assert "no .npz file in it" in refused("run", file, "--input", tmp_path)
 
 
 def test_pickles_are_never_loaded(refused, file, tmp_path):
