@@ -59,6 +59,7 @@ from nirx.scaling.map import map as map
 from nirx.tracing.recognition.in_graphs import recognise as recognise
 from nirx.verification.result import Verification as Verification
 from nirx.verification.verify import verify as verify
+from nirx.viewing.view import view as view
 
 __version__ = "0.1.0"
 

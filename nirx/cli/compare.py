@@ -21,6 +21,7 @@ from nirx.cli.options import (
     Dt,
     Engine,
     FromLibrary,
+    Html,
     InputShape,
     Json,
     Overrides,
@@ -50,6 +51,7 @@ from nirx.graphs.recording import Probe, resolve_record
 from nirx.inputs.choose import file_named
 from nirx.inputs.protocol import whole
 from nirx.viewing.page import check_page, page
+from nirx.viewing.view import comparison_scene
 
 __all__ = ["compare_command"]
 
@@ -110,10 +112,7 @@ def compare_command(
         Path | None,
         Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
     ] = None,
-    html: Annotated[
-        Path | None,
-        Option("--html", metavar="OUT.html", help="Write one page with everything to look at."),
-    ] = None,
+    html: Html = None,
     source: FromLibrary = None,
     input_shape: InputShape = None,
     max_memory: MaxMemory = None,
@@ -230,9 +229,9 @@ def compare_command(
         picture = figure.draw(comparison, opened.schedule, plot.suffix)
         write_whole(plot, picture)
     if html is not None:
-        parts_shown = [*comparison._parts(), *node_tables(comparison)]
         title = f"{file}: {backends}"
-        write_whole(html, page(title, comparison, opened.schedule, parts_shown, opened.nodes))
+        scene = comparison_scene(title, comparison, opened.schedule, opened.nodes, arrays)
+        write_whole(html, page(scene))
     payload = {
         "file": str(file),
         "dtype": _shown(kinds, len(given), opened.in_integers),

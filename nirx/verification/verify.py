@@ -30,9 +30,10 @@ from nirx.references.reading import ReferenceFile
 from nirx.verification.explain import explain
 from nirx.verification.judge import Judge, SpikeJudge, ValueJudge
 from nirx.verification.pair import Pair, make_pair
-from nirx.verification.picture import draw
+from nirx.verification.picture import draw, page_of
 from nirx.verification.result import NodeVerdict, Verification
 from nirx.verification.tolerance import make_tolerance
+from nirx.viewing.page import check_page
 
 __all__ = ["open_reference", "verify"]
 
@@ -54,6 +55,7 @@ def verify(
     partial: bool = False,
     why: bool = False,
     plot: str | os.PathLike[str] | None = None,
+    html: str | os.PathLike[str] | None = None,
     advance: Advance = lambda what, steps: None,
 ) -> Verification:
     """Compare a recording with a reference, or run a backend against it.
@@ -91,6 +93,7 @@ def verify(
             number of them is an error.
         why: if it fails, let `nirx.diagnose` explain it from the first steps.
         plot: a file (.png, .pdf, .svg) for a picture of the first divergence.
+        html: a file for one page with everything to look at, as `nirx.view` writes it.
         advance: called with the current stage and a number of steps, as the work proceeds.
 
     Returns: a `Verification`: `agree`, `verdict`, `nodes`, `first_divergence`, `silent`,
@@ -111,6 +114,10 @@ def verify(
         plot = Path(file_path(plot))
         check_target(plot, "plot", ref, observed)
         figure.check_format(plot.suffix)
+    if html is not None:
+        html = Path(file_path(html))
+        check_target(html, "html", ref, observed)
+        check_page()
     with ExitStack() as stack:
         file = ref if isinstance(ref, ReferenceFile) else stack.enter_context(open_reference(ref))
         tolerance = make_tolerance(jitter, rate, lsb, membrane, file.keys, file.whole)
@@ -153,6 +160,8 @@ def verify(
         if plot is not None:
             picture = draw(pair, found, plot.suffix)
             write_whole(plot, picture)
+        if html is not None:
+            write_whole(html, page_of(pair, found))
     if said := found.silence.text():
         warn_caller(said)
     return found

@@ -21,6 +21,7 @@ COMMANDS = {
     "info": "FILE",
     "run": "FILE --random 0 --steps 3",
     "compare": "FILE --random 0 --steps 3 --backends numpy,numpy",
+    "view": "FILE --random 0 --steps 3 --out PAGE",
     "diagnose": "FILE SEEN --input X",
     "bench": "FILE --backends numpy --batch 1 --steps 2 --repeats 1",
     "conformance": "--backend numpy --level core --case affine",
@@ -59,6 +60,7 @@ def words(request, folder, tmp_path, monkeypatch):
         "REF": folder / "ref.h5",
         "OUT.h5": tmp_path / "out.h5",
         "C": tmp_path / "c",
+        "PAGE": tmp_path / "page.html",
     }
     own = COMMANDS[request.param].split()
     return [request.param, *(str(places.get(word, word)) for word in own)]
