@@ -24,6 +24,7 @@ from nirx.tracing.loops import insert_delays, resolve_loop_shapes
 from nirx.tracing.membranes import Recorded, settle_membranes, take_names
 from nirx.tracing.nest import nest_graph
 from nirx.tracing.node_shapes import declared_input, output_shape, set_input_shape
+from nirx.tracing.recognition.in_drafts import recognise_cells
 from nirx.tracing.shift import fold_shifts
 from nirx.tracing.spike_pool import require_spikes
 from nirx.tracing.timing import force_delays
@@ -169,7 +170,8 @@ class Draft:
         Arguments:
             discretization: sets the unit of Delays, and goes into the metadata. None takes what
                 exporters said of their modules (`nirx.graphs.rules`), else the default, which
-                goes into the metadata only if a Delay depends on it.
+                goes into the metadata only if a Delay depends on it. Cells that become NIR nodes
+                add the choices that they need.
             check: whether to refuse what `nirx.check` refuses.
             nested: whether modules within modules become nested graphs.
 
@@ -177,9 +179,10 @@ class Draft:
         """
         settle_membranes(self)
         rules = take_rules(self.nodes)
+        discretization = require_discretization(discretization) or gather_rules(rules)
+        discretization = recognise_cells(self, discretization)
         for node in self.nodes.values():
             take_names(node)
-        discretization = require_discretization(discretization) or gather_rules(rules)
         rule = discretization or Discretization()
         fold_shifts(self)
         fold_permutations(self)
