@@ -1,7 +1,8 @@
 """Hand-written LIF, LI, IF and CubaLIF cells become NIR nodes straight from `torch_to_nir`."""
 
 # pyright: reportIncompatibleMethodOverride=false, reportAttributeAccessIssue=false
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportIndexIssue=false
 
 from __future__ import annotations
 
@@ -333,7 +334,9 @@ def test_a_cell_in_each_spelling_is_a_nir_node_with_the_cells_own_spikes(kind, m
     graph = torch_to_nir(cell, input_shape=(SIZE,))
     (node,) = (n for n in graph.nodes.values() if not isinstance(n, nir.Input | nir.Output))
     assert type(node) is kind
-    assert f"{make.__name__!r} equals NIR's {kind.__name__} with " in node.metadata["nirx_recognised"]
+    assert (
+        f"{make.__name__!r} equals NIR's {kind.__name__} with " in node.metadata["nirx_recognised"]
+    )
     expected = own_run(cell, xs)
     got = nirx.from_nir(graph, "numpy", dtype="float64").run(xs.numpy())[0]
     if kind is nir.LI:

@@ -11,7 +11,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.node_types import has_neuron
 from nirx.graphs.metadata import assumed_discretization, require_discretization
-from nirx.tracing.membranes import Recorded, take_names
+from nirx.tracing.membranes import Recorded, map_recorded, take_names
 from nirx.tracing.recognition.one_rule import all_recognised, one_rule, uses_dt
 from nirx.tracing.recognition.recognition import Recognition, recognised
 
@@ -107,25 +107,16 @@ def _recorded_states(draft: Draft) -> dict[str, set[str]]:
         found.setdefault(part.node, set()).add(part.variable)
         return part
 
-    _mapped(draft.returns, note)
+    map_recorded(draft.returns, note)
     return found
 
 
 def _renamed(returns: Any, found: dict[Path, Recognition]) -> Any:
-    names = {
-        (path[0], theirs): name for path, own in found.items() for name, theirs in own.states.items()
-    }
+    names: dict[tuple[str, str], str] = {}
+    for (node,), own in found.items():
+        names |= {(node, theirs): name for name, theirs in own.states.items()}
 
     def rename(part: Recorded) -> Recorded:
         return Recorded(part.node, names.get((part.node, part.variable), part.variable))
 
-    return _mapped(returns, rename)
-
-
-def _mapped(tree: Any, function: Any) -> Any:
-    """The tree with other recordings."""
-    if isinstance(tree, list):
-        return [_mapped(part, function) for part in tree]
-    if isinstance(tree, dict):
-        return {name: _mapped(part, function) for name, part in tree.items()}
-    return function(tree) if isinstance(tree, Recorded) else tree
+    return map_recorded(returns, rename)

@@ -24,6 +24,7 @@ from nirx.tracing.recognition.recognition import Recognition
 
 __all__ = ["recognise"]
 
+
 def recognise(
     graph: Any, discretization: Discretization | None = None
 ) -> tuple[nir.NIRGraph, tuple[Change, ...]]:
