@@ -1,5 +1,8 @@
 """exp and tanh of reproducible mode as functions of a kernel: the same bits, in less text."""
 
+# `plan` is of the networks that have kernels.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import nir
