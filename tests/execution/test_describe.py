@@ -89,7 +89,12 @@ def test_dir_shows_the_public_names_and_folders_stay_importable():
     names = dir(nirx)
     assert {"move", "Discretization", "from_nir", "__version__"} <= set(names)
     modules = [name for name in names if isinstance(getattr(nirx, name), ModuleType)]
-    assert modules == ["formulas", "plot", "readouts", "surrogates"]  # public ones, unlike the folders
+    assert modules == [
+        "formulas",
+        "plot",
+        "readouts",
+        "surrogates",
+    ]  # public ones, unlike the folders
     assert not [name for name in names if name.startswith("_") and name != "__version__"]
     inner = import_module("nirx.graphs.schedule")
     assert inner.schedule is nirx.schedule
