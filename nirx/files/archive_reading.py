@@ -15,6 +15,7 @@ import numpy as np
 
 from nirx.errors import FileError, NirxError
 from nirx.files.limits import DATA_LIMITS, Allowance
+from nirx.files.source import require_file
 
 __all__ = ["Members", "explain_damage", "load_arrays", "open_member", "read_header"]
 
@@ -28,8 +29,7 @@ def load_arrays(path: Path) -> np.ndarray | Members:
 
     **Raises**: `FileError` for anything else. Pickles are never loaded.
     """
-    if not path.is_file():
-        raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+    require_file(path)
     with _damage(path), open(path, "rb") as stream:
         start = stream.read(4)
         stream.seek(0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import FileError, InputError, did_you_mean
+from nirx.files.source import require_file
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.aedat import aedat_source
 from nirx.inputs.arrays import ArraySource, array_source
@@ -227,7 +228,7 @@ def _numpy_kind(path: Path) -> str | None:
     """The kind of a NumPy file, whose first bytes say what it is; None for any other file."""
     if not path.is_file():
         if path.exists():
-            raise FileError(f"{path}: not a file")
+            require_file(path)
         return None
     try:
         with open(path, "rb") as stream:
