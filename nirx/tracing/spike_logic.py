@@ -71,7 +71,7 @@ def _gate(
         highest: number of different operands -> the threshold of their sum, if none is 1 - spikes.
     """
     (one, of_one), (other, of_other) = _spikes(draft, a), _spikes(draft, b)
-    if one is None or other is None or None not in (a.shape, b.shape) and a.shape != b.shape:
+    if one is None or other is None or (None not in (a.shape, b.shape) and a.shape != b.shape):
         raise refusal()
     if one == other and of_one is not of_other:
         raise refusal()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-import nir
 import nirx
 from support.torch_neurons import neurons_of
 
