@@ -158,7 +158,7 @@ def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     if not text:  # `nirx` without a command: Typer has already printed the help
         return "no command given"
-    return f"{text} (see '{context.command_path} --help')" if context else text
+    return f"{text.rstrip('.')} (see '{context.command_path} --help')" if context else text
 
 
 def _of_system(error: OSError) -> str:

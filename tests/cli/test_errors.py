@@ -321,3 +321,7 @@ def test_a_reader_that_closes_the_pipe(file):
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 141)
     assert done.stderr == ""
+
+
+def test_an_unknown_command_is_one_sentence(refused):
+    assert refused("nosuch") == "nirx: error: No such command 'nosuch' (see 'nirx --help')\n"
