@@ -36,6 +36,7 @@ from nirx.inputs.protocol import SlicedSource, Source, Wanted, wanted_of, whole_
 from nirx.inputs.reopening import Reopening
 from nirx.inputs.tonic import TONIC_OPTIONS, tonic_source
 from nirx.inputs.watched import Watched, files_noted
+from nirx.inputs.zarr_arrays import zarr_source
 
 __all__ = ["file_named", "source_for"]
 
@@ -48,7 +49,12 @@ FILES: dict[str, tuple[Callable[[Wanted, Path, Options], Source], tuple[str, ...
     "aedat": (aedat_source, tuple(o for o in EVENT_OPTIONS if o not in COLUMN_OPTIONS)),
 }
 """Kind -> how a file of it is opened, and the options that it takes."""
-KINDS = (*GENERATORS, "corners", "tonic", "folder", *FILES)
+FOLDERS: dict[str, Callable[[Wanted, str, Options], Source]] = {
+    "folder": folder_source,
+    "zarr": zarr_source,
+}
+"""Kind -> how a folder or a URL of it is opened."""
+KINDS = (*GENERATORS, "corners", "tonic", *FOLDERS, *FILES)
 SUFFIXES = {
     ".npy": "npy",
     ".npz": "npz",
@@ -166,7 +172,8 @@ def _split(text: str) -> tuple[str, str, dict[str, str]]:
     if kind in KINDS and (":" in text or kind not in FILES):
         return split_text(text)
     if is_url(text) or Path(text).is_dir():
-        return "folder", text, {}
+        own = "zarr" if text.rstrip("/").lower().endswith(".zarr") else "folder"
+        return own, text, {}
     suffix = Path(text).suffix.lower()
     if suffix in SUFFIXES or Path(text).exists():
         return "", "", {}
@@ -192,10 +199,10 @@ def _named_source(
         if kind == "tonic":
             return tonic_source(wanted, head, Options(kind, values, TONIC_OPTIONS))
         return _of_kind(kind, wanted, Path(head), values)
-    if kind == "folder":
+    if kind in FOLDERS:
         if not head:
-            raise InputError("folder: expected folder:PATH or folder:URL")
-        return folder_source(wanted, head, Options(kind, values, ()))
+            raise InputError(f"{kind}: expected {kind}:PATH or {kind}:URL")
+        return FOLDERS[kind](wanted, head, Options(kind, values, ()))
     if head:
         raise InputError(f"{kind}: {head!r} is not an option; expected option=value")
     if kind in GENERATORS:

@@ -58,6 +58,20 @@ class Folder:
             raise FileError(f"{self.place}: no {suffix} file in it; expected one per sample")
         return sorted(found, key=lambda name: (by_number(PurePosixPath(name).stem), name))
 
+    def find(self) -> dict[str, int]:
+        """The size of every file, also in folders below, by its path in this one, sorted.
+
+        **Raises**: `FileError` if there is no such folder.
+        """
+        with self._reading(self.place):
+            found = self._files.find(self._root, detail=True)
+            if not found and not self._files.isdir(self._root):
+                raise FileError(f"{self.place}: no such file or folder")
+        DATA_LIMITS.require("entries", len(found), self.place)
+        root = f"{self._root.rstrip('/')}/"
+        own = {p.removeprefix(root): int(e["size"] or 0) for p, e in found.items()}
+        return {path: own[path] for path in sorted(own)}
+
     def where(self, name: str) -> str:
         """A file, for messages."""
         return f"{self.place}/{name}"

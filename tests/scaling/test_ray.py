@@ -7,11 +7,12 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nirx.scaling.choose import is_installed
 from support.ray_runs import LIMIT, ray_program, ray_run
-from support.references import write_reference
+from support.references import clip, write_reference
 
 if not is_installed("ray"):
     pytest.skip("Ray is not installed", allow_module_level=True)
@@ -108,6 +109,13 @@ except nirx.UnsupportedError as error:
     print("\\nerror", error, flush=True)
 """
 
+FOLDER = """
+import sys
+from support.references import write_reference
+
+write_reference(sys.argv[2], sys.argv[1], engine="ray", shards=3)
+"""
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
@@ -159,6 +167,16 @@ def test_an_address_without_a_cluster_is_refused():
     assert process.returncode == 0, errors[-4000:]
     assert "error RAY_ADDRESS=nonsense: " in said
     assert "expected the address of a running cluster" in said
+
+
+def test_a_folder_is_read_where_the_tasks_run(tmp_path):
+    pytest.importorskip("fsspec")
+    (tmp_path / "clips").mkdir()
+    for sample in range(5):
+        np.savez(tmp_path / "clips" / f"{sample}.npz", input=clip(20, 5)[:, sample])
+    write_reference(tmp_path / "whole.h5", tmp_path / "clips")
+    ray_run(FOLDER, tmp_path / "clips", tmp_path / "r.h5")
+    assert (tmp_path / "r.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 def found_in(text: str) -> list[int]:
