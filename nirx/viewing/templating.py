@@ -50,19 +50,20 @@ def environment(package: str = HERE, finalize: Callable[[Any], Any] | None = Non
     )
 
 
-def with_assets(templates: Any, style: str, script: str) -> dict[str, Any]:
+def with_assets(templates: Any, style: str, *scripts: str) -> dict[str, Any]:
     """The style, the script and its hash, for `head.html`.
 
     Arguments:
         templates: an `environment`.
-        style, script: names of files beside its templates.
+        style, scripts: names of files beside its templates; the scripts become one.
     """
     from markupsafe import Markup  # comes with jinja2
 
-    sources = [templates.loader.get_source(templates, name)[0] for name in (style, script)]
-    digest = hashlib.sha256(sources[1].encode()).digest()
+    look, *parts = (templates.loader.get_source(templates, n)[0] for n in (style, *scripts))
+    script = "".join(parts)
+    digest = hashlib.sha256(script.encode()).digest()
     return {
-        "style": Markup(sources[0]),
-        "script": Markup(sources[1]),
+        "style": Markup(look),
+        "script": Markup(script),
         "script_hash": base64.b64encode(digest).decode(),
     }
