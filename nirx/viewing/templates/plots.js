@@ -45,7 +45,7 @@ function point(own, step) {
     const values = own.data[number];
     if (!values) return [];
     const at = values[marked(own)], spiking = own.raster ? values.filter(([t]) => t === cursor).map(([, n]) => own.neurons[n]) : [];
-    if (own.raster) return `${name}: ${spiking.length ? "neurons " + spiking.slice(0, 8).join(" ") + (spiking.length > 8 ? " ..." : "") : "silent"}`;
+    if (own.raster) return `${name}: ${spiking.length ? "spikes of " + spiking.slice(0, 8).join(" ") + (spiking.length > 8 ? " ..." : "") : "silent"}`;
     return at ? `${name}: ${at[cursor - data.start] ?? "not finite"}` : [];
   });
   const neuron = own.raster || !own.neurons.length ? "" : `, neuron ${own.neurons[marked(own)]}`;
