@@ -11,7 +11,7 @@ from nirx.errors import UnsupportedError
 
 __all__ = ["check_jinja", "environment", "with_assets"]
 
-HERE = "nirx.viewing"
+HERE, BASE = "nirx.viewing", "base.css"
 
 
 def check_jinja(what: str) -> None:
@@ -55,12 +55,15 @@ def with_assets(templates: Any, style: str, *scripts: str) -> dict[str, Any]:
 
     Arguments:
         templates: an `environment`.
-        style, scripts: names of files beside its templates; the scripts become one.
+        style, scripts: names of files beside its templates. The style follows `base.css`, which all
+            pages share; the scripts become one.
     """
     from markupsafe import Markup  # comes with jinja2
 
-    look, *parts = (templates.loader.get_source(templates, n)[0] for n in (style, *scripts))
-    script = "".join(parts)
+    look, script = (
+        "".join(templates.loader.get_source(templates, name)[0] for name in names)
+        for names in ((BASE, style), scripts)
+    )
     digest = hashlib.sha256(script.encode()).digest()
     return {
         "style": Markup(look),

@@ -67,12 +67,12 @@ function draw({canvas, own}) {
   axes(pen, own, x, wide, high);
   pen.save(); pen.beginPath(); pen.rect(LEFT, 0, wide, high); pen.clip();
   (own.raster ? raster : lines)(pen, own, x, wide, high);
-  upright(cursor, "--line", []);
+  upright(cursor, "--edge", []);
   upright(data.divergence, "--bad", [5, 2]);
   pen.restore();
 }
 function axes(pen, own, x, wide, high) {
-  pen.fillStyle = colour("--soft"); pen.strokeStyle = colour("--line"); pen.lineWidth = 1;
+  pen.fillStyle = colour("--soft"); pen.strokeStyle = colour("--edge"); pen.lineWidth = 1;
   pen.strokeRect(LEFT + .5, .5, wide - 1, high - 1);
   pen.textAlign = "right";
   if (own.neurons.length) {
