@@ -61,7 +61,7 @@ def test_the_recordings_are_those_of_both_sides():
     data = json.loads(parse(text).place("data").text)
     own = next(r for r in data["recordings"] if r["key"] == EVIL)
     for events, side in zip(own["data"], found.recordings.values(), strict=True):
-        assert events == np.argwhere(side[EVIL][:, 1] > 0).tolist()
+        assert events == [np.flatnonzero(train).tolist() for train in side[EVIL][:, 1].T]
 
 
 def test_a_long_and_wide_run_is_thinned_and_says_so():

@@ -169,6 +169,18 @@ def test_a_node_leads_to_its_plot(page: Browser):
     assert 0 <= shown < 900
 
 
+def test_a_plot_far_below_is_drawn_when_it_is_reached(page: Browser):
+    page.look(320, 200)
+    blank = "(c => c.width === 300 && c.height === 150)(document.querySelector('#plot-5 canvas'))"
+    page.open(page.ask("location.href"))
+    assert page.ask(blank), "as wide as any canvas that nobody has drawn"
+    page.ask(
+        "new Promise(done => { addEventListener('scroll', () => setTimeout(done)); "
+        "document.querySelector('#plot-5').scrollIntoView(); })"
+    )
+    assert not page.ask(blank)
+
+
 @pytest.mark.parametrize("width", [320, 768, 1200, 3840])
 def test_only_tables_and_the_network_scroll_sideways(page: Browser, made, width):
     page.look(width)

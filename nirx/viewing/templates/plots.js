@@ -44,7 +44,7 @@ function point(own, step) {
   const texts = data.sides.flatMap((name, number) => {
     const values = own.data[number];
     if (!values) return [];
-    const at = values[marked(own)], spiking = own.raster ? values.filter(([t]) => t === cursor).map(([, n]) => own.neurons[n]) : [];
+    const at = values[marked(own)], spiking = own.raster ? own.neurons.filter((_, row) => values[row].includes(cursor)) : [];
     if (own.raster) return `${name}: ${spiking.length ? "spikes of " + spiking.slice(0, 8).join(" ") + (spiking.length > 8 ? " ..." : "") : "silent"}`;
     return at ? `${name}: ${at[cursor - data.start] ?? "not finite"}` : [];
   });
@@ -101,12 +101,14 @@ function raster(pen, own, x, wide, high) {
   if (own.spot !== null) {
     pen.fillStyle = colour("--band"); pen.fillRect(LEFT, high - row * (own.spot + 1), wide, row);
   }
-  own.data.forEach((events, number) => {
+  own.data.forEach((neurons, number) => {
     pen.fillStyle = side(number);
-    for (const [step, neuron] of events || []) {
-      if (step >= from && step < to)
-        pen.fillRect(x(step) - 1, high - row * (neuron + 1) + row * number / sides, Math.max(2, wide / (to - from) / 3), Math.max(1, row / sides * .9));
-    }
+    (neurons || []).forEach((events, neuron) => {
+      for (const step of events) {
+        if (step >= from && step < to)
+          pen.fillRect(x(step) - 1, high - row * (neuron + 1) + row * number / sides, Math.max(2, wide / (to - from) / 3), Math.max(1, row / sides * .9));
+      }
+    });
   });
 }
 function lines(pen, own, x, wide, high) {
@@ -130,7 +132,16 @@ function lines(pen, own, x, wide, high) {
 }
 function drawAll() {
   range.textContent = `steps ${from} to ${to - 1} (dt = ${data.dt})`;
-  figures.forEach(draw);
+  figures.forEach(own => { own.drawn = false; });
+  drawSeen();
+}
+function drawSeen() {
+  for (const own of figures) {
+    const {top, bottom} = own.figure.getBoundingClientRect();
+    if (own.drawn || bottom < -innerHeight || top > 2 * innerHeight) continue;
+    draw(own);
+    own.drawn = true;
+  }
 }
 function show(centre, length) {
   const size = clamp(Math.round(length), Math.min(4, last - data.start), last - data.start);
@@ -149,6 +160,8 @@ function zoom(way) {
 }
 document.querySelectorAll("[data-zoom]").forEach(button => button.addEventListener("click", () => zoom(button.dataset.zoom)));
 addEventListener("resize", drawAll);
+addEventListener("scroll", drawSeen, {passive: true});
+addEventListener("beforeprint", () => figures.forEach(draw));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 const spot = data.recordings.find(own => own.diverges);
 show(data.divergence ?? data.start, data.divergence === null ? last - data.start : MOST_AT_FIRST);
