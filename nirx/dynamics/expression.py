@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["ARITIES", "Expression", "NotElementwise", "Operation"]
+__all__ = ["ARITIES", "OF_REPRODUCIBLE_MODE", "Expression", "NotElementwise", "Operation"]
 
 ARITIES = {
     "add": 2,
@@ -22,16 +22,21 @@ ARITIES = {
     "greater": 2,
     "greater_equal": 2,
     "select": 3,
-    "keep": 1,
     "spike": 3,
     "detach": 1,
+    "keep": 1,
+    "exponential": 1,
+    "hyperbolic_tangent": 1,
 }
 """Operations and their numbers of operands: those of `nirx.dynamics.ops.Ops`.
 
-"keep" is +0 where the magnitude is below the bound of reproducible mode. "spike" (spikes, v,
-threshold) is its first operand, with the surrogate's gradient; "detach" is its operand without
-gradient.
+"spike" (spikes, v, threshold) is its first operand, with the surrogate's gradient; "detach" is its
+operand without gradient.
 """
+
+OF_REPRODUCIBLE_MODE = ("keep", "exponential", "hyperbolic_tangent")
+"""Operations that no step holds itself. "keep" is +0 where the magnitude is below the bound of
+reproducible mode; the others are the sequences of `nirx.dynamics.functions`, as calls."""
 
 
 class NotElementwise(Exception):  # control flow, not an error for users

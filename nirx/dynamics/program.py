@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.dynamics.expression import ARITIES, Expression, Operation
+from nirx.dynamics.expression import ARITIES, OF_REPRODUCIBLE_MODE, Expression, Operation
 from nirx.dynamics.ops import Array, Ops
 from nirx.dynamics.parameters import NodeMismatch
 
@@ -28,7 +28,7 @@ MOST_NAMES = 64
 """Limit for states, and for parameters."""
 LONGEST_NAME = 64
 FUNCTIONS = ("exp", "log", "tanh", "power")
-KNOWN = tuple(name for name in ARITIES if name != "keep")  # of reproducible mode, not of a step
+KNOWN = tuple(name for name in ARITIES if name not in OF_REPRODUCIBLE_MODE)
 RESERVED = ("step", "parameters", "initial", "units", "label", "metadata", "nir_type")
 RESERVED += ("input_type", "output_type", "to_dict", "from_dict")
 
@@ -190,10 +190,16 @@ class Program:
             elif own.name in ("mul", "select"):
                 operands = own.operands[1:] if own.name == "select" else own.operands
                 marks.append(all(marks[o] for o in operands))
+            elif own.name == "sub":
+                marks.append(self._is_one(own.operands[0]) and marks[own.operands[1]])
             else:
                 marks.append(False)
         position = self.expression.results[OUTPUT]
         return marks[position] and self.expression.operations[position].name != "constant"
+
+    def _is_one(self, position: int) -> bool:
+        own = self.expression.operations[position]
+        return own.name == "constant" and float(own.value) == 1.0
 
 
 _METHODS = {"spike": "with_surrogate", "detach": "stop_gradient"}

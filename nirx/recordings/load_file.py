@@ -17,6 +17,7 @@ from nirx.files.archive import member_name
 from nirx.files.archive_reading import Members, load_arrays
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.limits import DATA_LIMITS
+from nirx.files.source import require_file
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.event_format import EventFormat
@@ -82,8 +83,7 @@ def _kind_of(path: Path, kinds: tuple[str, ...]) -> str:
         raise FileError(
             f"{path}: a recording of unknown format {kind!r}; expected {', '.join(most)} or {last}"
         )
-    if not path.is_file():
-        raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+    require_file(path)
     return kind
 
 

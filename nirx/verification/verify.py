@@ -12,10 +12,11 @@ from typing import Any
 from nirx.basics.paths import Path as NodePath
 from nirx.comparison.silence import Silence, find_silence
 from nirx.drawing import figure
-from nirx.errors import FileError, InputError, warn_caller
+from nirx.errors import InputError, warn_caller
 from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import ReadLimits
 from nirx.files.reading import file_path
+from nirx.files.source import require_file
 from nirx.files.target import check_target
 from nirx.files.whole_file import write_whole
 from nirx.graphs.recording import Probe
@@ -176,8 +177,7 @@ def open_reference(ref: Any, limits: ReadLimits | None = None) -> ReferenceFile:
     **Raises**: `FileError`.
     """
     path = file_path(ref)
-    if not os.path.isfile(path):
-        raise FileError(f"{path}: " + ("not a file" if os.path.exists(path) else "no such file"))
+    require_file(path)
     with damage_as_file_error(path):
         refuse_endless(path)
         return ReferenceFile(path, limits)

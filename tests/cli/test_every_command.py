@@ -166,3 +166,10 @@ def test_a_shell_completes_commands_and_options(typed, offered, monkeypatch, cap
         main([])
     assert end.value.code == 0
     assert capsys.readouterr().out.split() == ([offered] if offered else [])
+
+
+@pytest.mark.parametrize(
+    ("speed", "said"), [(32_697.4, "32,697/s"), (12.3, "12/s"), (2.5, "2.5/s"), (0.0617, "0.062/s")]
+)
+def test_a_rate_is_never_said_to_be_nothing(speed, said):
+    assert progress.rate_text(speed) == said

@@ -34,8 +34,9 @@ from nirx_jax.bridges.axes import channels_first
 from nirx_jax.bridges.flax_layers import LAYERS
 from nirx_jax.bridges.neuron import numbers
 from nirx_jax.bridges.probing import is_step
+from nirx_jax.bridges.spyx_cells import is_cell, passes_states
 from nirx_jax.bridges.spyx_neurons import NODE_MAP
-from nirx_jax.bridges.spyx_own import own_graph, passes_states, run_own
+from nirx_jax.bridges.spyx_own import own_graph, run_own
 from nirx_jax.bridges.spyx_sequential import layers_of, run_layers, sequential_graph
 from nirx_jax.bridges.spyx_surrogates import surrogate_of
 from nirx_jax.bridges.tracing import refused
@@ -88,13 +89,6 @@ def _recurrent(cell: Any) -> nir.NIRGraph:
     back = nir.Linear(numbers(cell.recurrent_w[...]).T)
     dt = PRESETS["spyx.RLIF"].dt
     return feedback_graph(node, back, cell.hidden_shape, name="neuron", delay=dt)
-
-
-@MODULE_MAP.register(spyx.ALIF)
-def _adaptive(cell: spyx.ALIF) -> nir.NIRNode:
-    raise UnsupportedError(
-        "ALIF adapts its threshold, which no NIR node does; the nearest is a LIF with its threshold"
-    )
 
 
 @MODULE_MAP.register(spyx.SumPool)
@@ -170,7 +164,7 @@ def _is_sequential(model: Any) -> bool:
     """Whether the order of the layers is known without a call of the model."""
     if not isinstance(model, nnx.Module):
         raise InputError(f"the model is a {type(model).__name__}; expected a flax.nnx.Module")
-    if any(base in MODULE_MAP for base in type(model).__mro__):
+    if any(base in MODULE_MAP for base in type(model).__mro__) or is_cell(model, MODULE_MAP):
         return True
     if passes_states(model):
         return False

@@ -25,18 +25,14 @@ from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.exporting import as_shape
 from nirx_jax.bridges.probing import Look, probed_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan
-from nirx_jax.bridges.tracing import Call, StatefulCall, traced_graph
+from nirx_jax.bridges.spyx_cells import cell_node, is_cell
+from nirx_jax.bridges.tracing import Call, CellNode, StatefulCall, traced_graph
 from nirx_jax.exporters import Exporters
 
-__all__ = ["passes_states", "own_graph", "run_own"]
+__all__ = ["own_graph", "run_own"]
 
 Wrap = Callable[[str, Any], Callable[..., Any]]
 """(name, layer) -> what is called in its place."""
-
-
-def passes_states(model: Any) -> bool:
-    """Whether a module has spyx's interface for modules with state."""
-    return callable(model) and hasattr(model, "initial_state")
 
 
 def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.NIRGraph:
@@ -47,7 +43,8 @@ def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.N
     layers = _replaced(module_map, model, lambda name, layer: layer)[1]
     exporters = Exporters(module_map, None)
     for name, layer in layers.items():
-        exporters.node_of(layer, name)
+        if not is_cell(layer, module_map):
+            exporters.node_of(layer, name)
         shape = getattr(layer, "hidden_shape", getattr(layer, "layer_shape", (1,)))
         if isinstance(layer, nnx.Conv | spyx.SumPool | spyx.Flatten) or len(shape) != 1:
             raise UnsupportedError(
@@ -72,7 +69,17 @@ def own_graph(module_map: TypeMap, model: Any, input_shape: Any = None) -> nir.N
         y, new = _replaced(module_map, model, wrap)[0](x, jax.tree.unflatten(structure, leaves))
         return y, jax.tree.leaves(new)
 
-    return traced_graph(module_map, type(model).__name__, step, leaves, as_shape(given))
+    kind = type(model).__name__
+    return traced_graph(module_map, kind, step, leaves, as_shape(given), _cell_in(module_map))
+
+
+def _cell_in(module_map: TypeMap) -> CellNode:
+    """The node of a layer that is a neuron of its own, else None."""
+
+    def made(layer: Any, name: str, shape: Shape) -> Any:
+        return cell_node(layer, name, shape) if is_cell(layer, module_map) else None
+
+    return made
 
 
 def run_own(module_map: TypeMap, model: Any, xs: np.ndarray) -> dict[str, np.ndarray]:
@@ -148,7 +155,7 @@ def _replaced(module_map: TypeMap, model: Any, wrap: Wrap) -> tuple[Any, dict[st
 
 
 def _is_layer(part: Any, module_map: TypeMap) -> bool:
-    known = find_handler(type(part), module_map) is not ABSENT
+    known = find_handler(type(part), module_map) is not ABSENT or is_cell(part, module_map)
     return known and not isinstance(part, nnx.Sequential)  # which is traced through
 
 

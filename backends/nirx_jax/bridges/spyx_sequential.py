@@ -23,6 +23,7 @@ from nirx_jax.bridges.axes import channels_first, channels_last, flattened_node,
 from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.exporting import as_shape
 from nirx_jax.bridges.running import OUTPUT, run_scan
+from nirx_jax.bridges.spyx_cells import cell_node, is_cell
 from nirx_jax.exporters import Exporters
 
 __all__ = ["layers_of", "run_layers", "sequential_graph"]
@@ -50,7 +51,8 @@ def sequential_graph(module_map: TypeMap, layers: Named, input_shape: Any = None
     value = draft.input("input", None if input_shape is None else as_shape(input_shape))
     shuffled: Shape | None = None  # shape of features that were flattened with the channels last
     for name, layer in layers:
-        node = exporters.node_of(layer, name)
+        own = is_cell(layer, module_map)
+        node = cell_node(layer, name, value.shape) if own else exporters.node_of(layer, name)
         if node is None:
             continue
         if shuffled is not None:

@@ -21,9 +21,12 @@ from nirx_jax.interpret import interpret
 from nirx_jax.leaf import Leaf
 from nirx_jax.trace import trace
 
-__all__ = ["Call", "StatefulCall", "refused", "traced_graph"]
+__all__ = ["Call", "CellNode", "StatefulCall", "refused", "traced_graph"]
 
 Step = Callable[[Callable[..., Any], Any, Any], tuple[Any, Any]]
+
+CellNode = Callable[[Any, str, tuple[int, ...]], Any]
+"""(layer, its place, shape of its input) -> its node, or None."""
 
 
 class Call:
@@ -51,6 +54,18 @@ class StatefulCall(Call):
 class _Exporters(Exporters):
     """Exporters that see the layer behind a `Call`."""
 
+    def __init__(self, module_map: TypeMap, cell_node: CellNode | None):
+        super().__init__(module_map, None)
+        self.cell_node = cell_node
+
+    def export(self, leaf: Leaf) -> Any:
+        if self.cell_node is not None and leaf._path not in self.done:
+            x, *_ = leaf._given.values()
+            node = self.cell_node(leaf._module.module, leaf._path, x.shape)
+            if node is not None:
+                self.done[leaf._path] = node
+        return super().export(leaf)
+
     def node_of(self, module: Any, where: str) -> Any:
         own = module.module if isinstance(module, Call) else module
         return super().node_of(own, where)
@@ -73,7 +88,12 @@ jax.tree_util.register_static(_Whole)
 
 
 def traced_graph(
-    module_map: TypeMap, kind: str, step: Step, state: Any, input_shape: tuple[int, ...]
+    module_map: TypeMap,
+    kind: str,
+    step: Step,
+    state: Any,
+    input_shape: tuple[int, ...],
+    cell_node: CellNode | None = None,
 ) -> nir.NIRGraph:
     """The graph of a model.
 
@@ -84,8 +104,9 @@ def traced_graph(
             call(name, `Call`, x) and call(name, `StatefulCall`, x, state).
         state: an example of the state.
         input_shape: shape of one sample.
+        cell_node: makes the nodes of layers that the map has not.
     """
-    exporters = _Exporters(module_map, None)
+    exporters = _Exporters(module_map, cell_node)
     example = jax.ShapeDtypeStruct(tuple(input_shape), jnp.zeros(()).dtype)
     whole = _Whole(step, exporters)
     with calling(kind, input_shape):

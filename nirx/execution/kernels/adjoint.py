@@ -19,6 +19,8 @@ FUNCTIONS = {
     "log": "{g} / {a}",
     "sqrt": "{g} / (F(2) * {y})",
     "tanh": "{g} * (F(1) - {y} * {y})",
+    "exponential": "exponential_back({a}, {g})",
+    "hyperbolic_tangent": "hyperbolic_tangent_back({a}, {g})",
 }
 """The gradient of an operation of one operand: g of its value y, the operand is a."""
 

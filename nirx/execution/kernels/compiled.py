@@ -26,6 +26,9 @@ __all__ = ["array_type", "cache_folder", "compile_kernel", "numba_is_installed"]
 
 FOLDER_VARIABLE = "NIRX_CACHE_DIR"
 
+ERRORS = "numpy"
+"""What numba does at a division by zero: infinity or NaN, as NumPy."""
+
 
 @lru_cache(maxsize=1)
 def numba_is_installed() -> bool:
@@ -54,14 +57,15 @@ def compile_kernel(source: str, arguments: tuple[str, ...]) -> Callable[..., Non
     It releases the interpreter's lock, so that threads can run it side by side.
 
     Arguments:
-        source: of `kernel` and what it needs but `np`.
+        source: of `kernel` and what it needs but `np` and `njit`, which decorates functions
+            that it calls.
         arguments: their types: `"uint64"`, or an array's (`array_type`).
     """
     import numba
 
     name = "nirx_kernel_" + hashlib.sha256(source.encode()).hexdigest()[:32]
     signature = f"void({', '.join(arguments)})"
-    options = {"nogil": True, "error_model": "numpy"}  # no fastmath: every rounding stays
+    options = {"nogil": True, "error_model": ERRORS}  # no fastmath: every rounding stays
     path = _stored(name, source)
     function = _function(name, source, path or f"<{name}>")
     if path is not None:
@@ -82,8 +86,12 @@ def _array_type(dtype: np.dtype, rank: int) -> str:
 
 def _function(name: str, source: str, path: str) -> Callable[..., None]:
     """Run our own text, which was generated from a fixed table of operations."""
+    import numba
+
     module = types.ModuleType(name)
     module.__dict__["np"] = np
+    # LLVM inlines them, so that a loop over neurons is vectorized through them.
+    module.__dict__["njit"] = numba.njit(error_model=ERRORS, forceinline=True)
     sys.modules[name] = module  # numba looks the module up when it loads machine code
     exec(compile(source, path, "exec"), module.__dict__)
     return module.__dict__["kernel"]

@@ -12,6 +12,7 @@ from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.reshape import Flatten, Port
 from nirx.execution.kernels.printing import narrowing, print_expression
+from nirx.execution.kernels.sequences import heading
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
 from nirx.execution.reproducible import SMALLEST
 from nirx.graphs.schedule import Schedule, ScheduledNode, Segment
@@ -223,7 +224,7 @@ class LoopText:
             over.append("            t = length - np.uint64(1) - i")
         return "\n".join(
             [
-                f"F = np.{self.loop.dtype}",
+                *heading(self.lines, self.loop.dtype),
                 f"def kernel({', '.join(self.arguments)}, length, j0, j1):",
                 *(f"    {line}" for line in self.scratch),
                 "    for j in range(j0, j1):",

@@ -18,6 +18,8 @@ FUNCTIONS = {
     "sqrt": "np.sqrt",
     "tanh": "np.tanh",
     "power": "np.power",
+    "exponential": "exponential",
+    "hyperbolic_tangent": "hyperbolic_tangent",
 }
 UNCHANGED = ("spike", "detach")
 """Operations that differ from their first operand in the gradient only."""

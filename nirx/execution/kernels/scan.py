@@ -13,6 +13,7 @@ from nirx.dynamics.base import Dynamics
 from nirx.dynamics.expression import NotElementwise
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.printing import Printed, print_expression
+from nirx.execution.kernels.sequences import SEQUENCES, heading
 from nirx.execution.kernels.threads import split, thread_count
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep, trace_step
 from nirx.execution.reproducible import SMALLEST
@@ -21,6 +22,8 @@ __all__ = ["Layer", "fused_scan", "layer_text", "print_layer", "run_layer", "sca
 
 LONGEST = 400
 """Operations of a step, at most; numba takes 3 s for 300 and half a minute for 900."""
+LENGTH_OF_CALL = 15
+"""A call of a sequence takes as long to compile as this many operations."""
 
 NARROW = 64
 """Layers narrower than this run all samples in one inner loop, which the compiler can vectorize."""
@@ -29,10 +32,14 @@ NARROW = 64
 @lru_cache(maxsize=4096)
 def traced(dynamics: Dynamics, dtype: str, reproducible: bool, detach_reset: bool) -> TracedStep:
     """`trace_step`, remembered. **Raises**: `NotElementwise` for a step too long for a kernel."""
-    step = trace_step(dynamics, dtype, reproducible, detach_reset)
-    length = len(step.expression.operations)
+    step = trace_step(dynamics, dtype, reproducible, detach_reset, calls=True)
+    operations = step.expression.operations
+    calls = sum(operation.name in SEQUENCES for operation in operations)
+    length = len(operations) + calls * (LENGTH_OF_CALL - 1)
     if length > LONGEST:
-        raise NotElementwise(f"its step is {length} operations, which take too long to compile")
+        raise NotElementwise(
+            f"its step is as long as {length} operations, which take too long to compile"
+        )
     return step
 
 
@@ -74,7 +81,7 @@ def layer_text(
     step = "np.uint64(x.shape[0]) - np.uint64(1) - i" if backwards else "i"
     return "\n".join(
         [
-            f"F = np.{dtype}",
+            *heading(body, dtype),
             f"def kernel({', '.join(arguments)}, j0, j1, n0, n1):",
             "    for j in range(j0, j1):",
             "        for i in range(np.uint64(0), np.uint64(x.shape[0])):",

@@ -10,7 +10,7 @@ import numpy as np
 from nirx.dynamics.expression import Expression, NotElementwise
 from nirx.execution.reproducible import SMALLEST, Reproducible
 
-__all__ = ["ReproducibleSymbolicOps", "Symbol", "SymbolicOps"]
+__all__ = ["CallingSymbolicOps", "ReproducibleSymbolicOps", "Symbol", "SymbolicOps"]
 
 
 class Symbol:
@@ -146,3 +146,13 @@ class ReproducibleSymbolicOps(Reproducible, SymbolicOps):
 
     def _keep(self, y: Symbol) -> Symbol:
         return self._apply("keep", y)
+
+
+class CallingSymbolicOps(ReproducibleSymbolicOps):
+    """The same with exp and tanh as one operation each: a kernel calls their sequences."""
+
+    def exp(self, a: Symbol) -> Symbol:
+        return self._apply("exponential", a)
+
+    def tanh(self, a: Symbol) -> Symbol:
+        return self._apply("hyperbolic_tangent", a)

@@ -8,7 +8,12 @@ from typing import Any
 
 from nirx.dynamics.base import Dynamics, Stateless
 from nirx.dynamics.expression import Expression, NotElementwise
-from nirx.execution.kernels.symbolic import ReproducibleSymbolicOps, Symbol, SymbolicOps
+from nirx.execution.kernels.symbolic import (
+    CallingSymbolicOps,
+    ReproducibleSymbolicOps,
+    Symbol,
+    SymbolicOps,
+)
 
 __all__ = ["INPUT", "OUTPUT", "TracedStep", "trace_step"]
 
@@ -40,7 +45,11 @@ class TracedStep:
 
 
 def trace_step(
-    dynamics: Dynamics, dtype: str, reproducible: bool, detach_reset: bool = False
+    dynamics: Dynamics,
+    dtype: str,
+    reproducible: bool,
+    detach_reset: bool = False,
+    calls: bool = False,
 ) -> TracedStep:
     """Run a neuron's step on symbols.
 
@@ -48,6 +57,7 @@ def trace_step(
         dtype: of the run.
         reproducible: whether the step runs in reproducible mode.
         detach_reset: whether gradients stop at the reset.
+        calls: whether exp and tanh of reproducible mode are one operation each.
 
     **Raises**: `NotElementwise` if the step mixes elements, steps or samples.
     """
@@ -61,7 +71,8 @@ def trace_step(
 
     def ops_for(expression: Expression) -> Any:  # it has no products, paddings or scans
         if reproducible:
-            return ReproducibleSymbolicOps(expression, dtype, detach_reset)
+            kind = CallingSymbolicOps if calls else ReproducibleSymbolicOps
+            return kind(expression, dtype, detach_reset)
         return SymbolicOps(expression, detach_reset)
 
     try:
