@@ -97,8 +97,8 @@ def _spot_in(key: str, total: int, spot: Spot | None) -> int | None:
 
 
 def _events(part: np.ndarray, start: int) -> list[list[int]]:
-    """Step and row of each spike."""
-    return [[int(t) + start, int(n)] for t, n in np.argwhere(part > 0)]
+    """The steps in which each neuron spikes."""
+    return [(np.flatnonzero(column > 0) + start).tolist() for column in part.T]
 
 
 def _lines(part: np.ndarray) -> list[list[float | None]]:

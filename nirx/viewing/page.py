@@ -36,7 +36,7 @@ def page(scene: Scene) -> bytes:
     first = comparison.first_divergence
     text = templates.get_template("view.html").render(
         title=printable(scene.title),
-        **with_assets(templates, "view.css", "view.js"),
+        **with_assets(templates, "view.css", "plots.js", "nodes.js"),
         data=Markup(_script_json(data)),
         notes=[*data["notes"], *filter(None, [picture.note])],
         inputs=data["inputs"],

@@ -64,6 +64,7 @@ def run_table(comparison: Comparison) -> Table:
     """What the only side recorded: rates of spikes, smallest and largest values."""
     right = [Column(h, justify="right") for h in ("rate", "smallest", "largest")]
     table = Table("recorded", "shape", *right, box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    table.caption, table.caption_justify = "rate: spikes per neuron and step", "left"
     rates = comparison.rates[comparison.reference]
     for key, array in comparison.recordings[comparison.reference].items():
         rate = f"{rates[key]:.3g}" if key in rates else ""

@@ -164,14 +164,17 @@ class Browser:
         os.close(self._read)
         os.close(self._write)
 
-    def press(self, key: str, text: str = "") -> None:
+    def press(self, key: str, text: str = "", shift: bool = False) -> None:
         """A key, as the keyboard sends it.
 
         Arguments:
             key: its DevTools name, such as "Tab", "ArrowLeft" or "+".
             text: what it types.
+            shift: whether Shift is held.
         """
-        own = {"key": key, "text": text} if text else {"key": key}
+        own: dict[str, Any] = {"key": key, "modifiers": 8 * shift}
+        if text:
+            own["text"] = text
         code = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39}.get(key, 0)
         for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, windowsVirtualKeyCode=code, **own)

@@ -61,7 +61,7 @@ def test_the_recordings_are_those_of_both_sides():
     data = json.loads(parse(text).place("data").text)
     own = next(r for r in data["recordings"] if r["key"] == EVIL)
     for events, side in zip(own["data"], found.recordings.values(), strict=True):
-        assert events == np.argwhere(side[EVIL][:, 1] > 0).tolist()
+        assert events == [np.flatnonzero(train).tolist() for train in side[EVIL][:, 1].T]
 
 
 def test_a_long_and_wide_run_is_thinned_and_says_so():
@@ -93,6 +93,15 @@ def test_what_led_to_a_divergence_is_among_the_lines_of_a_wide_layer():
     assert not membrane["diverges"]
     for own in (membrane, spikes):
         assert own["neurons"][own["spot"]] == first.index[-1] == 2
+
+
+def test_a_node_with_the_name_of_a_variable_is_shown_beside_it():
+    graph = chain({"lif": lif(2, tau=5.0), "lif.v": lif(2, tau=5.0, v_threshold=0.1)}, 2)
+    xs = np.full((5, 1, 2), 9, np.float32)
+    found = nirx.compare(graph, xs, ["numpy", "numpy"], discretization=D)
+    text = page(comparison_scene("t", found, nirx.schedule(graph, D), [])).decode()
+    keys = [own["key"] for own in data_of(text)["recordings"]]
+    assert keys == ["input", "lif", "('lif', 'v')", "lif.v", "lif.v.v", "output"]
 
 
 def run_page(graph, recorded) -> str:
