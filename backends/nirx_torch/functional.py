@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from nirx.errors import UnsupportedError
 from nirx.tracing.arranged import Arranged, permuted_linear
 from nirx.tracing.layers import conv_node, flatten_node, linear_node, pool_node
-from nirx.errors import UnsupportedError
 from nirx.tracing.spike_logic import ONLY_SPIKES, spike_product, spike_union
 from nirx.tracing.spike_pool import spike_pool
 from nirx.tracing.value import Value

@@ -1,4 +1,4 @@
-"""The residual blocks of SEW ResNet: sums, products and IAND of spikes of SpikingJelly's neurons."""
+"""The residual blocks of SEW ResNet: sums, products and IAND of SpikingJelly's spikes."""
 
 # pyright: reportMissingImports=false
 
@@ -14,9 +14,9 @@ import nirx
 
 pytest.importorskip("spikingjelly", reason="spikingjelly is installed by `make libraries` only")
 
-from spikingjelly.activation_based import functional, layer, neuron  # noqa: E402
+from spikingjelly.activation_based import functional, layer, neuron
 
-from nirx_torch.bridges.spikingjelly import BRIDGE  # noqa: E402
+from nirx_torch.bridges.spikingjelly import BRIDGE
 
 STEPS, BATCH = 60, 2
 
