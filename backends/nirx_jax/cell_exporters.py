@@ -35,8 +35,12 @@ class CellExporters(Exporters):
         is_known = super().is_leaf(node) or isinstance(node, CONTAINERS)
         if is_known or not (isinstance(node, eqx.Module) and callable(node) and takes_state(node)):
             return False
+        return not self.holds_mapped(node)
+
+    def holds_mapped(self, model: Any) -> bool:
+        """Whether a map has an entry for a part of a model."""
         mapped = super().is_leaf
-        return not any(map(mapped, jax.tree.leaves(node, is_leaf=mapped)))
+        return any(map(mapped, jax.tree.leaves(model, is_leaf=mapped)))
 
     def has_cells(self) -> bool:
         """Whether there are any in the model."""

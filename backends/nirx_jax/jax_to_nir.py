@@ -14,6 +14,7 @@ from nirx.tracing.recognition.in_drafts import has_cells, has_value_loops
 from nirx_jax.cell_exporters import CellExporters, cell_draft
 from nirx_jax.cell_node import only_input
 from nirx_jax.cell_root import is_traceable, may_be_cell, name_of, stepping_of, takes_any_state
+from nirx_jax.cell_scan import scanned_step
 from nirx_jax.exporters import Exporters
 from nirx_jax.interpret import interpret
 from nirx_jax.marks import Marks
@@ -131,6 +132,10 @@ def _with_cells(
     if exporters.has_cells():
         return _draft(module, example_input, example_state, exporters)
     example = only_input(example_input)
+    if example is not None and not exporters.holds_mapped(module):
+        scanned = scanned_step(module, example, example_state)
+        if scanned is not None:
+            return cell_draft(*scanned)
     if example is None or not may_be_cell(module, example_state is not None, exporters):
         if takes_any_state(module, example_state is not None):
             raise UnsupportedError(

@@ -10,6 +10,8 @@ from rich.table import Table
 from nirx.basics.name_list import name_list
 from nirx.basics.tables import MOST_ROWS, cell
 from nirx.comparison.result import BackendComparison
+from nirx.graphs.metadata import RECOGNISED_KEY
+from nirx.graphs.origin import node_at
 
 if TYPE_CHECKING:
     from nirx.moving.move import Move
@@ -47,6 +49,9 @@ def fidelity_table(moved: Move) -> Table:
 def remarks(moved: Move) -> list[str]:
     """What changed, where runs first diverge, and which layers the input did not test."""
     lines = ["run on " + ", ".join(_of(name, x) for name, x in moved.inputs.items())]
+    told = ((p.name, node_at(moved.original, p.path)) for p in moved.schedule.nodes)
+    texts = {name: (node.metadata or {}).get(RECOGNISED_KEY) for name, node in told}
+    lines += [f"{cell(name)}: {cell(text)}" for name, text in texts.items() if text is not None]
     lines += [f"changed: {cell(change)}" for change in moved.changes]
     lines += [
         f"{cell(run.backend)} first diverges at {cell(run.first_difference)}"

@@ -71,9 +71,9 @@ def _gate(
         highest: number of different operands -> the threshold of their sum, if none is 1 - spikes.
     """
     (one, of_one), (other, of_other) = _spikes(draft, a), _spikes(draft, b)
-    if one is None or other is None or (None not in (a.shape, b.shape) and a.shape != b.shape):
+    if one is None or other is None or (one == other and of_one is not of_other):
         raise refusal()
-    if one == other and of_one is not of_other:
+    if None not in (a.shape, b.shape) and a.shape != b.shape:
         raise refusal()
     operands = {one: of_one, other: of_other}
     shape = a.shape if a.shape is not None else b.shape
@@ -118,6 +118,7 @@ def _is_minus(draft: Draft, name: str | None) -> bool:
 
 def _marked(draft: Draft, value: Value) -> Value:
     (name,) = value.sources
+    assert isinstance(name, str), "the output of a node"
     node = draft.nodes[name]
     node.metadata = {**(node.metadata or {}), GATE_KEY: True}
     return value

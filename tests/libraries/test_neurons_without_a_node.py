@@ -80,3 +80,4 @@ def test_a_lapicque_that_resets_to_zero_is_a_lif():
     moved = nirx.move(nn.Sequential(nn.Linear(6, 4), cell), "torch", xs=xs)
     assert moved.fidelity in ("exact", "rounding")
     assert type(moved.graph.nodes["1"]) is nir.LIF
+    assert "equals NIR's LIF with" in str(moved)

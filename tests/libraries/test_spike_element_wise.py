@@ -1,4 +1,4 @@
-"""The residual blocks of SEW ResNet: sums, products and IAND of spikes of SpikingJelly."""
+"""The residual blocks of SEW ResNet: sums, products and IAND of SpikingJelly's spikes."""
 
 # pyright: reportMissingImports=false
 

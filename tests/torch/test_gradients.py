@@ -93,9 +93,10 @@ STATELESS = ("Affine", "Linear", "Scale", "Conv1d", "Conv2d")
 
 def smooth_cases():
     for kind in SMOOTH:
-        heavy = kind.startswith("Conv")
-        yield pytest.param(kind, "euler", marks=[pytest.mark.slow] * heavy)
-        yield pytest.param(kind, "exponential", marks=[pytest.mark.slow] * (kind in STATELESS))
+        heavy = kind == "Conv2d"
+        yield pytest.param(kind, "euler", marks=[pytest.mark.exhaustive] * heavy)
+        again = kind in STATELESS
+        yield pytest.param(kind, "exponential", marks=[pytest.mark.exhaustive] * again)
 
 
 @pytest.mark.parametrize(("kind", "integrator"), [*smooth_cases()])

@@ -225,7 +225,7 @@ def test_a_delay_without_a_given_dt_warns():
     assert_reads_back(graph, xs, in_a_loop(cell(leaky), xs, Z))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_random_cells_read_back():
     """Random wirings of six sources, each now or one step late, through neurons and layers."""
     for seed in range(25):
