@@ -17,7 +17,7 @@ import nirx
 from nirx.bridging.bridge import find_bridge
 from support.neuron_rows import described, reason
 
-__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "table"]
+__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "surroundings", "table"]
 
 SIZE = 4
 LIBRARIES = ("spyx", "slax", "rockpool-jax", "brainpy")
@@ -42,7 +42,11 @@ def _spyx() -> dict[str, Build]:
         for name in ("ALIF", "CuBaLIF", "LI", "LIF", "PSU_LIF", "RCuBaLIF", "RIF", "RLIF")
     }
     found["AssociativeLIF"] = lambda: sn.AssociativeLIF((SIZE,), rngs=keys)
-    return {**found, "IF": lambda: sn.IF((SIZE,), 1.0), "RIF": lambda: sn.RIF((SIZE,), 1.0, rngs=keys)}
+    return {
+        **found,
+        "IF": lambda: sn.IF((SIZE,), 1.0),
+        "RIF": lambda: sn.RIF((SIZE,), 1.0, rngs=keys),
+    }
 
 
 def _slax() -> dict[str, Build]:
@@ -65,8 +69,7 @@ def _rockpool_jax() -> dict[str, Build]:
     import rockpool.nn.modules as rp
 
     found: dict[str, Build] = {
-        name: lambda name=name: getattr(rp, name)((SIZE, SIZE))
-        for name in ("LIFJax", "LIFODEJax")
+        name: lambda name=name: getattr(rp, name)((SIZE, SIZE)) for name in ("LIFJax", "LIFODEJax")
     }
     return {
         **found,
@@ -89,7 +92,7 @@ def _brainpy() -> dict[str, Build]:
 
 def outcome(library: str, kind: str) -> str:
     """What nirx makes of a class: NIR nodes, an expression, or why not, in words."""
-    with warnings.catch_warnings(), _surroundings(library):
+    with warnings.catch_warnings(), surroundings(library):
         warnings.simplefilter("ignore")
         try:
             model: Any = neurons_of(library)[kind]()
@@ -102,7 +105,7 @@ def outcome(library: str, kind: str) -> str:
     return described(graph)
 
 
-def _surroundings(library: str) -> Any:
+def surroundings(library: str) -> Any:
     """BrainPy's time step is that of its environment."""
     if library != "brainpy":
         return nullcontext()

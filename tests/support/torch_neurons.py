@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ import nirx
 from nirx.bridging.bridge import find_bridge
 from support.neuron_rows import described, reason
 
-__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "table"]
+__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "surroundings", "table"]
 
 SIZE = 4
 LIBRARIES = ("norse", "snntorch", "sinabs", "spikingjelly", "rockpool")
@@ -176,6 +177,11 @@ def outcome(library: str, kind: str) -> str:
         except nirx.UnsupportedError as refusal:
             return f"refused: {reason(str(refusal), kind)}"
     return described(graph)
+
+
+def surroundings(library: str) -> Any:
+    """In which a model is built and run: none."""
+    return nullcontext()
 
 
 def table() -> str:
