@@ -79,7 +79,7 @@ docs: .venv-docs/installed
 	.venv-docs/bin/pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
-# A browser for tests/conformance/test_report_in_browser.py, which skip without (Debian, as root).
+# A browser for the tests of pages, which skip without (Debian, as root).
 browser:
 	apt-get update -q
 	DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends chromium fonts-dejavu-core

@@ -1,8 +1,7 @@
 """nirx: one NIR graph, the same on NumPy, PyTorch and JAX/Equinox."""
 
-from types import ModuleType as _ModuleType
-
 from nirx import readouts as readouts
+from nirx.basics.public import shown_names as _shown_names
 from nirx.comparison.compare import assert_equivalent as assert_equivalent
 from nirx.comparison.compare import compare as compare
 from nirx.comparison.digest import digest as digest
@@ -59,18 +58,9 @@ from nirx.scaling.map import map as map
 from nirx.tracing.recognition.in_graphs import recognise as recognise
 from nirx.verification.result import Verification as Verification
 from nirx.verification.verify import verify as verify
+from nirx.viewing.view import view as view
 
 __version__ = "0.1.0"
 
-# What `import nirx` brought along: the folders are importable, but no part of the interface.
-_PUBLIC = [
-    name
-    for name, value in sorted(globals().items())
-    if not name.startswith("_")
-    and (value in (formulas, plot, surrogates) or not isinstance(value, _ModuleType))
-]
-
-
-def __dir__() -> list[str]:
-    """The public names, for completion and `dir(nirx)`."""
-    return ["__version__", *_PUBLIC]
+# Folders that `import nirx` brought along are importable, but no part of the interface.
+__dir__ = _shown_names(globals(), formulas, plot, readouts, surrogates)

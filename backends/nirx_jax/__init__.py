@@ -9,6 +9,7 @@ except ImportError as error:
     ) from error
 del _equinox, _jax
 
+from nirx.basics.public import shown_names as _shown_names
 from nirx_jax.jax_to_nir import jax_to_nir as jax_to_nir
 from nirx_jax.module_map import MODULE_MAP as MODULE_MAP
 from nirx_jax.moments import get_moments as get_moments
@@ -24,3 +25,5 @@ from nirx_jax.parameters import parameters_to_numpy as parameters_to_numpy
 from nirx_jax.state import state_from_numpy as state_from_numpy
 from nirx_jax.to_nir import to_nir as to_nir
 from nirx_jax.training import JaxParameters as JaxParameters
+
+__dir__ = _shown_names(globals())

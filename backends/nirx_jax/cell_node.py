@@ -13,6 +13,7 @@ from nirx.bridging.surrogates import with_surrogate
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import UnsupportedError
+from nirx.tracing.recognition.in_drafts import as_cell
 from nirx_jax.cell_arrays import at_positions
 from nirx_jax.cell_program import Parts, parts_of
 from nirx_jax.cell_trace import TracedCell, traced_cell
@@ -78,7 +79,7 @@ def cell_of(cell: Any, kind: str, example: Any, example_state: Any = None) -> Ce
         parts.program.check(tuple(parameters))
     except NodeMismatch as mismatch:
         raise UnsupportedError(str(mismatch.fault(kind))) from mismatch
-    node = Neuron(parts.program, parameters, _initial(parts, traced, starts), {}, kind)
+    node = as_cell(Neuron(parts.program, parameters, _initial(parts, traced, starts), {}, kind))
     if parts.surrogates:
         first, *others = parts.surrogates
         same = all(other == first for other in others)

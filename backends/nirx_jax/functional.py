@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from nirx.errors import UnsupportedError
 from nirx.tracing.arranged import Arranged, permuted_linear
 from nirx.tracing.layers import conv_node, linear_node
+from nirx.tracing.spike_logic import ONLY_SPIKES, spike_product, spike_union
 from nirx.tracing.value import Value
 from nirx_jax.layout import reshape, reverse, transpose
 from nirx_jax.lowering import Operation
@@ -88,8 +90,29 @@ def _mul(op: Operation) -> Any:
     a, b = op.constant(0), op.constant(1)
     factor, value = (a, 1) if a is not None else (b, 0)
     if factor is None:
-        raise op.refuse("multiplies two values that depend on the network's inputs")
+        return _of_spikes(op, spike_product, "multiplies")
     return _scaled(op, value, factor)
+
+
+@lowers("min")
+def _min(op: Operation) -> Value:
+    return _of_spikes(op, spike_product, "takes the minimum of")
+
+
+@lowers("max")
+def _max(op: Operation) -> Value:
+    return _of_spikes(op, spike_union, "takes the maximum of")
+
+
+def _of_spikes(op: Operation, gate: Callable[..., Value], does: str) -> Value:
+    text = f"{does} two values that depend on the network's inputs"
+
+    def refusal() -> UnsupportedError:
+        return op.refuse(text, ONLY_SPIKES)
+
+    if op.constant(0) is not None or op.constant(1) is not None:
+        raise op.refuse(f"{does} a value and a constant")
+    return gate(op.draft, op.value(0), op.value(1), op.name, refusal)
 
 
 @lowers("div")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError, UnsupportedError
+from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.tracing.draft import Draft
+from nirx.tracing.recognition.in_drafts import has_cells, has_value_loops
 from nirx_jax.cell_exporters import CellExporters, cell_draft
 from nirx_jax.cell_node import only_input
 from nirx_jax.cell_root import is_traceable, may_be_cell, name_of, stepping_of, takes_any_state
@@ -39,7 +41,8 @@ def jax_to_nir(
     time step of one sample: x [*features], or (x, state) -> (y, state) if it has an argument
     `state`. State that only passes through a mapped module is that node's own state; any other
     state becomes a feedback edge, or a one-step Delay where nirx would otherwise read it with
-    another timing. An unknown neuron whose step is elementwise becomes a `nirx.Neuron`.
+    another timing. An unknown neuron whose step is elementwise becomes the NIR node that it equals
+    under some discretization (`nirx.recognise`), or else a `nirx.Neuron`.
 
     Arguments:
         module: a callable `eqx.Module`, left as it is; the graph shares no memory with it. Or a
@@ -79,11 +82,18 @@ def jax_to_nir(
     if exporters.is_leaf(module):
         return exporters.export_root(module, discretization)
     with_cells = CellExporters(module_map, default_map, module)
+    given, options = (module, example_input, example_state), (discretization, type_check, subgraphs)
     try:
-        draft = _draft(module, example_input, example_state, exporters)
+        draft = _draft(*given, exporters)
     except UnsupportedError as refused:
-        draft = _with_cells(module, example_input, example_state, with_cells, refused)
-    return draft.build(discretization, type_check, subgraphs)
+        return _with_cells(*given, with_cells, refused).build(*options)
+    if has_value_loops(draft):
+        # Perhaps those of linear cells (leaky integrators), which may be NIR nodes instead.
+        with suppress(NirxError):
+            found = _with_cells(*given, with_cells, UnsupportedError("")).build(*options)
+            if not has_cells(found):
+                return found
+    return draft.build(*options)
 
 
 def _draft(module: Any, example_input: Any, example_state: Any, exporters: Exporters) -> Draft:

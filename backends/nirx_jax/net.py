@@ -81,7 +81,7 @@ class Net(ShownNetwork, eqx.Module):
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
         """Run one time step; see `nirx.Network`. Float64 needs JAX's x64 mode."""
-        x, state = self._inputs(x), self._state(state)
+        x, state = _inputs(self, x), _state(self, state)
         require_one_place(self, x, state)
         return _step(self, x, state)
 
@@ -106,7 +106,7 @@ class Net(ShownNetwork, eqx.Module):
         probes = None if record is None else resolve_record(self.schedule, record)
         keys = None if probes is None else tuple(probe.key for probe in probes)
         options = keys, chunk, require_checkpoint(checkpoint)
-        net, xs, state = self, self._inputs(xs), self._state(state)
+        net, xs, state = self, _inputs(self, xs), _state(self, state)
         if sharding is not None:
             net, xs, state = spread(self.schedule, net, xs, state, sharding)
         require_one_place(net, xs, state)
@@ -117,59 +117,66 @@ class Net(ShownNetwork, eqx.Module):
 
     def init_state(self, batch_shape: Any = ()) -> dict[str, Any]:
         """The state before the first step; see `nirx.Network`."""
-        self._require_x64()
-        return self._executor().init_state(batch_shape)
+        _require_x64(self)
+        return _executor(self).init_state(batch_shape)
 
     def __repr__(self) -> str:
         return network_text("jax", self.schedule, self.dtype, self.reproducible)
 
-    # Arguments are checked before compilation, which would silently narrow a NumPy float64 to
-    # float32 and take a foreign tensor for a constant.
 
-    def _inputs(self, x: Any) -> Any:
-        self._require_x64()
-        ops, schedule = self._ops(), self.schedule
-        if isinstance(x, Mapping):
-            return {
-                name: accept_input(schedule, ops, leaf, f"input {name!r}")
-                for name, leaf in x.items()
-            }
-        return accept_input(schedule, ops, x, "the input")
+# Functions, because Equinox wraps every method in a pytree at each access: a third of a short run.
 
-    def _state(self, state: Any) -> Any:
-        ops = self._ops()
-        modules = self.modules_by_path
-        users = {n.path for n in self.schedule.nodes if not isinstance(modules[n.name], NativeNode)}
+# Arguments are checked before compilation, which would silently narrow a NumPy float64 to
+# float32 and take a foreign tensor for a constant.
 
-        def check(tree: Any, path: tuple[str, ...]) -> Any:
-            if path in users:
-                return tree
-            if isinstance(tree, Mapping):
-                return {name: check(below, (*path, name)) for name, below in tree.items()}
-            return ops.accept(tree, f"state {format_path(path)!r}")
 
-        return None if state is None else check(state, ())
+def _inputs(net: Net, x: Any) -> Any:
+    _require_x64(net)
+    ops, schedule = _ops(net), net.schedule
+    if isinstance(x, Mapping):
+        return {
+            name: accept_input(schedule, ops, leaf, f"input {name!r}") for name, leaf in x.items()
+        }
+    return accept_input(schedule, ops, x, "the input")
 
-    def _require_x64(self) -> None:
-        if self.dtype == "float64" and not x64_is_on():
-            raise UnsupportedError(
-                "this network is in float64 and JAX's x64 mode is off; run it inside "
-                "`with jax.enable_x64(True):`, as it was built"
-            )
 
-    def _ops(self) -> JaxOps:
-        kind = ReproducibleJaxOps if self.reproducible else JaxOps
-        ops = kind(self.dtype, self.surrogates.usual, self.detach_reset)
-        ops.any_dtype = self.any_dtype
-        return ops
+def _state(net: Net, state: Any) -> Any:
+    ops = _ops(net)
+    modules = net.modules_by_path
+    users = {n.path for n in net.schedule.nodes if not isinstance(modules[n.name], NativeNode)}
 
-    def _executor(self) -> Executor:
-        modules = self.modules_by_path
-        runners = [
-            _runner(node, modules[node.name], self.surrogates.at(position))
-            for position, node in enumerate(self.schedule.nodes)
-        ]
-        return Executor(self.schedule, self._ops(), runners, stored_returns(self.origin.node))
+    def check(tree: Any, path: tuple[str, ...]) -> Any:
+        if path in users:
+            return tree
+        if isinstance(tree, Mapping):
+            return {name: check(below, (*path, name)) for name, below in tree.items()}
+        return ops.accept(tree, f"state {format_path(path)!r}")
+
+    return None if state is None else check(state, ())
+
+
+def _require_x64(net: Net) -> None:
+    if net.dtype == "float64" and not x64_is_on():
+        raise UnsupportedError(
+            "this network is in float64 and JAX's x64 mode is off; run it inside "
+            "`with jax.enable_x64(True):`, as it was built"
+        )
+
+
+def _ops(net: Net) -> JaxOps:
+    kind = ReproducibleJaxOps if net.reproducible else JaxOps
+    ops = kind(net.dtype, net.surrogates.usual, net.detach_reset)
+    ops.any_dtype = net.any_dtype
+    return ops
+
+
+def _executor(net: Net) -> Executor:
+    modules = net.modules_by_path
+    runners = [
+        _runner(node, modules[node.name], net.surrogates.at(position))
+        for position, node in enumerate(net.schedule.nodes)
+    ]
+    return Executor(net.schedule, _ops(net), runners, stored_returns(net.origin.node))
 
 
 def _runner(node: ScheduledNode, module: Any, surrogate: Surrogate) -> Runner:
@@ -182,7 +189,7 @@ def _runner(node: ScheduledNode, module: Any, surrogate: Surrogate) -> Runner:
 @eqx.filter_jit
 def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
     def step(net: Net, x: Any, state: Any) -> Any:
-        return net._executor().step(x, state)
+        return _executor(net).step(x, state)
 
     return left_to_xla(step, net.schedule, False, net, x, state)
 
@@ -191,7 +198,7 @@ def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
 def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoint: bool) -> Any:
     def run(net: Net, xs: Any, state: Any) -> Any:
         options = record, chunk, COMPILED_ROOM, checkpoint
-        outputs, state, *rest = net._executor().run(xs, state, *options)
+        outputs, state, *rest = _executor(net).run(xs, state, *options)
         # A list, because the keys of a pytree's dict must sort and a caller's may not.
         return outputs, state, [rest[0][key] for key in record] if rest else []
 

@@ -119,6 +119,13 @@ class JaxOps(ArrayOps):
     def scan_chunks(
         self, body: Step, carry: Any, xs: list[Array], length: int, chunk: int
     ) -> tuple[Any, list[Array]]:
+        if chunk == 1:  # reshaped as below, XLA would copy all of the input
+
+            def step(carry: Any, row: list[Array]) -> tuple[Any, list[Array]]:
+                carry, outs = body(carry, [x[None] for x in row])
+                return carry, [y[0] for y in outs]
+
+            return lax.scan(step, carry, xs, length)
         # Whole chunks under one scan, so that compilation does not grow with their number.
         whole, rest = divmod(length, chunk)
         if whole <= 1 and not (whole and rest):

@@ -8,6 +8,7 @@ except ImportError as error:
     ) from error
 del _torch
 
+from nirx.basics.public import shown_names as _shown_names
 from nirx_torch.module_map import MODULE_MAP as MODULE_MAP
 from nirx_torch.moments import get_moments as get_moments
 from nirx_torch.moments import set_moments as set_moments
@@ -26,3 +27,5 @@ from nirx_torch.state import state_from_numpy as state_from_numpy
 from nirx_torch.to_nir import to_nir as to_nir
 from nirx_torch.torch_to_nir import torch_to_nir as torch_to_nir
 from nirx_torch.training import TorchParameters as TorchParameters
+
+__dir__ = _shown_names(globals())

@@ -14,6 +14,7 @@ from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.program import RESERVED
 from nirx.errors import UnsupportedError
 from nirx.tracing.membranes import with_names
+from nirx.tracing.recognition.in_drafts import as_cell
 from nirx_torch.cell_confirm import require_same
 from nirx_torch.cell_program import ProgramWriter, live_nodes
 from nirx_torch.cell_start import initial_values
@@ -114,7 +115,7 @@ def _traced(cell: Cell) -> TracedCell | None:
         {},
         type(cell.module).__name__,
     )
-    return TracedCell(with_names(node, _recorded(later, new)), returned)
+    return TracedCell(as_cell(with_names(node, _recorded(later, new))), returned)
 
 
 def _later(cell: Cell, before: dict[int, Any], first: Call) -> Call:

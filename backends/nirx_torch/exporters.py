@@ -8,9 +8,11 @@ from typing import Any
 import torch
 
 from nirx.basics.type_map import Handler
+from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import has_neuron
 from nirx.execution.runners import takes_state
 from nirx.tracing import exporters
+from nirx.tracing.recognition.in_drafts import recognise_alone
 from nirx_torch.cells import TracedCell
 from nirx_torch.native import NativeNode
 
@@ -49,6 +51,13 @@ class Exporters(exporters.Exporters):
         """The module's node, or None to bypass it. **Raises** `UnsupportedError`."""
         cell = self.cells.get(id(module))
         return super().node_of(module, where) if cell is None else cell.node
+
+    def export_root(self, module: torch.nn.Module, discretization: Discretization | None) -> Any:
+        """The node of a model that is a mapped module itself, or a cell."""
+        cell = self.cells.get(id(module))
+        if cell is not None:
+            return recognise_alone(cell.node, discretization)
+        return super().export_root(module, discretization)
 
     def has_state(self, module: torch.nn.Module) -> bool:
         """Whether the module's call returns (y, state)."""

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from nirx.errors import UnsupportedError
 from nirx.tracing.arranged import Arranged, permuted_linear
 from nirx.tracing.layers import conv_node, flatten_node, linear_node, pool_node
+from nirx.tracing.spike_logic import ONLY_SPIKES, spike_product, spike_union
 from nirx.tracing.spike_pool import spike_pool
 from nirx.tracing.value import Value
 from nirx_torch.layout import arrange
@@ -99,8 +101,30 @@ def _mul(call: Call) -> Any:
     if isinstance(a, Constant):
         a, b = b, a
     if not isinstance(b, Constant):
-        raise call.refuse("multiplies two values that depend on the network's inputs")
+        return _of_spikes(call, spike_product, "multiplies")
     return _scaled(call, a, as_array(b))
+
+
+@lowers(torch.logical_and, torch.minimum, "logical_and", "minimum")
+def _and(call: Call) -> Any:
+    return _of_spikes(call, spike_product, "takes the minimum of")
+
+
+@lowers(torch.logical_or, torch.maximum, "logical_or", "maximum")
+def _or(call: Call) -> Any:
+    return _of_spikes(call, spike_union, "takes the maximum of")
+
+
+def _of_spikes(call: Call, gate: Callable[..., Value], does: str) -> Value:
+    a, b = call.operands("other")
+    text = f"{does} two values that depend on the network's inputs"
+
+    def refusal() -> UnsupportedError:
+        return call.refuse(text, ONLY_SPIKES)
+
+    if isinstance(a, Constant) or isinstance(b, Constant):
+        raise call.refuse(f"{does} a value and a constant")
+    return gate(call.draft, a, b, call.name, refusal)
 
 
 @lowers(operator.truediv, operator.itruediv, torch.div, torch.divide, "div", "divide")

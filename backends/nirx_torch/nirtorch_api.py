@@ -130,9 +130,15 @@ def extract_nir_graph(
 
     Returns: the graph, as `torch_to_nir` builds it, with subgraphs inlined ("lif.w_rec").
 
-    **Raises**: as `torch_to_nir`; `InputError` if the model does not run on `sample_data`.
+    **Raises**: as `torch_to_nir`; `InputError` if `sample_data` is no tensor, or the model
+    does not run on it.
     """
     _deprecated("extract_nir_graph", "torch_to_nir")
+    if not isinstance(sample_data, torch.Tensor):
+        raise InputError(
+            f"sample_data is a {type(sample_data).__name__}; expected the tensor that forward "
+            "takes first; what else it takes, such as a state, goes into model_fwd_args"
+        )
     whole = tuple(ignore_submodules_of or ())
     names = list(inspect.signature(model.forward).parameters)[1:]
     pinned = dict(zip(names, model_fwd_args, strict=False))

@@ -14,7 +14,7 @@ from nirx_torch.rolling import roll
 from nirx_torch.sequence_axes import AcrossSteps, NotALoop, TooShort
 from nirx_torch.trace import Trace, may_be_none, pinned_arguments
 
-__all__ = ["forget_axis", "loop_axis", "trace_over_time"]
+__all__ = ["forget_axis", "loop_axis", "repeats_its_input", "trace_over_time"]
 
 AXES = (0, 1, None)
 """Where time may be in the input: first, second after the batch, or nowhere."""
@@ -24,8 +24,8 @@ LENGTH = 4
 
 LONGEST = 4096
 
-_FOUND: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
-"""Modules that were exported as a loop over time, and where time is in their input."""
+_FOUND: WeakKeyDictionary[torch.nn.Module, int | None] = WeakKeyDictionary()
+"""Modules that were exported as a loop over time, and where time is in their input (AXES)."""
 
 
 def loop_axis(module: torch.nn.Module) -> int | None:
@@ -34,6 +34,11 @@ def loop_axis(module: torch.nn.Module) -> int | None:
     The module's last export has found it out.
     """
     return _FOUND.get(module)
+
+
+def repeats_its_input(module: torch.nn.Module) -> bool:
+    """Whether forward runs all steps on one and the same input, by the module's last export."""
+    return module in _FOUND and _FOUND[module] is None
 
 
 def forget_axis(module: torch.nn.Module) -> None:
@@ -76,8 +81,7 @@ def trace_over_time(
                 continue
             step, form = roll(module, first)
             _require_same(module, unrolled(max(LENGTH, first.count) + 1), first, form)
-            if axis is not None:
-                _FOUND[module] = axis
+            _FOUND[module] = axis
             return step
         except AcrossSteps as error:
             found = found or error

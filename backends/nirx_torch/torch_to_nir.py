@@ -6,11 +6,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import nir
 import torch
 
 from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import GraphError, InputError, UnsupportedError
+from nirx.errors import GraphError, InputError, NirxError, UnsupportedError
+from nirx.tracing.draft import Draft
+from nirx.tracing.recognition.in_drafts import has_cells, has_value_loops
 from nirx_torch.cell_finder import found_cells
 from nirx_torch.exporters import Exporters, Stateful
 from nirx_torch.interpret import TorchInterpreter
@@ -40,7 +43,8 @@ def torch_to_nir(
     one time step: x [batch, *features], or (x, state) -> (y, state). State that only passes
     through a mapped module is that node's own state; any other state becomes a feedback edge,
     or a one-step Delay where nirx would otherwise read it with another timing. A module in no
-    map that NIR has no nodes for becomes a `nirx.Neuron` if its step is elementwise.
+    map with state, whose step is elementwise, becomes the NIR node that it equals under some
+    discretization (`nirx.recognise`), or else a `nirx.Neuron`.
 
     Arguments:
         module: left as it is; the graph shares no memory with it.
@@ -75,12 +79,35 @@ def torch_to_nir(
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))
     options = concrete_args, input_shape, discretization, type_check, subgraphs
     try:
-        return _exported(module, exporters, *options)
+        found = _drafted(module, exporters, *options[:3])
+        if not isinstance(found, Draft):
+            return found
+        better = _recognised(module, exporters, options) if has_value_loops(found) else None
+        return _built(found, *options[2:]) if better is None else better
     except (InputError, GraphError):
         raise
     except Exception as error:
         # Perhaps with modules as neurons of their own; forward may fail in any way without.
         return _with_cells(module, exporters, options, error)
+
+
+def _recognised(
+    module: torch.nn.Module, exporters: Exporters, options: tuple[Any, ...]
+) -> nir.NIRNode | None:
+    """The export with every linear cell (a leaky integrator) as a NIR node, if all are ones.
+
+    A linear cell can be traced as edges, Scales and Delays too, so this is never necessary.
+    """
+    done, exporters.done = exporters.done, {}
+    try:
+        exporters.cells = next(found_cells(module, exporters, options[1], []), {})
+        if exporters.cells:
+            found = _built(_drafted(module, exporters, *options[:3]), *options[2:])
+            return None if has_cells(found) else found
+    except NirxError:
+        pass
+    exporters.cells, exporters.done = {}, done
+    return None
 
 
 def _with_cells(
@@ -103,15 +130,22 @@ def _with_cells(
     raise UnsupportedError(f"{error}. As a neuron of its own: {refusals[0]}") from error
 
 
-def _exported(
+def _exported(module: torch.nn.Module, exporters: Exporters, *options: Any) -> Any:
+    return _built(_drafted(module, exporters, *options[:3]), *options[2:])
+
+
+def _built(found: Any, *options: Any) -> Any:
+    return found.build(*options) if isinstance(found, Draft) else found
+
+
+def _drafted(
     module: torch.nn.Module,
     exporters: Exporters,
     concrete_args: Mapping[str, Any] | None,
     input_shape: Any,
     discretization: Discretization | None,
-    type_check: bool,
-    subgraphs: bool,
 ) -> Any:
+    """The draft of the graph, or the node of a module that a map has an entry for."""
     if id(module) in exporters.cells and input_shape is not None:
         module = torch.nn.Sequential(OrderedDict({type(module).__name__.lower(): module}))
         if isinstance(input_shape, Mapping):
@@ -122,8 +156,7 @@ def _exported(
     forget_axis(module)
     try:
         traced = trace(module, exporters.is_mapped, concrete_args, shapes)
-        draft = TorchInterpreter(module, traced, exporters, input_shape).run()
-        return draft.build(discretization, type_check, subgraphs)
+        return TorchInterpreter(module, traced, exporters, input_shape).run()
     except (InputError, GraphError):
         raise
     except Exception:
@@ -133,5 +166,4 @@ def _exported(
         )
         if traced is None:
             raise
-    draft = TorchInterpreter(module, traced, exporters, input_shape).run()
-    return draft.build(discretization, type_check, subgraphs)
+    return TorchInterpreter(module, traced, exporters, input_shape).run()

@@ -38,7 +38,7 @@ GROUPS = {
     "The time step": "Discretization PRESETS SEMANTICS_VERSION Arithmetic",
     "Run": "from_nir Network find_backend map digest detach state_to_numpy",
     "Train": "trainable freeze parametrize",
-    "Compare": "compare assert_equivalent Comparison show",
+    "Compare": "compare assert_equivalent Comparison show view",
     "Neurons of your own": "neuron Neuron register_type expressed recognise",
     "Move": "move Move NotRepresentable",
     "References and recordings": """reference Reference verify Verification diagnose Diagnosis

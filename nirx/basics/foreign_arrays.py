@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from nirx.basics.printable import brief
 from nirx.errors import InputError
 
-__all__ = ["to_numpy"]
+__all__ = ["numbers", "to_numpy"]
 
 
 def to_numpy(value: Any) -> np.ndarray:
@@ -31,3 +32,17 @@ def to_numpy(value: Any) -> np.ndarray:
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy().copy()
     array = np.array(value)
     return array.astype(np.float32) if str(array.dtype) == "bfloat16" else array
+
+
+def numbers(value: Any, what: str) -> np.ndarray:
+    """An array of any library, or what NumPy makes one of.
+
+    Arguments:
+        what: it is, for the message.
+
+    **Raises**: `InputError` for what holds no numbers.
+    """
+    array = to_numpy(value) if hasattr(value, "dtype") else np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{what}: {brief(value)}; expected an array of numbers")
+    return array

@@ -29,6 +29,7 @@ from nirx.cli.run import run_command
 from nirx.cli.stopping import Stopped, stopped_by_signals, stopping_text
 from nirx.cli.streams import prepare_streams, settle_streams
 from nirx.cli.verify import verify_command
+from nirx.cli.view import view_command
 from nirx.errors import FileError, NirxError
 from nirx.files.whole_file import held_targets
 
@@ -48,6 +49,7 @@ for command in (
     info_command,
     run_command,
     compare_command,
+    view_command,
     diagnose_command,
     bench_command,
     conformance_command,
@@ -156,7 +158,7 @@ def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     if not text:  # `nirx` without a command: Typer has already printed the help
         return "no command given"
-    return f"{text} (see '{context.command_path} --help')" if context else text
+    return f"{text.rstrip('.')} (see '{context.command_path} --help')" if context else text
 
 
 def _of_system(error: OSError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +12,16 @@ import numpy as np
 from typer import Option
 
 from nirx.basics.tables import cell
+from nirx.cli.compare_many import compare_many, graphs_of
 from nirx.cli.inputs import Batch, DataSeed, InputData, Rate, Seed, Steps, make_inputs
 from nirx.cli.integers import integer_target, whole_inputs_of
 from nirx.cli.memory_limit import MaxMemory, numbers_of, require_memory
 from nirx.cli.opening import Opened, integer_fields
 from nirx.cli.options import (
     Dt,
+    Engine,
     FromLibrary,
+    Html,
     InputShape,
     Json,
     Overrides,
@@ -47,6 +51,7 @@ from nirx.graphs.recording import Probe, resolve_record
 from nirx.inputs.choose import file_named
 from nirx.inputs.protocol import whole
 from nirx.viewing.page import check_page, page
+from nirx.viewing.view import comparison_scene
 
 __all__ = ["compare_command"]
 
@@ -107,19 +112,27 @@ def compare_command(
         Path | None,
         Option("--plot", metavar="OUT.png", help="Draw spikes and membrane potentials."),
     ] = None,
-    html: Annotated[
-        Path | None,
-        Option("--html", metavar="OUT.html", help="Write one page with everything to look at."),
-    ] = None,
+    html: Html = None,
     source: FromLibrary = None,
     input_shape: InputShape = None,
     max_memory: MaxMemory = None,
+    engine: Engine = None,
     json: Json = False,
 ) -> Report:
     """Run a network on several backends; report where they first diverge, and how far.
 
-    Exit status 0 if they agree, 1 if they differ, 2 for bad input.
+    MODEL can also be a folder of .nir files, or a quoted pattern such as 'models/**/*.nir': then
+    every graph is compared, with one row each.
+
+    Exit status 0 if they agree, 1 if they differ, 2 for bad input; of several graphs the largest.
     """
+    options = {**locals(), "engine": None}  # of one graph of several; nothing else is here yet
+    del options["file"]
+    graphs = graphs_of(file)
+    if graphs is None and engine is not None:
+        raise InputError(f"--engine {engine} divides a folder of graphs; {file!r} is one model")
+    if graphs is not None and (plot is not None or html is not None):
+        raise InputError(f"{file} is several graphs; --plot and --html go with one of them")
     if tolerance is not None and not 0 <= tolerance < np.inf:
         raise InputError(f"--tolerance {tolerance}; expected a number, 0 or more")
     integers = {}
@@ -136,6 +149,8 @@ def compare_command(
         check_page()
     given = [name.strip() for name in dtype.split(",")]
     kinds = dtypes_of(given if len(given) > 1 else dtype, len(chosen))
+    if graphs is not None:
+        return compare_many(file, graphs, partial(compare_command, **options), engine, json)
     widest = "float64" if "float64" in kinds else "float32"  # that NumPy has
     choices = (dt, preset, set_, override)
     _, opened = open_subject(
@@ -214,9 +229,9 @@ def compare_command(
         picture = figure.draw(comparison, opened.schedule, plot.suffix)
         write_whole(plot, picture)
     if html is not None:
-        parts_shown = [*comparison._parts(), *node_tables(comparison)]
         title = f"{file}: {backends}"
-        write_whole(html, page(title, comparison, opened.schedule, parts_shown, opened.nodes))
+        scene = comparison_scene(title, comparison, opened.schedule, opened.nodes, arrays)
+        write_whole(html, page(scene))
     payload = {
         "file": str(file),
         "dtype": _shown(kinds, len(given), opened.in_integers),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
@@ -13,7 +13,7 @@ from nirx.cli.report import bytes_text
 from nirx.errors import InputError
 from nirx.execution.memory import Estimate
 from nirx.files.limits import ReadLimits, limits_for
-from nirx.graphs.recording import Probe
+from nirx.graphs.recording import Probe, recorded_shape
 from nirx.graphs.schedule import Schedule
 
 __all__ = ["MaxMemory", "bytes_of", "numbers_of", "read_limits", "require_memory"]
@@ -46,14 +46,7 @@ def read_limits(limit: str | None) -> ReadLimits | None:
 
 def numbers_of(schedule: Schedule, probes: Iterable[Probe]) -> int:
     """How many numbers recordings have, for one step of one sample."""
-    total = 0
-    for probe in probes:
-        node = schedule.nodes[probe.position]
-        own: Any = node.output_shape
-        if probe.variable is not None and node.dynamics is not None:
-            own = node.dynamics.state_shapes()[probe.variable]
-        total += math.prod(own)
-    return total
+    return sum(math.prod(recorded_shape(schedule, probe)) for probe in probes)
 
 
 def require_memory(limit: str | None, advice: str, estimates: Iterable[Estimate]) -> None:

@@ -15,6 +15,7 @@ from nirx.cli.opening import Opened
 from nirx.cli.options import (
     Dt,
     FromLibrary,
+    Html,
     InputShape,
     Json,
     Overrides,
@@ -33,6 +34,7 @@ from nirx.moving.inputs import RandomSpikes
 from nirx.moving.move import Move, move
 from nirx.moving.table import fidelity_table, remarks
 from nirx.viewing.page import check_page, page
+from nirx.viewing.view import move_scene
 
 __all__ = ["move_command"]
 
@@ -67,12 +69,7 @@ def move_command(
             "--out", metavar="OUT.nir", help="Write the graph here, with its discretization."
         ),
     ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", metavar="OUT.html", help="Write one page with everything to look at."
-        ),
-    ] = None,
+    html: Html = None,
     max_memory: MaxMemory = None,
     json: Json = False,
 ) -> Report:
@@ -102,8 +99,7 @@ def move_command(
         write(out, moved.graph)
     if html is not None:
         title = f"{model}: {moved.source or 'graph'} to {moved.target}"
-        found = page(title, moved.comparison, moved.schedule, moved._parts(), opened.nodes)
-        write_whole(html, found)
+        write_whole(html, page(move_scene(title, moved)))
     parts: list[Any] = [fidelity_table(moved), "\n".join(remarks(moved))]
     if out is not None:
         parts.append(f"graph: {cell(out)}")

@@ -17,6 +17,7 @@ __all__ = [
     "Engine",
     "File",
     "FromLibrary",
+    "Html",
     "InputShape",
     "Json",
     "Overrides",
@@ -53,6 +54,10 @@ FromLibrary = Annotated[
         metavar="LIBRARY",
         help="The library that a model is from. Default: inferred from the model.",
     ),
+]
+Html = Annotated[
+    Path | None,
+    Option("--html", metavar="OUT.html", help="Write one page with everything to look at."),
 ]
 InputShape = Annotated[
     str | None,

@@ -36,7 +36,12 @@ class Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s")
+        return Text("" if speed is None else rate_text(speed))
+
+
+def rate_text(speed: float) -> str:
+    """`"1,234/s"`, or `"0.062/s"` where a unit takes seconds."""
+    return f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from typer import Argument, Option
 
 from nirx.basics.importing import import_object
+from nirx.basics.tables import cell
 from nirx.cli.event_options import (
     AddressFile,
     Columns,
@@ -26,7 +27,7 @@ from nirx.cli.event_options import (
     event_format,
 )
 from nirx.cli.memory_limit import MaxMemory, read_limits, require_memory
-from nirx.cli.options import FromLibrary, InputShape, Json
+from nirx.cli.options import FromLibrary, Html, InputShape, Json
 from nirx.cli.progress import bars
 from nirx.cli.report import Report
 from nirx.cli.subject import import_model, names_model, shape_of
@@ -105,6 +106,7 @@ def verify_command(
     plot: Annotated[
         Path | None, Option("--plot", metavar="OUT.png", help="Draw the first divergence.")
     ] = None,
+    html: Html = None,
     columns: Columns = None,
     time_unit: TimeUnit = None,
     offset: Offset = None,
@@ -138,6 +140,7 @@ def verify_command(
         report_above=report_above,
     )
     hold_target(plot, "--plot", reference, observed)
+    hold_target(html, "--html", reference, observed)
     sizes = _sizes(lsb)
     limits = read_limits(max_memory)
     with open_reference(reference, limits) as file, bars(file.steps) as add_bar:
@@ -159,12 +162,16 @@ def verify_command(
             partial=partial,
             why=why,
             plot=plot,
+            html=html,
             advance=lambda stage, steps: bar(stage)(steps),
         )
-    payload = {**found.to_dict(), "plot": None if plot is None else str(plot)}
+    written = {"plot": plot, "html": html}
+    payload = {**found.to_dict(), **{k: v and str(v) for k, v in written.items()}}
     parts = [verdict_table(found), "\n".join(remarks(found))]
     if plot is not None:
-        parts.append(f"plot: {plot}")
+        parts.append(f"plot: {cell(plot)}")
+    if html is not None:
+        parts.append(f"page: {cell(html)}")
     return Report(0 if found.agree else FAILS, payload, tuple(parts), json)
 
 

@@ -23,7 +23,7 @@ from nirx.graphs.recording import Probe, resolve_record
 from nirx.graphs.schedule import Schedule, build_schedule
 from nirx.graphs.state import map_tree, state_to_numpy
 
-__all__ = ["TOLERANCE", "compare_runs", "dtypes_of", "in_dtype"]
+__all__ = ["TOLERANCE", "compare_runs", "dtypes_of", "holds_spikes", "in_dtype"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 1e-2}
 """Relative to a node's largest magnitude: fast kernels may sum in another order. In low precision
@@ -76,7 +76,7 @@ def compare_runs(
     if tolerance is None:
         exact = reproducible or chosen.in_integers
         tolerance = 0.0 if exact else max(TOLERANCE[kind] for kind in kinds)
-    spiking = {str(probe.key) for probe in probes if _holds_spikes(schedule, probe)}
+    spiking = {str(probe.key) for probe in probes if holds_spikes(schedule, probe)}
     seen = [own for found in recordings.values() for own in active(found, probes)]
     (reference, expected), *others = recordings.items()
     # Where each neuron answers a step later, the last one is as many steps late.
@@ -132,7 +132,8 @@ def _of_callable(schedule: Schedule, name: str, result: Any, keys: list[Any]) ->
     return comparable
 
 
-def _holds_spikes(schedule: Schedule, probe: Probe) -> bool:
+def holds_spikes(schedule: Schedule, probe: Probe) -> bool:
+    """Whether a recording is known to be spikes and not values."""
     return probe.variable is None and schedule.nodes[probe.position].spiking
 
 

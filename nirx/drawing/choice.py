@@ -11,7 +11,7 @@ import numpy as np
 from nirx.comparison.divergence import Divergence
 from nirx.comparison.result import Comparison
 from nirx.dynamics.ops import Shape
-from nirx.graphs.recording import resolve_record
+from nirx.graphs.recording import recorded_shape, resolve_record
 from nirx.graphs.schedule import Schedule
 
 __all__ = ["Choice", "Raster", "Spot", "Trace", "choose"]
@@ -111,14 +111,11 @@ def choose(comparison: Comparison, schedule: Schedule) -> Choice:
 
 def _feature_shapes(schedule: Schedule, keys: list[str]) -> dict[str, Shape]:
     """Shape without time and batch of each recording."""
-    shapes = {}
-    for probe in resolve_record(schedule, keys):
-        node = schedule.nodes[probe.position]
-        shape = node.output_shape
-        if probe.variable is not None:
-            shape = schedule.node_state_shapes(node)[probe.variable]
-        shapes[str(probe.key)] = tuple(shape)
-    return shapes
+    # Of "all", the key of a variable may be a tuple, which text cannot name.
+    probes = {str(probe.key): probe for probe in resolve_record(schedule, "all")}
+    others = resolve_record(schedule, [key for key in keys if key not in probes])
+    probes.update((str(probe.key), probe) for probe in others)
+    return {key: recorded_shape(schedule, probes[key]) for key in keys}
 
 
 def _batch_element(

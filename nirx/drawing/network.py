@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,20 +14,18 @@ from nirx.basics.paths import Path as NodePath
 from nirx.basics.paths import format_path
 from nirx.basics.printable import printable
 from nirx.basics.tables import shape_text
-from nirx.bridging.movable import graph_of
 from nirx.drawing.diagram import Box, Diagram, Wire
 from nirx.drawing.dot import has_dot, place_by_dot
 from nirx.drawing.layered import place_in_rows
+from nirx.drawing.scheduled import scheduled
 from nirx.drawing.svg import svg_text
 from nirx.dynamics.discretization import Discretization
-from nirx.errors import InputError, NirxWarning
+from nirx.errors import InputError
 from nirx.execution.memory import parameters_of
-from nirx.execution.network import Network
 from nirx.files.reading import file_path
 from nirx.files.target import check_target
 from nirx.files.whole_file import write_whole
-from nirx.graphs.metadata import resolve_discretization
-from nirx.graphs.schedule import Schedule, ScheduledNode, build_schedule
+from nirx.graphs.schedule import Schedule, ScheduledNode
 
 __all__ = ["Picture", "diagram_of", "show"]
 
@@ -94,8 +91,8 @@ def show(
     """Draw a network: nodes from above in the order of execution, graphs as boxes around them.
 
     Feedback edges, which are one step late, are dashed. The pointer over a node shows its shapes
-    and the range of each parameter. Of a network with more than 200 nodes inner graphs are drawn
-    as single boxes.
+    and the range of each parameter, of a network that was trained as training left it. Of a network
+    with more than 200 nodes inner graphs are drawn as single boxes.
 
     Arguments:
         graph: a `nir.NIRGraph`, a path, a network of `from_nir`, a `Schedule`, or a model of a
@@ -111,16 +108,7 @@ def show(
         raise InputError(f"layout={layout!r}; expected 'dot' or 'rows'")
     if layout == "dot" and not has_dot():
         raise InputError("layout='dot' needs graphviz's program dot; install it, or use 'rows'")
-    if isinstance(graph, Schedule):
-        return Picture(diagram_of(graph), layout)
-    if isinstance(graph, Network):
-        return Picture(diagram_of(graph.schedule), layout)
-    own = graph_of(graph)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NirxWarning)  # nothing runs
-        rule = resolve_discretization(own, discretization)
-        schedule, nodes = build_schedule(own, rule)
-    return Picture(diagram_of(schedule, nodes), layout)
+    return Picture(diagram_of(*scheduled(graph, discretization)), layout)
 
 
 def diagram_of(schedule: Schedule, nodes: Iterable[Any] = ()) -> Diagram:

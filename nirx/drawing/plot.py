@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.foreign_arrays import numbers
 from nirx.basics.printable import brief
 from nirx.comparison.result import Comparison
 from nirx.drawing.frame import DIVERGENCE, STYLE, short
@@ -151,7 +151,7 @@ def weights(weight: Any, *, ax: Any = None) -> Any:
 
     **Raises**: `InputError` if there is no weight, `UnsupportedError` without matplotlib.
     """
-    array = _numbers(getattr(weight, "weight", weight), "weight")
+    array = numbers(getattr(weight, "weight", weight), "weight")
     if array.ndim < 2 or not array.size:
         raise InputError(f"weight: {brief(array)}; expected [outputs, inputs, ...]")
     ax = _axes(ax)
@@ -184,7 +184,7 @@ def rates(recordings: Any, *, ax: Any = None, dt: float | None = None, unit: str
     if isinstance(recordings, Comparison):
         sides = recordings.rates
     elif isinstance(recordings, Mapping):
-        own = {str(k): _numbers(a, f"recordings[{k!r}]") for k, a in recordings.items()}
+        own = {str(k): numbers(a, f"recordings[{k!r}]") for k, a in recordings.items()}
         sides = {"": {k: float(a.mean()) if a.size else 0.0 for k, a in own.items()}}
     else:
         raise InputError(f"recordings: {brief(recordings)}; expected a dict or a Comparison")
@@ -215,16 +215,9 @@ def _axes(ax: Any) -> Any:
         return plt.subplots()[1]
 
 
-def _numbers(value: Any, what: str) -> np.ndarray:
-    array = to_numpy(value) if hasattr(value, "dtype") else np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{what}: {brief(value)}; expected an array of numbers")
-    return array
-
-
 def _recording(value: Any, sample: int | tuple[int, ...] | None, what: str) -> np.ndarray:
     """[time, neuron] of one sample."""
-    array = _numbers(value, what)
+    array = numbers(value, what)
     if array.ndim == 0:
         raise InputError(f"{what}: a single number; expected [time, *batch, *features]")
     if sample is not None:

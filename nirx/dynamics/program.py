@@ -195,10 +195,16 @@ class Program:
             elif own.name in ("mul", "select"):
                 operands = own.operands[1:] if own.name == "select" else own.operands
                 marks.append(all(marks[o] for o in operands))
+            elif own.name == "sub":
+                marks.append(self._is_one(own.operands[0]) and marks[own.operands[1]])
             else:
                 marks.append(False)
         position = self.expression.results[OUTPUT]
         return marks[position] and self.expression.operations[position].name != "constant"
+
+    def _is_one(self, position: int) -> bool:
+        own = self.expression.operations[position]
+        return own.name == "constant" and float(own.value) == 1.0
 
 
 _METHODS = {"spike": "with_surrogate", "detach": "stop_gradient"}

@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 FEWEST, MOST = 4, 1024
+WIDE = 32
+"""Samples of a batch that fill a matrix product, without further steps."""
 SHORTEST = 32
 """Steps of a chunk between checkpoints, at least: so many are always worth a kernel."""
 NODE_ROOM, COMPILED_ROOM = 2**26, 2**22
@@ -30,13 +32,21 @@ compiled; with more, runs were measured to be slower."""
 def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) -> int:
     """The number of steps, a power of two, whose values fit into a room.
 
-    A chunk that leaves the processor's cache costs more than the calls that it saves.
+    A chunk that leaves the processor's cache costs more than the calls that it saves. A compiled
+    network with feedback loops over time in any case, so with a wide batch all of it runs in that
+    loop, step by step.
 
     Arguments:
         batch: batch axes of the run.
         itemsize: bytes of a number.
         room: bytes; `NODE_ROOM` or `COMPILED_ROOM`.
     """
+    if (
+        room == COMPILED_ROOM
+        and math.prod(batch) >= WIDE
+        and any(segment.stepwise for segment in schedule.segments)
+    ):
+        return 1
     elements = sum(math.prod(node.output_shape) for node in schedule.nodes)
     step = max(1, math.prod(batch) * elements * itemsize)
     fitting = max(FEWEST, min(MOST, room // step))

@@ -8,6 +8,7 @@ from typing import Any
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.execution.accept import accept_batch, accept_inputs, accept_state, input_shifts
 from nirx.execution.chunking import (
+    COMPILED_ROOM,
     checkpoint_chunk,
     default_chunk,
     require_checkpoint,
@@ -104,8 +105,9 @@ class Executor:
         if length == 0:
             arrays = [self._nothing(probe, batch) for probe in wanted]
         else:
+            stepwise = chunk == 1 and room == COMPILED_ROOM
             arrays, states = self._run(
-                inputs, states, coefficients, wanted, length, chunk, checkpoint
+                inputs, states, coefficients, wanted, length, chunk, checkpoint, stepwise
             )
         count = len(results)
         outputs = {p.key: a for p, a in zip(results, arrays[:count], strict=True)}
@@ -208,7 +210,13 @@ class Executor:
         length: int,
         chunk: int,
         checkpoint: bool,
+        stepwise: bool,
     ) -> tuple[list[Array], list[NodeState]]:
+        """What is wanted over time, and the states after it.
+
+        Arguments:
+            stepwise: whether a chunk is one step, without loops over time inside of it.
+        """
         first: list[Array] | None = None
         if any(own is None and self.runners[i].has_memory for i, (own, _) in enumerate(states)):
             # A user's module without init_state creates its state in its first step. That step
@@ -220,6 +228,9 @@ class Executor:
                 return first, states
 
         def body(states: list[NodeState], xs: list[Array]):
+            if stepwise:
+                values, states = self._step([x[0] for x in xs], states, coefficients)
+                return states, [self._probed(p, values, states)[None] for p in wanted]
             return self._chunk(xs, states, coefficients, wanted)
 
         own = self.ops.checkpoint(body) if checkpoint else body

@@ -25,7 +25,8 @@ from nirx.execution.node_surrogates import node_surrogates
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_reproducible import ReproducibleNumpyOps
 from nirx.execution.runners import ForeignRunner, NativeRunner, Runner
-from nirx.graphs.returns import Returns
+from nirx.graphs.origin import Origin
+from nirx.graphs.returns import stored_returns
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import map_tree
 
@@ -66,14 +67,16 @@ class Net(ShownNetwork):
         dtype: np.dtype,
         reproducible: bool,
         plan: Plan,
-        returns: Returns | None = None,
+        origin: Origin,
     ):
         self.schedule = schedule
+        self.origin = origin
         self.dtype = dtype
         self.plan = plan
         self.reproducible = reproducible
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
         loops = Loops(schedule, plan, ops, NumpyHost())
+        returns = stored_returns(origin.node)
         self._executor = Executor(schedule, ops, runners, returns, loops, constant=True)
 
     def __call__(self, x: Any, state: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -152,7 +155,7 @@ def from_nir(
             parameters = {k: v.astype(name) for k, v in arrays.items()}
             own = native_runner(plan, position, place.dynamics, parameters, NumpyHost())
             runners.append(own)
-    return Net(assembly.schedule, runners, np.dtype(name), reproducible, plan, assembly.returns)
+    return Net(assembly.schedule, runners, np.dtype(name), reproducible, plan, assembly.origin)
 
 
 def _identity(x: Any) -> Any:

@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from nirx.errors import FileError, NirxError
 from nirx.files.limits import DATA_LIMITS, Allowance
+from nirx.files.source import require_file
 
 __all__ = ["Members", "explain_damage", "load_arrays", "open_member", "read_header"]
 
@@ -27,8 +29,7 @@ def load_arrays(path: Path) -> np.ndarray | Members:
 
     **Raises**: `FileError` for anything else. Pickles are never loaded.
     """
-    if not path.is_file():
-        raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+    require_file(path)
     with _damage(path), open(path, "rb") as stream:
         start = stream.read(4)
         stream.seek(0)
@@ -43,15 +44,17 @@ class Members(Mapping[str, np.ndarray]):
 
     Arguments:
         path: the file.
+        content: its bytes, if it is not on a disk; `path` then is what messages call it.
 
     **Raises**: `FileError`, also when an array is asked for.
     """
 
-    def __init__(self, path: Path):
-        self._path = path
-        self._allowance = Allowance(DATA_LIMITS, path.stat().st_size)
+    def __init__(self, path: Path | str, content: bytes | None = None):
+        self._path, self._content = path, content
+        size = Path(path).stat().st_size if content is None else len(content)
+        self._allowance = Allowance(DATA_LIMITS, size)
         self._loaded: dict[str, np.ndarray] = {}
-        with _damage(path), zipfile.ZipFile(path) as archive:
+        with _damage(path), self._archive() as archive:
             members = archive.infolist()
             self._allowance.take("entries", len(members), path)
             # By member, not by key: the name of an array may itself be "x.npy".
@@ -69,10 +72,13 @@ class Members(Mapping[str, np.ndarray]):
             where = f"{self._path}: {name!r}"
             with ExitStack() as stack:
                 stack.enter_context(_damage(self._path))
-                archive = stack.enter_context(zipfile.ZipFile(self._path))
+                archive = stack.enter_context(self._archive())
                 stream = stack.enter_context(open_member(self._path, archive, member))
                 self._loaded[name] = _read(stream, member.file_size, self._allowance, where)
         return self._loaded[name]
+
+    def _archive(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self._path if self._content is None else BytesIO(self._content))
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Call arrays by other names; those that are not mentioned keep theirs."""
@@ -85,7 +91,7 @@ class Members(Mapping[str, np.ndarray]):
         return len(self._members)
 
 
-def open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+def open_member(path: Path | str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     """The content of a member. **Raises** `FileError` for another compression than NumPy's."""
     if info.compress_type not in METHODS:
         raise FileError(
@@ -129,7 +135,7 @@ def _read(stream: IO[bytes], size: int, allowance: Allowance, where: str) -> np.
 
 
 @contextmanager
-def _damage(path: Path) -> Iterator[None]:
+def _damage(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, NirxError):

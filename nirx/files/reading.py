@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path as FilePath
 from typing import Any, Literal
 
 import h5py
@@ -19,11 +18,12 @@ from nirx.basics.paths import Path, graph_name
 from nirx.dynamics.node_types import NodeType, known_names, type_named
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.plugged_types import HOW_TO_PLUG
-from nirx.errors import Fault, FileError, GraphError, InputError, did_you_mean, warn_caller
+from nirx.errors import Fault, GraphError, InputError, did_you_mean, warn_caller
 from nirx.files.hdf5_graph import DAMAGE, GraphTree, graph_tree, graph_tree_in
 from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import DEFAULT_LIMITS, ReadLimits
 from nirx.files.nir_form import from_nir_form
+from nirx.files.source import require_file
 from nirx.files.unfinished import unreadable
 from nirx.graphs.check import examine
 from nirx.graphs.flatten import Unreadable, walk_graphs
@@ -167,8 +167,7 @@ def file_path(path: Any) -> str:
 
 def _open(path: str, limits: ReadLimits) -> GraphTree:
     try:
-        if not FilePath(path).is_file():
-            raise FileError(f"{path}: no such file")
+        require_file(path)
         refuse_endless(path)
         with h5py.File(path, "r") as file:
             return graph_tree(file, path, os.path.getsize(path), limits)

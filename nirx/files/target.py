@@ -12,7 +12,7 @@ from typing import Any
 
 from nirx.errors import FileError
 
-__all__ = ["Target", "check_target", "find_target"]
+__all__ = ["KINDS", "Target", "check_target", "find_target"]
 
 MOST_LINKS = 40
 """Links in a row, as on Linux."""
@@ -83,6 +83,8 @@ def check_target(path: Path | None, option: str, *sources: Any) -> Target | None
     if path is None:
         return None
     name = f"{option} {path}"
+    if str(path) == "-":
+        raise FileError(f"{name}: the result is a file and cannot go to stdout; name a file")
     for source in sources:
         with suppress(OSError, ValueError):  # one of them does not exist
             if isinstance(source, str | os.PathLike) and os.path.samefile(path, source):

@@ -17,6 +17,7 @@ from nirx.graphs.flatten import Claim, nothing_custom, walk_graphs
 __all__ = [
     "DISCRETIZATION_KEY",
     "MODULE_KEY",
+    "RECOGNISED_KEY",
     "RULE_KEY",
     "SURROGATE_KEY",
     "assumed_discretization",
@@ -33,6 +34,10 @@ DISCRETIZATION_KEY = "nirx_discretization"
 
 MODULE_KEY = "nirx_module"
 """`node.metadata[MODULE_KEY]` is the path of the module that several nodes share."""
+
+RECOGNISED_KEY = "nirx_recognised"
+"""`node.metadata[RECOGNISED_KEY]` says which neuron a NIR node was made from, and under which
+discretization both do the same."""
 
 RULE_KEY = "nirx_rule"
 """`node.metadata[RULE_KEY]` is the rule of the exported module, as `Discretization.to_json()`; the

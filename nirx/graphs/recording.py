@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nirx.basics.paths import format_path, parse_path
+from nirx.dynamics.ops import Shape
 from nirx.dynamics.reshape import Port
 from nirx.errors import InputError, did_you_mean
 from nirx.graphs.schedule import Schedule, ScheduledNode
 
-__all__ = ["Probe", "recorded_node", "resolve_record"]
+__all__ = ["Probe", "recorded_node", "recorded_shape", "resolve_record"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ def recorded_node(schedule: Schedule, probe: Probe) -> ScheduledNode:
     while isinstance(node.dynamics, Port) and len(node.sources) == 1 and not node.sources[0].late:
         node = schedule.nodes[node.sources[0].position]
     return node
+
+
+def recorded_shape(schedule: Schedule, probe: Probe) -> Shape:
+    """The features of a recording, without time and batch; of a variable of a user's module, which
+    nirx cannot know, those of its output."""
+    node = schedule.nodes[probe.position]
+    if probe.variable is None or node.dynamics is None:
+        return tuple(node.output_shape)
+    return tuple(node.dynamics.state_shapes()[probe.variable])
 
 
 def _everything(schedule: Schedule) -> Iterable[Probe]:

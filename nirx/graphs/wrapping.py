@@ -10,6 +10,7 @@ import numpy as np
 from nirx.dynamics.node_types import find_type
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.errors import Fault, GraphError
+from nirx.graphs.metadata import DISCRETIZATION_KEY, RULE_KEY
 from nirx.graphs.neuron_form import with_neurons
 
 __all__ = ["wrapped"]
@@ -23,6 +24,7 @@ def wrapped(graph: Any) -> Any:
         graph: a `nir.NIRGraph`, a `nir.NIRNode`, or anything else.
 
     Returns: a graph with the nodes "input", the node under its type in lower case, and "output".
+    The rule of a node that an exporter made is the graph's discretization.
 
     **Raises**: `GraphError` for a node whose parameters are faulty or determine no shape.
     """
@@ -52,4 +54,7 @@ def wrapped(graph: Any) -> Any:
         name: graph,
         "output": nir.Output({"output": np.array(gives, np.int64)}),
     }
-    return nir.NIRGraph(nodes, [("input", name), (name, "output")], type_check=False)
+    rule = (getattr(graph, "metadata", None) or {}).get(RULE_KEY)
+    metadata = {} if rule is None else {DISCRETIZATION_KEY: rule}
+    edges = [("input", name), (name, "output")]
+    return nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False)

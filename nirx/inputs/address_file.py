@@ -14,6 +14,7 @@ import numpy as np
 from nirx.errors import FileError
 from nirx.files.archive_reading import load_arrays
 from nirx.files.csv_numbers import require_plain
+from nirx.files.source import require_file
 
 __all__ = ["read_address_file"]
 
@@ -37,8 +38,7 @@ def read_address_file(path: Path) -> tuple[list[tuple[Any, Any]], str]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise FileError(f"{path}: an address map of unknown format; expected .csv, .json or .npz")
-    if not path.is_file():
-        raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+    require_file(path)
     if path.stat().st_size > MOST_BYTES:
         raise FileError(f"{path}: an address map of more than {MOST_BYTES} bytes")
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nirx.errors import FileError, InputError, did_you_mean
+from nirx.files.source import require_file
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.aedat import aedat_source
 from nirx.inputs.arrays import ArraySource, array_source
@@ -22,6 +23,8 @@ from nirx.inputs.csv import csv_source
 from nirx.inputs.event_format import EventFormat
 from nirx.inputs.events import events_source
 from nirx.inputs.finite import look_through
+from nirx.inputs.folder import is_url
+from nirx.inputs.folder_of_npz import folder_source
 from nirx.inputs.generators import GENERATORS
 from nirx.inputs.hdf5 import OpenFile
 from nirx.inputs.nirdata import GRAPH_DATA, NIRDATA_OPTIONS, nirdata_source
@@ -33,6 +36,7 @@ from nirx.inputs.protocol import SlicedSource, Source, Wanted, wanted_of, whole_
 from nirx.inputs.reopening import Reopening
 from nirx.inputs.tonic import TONIC_OPTIONS, tonic_source
 from nirx.inputs.watched import Watched, files_noted
+from nirx.inputs.zarr_arrays import zarr_source
 
 __all__ = ["file_named", "source_for"]
 
@@ -45,7 +49,12 @@ FILES: dict[str, tuple[Callable[[Wanted, Path, Options], Source], tuple[str, ...
     "aedat": (aedat_source, tuple(o for o in EVENT_OPTIONS if o not in COLUMN_OPTIONS)),
 }
 """Kind -> how a file of it is opened, and the options that it takes."""
-KINDS = (*GENERATORS, "corners", "tonic", *FILES)
+FOLDERS: dict[str, Callable[[Wanted, str, Options], Source]] = {
+    "folder": folder_source,
+    "zarr": zarr_source,
+}
+"""Kind -> how a folder or a URL of it is opened."""
+KINDS = (*GENERATORS, "corners", "tonic", *FOLDERS, *FILES)
 SUFFIXES = {
     ".npy": "npy",
     ".npz": "npz",
@@ -77,7 +86,8 @@ def source_for(
     Arguments:
         schedule: of the graph; it has the Inputs, their features and dt.
         data: a `Source`; an array `[time, *batch, *features]` or {Input: array}; the path of an
-            .npz, .npy, .csv or .h5 file (a NumPy file may have any name); or a text such
+            .npz, .npy, .csv or .h5 file (a NumPy file may have any name), or of a folder of .npz
+            files, which may be a URL of fsspec (`"s3://bucket/clips"`); or a text such
             as `"poisson:rate=0.2"`, `"corners"`, `"events:clip.h5,unit=us"` or
             `"tonic:NMNIST,split=test"`. See docs/inputs.md.
         dtype: of the run.
@@ -115,6 +125,8 @@ def _source(
     graph: Any,
     events: EventFormat | None,
 ) -> Source:
+    if isinstance(data, os.PathLike) and Path(os.fsdecode(data)).is_dir():
+        data = str(Path(os.fsdecode(data)).absolute())  # no name of a generator
     if isinstance(data, os.PathLike):
         return _open_file(wanted, Path(os.fsdecode(data)), events)
     kind, head, values = _split(data) if isinstance(data, str) else ("", "", {})
@@ -151,7 +163,7 @@ def file_named(data: Any) -> str | os.PathLike[str] | None:
         return None
     if not kind:
         return data
-    return head if kind in FILES else None
+    return head if kind in FILES else None  # nothing is written over a folder
 
 
 def _split(text: str) -> tuple[str, str, dict[str, str]]:
@@ -159,6 +171,9 @@ def _split(text: str) -> tuple[str, str, dict[str, str]]:
     kind = text.partition(":")[0].strip()
     if kind in KINDS and (":" in text or kind not in FILES):
         return split_text(text)
+    if is_url(text) or Path(text).is_dir():
+        own = "zarr" if text.rstrip("/").lower().endswith(".zarr") else "folder"
+        return own, text, {}
     suffix = Path(text).suffix.lower()
     if suffix in SUFFIXES or Path(text).exists():
         return "", "", {}
@@ -184,6 +199,10 @@ def _named_source(
         if kind == "tonic":
             return tonic_source(wanted, head, Options(kind, values, TONIC_OPTIONS))
         return _of_kind(kind, wanted, Path(head), values)
+    if kind in FOLDERS:
+        if not head:
+            raise InputError(f"{kind}: expected {kind}:PATH or {kind}:URL")
+        return FOLDERS[kind](wanted, head, Options(kind, values, ()))
     if head:
         raise InputError(f"{kind}: {head!r} is not an option; expected option=value")
     if kind in GENERATORS:
@@ -216,7 +235,7 @@ def _numpy_kind(path: Path) -> str | None:
     """The kind of a NumPy file, whose first bytes say what it is; None for any other file."""
     if not path.is_file():
         if path.exists():
-            raise FileError(f"{path}: not a file")
+            require_file(path)
         return None
     try:
         with open(path, "rb") as stream:

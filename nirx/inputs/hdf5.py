@@ -17,6 +17,7 @@ from nirx.files.hdf5_checked import CheckedDataset
 from nirx.files.hdf5_dataset import OpenHdf5
 from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import DATA_LIMITS, Allowance
+from nirx.inputs.sample_order import by_number
 from nirx.inputs.watched import Watched
 
 __all__ = ["Column", "OpenFile", "Walk"]
@@ -60,7 +61,7 @@ class OpenFile:
     def names(self, group: Any) -> list[str]:
         """Names in a group: whole numbers in numerical order, then the others by code point."""
         with self.reading():
-            return sorted(map(str, group), key=_by_number)
+            return sorted(map(str, group), key=by_number)
 
     def has(self, group: Any, name: str) -> bool:
         """Whether a group has a member of that name, even if it is a link."""
@@ -136,11 +137,6 @@ class Walk:
         names = self._file.names(group)
         self._allowance.take("entries", len(names), self._file.path)
         return names
-
-
-def _by_number(name: str) -> tuple[bool, int, str]:
-    number = name.isascii() and name.isdecimal() and len(name) < 19
-    return not number, int(name) if number else 0, name
 
 
 class Column:

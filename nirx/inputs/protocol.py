@@ -133,6 +133,10 @@ def require_usual(where: str, steps: int, requested: int | None) -> None:
         )
 
 
+def _nothing() -> None:
+    """A check of what cannot change; a lambda could not be pickled."""
+
+
 class SlicedSource:
     """A `Source` whose subclasses only compute values: its length, batch, identity and reads.
 
@@ -153,7 +157,7 @@ class SlicedSource:
         steps: int,
         batch: Shape,
         own: Mapping[str, Any],
-        check: Callable[[], object] = lambda: None,
+        check: Callable[[], object] = _nothing,
     ):
         self.steps, self.batch = steps, batch
         self.identity: dict[str, Any] = {

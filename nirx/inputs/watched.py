@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nirx.errors import FileError
+from nirx.files.source import require_file
 
 __all__ = ["SeenFile", "Watched", "files_known", "files_noted", "is_reopening"]
 
@@ -45,8 +46,7 @@ class Watched:
 
     def __init__(self, path: Path):
         self.path = path
-        if not path.is_file():
-            raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+        require_file(path)
         known = (_known.get() or {}).get(str(path))
         try:
             self._seen = self._stamp()

@@ -10,6 +10,7 @@ import nir
 import numpy as np
 
 from nirx.basics.foreign_arrays import to_numpy
+from nirx.basics.progress import stage
 from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.random_spikes import amplified, random_spikes
@@ -58,13 +59,16 @@ def _driving(
     graph: nir.NIRGraph, schedule: Schedule, spikes: Mapping[str, np.ndarray], seed: int
 ) -> dict[str, np.ndarray]:
     """Inputs that leave as few layers silent as possible, the last one included."""
-    loud = amplified(graph, schedule, spikes)
-    silent = count_silent(graph, schedule, loud)
-    if not silent or not all(x.size for x in spikes.values()):
-        return loud
-    found = searched(graph, schedule, spikes, seed)
-    if count_silent(graph, schedule, found) >= silent:
-        return loud
+    with stage("choosing the input", None, "trials") as advance:
+        loud = amplified(graph, schedule, spikes)
+        advance(1)
+        silent = count_silent(graph, schedule, loud)
+        advance(1)
+        if not silent or not all(x.size for x in spikes.values()):
+            return loud
+        found = searched(graph, schedule, spikes, seed)
+        if count_silent(graph, schedule, found) >= silent:
+            return loud
     return {name: x.astype(loud[name].dtype) for name, x in found.items()}
 
 

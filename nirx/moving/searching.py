@@ -12,6 +12,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.progress import stage
 from nirx.dynamics.parameters import parameter
 from nirx.execution.numpy_backend import from_nir
 from nirx.graphs.origin import node_at
@@ -51,13 +52,15 @@ def searched(
         each = HIGHEST ** generator.random((kept * copies, *[1] * (x.ndim - 2)))
         heights[name] = each * generator.uniform(-1, 1, (kept * copies, *x.shape[2:]))
     best = heights
-    for _ in range(GENERATIONS):
-        scores, complete = trial.run({name: heights[name] * x for name, x in trains.items()})
-        order = np.argsort(-scores, kind="stable")[:kept]
-        best = {name: x[order] for name, x in heights.items()}
-        if complete:
-            break
-        heights = {name: _varied(generator, x, copies) for name, x in best.items()}
+    with stage("searching the input", GENERATIONS, "rounds") as advance:
+        for _ in range(GENERATIONS):
+            scores, complete = trial.run({name: heights[name] * x for name, x in trains.items()})
+            advance(1)
+            order = np.argsort(-scores, kind="stable")[:kept]
+            best = {name: x[order] for name, x in heights.items()}
+            if complete:
+                break
+            heights = {name: _varied(generator, x, copies) for name, x in best.items()}
     return {name: best[name][:batch] * x + 0.0 for name, x in trains.items()}  # -0.0 becomes 0.0
 
 

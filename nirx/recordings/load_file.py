@@ -17,6 +17,7 @@ from nirx.files.archive import member_name
 from nirx.files.archive_reading import Members, load_arrays
 from nirx.files.hdf5_tree import read_tree
 from nirx.files.limits import DATA_LIMITS
+from nirx.files.source import require_file
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.schedule import Schedule
 from nirx.inputs.event_format import EventFormat
@@ -26,7 +27,7 @@ from nirx.recordings.event_layers import Loaded
 from nirx.recordings.load_csv import load_csv
 from nirx.recordings.load_event_groups import load_aedat, load_event_groups, walk
 
-__all__ = ["HDF5", "datasets", "load_file", "refuse_format"]
+__all__ = ["HDF5", "datasets", "load_file", "load_run", "refuse_format"]
 
 HDF5 = (".h5", ".hdf5")
 AEDAT = ".aedat4"
@@ -50,14 +51,7 @@ def load_file(
     **Raises**: `FileError` for unreadable files, `InputError` for events that do not match,
     `UnsupportedError` for AEDAT4 without the package aedat.
     """
-    kind = path.suffix.lower()
-    if kind not in (".npz", ".csv", AEDAT, *HDF5):
-        raise FileError(
-            f"{path}: a recording of unknown format {kind!r}; expected .npz, .h5, .hdf5, .csv or "
-            f"{AEDAT}"
-        )
-    if not path.is_file():
-        raise FileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+    kind = _kind_of(path, (".npz", *HDF5, ".csv", AEDAT))
     if kind == ".csv":
         return load_csv(path, schedule, lead, form)
     if kind == AEDAT:
@@ -66,6 +60,31 @@ def load_file(
         return _load_hdf5(path, schedule, lead, form)
     refuse_format(str(path), form)
     return Loaded(_load_npz(path, schedule))
+
+
+def load_run(path: Path, schedule: Schedule) -> Mapping[str, np.ndarray]:
+    """The arrays by record key that `nirx run --out` wrote.
+
+    Arguments:
+        path: `.npz`, `.h5` or `.hdf5`.
+        schedule: of the graph.
+
+    **Raises**: `FileError`.
+    """
+    is_npz = _kind_of(path, (".npz", *HDF5)) == ".npz"
+    return _load_npz(path, schedule) if is_npz else _load_datasets(path)
+
+
+def _kind_of(path: Path, kinds: tuple[str, ...]) -> str:
+    """The suffix of a file that is there. **Raises** `FileError`, also for one of no known kind."""
+    kind = path.suffix.lower()
+    if kind not in kinds:
+        *most, last = kinds
+        raise FileError(
+            f"{path}: a recording of unknown format {kind!r}; expected {', '.join(most)} or {last}"
+        )
+    require_file(path)
+    return kind
 
 
 def refuse_format(where: str, form: EventFormat | None) -> None:

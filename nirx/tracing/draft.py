@@ -21,10 +21,12 @@ from nirx.tracing.arranged import fold_permutations
 from nirx.tracing.exporting import with_discretization
 from nirx.tracing.finish import finish
 from nirx.tracing.loops import insert_delays, resolve_loop_shapes
-from nirx.tracing.membranes import Recorded, settle_membranes, take_names
+from nirx.tracing.membranes import Recorded, settle_membranes, take_names, warn_of_recordings
 from nirx.tracing.nest import nest_graph
 from nirx.tracing.node_shapes import declared_input, output_shape, set_input_shape
+from nirx.tracing.recognition.in_drafts import recognise_cells
 from nirx.tracing.shift import fold_shifts
+from nirx.tracing.spike_logic import drop_spare
 from nirx.tracing.spike_pool import require_spikes
 from nirx.tracing.timing import force_delays
 from nirx.tracing.value import Loop, Source, Value
@@ -52,11 +54,15 @@ class Draft:
         self.modules: dict[str, str] = {}
         """The path of the module that a node came from."""
 
+        self.spare: list[str] = []
+        """Nodes and shifts that `build` removes if nothing reads them."""
         self.twins: dict[str, str] = {}
         """Neuron that never resets -> the LI that stands for its membrane potential."""
         self.returns: Any = None
         """What the program returns, if Outputs cannot carry all of it: nested lists and dicts of
         `Recorded`, of names of Outputs, and of None."""
+        self.returned_by = ""
+        """What the program is called, for the warning about these."""
 
     # -- called by a tracer -------------------------------------------------------------
 
@@ -169,7 +175,8 @@ class Draft:
         Arguments:
             discretization: sets the unit of Delays, and goes into the metadata. None takes what
                 exporters said of their modules (`nirx.graphs.rules`), else the default, which
-                goes into the metadata only if a Delay depends on it.
+                goes into the metadata only if a Delay depends on it. Cells that become NIR nodes
+                add the choices that they need.
             check: whether to refuse what `nirx.check` refuses.
             nested: whether modules within modules become nested graphs.
 
@@ -177,10 +184,12 @@ class Draft:
         """
         settle_membranes(self)
         rules = take_rules(self.nodes)
+        discretization = require_discretization(discretization) or gather_rules(rules)
+        discretization = recognise_cells(self, discretization)
         for node in self.nodes.values():
             take_names(node)
-        discretization = require_discretization(discretization) or gather_rules(rules)
         rule = discretization or Discretization()
+        drop_spare(self)
         fold_shifts(self)
         fold_permutations(self)
         resolve_loop_shapes(self)
@@ -204,6 +213,7 @@ class Draft:
             )
         paths = {name: tuple(name.split(".")) for name in self.modules} if nested else {}
         if self.returns is not None:
+            warn_of_recordings(self)
             with_returns(graph, _keys(self.returns, paths))
         return nest_graph(graph, paths) if nested else graph
 

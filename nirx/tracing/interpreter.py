@@ -116,12 +116,7 @@ class Interpreter:
                 name = "output" if len(nodes) == 1 else f"output_{node}"
                 self.draft.output(name, Value((node,), self.draft.shapes[node]))
         self.draft.returns = _rebuilt(tree, iter(found))
-        listed = ", ".join(f"{part.key((part.node,))!r}" for part in kept)
-        warn_caller(
-            f"{self.kind} returns membrane potentials or currents, which no NIR Output can carry: "
-            f"they are kept as recordings ({listed}) that the graph's metadata names, and networks "
-            "of nirx return them; other readers see the Outputs only"
-        )
+        self.draft.returned_by = self.kind
 
     def _is_membrane(self, part: Recorded, leaves: list[tuple[Any, Any]]) -> bool:
         """Whether an output is the membrane of a neuron that never resets and is not read else."""

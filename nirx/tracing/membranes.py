@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import nir
 from nirx.basics.paths import format_path
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import find_type
-from nirx.errors import UnsupportedError
+from nirx.errors import UnsupportedError, warn_caller
 from nirx.graphs.metadata import RULE_KEY
 from nirx.tracing.value import Value
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Recorded",
     "is_record",
+    "map_recorded",
     "membrane_value",
     "never_resets",
     "recorded",
     "settle_membranes",
     "take_names",
+    "warn_of_recordings",
     "with_names",
 ]
 
@@ -190,3 +192,23 @@ def settle_membranes(draft: Draft) -> None:
         draft.remove(name)
         draft.rename(twin, name)
     draft.twins.clear()
+
+
+def map_recorded(tree: Any, function: Callable[[Recorded], Recorded]) -> Any:
+    """What a program returns, with other recordings."""
+    if isinstance(tree, list):
+        return [map_recorded(part, function) for part in tree]
+    if isinstance(tree, dict):
+        return {name: map_recorded(part, function) for name, part in tree.items()}
+    return function(tree) if isinstance(tree, Recorded) else tree
+
+
+def warn_of_recordings(draft: Draft) -> None:
+    """Warn about what a program returns that no Output carries."""
+    keys: list[str] = []
+    map_recorded(draft.returns, lambda part: keys.append(part.key((part.node,))) or part)
+    warn_caller(
+        f"{draft.returned_by} returns membrane potentials or currents, which no NIR Output can "
+        f"carry: they are kept as recordings ({', '.join(map(repr, keys))}) that the graph's "
+        "metadata names, and networks of nirx return them; other readers see the Outputs only"
+    )

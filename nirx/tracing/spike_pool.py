@@ -13,6 +13,7 @@ from nirx.errors import UnsupportedError
 from nirx.graphs.binary import mark_binary
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.schedule import build_schedule
+from nirx.tracing.spike_logic import require_spikes_at_gates, take_gates
 
 __all__ = ["refuse_bare_pools", "require_spikes", "spike_pool"]
 
@@ -47,12 +48,12 @@ def spike_pool(sums: nir.NIRNode) -> nir.NIRGraph:
 
 
 def require_spikes(graph: nir.NIRGraph, rule: Discretization) -> None:
-    """Check the input of every spike pool of a finished graph, and remove the marks.
+    """Check the input of every spike pool and gate of a finished graph, and remove the marks.
 
     **Raises**: `UnsupportedError` if it is not spikes, at most one per time step.
     """
-    marked = _take_marks(graph)
-    if not marked:
+    marked, gates = _take_marks(graph), take_gates(graph.nodes)
+    if not marked and not gates:
         return
     schedule, _ = build_schedule(graph, rule)
     binary: list[bool] = []
@@ -61,6 +62,7 @@ def require_spikes(graph: nir.NIRGraph, rule: Discretization) -> None:
         binary.append(mark_binary(node.dynamics, sources)[1])
         if node.path in marked and sources != [(True, False)]:
             raise UnsupportedError(f"{'/'.join(node.path[:-1])}: {REFUSAL}")
+    require_spikes_at_gates(schedule, binary, gates)
 
 
 def refuse_bare_pools(graph: nir.NIRGraph) -> None:

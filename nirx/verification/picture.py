@@ -1,4 +1,4 @@
-"""A picture of a verification, drawn like a comparison; only what is drawn is read."""
+"""The picture and the page of a verification, as of a comparison; only what is shown is read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from nirx.comparison.result import BackendComparison, Comparison, NodeComparison
 from nirx.drawing import figure
 from nirx.drawing.frame import Words
 from nirx.dynamics.ops import Shape
+from nirx.graphs.origin import node_at
 from nirx.references.layout import Observable
 from nirx.verification.pair import Pair
 from nirx.verification.result import Verification
+from nirx.viewing.page import page
+from nirx.viewing.scene import Scene
 
-__all__ = ["draw"]
+__all__ = ["draw", "page_of"]
 
 REFERENCE, OBSERVED = "nirx", "observed"
 
@@ -30,6 +33,34 @@ def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
 
     **Raises**: `UnsupportedError` without matplotlib, `InputError` for another suffix.
     """
+    exact = found.verdict == "exact"
+    words = Words(
+        agree="exact" if exact else "within the tolerance",
+        diverge="departs from the reference",
+        agreement="every number is equal" if exact else str(found.tolerance),
+    )
+    return figure.draw(_comparison(pair, found), pair.reference.schedule, suffix, words)
+
+
+def page_of(pair: Pair, found: Verification) -> bytes:
+    """The HTML page of a verification. **Raises** `UnsupportedError` without jinja2."""
+    reference, graph = pair.reference, pair.reference.file.graph
+    inputs = {name: reference.find(reference.schedule.nodes[place].path, None)
+              for name, place in reference.schedule.inputs}  # fmt: skip
+    scene = Scene(
+        f"{found.observed} against {found.reference}: {found.verdict}",
+        _comparison(pair, found),
+        reference.schedule,
+        found._parts(),
+        [node_at(graph, place.path) for place in reference.schedule.nodes],
+        {name: _Slices(pair, o, pair.expected) for name, o in inputs.items() if o is not None},
+        {n.key: n.expected / n.elements for n in found.nodes if n.spikes and n.elements},
+    )
+    return page(scene)
+
+
+def _comparison(pair: Pair, found: Verification) -> Comparison:
+    """A verification as a comparison of two sides."""
     recordings: dict[str, dict[str, Any]] = {
         REFERENCE: {o.key: _Slices(pair, o, pair.expected) for o in pair.shared},
         OBSERVED: {o.key: _Slices(pair, o, pair.recorded) for o in pair.shared},
@@ -38,7 +69,7 @@ def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
         NodeComparison(n.key, n.spikes, n.elements, n.differing, 0.0, 0.0, n.first_divergence)
         for n in found.nodes
     )
-    comparison = Comparison(
+    return Comparison(
         REFERENCE,
         (BackendComparison(OBSERVED, nodes, found.first_divergence),),
         recordings,
@@ -46,13 +77,6 @@ def draw(pair: Pair, found: Verification, suffix: str) -> bytes:
         0.0,
         pair.reference.file.discretization,
     )
-    exact = found.verdict == "exact"
-    words = Words(
-        agree="exact" if exact else "within the tolerance",
-        diverge="departs from the reference",
-        agreement="every number is equal" if exact else str(found.tolerance),
-    )
-    return figure.draw(comparison, pair.reference.schedule, suffix, words)
 
 
 class _Slices:

@@ -12,10 +12,11 @@ from typing import Any
 from nirx.basics.paths import Path as NodePath
 from nirx.comparison.silence import Silence, find_silence
 from nirx.drawing import figure
-from nirx.errors import FileError, InputError, warn_caller
+from nirx.errors import InputError, warn_caller
 from nirx.files.hdf5_heap import refuse_endless
 from nirx.files.limits import ReadLimits
 from nirx.files.reading import file_path
+from nirx.files.source import require_file
 from nirx.files.target import check_target
 from nirx.files.whole_file import write_whole
 from nirx.graphs.recording import Probe
@@ -30,9 +31,10 @@ from nirx.references.reading import ReferenceFile
 from nirx.verification.explain import explain
 from nirx.verification.judge import Judge, SpikeJudge, ValueJudge
 from nirx.verification.pair import Pair, make_pair
-from nirx.verification.picture import draw
+from nirx.verification.picture import draw, page_of
 from nirx.verification.result import NodeVerdict, Verification
 from nirx.verification.tolerance import make_tolerance
+from nirx.viewing.page import check_page
 
 __all__ = ["open_reference", "verify"]
 
@@ -54,6 +56,7 @@ def verify(
     partial: bool = False,
     why: bool = False,
     plot: str | os.PathLike[str] | None = None,
+    html: str | os.PathLike[str] | None = None,
     advance: Advance = lambda what, steps: None,
 ) -> Verification:
     """Compare a recording with a reference, or run a backend against it.
@@ -91,6 +94,7 @@ def verify(
             number of them is an error.
         why: if it fails, let `nirx.diagnose` explain it from the first steps.
         plot: a file (.png, .pdf, .svg) for a picture of the first divergence.
+        html: a file for one page with everything to look at, as `nirx.view` writes it.
         advance: called with the current stage and a number of steps, as the work proceeds.
 
     Returns: a `Verification`: `agree`, `verdict`, `nodes`, `first_divergence`, `silent`,
@@ -111,6 +115,10 @@ def verify(
         plot = Path(file_path(plot))
         check_target(plot, "plot", ref, observed)
         figure.check_format(plot.suffix)
+    if html is not None:
+        html = Path(file_path(html))
+        check_target(html, "html", ref, observed)
+        check_page()
     with ExitStack() as stack:
         file = ref if isinstance(ref, ReferenceFile) else stack.enter_context(open_reference(ref))
         tolerance = make_tolerance(jitter, rate, lsb, membrane, file.keys, file.whole)
@@ -153,6 +161,8 @@ def verify(
         if plot is not None:
             picture = draw(pair, found, plot.suffix)
             write_whole(plot, picture)
+        if html is not None:
+            write_whole(html, page_of(pair, found))
     if said := found.silence.text():
         warn_caller(said)
     return found
@@ -167,8 +177,7 @@ def open_reference(ref: Any, limits: ReadLimits | None = None) -> ReferenceFile:
     **Raises**: `FileError`.
     """
     path = file_path(ref)
-    if not os.path.isfile(path):
-        raise FileError(f"{path}: " + ("not a file" if os.path.exists(path) else "no such file"))
+    require_file(path)
     with damage_as_file_error(path):
         refuse_endless(path)
         return ReferenceFile(path, limits)

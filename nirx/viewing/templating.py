@@ -11,7 +11,7 @@ from nirx.errors import UnsupportedError
 
 __all__ = ["check_jinja", "environment", "with_assets"]
 
-HERE = "nirx.viewing"
+HERE, BASE = "nirx.viewing", "base.css"
 
 
 def check_jinja(what: str) -> None:
@@ -50,19 +50,23 @@ def environment(package: str = HERE, finalize: Callable[[Any], Any] | None = Non
     )
 
 
-def with_assets(templates: Any, style: str, script: str) -> dict[str, Any]:
+def with_assets(templates: Any, style: str, *scripts: str) -> dict[str, Any]:
     """The style, the script and its hash, for `head.html`.
 
     Arguments:
         templates: an `environment`.
-        style, script: names of files beside its templates.
+        style, scripts: names of files beside its templates. The style follows `base.css`, which all
+            pages share; the scripts become one.
     """
     from markupsafe import Markup  # comes with jinja2
 
-    sources = [templates.loader.get_source(templates, name)[0] for name in (style, script)]
-    digest = hashlib.sha256(sources[1].encode()).digest()
+    look, script = (
+        "".join(templates.loader.get_source(templates, name)[0] for name in names)
+        for names in ((BASE, style), scripts)
+    )
+    digest = hashlib.sha256(script.encode()).digest()
     return {
-        "style": Markup(sources[0]),
-        "script": Markup(sources[1]),
+        "style": Markup(look),
+        "script": Markup(script),
         "script_hash": base64.b64encode(digest).decode(),
     }

@@ -198,7 +198,7 @@ def test_the_suite_measures_what_it_promises():
     assert {case.train for case in cases} == {True, False}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_memory_is_measured_in_a_process_of_its_own():
     found = peak_memory("nirx numpy", tiny(steps=2000, batch=64))
     assert found is not None

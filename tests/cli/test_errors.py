@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -53,6 +54,48 @@ def test_missing_file(refused, tmp_path):
     assert "no such file" in refused("info", tmp_path / "nothing.nir")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("info", "X"),
+        ("compare", "X", *RANDOM),
+        ("diagnose", "FILE", "X", "--input", "poisson"),
+        ("diagnose", "FILE", "seen.npz", "--input", "X"),
+        ("run", "FILE", "--input", "poisson", "--state-in", "X"),
+        ("move", "X", "--to", "torch"),
+        ("quantize", "X", "--preset", "int8"),
+        ("reference", "X", "--input", "poisson", "--out", "r.h5"),
+        ("reference", "FILE", "--input", "X", "--out", "r.h5"),
+        ("verify", "X", "--backend", "numpy"),
+        ("export-c", "X", "--out", "c"),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_is_not_said_to_be_missing(words, refused, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "folder.npz"
+    folder.mkdir()
+    own = [{"X": folder, "FILE": file}.get(word, word) for word in words]
+    assert f"{folder}: not a file but a folder" in refused(*own)
+
+
+def test_a_pipe_is_no_file(refused, tmp_path):
+    os.mkfifo(tmp_path / "pipe.nir")
+    assert "not a file but a pipe" in refused("info", tmp_path / "pipe.nir")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("run", "FILE", *RANDOM), ("quantize", "FILE", "--preset", "int8", "--dt", "1")],
+    ids=lambda words: words[0],
+)
+def test_results_do_not_go_to_a_file_named_like_stdout(words, refused, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = [file if word == "FILE" else word for word in words]
+    assert "name a file" in refused(*own, "--out", "-")
+    assert not (tmp_path / "-").exists()
+
+
 def test_not_a_nir_file(refused, tmp_path):
     (tmp_path / "x.nir").write_text("hello")
     assert "x.nir" in refused("info", tmp_path / "x.nir")
@@ -66,7 +109,7 @@ def test_input_is_not_a_numpy_file(refused, file, tmp_path, content):
 
 def test_input_is_missing_or_a_folder(refused, file, tmp_path):
     assert "no such file" in refused("run", file, "--input", tmp_path / "x.npz")
-    assert "not a file" in refused("run", file, "--input", tmp_path)
+    assert "no .npz file in it" in refused("run", file, "--input", tmp_path)
 
 
 def test_pickles_are_never_loaded(refused, file, tmp_path):
@@ -278,3 +321,7 @@ def test_a_reader_that_closes_the_pipe(file):
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 141)
     assert done.stderr == ""
+
+
+def test_an_unknown_command_is_one_sentence(refused):
+    assert refused("nosuch") == "nirx: error: No such command 'nosuch' (see 'nirx --help')\n"

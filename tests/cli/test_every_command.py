@@ -21,6 +21,7 @@ COMMANDS = {
     "info": "FILE",
     "run": "FILE --random 0 --steps 3",
     "compare": "FILE --random 0 --steps 3 --backends numpy,numpy",
+    "view": "FILE --random 0 --steps 3 --out PAGE",
     "diagnose": "FILE SEEN --input X",
     "bench": "FILE --backends numpy --batch 1 --steps 2 --repeats 1",
     "conformance": "--backend numpy --level core --case affine",
@@ -59,6 +60,7 @@ def words(request, folder, tmp_path, monkeypatch):
         "REF": folder / "ref.h5",
         "OUT.h5": tmp_path / "out.h5",
         "C": tmp_path / "c",
+        "PAGE": tmp_path / "page.html",
     }
     own = COMMANDS[request.param].split()
     return [request.param, *(str(places.get(word, word)) for word in own)]
@@ -101,7 +103,7 @@ def test_warnings_and_errors(folder, capsys):
     ("command", "expected"),
     [
         ("info", ["reading"]),
-        ("move", ["reading", "running"]),
+        ("move", ["reading", "choosing the input", "searching the input", "running"]),
         ("diagnose", ["reading", "searching"]),
         ("quantize", ["reading", "quantizing"]),
         ("export-c", ["reading", "writing C", "running"]),
@@ -119,7 +121,7 @@ def test_long_work_is_in_stages(command, expected, folder, tmp_path, monkeypatch
                 seen[name] += done
 
             yield advance
-            if name in ("searching", "quantizing", "writing C"):
+            if name.split()[0] in ("searching", "quantizing", "writing"):
                 assert 0 < seen[name] <= total
 
     monkeypatch.setattr(frame, "StageBars", Listener)
@@ -164,3 +166,10 @@ def test_a_shell_completes_commands_and_options(typed, offered, monkeypatch, cap
         main([])
     assert end.value.code == 0
     assert capsys.readouterr().out.split() == ([offered] if offered else [])
+
+
+@pytest.mark.parametrize(
+    ("speed", "said"), [(32_697.4, "32,697/s"), (12.3, "12/s"), (2.5, "2.5/s"), (0.0617, "0.062/s")]
+)
+def test_a_rate_is_never_said_to_be_nothing(speed, said):
+    assert progress.rate_text(speed) == said

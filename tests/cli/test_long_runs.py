@@ -182,7 +182,7 @@ def test_a_long_run_is_not_held_in_memory(tmp_path, monkeypatch, suffix):
     assert peaks[1] < peaks[0] + STEPS * WIDE * 4 / 10  # a tenth of the outputs
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count mapped files differently")
 def test_a_mapped_input_does_not_stay_in_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -237,9 +237,14 @@ assert main([*arguments, *sys.argv[3:]]) == 0
 
 MEASURED = [
     ("numpy", chain(4, 400)),
-    ("numpy", loop(400)),
-    ("torch", chain(4, 400)),
-    ("jax", loop(400)),
+    *(
+        pytest.param(backend, graph, marks=pytest.mark.exhaustive)
+        for backend, graph in (
+            ("numpy", loop(400)),
+            ("torch", chain(4, 400)),
+            ("jax", loop(400)),
+        )
+    ),
 ]
 
 

@@ -126,7 +126,7 @@ def test_rows_are_deterministic():
         assert (a.xs == b.xs).all()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_page_has_a_summary_and_a_table_per_library():
     rows = ("LIF, plain", "LI, plain", "subgraph")
     found = measure([FAKES["refuses"], FAKES["none"]], rows=rows)

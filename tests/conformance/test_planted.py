@@ -13,8 +13,8 @@ from nirx_conformance.planted import planted_case, recover
 
 QUICK, GRAPHS = 4, 20
 CASES = dict(islice(((seed, own) for seed in count() if (own := planted_case(seed))), GRAPHS))
-SLOW = [pytest.param(seed, marks=pytest.mark.slow) for seed in list(CASES)[QUICK:10]]
-REST = [pytest.param(seed, marks=pytest.mark.exhaustive) for seed in list(CASES)[10:]]
+SLOW = [pytest.param(seed, marks=pytest.mark.slow) for seed in list(CASES)[QUICK:8]]
+REST = [pytest.param(seed, marks=pytest.mark.exhaustive) for seed in list(CASES)[8:]]
 
 
 @pytest.mark.slow

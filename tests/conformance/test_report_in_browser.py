@@ -1,22 +1,9 @@
-"""The report in a real headless Chromium: narrow, dark, without scripts.
-
-The tests use Chromium's DevTools pipe, which needs no package. Without Chromium they are skipped;
-`make browser` installs Debian's.
-"""
+"""The report in a real headless Chromium: narrow, dark, without scripts."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import select
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,154 +11,16 @@ from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.suite.judge import judge
 from nirx_conformance.suite.outcome import Outcome, Result
 from nirx_conformance.suite.report import write_report
+from support.browser import CONTRAST, EVIL, IN_A_BROWSER, TOO_WIDE, Browser, started
 from support.reports import SubtractingReset
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
-
-pytestmark = [
-    pytest.mark.exhaustive,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH; `make browser` installs it"),
-]
-
-SECONDS = 60
-"""That Chromium has for an answer."""
-
-EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
-
-
-ON_3_AND_4 = """
-import fcntl, os, sys
-pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
-for place, pipe in zip((3, 4), pipes):
-    os.dup2(pipe, place)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-"""The protocol is read from descriptor 3 and written to 4; dash has no descriptors above 9."""
-
-
-class Browser:
-    """A page of a headless Chromium, controlled by the DevTools protocol."""
-
-    def __init__(self, profile: Path):
-        read, self._write = os.pipe()
-        self._read, write = os.pipe()
-        options = [
-            "--headless",
-            "--no-sandbox",  # root has none, and the page is our own
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--remote-debugging-pipe",
-            f"--user-data-dir={profile}",
-        ]
-        command = [sys.executable, "-c", ON_3_AND_4, str(read), str(write), str(CHROMIUM), *options]
-        self._process = subprocess.Popen(
-            command, pass_fds=(read, write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        os.close(read)
-        os.close(write)
-        self._count, self._left = 0, b""
-        self.events: list[dict[str, Any]] = []
-        self._session: str | None = None
-        try:
-            target = self.call("Target.createTarget", url="about:blank")["targetId"]
-            attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-            self._session = attached["sessionId"]
-            for domain in ("Page", "Runtime", "Log", "Network"):
-                self.call(f"{domain}.enable")
-        except BaseException:
-            self.close()
-            raise
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        self._count += 1
-        message = {"id": self._count, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._next()
-            if answer.get("id") == self._count:
-                assert "error" not in answer, (method, answer["error"])
-                return answer["result"]
-            self.events.append(answer)
-
-    def _next(self) -> dict[str, Any]:
-        end = time.monotonic() + SECONDS
-        while b"\0" not in self._left:
-            ready, _, _ = select.select([self._read], [], [], max(0, end - time.monotonic()))
-            assert ready, "Chromium does not answer"
-            part = os.read(self._read, 2**20)
-            assert part, "Chromium ended"
-            self._left += part
-        message, _, self._left = self._left.partition(b"\0")
-        return json.loads(message)
-
-    def open(self, url: str) -> None:
-        for address in ("about:blank", url):  # else a change of the #fragment alone loads nothing
-            self.events.clear()
-            self.call("Page.navigate", url=address)
-            while not any(e["method"] == "Page.loadEventFired" for e in self.events):
-                self.events.append(self._next())
-
-    def ask(self, script: str) -> Any:
-        answer = self.call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
-        )
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def look(self, width: int, height: int = 900, scheme: str = "light") -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=width < 500,
-        )  # fmt: skip
-        self.call(
-            "Emulation.setEmulatedMedia",
-            features=[{"name": "prefers-color-scheme", "value": scheme}],
-        )
-
-    def screenshot(self, file: Path) -> bytes:
-        image = base64.b64decode(self.call("Page.captureScreenshot")["data"])
-        file.write_bytes(image)
-        return image
-
-    def complaints(self) -> list[str]:
-        """Errors and warnings on the console, exceptions, and everything the page requested."""
-        found = []
-        for event in self.events:
-            params = event["params"]
-            if event["method"] == "Runtime.exceptionThrown":
-                found.append(str(params["exceptionDetails"]))
-            elif event["method"] == "Runtime.consoleAPICalled":
-                found.append(str(params["args"]))
-            elif event["method"] == "Log.entryAdded":
-                found.append(params["entry"]["text"])
-            elif event["method"] == "Network.requestWillBeSent":
-                url = params["request"]["url"]
-                if not url.startswith(("file:", "data:,")):
-                    found.append(url)
-        return found
-
-    def close(self) -> None:
-        self._process.terminate()  # Chromium ends its helpers itself
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._read)
-        os.close(self._write)
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    found = Browser(tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
+    with started(tmp_path_factory.mktemp("profile")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -213,11 +62,7 @@ def test_only_tables_scroll_sideways(browser: Browser, page: str, width: int):
     browser.ask("document.querySelectorAll('details').forEach(d => d.open = true)")
     root = "document.documentElement"
     assert browser.ask(f"{root}.scrollWidth <= {root}.clientWidth")
-    too_wide = f"""[...document.querySelectorAll('body *')]
-      .filter(e => !e.closest('.scroll, .skip, svg'))
-      .filter(e => e.getBoundingClientRect().right > {width} + 1)
-      .map(e => e.outerHTML.slice(0, 80))"""
-    assert browser.ask(too_wide) == []
+    assert browser.ask(TOO_WIDE) == []
 
 
 def test_a_link_in_the_matrix_scrolls_to_its_failure(browser: Browser, page: str):
@@ -268,25 +113,6 @@ def test_it_works_without_scripts(browser: Browser, page: str):
         assert browser.ask("document.querySelector('.failure').offsetHeight") > 50
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
-
-
-CONTRAST = r"""(() => {
-  const numbers = text => text.match(/[\d.]+/g).map(Number);
-  const part = x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
-  const ground = e => {
-    for (; e; e = e.parentElement) {
-      const colour = numbers(getComputedStyle(e).backgroundColor);
-      if (colour.length < 4 || colour[3]) return colour;
-    }
-  };
-  const texts = 'p, td, th, a, dt, dd, h1, h2, h3, h4, caption, summary, figcaption, .badge';
-  return [...document.body.querySelectorAll(texts)].filter(e => {
-    const both = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
-    return (Math.max(...both) + .05) / (Math.min(...both) + .05) < 4.5;
-  }).map(e => e.outerHTML.slice(0, 80));
-})()"""
-"""Elements with less contrast than WCAG's 4.5 : 1."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

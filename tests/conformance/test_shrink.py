@@ -39,7 +39,7 @@ def count(case):
     return sum(len(graph.nodes) for _, graph, _ in walk_graphs(case.graph))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 def test_a_failure_is_shrunk_and_can_be_reproduced(tmp_path):
     small = shrink(failing(), Wrong())

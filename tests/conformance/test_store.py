@@ -123,7 +123,7 @@ def test_large_cases_have_digests_instead_of_arrays():
     assert all("outputs" in about["sha256"] for about in MANIFEST["cases"].values())
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_stored_suite_equals_a_newly_computed_one():
     assert compare_store() == {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nir
 import numpy as np
 import pytest
@@ -48,6 +50,14 @@ def test_shapes_and_ranges_are_shown_on_hover(layout):
     page = parse(nirx.show(nested(), D, layout=layout).svg)
     titles = [e.text for e in page.tags("title")]
     assert "fc: Affine\n3 -> 4\nweight: 0.1 to 0.9, 4x3\nbias: 0.1 to 0.9, 4" in titles
+
+
+def test_the_ranges_of_a_network_are_those_it_has_now(backend):
+    net: Any = nirx.from_nir(nested(), backend, D)
+    assert "weight: 0.1 to 0.9, 4x3" in nirx.show(net, layout="rows").svg
+    if backend == "torch":
+        net.fc.weight.data.mul_(10)
+        assert "weight: 1 to 9, 4x3" in nirx.show(net, layout="rows").svg
 
 
 def test_boxes_of_a_graph_do_not_overlap_and_lie_inside_it():

@@ -83,6 +83,7 @@ def by_torch():
     return of_torch(branches(), ALL)
 
 
+@pytest.mark.exhaustive
 def test_jax_has_the_gradients_of_torch(by_torch):
     assert_same(of_jax(branches(), ALL), by_torch)
 

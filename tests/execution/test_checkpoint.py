@@ -73,8 +73,8 @@ def loss(ys: Any, recorded: Any) -> Any:
     ("backend", "name"),
     [
         *(("torch", name) for name in GRAPHS),
-        ("jax", "fused layers"),
-        pytest.param("jax", "feedback, delay", marks=pytest.mark.exhaustive),
+        ("jax", "feedback, delay"),
+        pytest.param("jax", "fused layers", marks=pytest.mark.exhaustive),
     ],
 )
 def test_numbers_and_gradients_are_the_same(backend, name):
@@ -116,7 +116,7 @@ def recurrent_wide(size: int = 40) -> nir.NIRGraph:
     return chain(nodes, size, extra=[("w", "a")])
 
 
-@pytest.mark.parametrize("make", [wide, recurrent_wide])
+@pytest.mark.parametrize("make", [wide, pytest.param(recurrent_wide, marks=pytest.mark.exhaustive)])
 def test_kernels_keep_nothing_until_the_way_back(make):
     """NumPy's memory, in which kernels keep the states of every step."""
     graph = make()

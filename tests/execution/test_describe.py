@@ -89,7 +89,29 @@ def test_dir_shows_the_public_names_and_folders_stay_importable():
     names = dir(nirx)
     assert {"move", "Discretization", "from_nir", "__version__"} <= set(names)
     modules = [name for name in names if isinstance(getattr(nirx, name), ModuleType)]
-    assert modules == ["formulas", "plot", "surrogates"]  # public ones, unlike the folders
+    assert modules == [
+        "formulas",
+        "plot",
+        "readouts",
+        "surrogates",
+    ]  # public ones, unlike the folders
     assert not [name for name in names if name.startswith("_") and name != "__version__"]
     inner = import_module("nirx.graphs.schedule")
     assert inner.schedule is nirx.schedule
+
+
+@pytest.mark.parametrize(
+    ("package", "some"),
+    [
+        ("nirx.dynamics", {"Stateless", "Neuron"}),
+        ("nirx_torch", {"torch_to_nir", "to_nir", "MODULE_MAP"}),
+        ("nirx_jax", {"jax_to_nir", "to_nir", "MODULE_MAP"}),
+    ],
+)
+def test_dir_of_the_other_packages_shows_no_files(package, some):
+    if package != "nirx.dynamics":
+        pytest.importorskip(package.replace("nirx_", ""))
+    module = import_module(package)
+    names = dir(module)
+    assert some <= set(names)
+    assert not [n for n in names if n.startswith("_") or isinstance(vars(module)[n], ModuleType)]

@@ -24,7 +24,7 @@ TWO = schedule(two_inputs((3,), (2, 2)), STEP)
     [
         ("no.npz", FileError, "no.npz: no such file"),
         (Path("no.npy"), FileError, "no such file"),
-        (Path("."), FileError, "not a file"),
+        (Path("."), FileError, r"no \.npz file in it"),
         (Path("x.nir"), FileError, "a NIR graph is not an input"),
         ("x.mat", InputError, "neither a file nor a generator"),
         ("npz:", InputError, "expected npz:FILE"),

@@ -81,10 +81,10 @@ def test_a_users_cell_round_trips_with_identical_spikes():
     assert back.modules_by_path["mix"] is back.modules_by_path["mix_1"]
 
 
-def test_a_neuron_without_an_entry_is_an_expression_of_its_step():
+def test_a_neuron_without_an_entry_is_the_nir_node_that_it_equals():
     model, xs = Cell(), 20 * data(20, 3)
     graph = jax_to_nir(model, jnp.ones(3))
-    assert type(graph.nodes["neuron"]) is nirx.Neuron
+    assert type(graph.nodes["neuron"]) is nir.LIF
     expected = step_by_step(model, xs, model.init_state())
     assert expected.std() > 0.01
     assert np.allclose(nirx.from_nir(graph, "numpy").run(xs)[0], expected, atol=1e-5)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 import torch
@@ -72,10 +73,10 @@ def test_a_lapicque_is_an_lif(options):
     assert moved.silent == ()
 
 
-def test_a_lapicque_that_resets_to_zero_is_a_neuron_of_its_own():
+def test_a_lapicque_that_resets_to_zero_is_a_lif():
     torch.manual_seed(0)
     cell = snn.Lapicque(beta=0.8, threshold=0.3, reset_mechanism="zero", **OPTIONS)
     xs = 4 * np.random.default_rng(0).random((100, 3, 6)).astype(np.float32)
     moved = nirx.move(nn.Sequential(nn.Linear(6, 4), cell), "torch", xs=xs)
     assert moved.fidelity in ("exact", "rounding")
-    assert type(moved.graph.nodes["1"]) is nirx.Neuron
+    assert type(moved.graph.nodes["1"]) is nir.LIF

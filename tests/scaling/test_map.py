@@ -99,7 +99,10 @@ def saved(path):
     return path
 
 
-@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize(
+    "kind",
+    [k if k == "events" else pytest.param(k, marks=pytest.mark.exhaustive) for k in SOURCES],
+)
 def test_a_reference_does_not_depend_on_shards(tmp_path, kind, monkeypatch):
     monkeypatch.setattr("nirx.references.generate.MOST_STEPS", 2)
     data = SOURCES[kind](tmp_path)

@@ -7,11 +7,12 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nirx.scaling.choose import is_installed
-from support.ray_runs import ray_program, ray_run
-from support.references import write_reference
+from support.ray_runs import LIMIT, ray_program, ray_run
+from support.references import clip, write_reference
 
 if not is_installed("ray"):
     pytest.skip("Ray is not installed", allow_module_level=True)
@@ -32,6 +33,8 @@ WHOLE = WRITE + "print('\\nfound', write(sys.argv[1], shards=int(sys.argv[2])).r
 CLUSTER = (
     WRITE
     + """
+import time
+
 import ray
 from ray.cluster_utils import Cluster
 
@@ -48,6 +51,9 @@ try:
             cluster.remove_node(others.pop(), allow_graceful=False)
 
     write(sys.argv[1], shards=int(sys.argv[2]), advance=advance)
+    limit = time.monotonic() + 60  # Ray takes its time to call a machine dead
+    while all(n["Alive"] for n in ray.nodes()) and time.monotonic() < limit:
+        time.sleep(0.1)
     alive = len([n for n in ray.nodes() if n["Alive"]])
     print("\\nfound", alive, sum(seen), flush=True)
 finally:
@@ -65,6 +71,49 @@ from nirx.cli import main
 status = main(["conformance", "--engine", "ray", "--backend", "numpy", "--case", "silence"])
 squares = nirx.map(lambda n: n * n, range(20), engine="ray", shards=7)
 print("\\nfound", status, *squares, flush=True)
+"""
+
+LOST = """
+import os
+import nirx
+
+try:
+    list(nirx.map(lambda n: os._exit(1) if n == 3 else n, range(5), engine="ray", shards=5))
+except nirx.NirxError as error:
+    print("\\nerror", type(error).__name__, error, flush=True)
+"""
+ADDRESS = """
+import os
+import ray
+from ray.cluster_utils import Cluster
+
+import nirx
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+os.environ["RAY_ADDRESS"] = cluster.address
+try:
+    where = lambda n: ray.get_runtime_context().get_node_id()
+    for again in range(2):  # the first one leaves the cluster as it was
+        found = set(nirx.map(where, range(4), engine="ray"))
+        assert found == {cluster.head_node.node_id}, found
+    print("\\nfound", again, ray.is_initialized() + 0, flush=True)
+finally:
+    cluster.shutdown()
+"""
+NOWHERE = """
+import nirx
+
+try:
+    list(nirx.map(abs, [1], engine="ray"))
+except nirx.UnsupportedError as error:
+    print("\\nerror", error, flush=True)
+"""
+
+FOLDER = """
+import sys
+from support.references import write_reference
+
+write_reference(sys.argv[2], sys.argv[1], engine="ray", shards=3)
 """
 
 
@@ -101,6 +150,33 @@ def test_conformance_and_a_sweep_give_what_one_process_gives():
     passed, *squares = found_in(ray_run(SUITE))
     assert passed == 0
     assert squares == [n * n for n in range(20)]
+
+
+def test_an_item_whose_process_keeps_dying_is_named():
+    said = ray_run(LOST)
+    assert "error NirxError items 3 to 3: its process died 6 times" in said
+
+
+def test_the_cluster_of_ray_address_is_used_and_left_running():
+    assert found_in(ray_run(ADDRESS)) == [1, 0]
+
+
+def test_an_address_without_a_cluster_is_refused():
+    with ray_program(NOWHERE, RAY_ADDRESS="nonsense") as process:
+        said, errors = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0, errors[-4000:]
+    assert "error RAY_ADDRESS=nonsense: " in said
+    assert "expected the address of a running cluster" in said
+
+
+def test_a_folder_is_read_where_the_tasks_run(tmp_path):
+    pytest.importorskip("fsspec")
+    (tmp_path / "clips").mkdir()
+    for sample in range(5):
+        np.savez(tmp_path / "clips" / f"{sample}.npz", input=clip(20, 5)[:, sample])
+    write_reference(tmp_path / "whole.h5", tmp_path / "clips")
+    ray_run(FOLDER, tmp_path / "clips", tmp_path / "r.h5")
+    assert (tmp_path / "r.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 def found_in(text: str) -> list[int]:

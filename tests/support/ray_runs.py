@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["ray_program", "ray_run"]
+__all__ = ["LIMIT", "ray_program", "ray_run"]
 
 LIMIT = 90.0
 """Seconds after which a program is taken to hang."""
@@ -25,11 +25,19 @@ def ray_run(script: str, *arguments: object, limit: float = LIMIT) -> str:
 
 
 @contextmanager
-def ray_program(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A script that is running. At the end, everything that it started is killed."""
+def ray_program(
+    script: str, *arguments: object, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A script that is running. At the end, everything that it started is killed.
+
+    Arguments:
+        arguments: of the script.
+        variables: of its environment, beside those of this process.
+    """
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
     environment.pop("RAY_ADDRESS", None)
+    environment.update(variables)
     process = subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdout=subprocess.PIPE,

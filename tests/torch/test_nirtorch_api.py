@@ -138,3 +138,14 @@ def test_extract_with_further_arguments_of_forward():
     with pytest.deprecated_call():
         found = nirx_torch.extract_nir_graph(model, to_affine, x, model_fwd_args=[3.0])
     torch.testing.assert_close(nirx_torch.nir_to_torch(found)(x)[0], model(x, 3.0))
+
+
+@pytest.mark.parametrize(
+    "sample", [(torch.ones(3, 2), None), np.ones((3, 2)), None], ids=["tuple", "array", "None"]
+)
+def test_sample_data_is_one_tensor(sample):
+    with (
+        pytest.deprecated_call(),
+        pytest.raises(nirx.InputError, match=r"sample_data is a .*; expected the tensor"),
+    ):
+        nirx_torch.extract_nir_graph(torch.nn.Linear(2, 2), lambda m: None, sample)

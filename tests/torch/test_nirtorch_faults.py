@@ -148,7 +148,7 @@ print(net(torch.tensor([1 / 3]))[0].item().hex())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_sums_do_not_depend_on_the_hash_seed():
     found = set()
     for seed in "0123":

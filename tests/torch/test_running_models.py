@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nir
 import numpy as np
 import pytest
 import torch
@@ -281,3 +282,23 @@ def test_an_export_finds_out_where_time_is():
     model.whole = False
     torch_to_nir(model, input_shape=(3,))
     assert loop_axis(model) is None
+
+
+def test_a_loop_on_one_input_is_exported_but_not_run():
+    class Repeats(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.sums = Optional()
+
+        def forward(self, x):
+            state, rows = None, []
+            for _ in range(5):
+                y, state = self.sums(x, state)
+                rows.append(y)
+            return torch.stack(rows)
+
+    model = Repeats()
+    graph = torch_to_nir(model, {Optional: lambda sums: nir.I(np.ones(3))}, input_shape=(3,))
+    assert list(graph.nodes) == ["input", "sums", "output"]
+    with pytest.raises(nirx.InputError, match=r"the same input in each of its time steps.*export"):
+        run_steps(model, XS, "float32")

@@ -19,7 +19,7 @@ from nirx_torch.bridges.freshness import (
     tensors_in,
 )
 from nirx_torch.held_values import held_values
-from nirx_torch.over_time import loop_axis
+from nirx_torch.over_time import loop_axis, repeats_its_input
 from nirx_torch.trace import OPTIONS
 
 __all__ = ["OUTPUT", "run_steps", "run_whole"]
@@ -51,10 +51,17 @@ def run_steps(
     Returns: [time, *batch, *features] for the model and each of its modules that returned one
     tensor (or a tensor first) in every step.
 
-    **Raises**: `InputError` where the model itself raises, or holds state of an earlier run.
+    **Raises**: `InputError` where the model itself raises, holds state of an earlier run, or was
+    exported as a loop that takes the same input in every step.
     """
     plain = getattr(model, "_orig_mod", model)  # what torch.compile was given
     axis = loop_axis(plain)
+    if repeats_its_input(plain):
+        raise InputError(
+            f"{type(plain).__name__}.forward takes the same input in each of its time steps, so "
+            "it cannot run on input that changes from step to step; export it "
+            "(nirx_torch.torch_to_nir) and use the graph"
+        )
     own = _copy(plain, dtype)
     if reset is not None:
         reset(own)

@@ -23,6 +23,9 @@ MEASURED, FLOOR = "measured", "floor"
 OTHER, CANNOT = "computes something else", "cannot run"
 
 LEAST_ROUNDS = 3
+SETTLING = 0.15
+"""Seconds for which a program runs untimed before it is timed: threads of the one before it spin on
+for 0.1 s (OpenMP), and what it left in the caches is not what a user has there."""
 MOST = 5
 """How much longer than `Wanted.seconds` the least rounds may take."""
 
@@ -197,9 +200,14 @@ def _rounds(ready: Sequence[tuple[Row, Subject]], wanted: Wanted) -> list[Row]:
 
 
 def _seconds(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    """The time of a run after others of the same program."""
+    settled = time.perf_counter() + SETTLING
+    while True:
+        start = time.perf_counter()
+        run()
+        end = time.perf_counter()
+        if start >= settled:
+            return end - start
 
 
 def _timed(row: Row, own: Sequence[float], base: Sequence[float] | None) -> Row:

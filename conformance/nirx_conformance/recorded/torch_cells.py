@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import nirx
-from nirx_torch import torch_to_nir
+from nirx_torch.cells import trace_cell
 
 __all__ = ["CELLS", "TorchCell", "run_cell", "traced"]
 
@@ -212,13 +212,11 @@ CELLS = {
 
 
 def traced(module: Any, shape: tuple[int, ...]) -> nirx.Neuron:
-    """The Neuron of a cell. **Raises**: `NirxError`, also for a cell that is something else."""
-    graph = torch_to_nir(module, input_shape=shape)
-    nodes = [node for node in graph.nodes.values() if isinstance(node, nirx.Neuron)]
-    if len(nodes) != 1 or len(graph.nodes) != 3:
-        kinds = ", ".join(type(node).__name__ for node in graph.nodes.values())
-        raise nirx.UnsupportedError(f"no single Neuron, but {kinds}")
-    return nodes[0]
+    """The Neuron of a cell, also where a NIR node does the same. **Raises**: `NirxError`."""
+    found = trace_cell(module, type(module).__name__, shape)
+    if found is None:
+        raise nirx.UnsupportedError(f"{type(module).__name__} keeps no state")
+    return found.node
 
 
 def run_cell(cell: TorchCell) -> tuple[Any, np.ndarray, np.ndarray, dict[str, Any]]:

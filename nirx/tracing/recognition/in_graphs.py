@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import nir
@@ -11,25 +10,19 @@ import nir
 from nirx.basics.paths import Path, format_path
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.neuron_node import Neuron
-from nirx.dynamics.node_types import find_type
 from nirx.errors import InputError
 from nirx.graphs.flatten import walk_graphs
 from nirx.graphs.metadata import given_or_stored, resolve_discretization
 from nirx.graphs.origin import node_at, rebuild_graph
 from nirx.graphs.repair import Change
 from nirx.graphs.returns import map_returns, stored_returns, with_returns
-from nirx.graphs.rules import gather_rules
 from nirx.graphs.schedule import build_schedule
 from nirx.graphs.wrapping import wrapped
 from nirx.tracing.exporting import with_discretization
-from nirx.tracing.recognition.recognition import Recognition, recognised
+from nirx.tracing.recognition.one_rule import all_recognised, one_rule, uses_dt
+from nirx.tracing.recognition.recognition import Recognition
 
 __all__ = ["recognise"]
-
-SPIKING = ("threshold", "spikes", "max_spikes")
-RESET = ("reset", "reset_when")
-LEAKY = ("integrator", "input_gain", "initial_v")
-SYNAPSE = ("synapse", "synapse_input")
 
 
 def recognise(
@@ -60,27 +53,16 @@ def recognise(
     base = given_or_stored(graph, discretization)
     schedule, _ = build_schedule(graph, base or Discretization())
     shapes = {node.path: node.input_shape for node in schedule.nodes}
-    neurons = {p: n for p, n in _leaves(graph).items() if isinstance(n, Neuron)}
-    if base is None and _others_use_dt(graph):
+    leaves = _leaves(graph)
+    neurons = {p: (n, shapes[p]) for p, n in leaves.items() if isinstance(n, Neuron)}
+    if base is None and uses_dt(leaves.values()):
         base = resolve_discretization(graph, None)
-
-    def all_found(dt: float | None) -> dict[Path, Recognition]:
-        tried = {path: recognised(node, shapes[path], dt) for path, node in neurons.items()}
-        return {path: found for path, found in tried.items() if found is not None}
-
-    found = all_found(None if base is None else base.dt)
-    if base is None and len({own.rule.dt for own in found.values()}) > 1:
-        found = all_found(1.0)
+    found = all_recognised(neurons, None if base is None else base.dt)
     new, found = _without_lost_returns(graph, found)
     if not found:
         return new, ()
-    if base is None:
-        rule = gather_rules({path: own.rule for path, own in found.items()})
-        assert rule is not None
-    else:
-        rule = _with_overrides(base, found)
     changes = tuple(Change(format_path(path), own.text) for path, own in found.items())
-    return with_discretization(new, rule), changes
+    return with_discretization(new, one_rule(base, found)), changes
 
 
 def _leaves(graph: nir.NIRGraph) -> dict[Path, Any]:
@@ -91,11 +73,6 @@ def _leaves(graph: nir.NIRGraph) -> dict[Path, Any]:
         if not isinstance(node, nir.NIRGraph)
     }
     return dict(sorted(found.items()))
-
-
-def _others_use_dt(graph: nir.NIRGraph) -> bool:
-    entries = (find_type(type(node)) for node in _leaves(graph).values())
-    return any(e is not None and e.dynamics is not None and e.dynamics.uses_dt for e in entries)
 
 
 def _without_lost_returns(
@@ -117,36 +94,3 @@ def _without_lost_returns(
     if tree is not None:
         with_returns(new, map_returns(tree, lambda key: names.get(key, key)))
     return new, kept
-
-
-def _with_overrides(base: Discretization, found: Mapping[Path, Recognition]) -> Discretization:
-    """The discretization with what the recognised nodes need."""
-    overrides = {path: dict(own) for path, own in base.overrides.items()}
-    for path, own in found.items():
-        around = base.at(path)
-        differ = {
-            name: getattr(own.rule, name)
-            for name in _that_matter(own)
-            if getattr(own.rule, name) != getattr(around, name)
-        }
-        if differ:
-            key = format_path(path)
-            overrides[key] = {**overrides.get(key, {}), **differ}
-    return replace(base, overrides=overrides)
-
-
-def _that_matter(own: Recognition) -> tuple[str, ...]:
-    """Names of the choices that change what a node does."""
-    node = own.node
-    if isinstance(node, nir.Scale):
-        return ()
-    if isinstance(node, nir.Threshold):
-        return ("threshold",)
-    names = ("output",)
-    if hasattr(node, "v_threshold"):
-        names += SPIKING + RESET
-    elif own.rule.output == "old":
-        names += RESET  # a late output is legal only with some of them
-    if hasattr(node, "v_leak"):
-        names += LEAKY
-    return names + (SYNAPSE if hasattr(node, "w_in") else ())

@@ -14,6 +14,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.program import INPUT, STATE
+from nirx.graphs.metadata import RECOGNISED_KEY
 from nirx.graphs.rules import with_rule
 from nirx.tracing.recognition.confirm import STEPS, confirmed, some_neurons
 from nirx.tracing.recognition.forms import CONSTANT, NoForm, close
@@ -31,7 +32,7 @@ class Recognition:
     """A NIR node that does what a `nirx.Neuron` does.
 
     Arguments:
-        node: the NIR node; its metadata are those of the neuron.
+        node: the NIR node; its metadata are those of the neuron, and the text.
         rule: the choices under which it does. A graph gathers the rules of its nodes.
         states: NIR's names of its states -> the neuron's own. What is missing here is computed
             from these (the last spikes), or nothing reads it.
@@ -153,8 +154,9 @@ def _confirmed(
     if not confirmed(some, bare_node(kind, sample, chosen.shape), rule, states, few(drive)):
         return None
     whole: Any = bare_node(kind, parameters, common if shape is None else shape)
-    whole.metadata = dict(node.metadata or {})
-    return Recognition(whole, rule, states, _text(node, kind, rule, states))
+    text = _text(node, kind, rule, states)
+    whole.metadata = {**(node.metadata or {}), RECOGNISED_KEY: text}
+    return Recognition(whole, rule, states, text)
 
 
 def _start(node: Neuron, own: Solution, v_leak: np.ndarray) -> Any:

@@ -67,6 +67,9 @@ class StepForms:
         number = above.number
         if number is not None:
             return constant(number >= 0 if at_zero else number > 0)
+        of_spike = _of_one_indicator(above, at_zero)
+        if of_spike is not None:
+            return of_spike
         above, negative = _normalized(above)
         at_zero = at_zero is not negative  # not (d > 0) is -d >= 0
         found = self._find(above, at_zero)
@@ -166,6 +169,17 @@ def _selected(condition: Form, a: Form, b: Form) -> Form:
     if not condition.is_indicator:
         raise NoForm("it selects by a value that is not a comparison")
     return condition * a + (constant(1.0) - condition) * b
+
+
+def _of_one_indicator(form: Form, at_zero: bool) -> Form | None:
+    """Whether a form is above 0 (or at it), where one indicator decides it, as in z > 0.5."""
+    if len(form.indicators) != 1 or any(set(a) != {CONSTANT} for a in form.terms.values()):
+        return None
+    (product,) = set(form.terms) - {NONE}
+    off = form.base.get(CONSTANT, np.zeros(()))
+    on = off + form.terms[product][CONSTANT]
+    without, with_it = (constant(v >= 0 if at_zero else v > 0) for v in (off, on))
+    return without + Form({product: {CONSTANT: np.ones(())}}) * (with_it - without)
 
 
 def _normalized(form: Form) -> tuple[Form, bool]:

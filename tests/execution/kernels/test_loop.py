@@ -10,7 +10,9 @@ from support.graphs import lif, make_graph
 from support.kernels import loop_spikes, looped, pair
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["float64", pytest.param("float32", marks=pytest.mark.exhaustive)]
+)
 def test_the_bits_of_the_steps(dtype):
     plain, fused = pair(looped(), dtype, reproducible=True, dt=1.0)
     assert [fused.plan.choices[p].how for p in fused.plan.loops] == ["loop"]

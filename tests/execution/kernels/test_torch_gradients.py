@@ -146,7 +146,7 @@ class Spikes(torch.utils.data.Dataset):
 
 
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX, if another test imported it
-@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.exhaustive)])
 def test_kernels_run_in_the_processes_of_a_data_loader(context, monkeypatch):
     monkeypatch.setattr("nirx.execution.kernels.threads.WORTH_IT", 1)  # threads before the fork
     _, fused = both()

@@ -51,7 +51,7 @@ def inputs():
 
 def every_case():
     """Each choice is in one of three; the other combinations are for `make test-all`."""
-    quick = [("default", False, False), ("subtract", True, True), ("next", False, True)]
+    quick = [("default", False, False), ("subtract", True, True)]
     for case in itertools.product(RULES, [False, True], [False, True]):
         yield pytest.param(*case, marks=[] if case in quick else pytest.mark.exhaustive)
 
