@@ -11,7 +11,7 @@ from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.neuron_node import Neuron
 from nirx.dynamics.ops import Array, Ops, Shape
 from nirx.dynamics.parameters import NodeMismatch, numeric, parameter
-from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program
+from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program, require_names
 
 __all__ = ["ExpressedNeuron"]
 
@@ -52,6 +52,9 @@ class ExpressedNeuron(Elementwise):
 
     @classmethod
     def parameter_names(cls, node: Neuron) -> tuple[str, ...]:
+        if not isinstance(node.parameters, dict) or not isinstance(node.initial, dict):
+            raise NodeMismatch("parameters or initial is no dict", "arrays by name")
+        require_names(tuple(node.parameters), "parameters")
         return tuple(sorted(node.parameters))
 
     @classmethod
@@ -60,8 +63,6 @@ class ExpressedNeuron(Elementwise):
             raise NodeMismatch(
                 f"step is a {type(node.step).__name__}", "a step that nirx.neuron made"
             )
-        if not isinstance(node.parameters, dict) or not isinstance(node.initial, dict):
-            raise NodeMismatch("parameters or initial is no dict", "arrays by name")
         node.step.check(tuple(node.parameters))
         if set(node.initial) != set(node.step.states):
             found = ", ".join(sorted(map(str, node.initial))) or "none"
@@ -75,8 +76,11 @@ class ExpressedNeuron(Elementwise):
 
     @classmethod
     def own_shapes(cls, node: Neuron) -> dict[str, Shape]:
-        own = {name: parameter(node, name).shape for name in sorted(node.parameters)}
-        return {**own, **{name: _initial(node, name).shape for name in node.step.states}}
+        own = {name: parameter(node, name).shape for name in cls.parameter_names(node)}
+        states = node.step.states if isinstance(node.step, Program) else ()
+        if not isinstance(states, tuple):
+            return own  # `check` refuses it
+        return {**own, **{name: _initial(node, name).shape for name in states}}
 
     @classmethod
     def build(

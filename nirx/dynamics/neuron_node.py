@@ -60,7 +60,7 @@ class Neuron(nir.NIRNode):
 
     def __getattr__(self, name: str) -> Any:
         held = self.__dict__.get("parameters", {})
-        if name in held:
+        if isinstance(held, dict) and name in held:
             return held[name]
         raise AttributeError(f"Neuron {self.__dict__.get('label', '')!r} has no {name!r}")
 

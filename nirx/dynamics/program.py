@@ -14,6 +14,7 @@ import numpy as np
 from nirx.dynamics.expression import ARITIES, OF_REPRODUCIBLE_MODE, Expression, Operation
 from nirx.dynamics.ops import Array, Ops
 from nirx.dynamics.parameters import NodeMismatch
+from nirx.dynamics.program_form import require_form, require_operations
 
 __all__ = ["INPUT", "OUTPUT", "PARAMETER", "STATE", "Program"]
 
@@ -70,11 +71,13 @@ class Program:
         Arguments:
             parameters: the names that the node has.
         """
+        require_form(self.expression, self.states)
         operations = self.expression.operations
         if len(operations) > MOST_OPERATIONS:
             raise NodeMismatch(
                 f"its step has {len(operations)} operations", f"at most {MOST_OPERATIONS}"
             )
+        require_operations(self.expression)
         functions = sum(o.name in FUNCTIONS for o in operations)
         if functions > MOST_FUNCTIONS:
             raise NodeMismatch(
@@ -87,9 +90,11 @@ class Program:
             at = f"operation {position} ({own.name[:80]!r})"
             if own.name == "input":
                 if own.value not in inputs or own.operands:
-                    raise NodeMismatch(f"{at} reads {own.value!r}", "x, a parameter or a state")
+                    raise NodeMismatch(f"{at} reads {own.value!r:.80}", "x, a parameter or a state")
             elif own.name == "constant":
                 _number(own.value, at)
+                if own.operands:
+                    raise NodeMismatch(f"{at} has operands", "none")
             elif own.name not in KNOWN:
                 raise NodeMismatch(f"{at} is unknown", f"one of {', '.join(KNOWN)}")
             elif len(own.operands) != ARITIES[own.name]:
@@ -101,7 +106,7 @@ class Program:
         results = {OUTPUT, *(STATE + name for name in self.states)}
         if set(self.expression.results) != results:
             found = ", ".join(sorted(self.expression.results)) or "nothing"
-            raise NodeMismatch(f"its step gives {found}", ", ".join(sorted(results)))
+            raise NodeMismatch(f"its step gives {found:.200}", ", ".join(sorted(results)))
         if not all(0 <= p < len(operations) for p in self.expression.results.values()):
             raise NodeMismatch("its step gives a value that it does not compute")
 

@@ -21,6 +21,7 @@ from flax import nnx
 from spyx import axn
 
 from nirx_jax import jax_to_nir
+from support.running import BACKENDS, Running
 
 SIZE = 20
 
@@ -48,7 +49,7 @@ def drive() -> np.ndarray:
     return 1.2 * np.random.default_rng(0).random((1000, SIZE))
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("beta", [None, 0.8])
 def test_spyx_alif(beta, backend):
     xs = drive()
@@ -57,7 +58,7 @@ def test_spyx_alif(beta, backend):
         graph = jax_to_nir(cell, jnp.asarray(xs[0]))
         step = lambda s, x: (lambda y, new: (new, (y, new)))(*cell(x, s))  # noqa: E731
         _, (expected, states) = jax.lax.scan(step, jnp.zeros(2 * SIZE), jnp.asarray(xs))
-        ys, last = nirx.from_nir(graph, backend, dtype="float64").run(xs)
+    ys, last, _ = Running(backend, graph, None, "float64").run(xs)
     assert np.asarray(expected).mean() > 0.05
     np.testing.assert_array_equal(ys, expected)
     (kept,) = last.values()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from torch.utils._pytree import tree_map
 import nirx
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.bridging.bridge import find_bridge
-from support.torch_neurons import LIBRARIES, SIZE, neurons_of, table
+from support.running import BACKENDS, Running
+from support.torch_neurons import LIBRARIES, SIZE, neurons_of
 
 for _library in LIBRARIES:
     pytest.importorskip(_library)
@@ -151,22 +151,13 @@ def test_a_thousand_steps(library, kind):
     xs = driving(library, kind, node.step.states)
     ys, states = run_library(prepared(cell), xs, node.step.states)
     assert np.count_nonzero(ys) > 40
-    for backend in ("numpy", "torch"):
-        net = nirx.from_nir(graph, backend, None, str(xs.dtype).removeprefix("torch."))
-        given = xs if backend == "torch" else xs.numpy()
-        own, _, seen = net.run(given, record=[f"{name}.{s}" for s in states])
+    for backend in BACKENDS:
+        net = Running(backend, graph, None, str(xs.dtype).removeprefix("torch."))
+        own, _, seen = net.run(xs.numpy(), record=[f"{name}.{s}" for s in states])
         np.testing.assert_array_equal(to_numpy(own) != 0, ys != 0)
         np.testing.assert_allclose(to_numpy(own), ys, rtol=0, atol=1e-6)
         for key, expected in states.items():
             np.testing.assert_allclose(to_numpy(seen[f"{name}.{key}"]), expected, rtol=0, atol=1e-6)
-
-
-@pytest.mark.exhaustive
-def test_the_table_in_the_docs_is_what_happens():
-    page = Path(__file__).parents[2].joinpath("docs/neurons.md").read_text()
-    rows = [row for row in table().splitlines() if "cannot be built here" not in row]
-    assert len(rows) > 100
-    assert [row for row in rows if row not in page] == []
 
 
 def norse_model() -> nn.Module:

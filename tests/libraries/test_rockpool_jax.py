@@ -17,7 +17,7 @@ pytest.importorskip("rockpool", reason="rockpool is installed by `make libraries
 import jax
 import jax.numpy as jnp
 from rockpool.nn.combinators import Sequential
-from rockpool.nn.modules import ExpSynJax, LIFJax, LinearJax, RateJax
+from rockpool.nn.modules import ExpSynJax, LIFJax, LIFODEJax, LinearJax, RateJax
 
 import nirx_jax
 from nirx_jax.bridges.rockpool import BRIDGE
@@ -37,18 +37,20 @@ CELLS = [
 
 @pytest.mark.filterwarnings("ignore:nirx has no formula")  # one for thresholds that differ
 @pytest.mark.parametrize("options", CELLS)
-def test_a_neuron_steps_as_its_preset_says(options):
-    cell = LIFJax(30, **options)
+@pytest.mark.parametrize("kind", [LIFJax, LIFODEJax])
+def test_a_neuron_steps_as_its_preset_says(kind, options):
+    cell = kind(30, **options)
     graph = BRIDGE.export(cell)
     # Where the spikes of a step are counted, float32 sees other ties: few of them in few steps.
     steps = 1000 if options.get("max_spikes_per_dt") == 1 else 100
-    xs = (0.5 * drive(steps, features=30) - 0.6).astype("float32")
+    strength = 10 if kind is LIFODEJax else 1  # it multiplies its input by dt / tau, twice
+    xs = (strength * (0.5 * drive(steps, features=30) - 0.6)).astype("float32")
     y, _, record = cell.reset_state().evolve(jnp.asarray(xs).swapaxes(0, 1), record=True)
     most = options.get("max_spikes_per_dt", 2**16)
     expected = replace(nirx.PRESETS["rockpool.LIFTorch"], dt=cell.dt)
     spikes = {"spikes": "single", "max_spikes": None} if most == 1 else {"max_spikes": int(most)}
     assert nirx.schedule(graph).discretization == replace(expected, **spikes)
-    name = "lifjax/neuron" if "has_rec" in options else "lifjax"
+    name = kind.__name__.lower() + ("/neuron" if "has_rec" in options else "")
     v = np.asarray(record["vmem"]).swapaxes(0, 1)
     spikes = np.asarray(y).swapaxes(0, 1)
     scale = max(1.0, float(np.abs(v).max()))

@@ -1,5 +1,8 @@
 """`nirx.neuron` and what it refuses."""
 
+# nodes here hold what no type checker would allow
+# pyright: reportArgumentType=false
+
 import copy
 import math
 
@@ -8,7 +11,7 @@ import pytest
 
 import nirx
 from nirx import formulas as f
-from nirx.dynamics.expression import Expression
+from nirx.dynamics.expression import Expression, Operation
 from nirx.dynamics.parameters import NodeMismatch
 from nirx.dynamics.program import Program, program_of, table
 from support.neurons import adaptive, alone, every_operation
@@ -108,6 +111,72 @@ def test_hostile_tables(change, said):
     with pytest.raises(NodeMismatch) as caught:
         program_of(changed(**change)).check(("tau", "theta", "tau_a"))
     assert said in f"{caught.value.found}; {caught.value.expected}"
+
+
+X = Operation("input", (), "x")
+
+
+def garbage(*operations, results=None, states=()):
+    own = Expression([X, *operations], {"y": len(operations)} if results is None else results)
+    return nirx.Neuron(Program(own, states), {}, {})
+
+
+def one(name, operands, value=""):
+    return lambda: garbage(Operation(name, operands, value))
+
+
+def holding(expression, states=(), **arguments):
+    node = nirx.Neuron(Program(expression, states), {}, {})
+    vars(node).update(arguments)
+    return node
+
+
+FINE = Expression([X], {"y": 0})
+GARBAGE = {
+    "a fraction as operand": one("abs", (0.0,)),
+    "text as operand": one("abs", ("0",)),
+    "no operands": one("abs", None),
+    "a number as name": one(7, (0,)),
+    "no operation": lambda: garbage(None),
+    "a list as input": one("input", (), ["x"]),
+    "text as constant": one("constant", (), "__import__('os')"),
+    "an array as constant": one("constant", (), np.ones(4)),
+    "a constant of operands": one("constant", (0,), "1.0"),
+    "reproducible mode's own": one("exponential", (0,)),
+    "a cycle": lambda: garbage(Operation("abs", (2,)), Operation("abs", (1,))),
+    "a million": lambda: garbage(*[Operation("abs", (0,))] * 10**6),
+    "a long name": one("a" * 10**6, (0,)),
+    "a long input": one("input", (), "p." + "a" * 10**6),
+    "a long result": lambda: garbage(results={"y": 0, "s." + "a" * 10**6: 0}),
+    "a result that is no position": lambda: garbage(results={"y": 0.5}),
+    "no results": lambda: holding(Expression([X], None)),
+    "no list": lambda: holding(Expression(None, {"y": 0})),
+    "no expression": lambda: holding(None),
+    "no states": lambda: holding(FINE, None),
+    "no step": lambda: holding(FINE, step=7),
+    "no parameters": lambda: holding(FINE, parameters=None),
+    "a number as parameter": lambda: holding(FINE, parameters={3: 1.0}),
+    "no initial values": lambda: holding(FINE, initial=[]),
+}
+
+
+@pytest.mark.parametrize("build", GARBAGE.values(), ids=GARBAGE.keys())
+def test_a_node_in_memory_that_holds_garbage_is_refused_in_one_short_message(build):
+    with pytest.raises(nirx.GraphError, match="n: ") as caught:
+        nirx.check(alone(build()))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "9" * 10**5])
+def test_constants_that_are_not_finite_run(value):
+    net = nirx.from_nir(alone(garbage(Operation("constant", (), value))), "numpy")
+    ys, _ = net.run(np.ones((3, 4), "f4"))
+    assert not np.isfinite(ys).any()
+
+
+def test_the_longest_chain_runs():
+    chain = [Operation("mul", (i, i)) for i in range(999)]
+    assert nirx.from_nir(alone(garbage(*chain)), "numpy").run(np.ones((3, 4), "f4"))[0].all()
 
 
 def test_a_program_reads_known_names_only():

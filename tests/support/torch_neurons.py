@@ -8,19 +8,19 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
-import nir
 import torch
 from torch import nn
 
 import nirx
 from nirx.bridging.bridge import find_bridge
+from support.neuron_rows import described, reason
 
-__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "table"]
+__all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "surroundings", "table"]
 
 SIZE = 4
 LIBRARIES = ("norse", "snntorch", "sinabs", "spikingjelly", "rockpool")
@@ -175,23 +175,13 @@ def outcome(library: str, kind: str) -> str:
         try:
             graph = find_bridge(library).export(module, input_shape=(SIZE,))
         except nirx.UnsupportedError as refusal:
-            return f"refused: {_reason(str(refusal), kind)}"
-    nodes = [n for n in graph.nodes.values() if not isinstance(n, nir.Input | nir.Output)]
-    states = [s for n in nodes if isinstance(n, nirx.Neuron) for s in n.step.states]
-    if states:
-        return f"expression of {', '.join(f'`{s}`' for s in states)}"
-    return "NIR: " + ", ".join(dict.fromkeys(type(n).__name__ for n in nodes))
+            return f"refused: {reason(str(refusal), kind)}"
+    return described(graph)
 
 
-def _reason(said: str, kind: str) -> str:
-    """The first clause of why a module is no neuron of its own."""
-    if "of several steps at once" in said or "runs over time itself" in said:
-        own = said.removeprefix(f"{kind}: {kind} ").partition(". As a neuron")[0]
-    else:
-        own = said.rpartition("As a neuron of its own: ")[2].removeprefix(f"{kind}: ")
-    own = re.sub(r" at \w+\.py:\d+", "", own)
-    own = re.sub(r" when it is called .* and no state( \(.*\)); forward must.*", r"\1", own)
-    return own.partition("; ")[0].replace("|", "/")
+def surroundings(library: str) -> Any:
+    """In which a model is built and run: none."""
+    return nullcontext()
 
 
 def table() -> str:

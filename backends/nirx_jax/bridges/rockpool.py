@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import nir
 import numpy as np
 from rockpool.nn.combinators.sequential import JaxSequential
-from rockpool.nn.modules import ExpSynJax, LIFJax, LinearJax
+from rockpool.nn.modules import ExpSynJax, LIFJax, LIFODEJax, LinearJax
 from rockpool.nn.modules.jax.jax_module import JaxModule
 
 from nirx.basics.foreign_arrays import to_numpy
@@ -61,10 +61,17 @@ def _lif(cell: LIFJax) -> nir.NIRNode | nir.NIRGraph:
         raise refused("LIFJax", f"noise_std={cell.noise_std}", "use noise_std=0")
     rule = _rule(cell)
     size = cell.size_out
-    keep = _full(kept(cell.tau_mem, rule.dt), size)
-    keep_syn = _full(kept(cell.tau_syn, rule.dt).reshape(-1), size)
-    own = Membrane(keep, offset=numbers(cell.bias), threshold=numbers(cell.threshold))
-    node = with_rule(neuron_node(own, rule, True, Synapse(keep_syn, keep_syn)), rule)
+    tau_mem, tau_syn = (_full(numbers(t).reshape(-1), size) for t in (cell.tau_mem, cell.tau_syn))
+    threshold, bias = numbers(cell.threshold), numbers(cell.bias)
+    if isinstance(cell, LIFODEJax):  # Euler's step of both equations
+        gain, jump = rule.dt / tau_mem, rule.dt / tau_syn
+        own = Membrane(1 - gain, gain, gain * bias, threshold)
+        synapse = Synapse(1 - jump, jump)
+    else:
+        own = Membrane(kept(tau_mem, rule.dt), offset=bias, threshold=threshold)
+        keep_syn = kept(tau_syn, rule.dt)
+        synapse = Synapse(keep_syn, keep_syn)
+    node = with_rule(neuron_node(own, rule, True, synapse), rule)
     with_surrogate(node, *with_window(own.threshold, WINDOW))
     if not cell._has_rec:
         return node

@@ -230,6 +230,8 @@ def _lapicque(cell: Any) -> nir.NIRNode:
 MODULE_MAP.register(
     snntorch.SpikingNeuron, no_node("snntorch", "Leaky, Lapicque, Synaptic, RLeaky or RSynaptic")
 )
+if hasattr(snntorch, "DeltaLeaky"):  # a Leaky that spikes where its membrane potential changes
+    MODULE_MAP.register(snntorch.DeltaLeaky, no_node("snntorch", "Leaky"))
 
 
 @MODULE_MAP.register(snntorch.RLeaky)
