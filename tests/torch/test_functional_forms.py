@@ -167,7 +167,7 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "relu": (lambda m, x: torch.relu(m.a(x)), r"torch.relu in Net.forward has no NIR node"),
     "functional.relu": (lambda m, x: functional.relu(x), r"torch.nn.functional.relu"),
     "Tensor.relu": (lambda m, x: m.a(x).relu(), r"torch.Tensor.relu"),
-    "product": (lambda m, x: m.a(x) * x, "product or maximum of two values"),
+    "product": (lambda m, x: m.a(x) * x, "multiplies two values"),
     "power": (lambda m, x: m.a(x) ** 2, "operator.pow"),
     "division by a value": (lambda m, x: 1 / m.a(x), "divides by a value"),
     "division by 3": (lambda m, x: m.a(x) / 3, "reciprocal"),
