@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from nirx.basics.type_map import find_handler
+from nirx.basics.find_exporter import find_exporter
 from nirx.errors import UnsupportedError
 from nirx_torch.cells import TracedCell, trace_cell
 from nirx_torch.exporters import Exporters
@@ -94,7 +94,7 @@ def _is_node(module: torch.nn.Module, exporters: Exporters, cells: Mapping[int, 
 
 
 def _handler(module: torch.nn.Module, exporters: Exporters) -> Any:
-    return find_handler(type(module), *exporters.maps)
+    return find_exporter(type(module), *exporters.maps)
 
 
 def _is_container(module: torch.nn.Module, exporters: Exporters) -> bool:

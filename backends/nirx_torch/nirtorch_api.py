@@ -17,7 +17,8 @@ import nir
 import numpy as np
 import torch
 
-from nirx.basics.type_map import ABSENT, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT
 from nirx.dynamics.node_types import has_neuron
 from nirx.errors import GraphError, InputError, UnsupportedError
 from nirx.execution.adapter import import_nir
@@ -150,7 +151,7 @@ def extract_nir_graph(
     faults: list[GraphError] = []
     for shape in _feature_shapes(tuple(sample_data.shape), ignore_dims):
         try:
-            if find_handler(type(model), module_map) is not ABSENT:
+            if find_exporter(type(model), module_map) is not ABSENT:
                 graph = _alone(nodes[id(model)], model_name or "model", shape)
             else:
                 try:

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 
 from nirx.execution.assemble import Assembly
+from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.net import AS_HELD, HoldingNet, Subgraph, is_port
 from nirx_torch.nirtorch_graph import Node, TorchGraph
+from nirx_torch.to_nir import EXPORT
 
 __all__ = ["GraphExecutor"]
 
@@ -91,3 +93,6 @@ class GraphExecutor(HoldingNet):
                     parent.add_module(own, Subgraph())
                 parent = parent.get_submodule(own)
         return ".".join(names)
+
+
+MODULE_MAP.register(GraphExecutor, EXPORT.graph)

@@ -14,9 +14,9 @@ from nirx.graphs.origin import Cast
 from nirx.tracing.network_export import NetworkExport
 from nirx_torch.module_map import MODULE_MAP
 from nirx_torch.native import NativeNode
-from nirx_torch.net import Net
+from nirx_torch.net import HoldingNet, Net
 
-__all__ = ["to_nir"]
+__all__ = ["EXPORT", "to_nir"]
 
 
 def to_nir(net: torch.nn.Module, module_map: Mapping[type, Handler | None] | None = None) -> Any:
@@ -53,3 +53,4 @@ EXPORT = NetworkExport(
     has_parameters=lambda module: any(True for _ in module.parameters()),
     tracer="torch_to_nir",
 )
+MODULE_MAP.register(HoldingNet, EXPORT.graph)

@@ -20,7 +20,8 @@ class TypeMap(Mapping[type, "Handler | None"]):
 
     `register` adds a type and raises if it exists; `override` replaces a type and raises if it
     does not exist. Both are decorators, or take the function as second argument. A lookup includes
-    the base classes of a type, so a subclass of a mapped class works too.
+    the base classes of a type, so a subclass of a mapped class works too. (A module that computes
+    something else than its base does not: see `find_exporter`.)
 
     `NODE_MAP | {nir.LIF: mine}` and `NODE_MAP.copy()` are new maps.
     """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from nirx.basics.type_map import ABSENT, Handler, find_handler, require_type_map
+from nirx.basics.find_exporter import find_exporter, why_not_inherited
+from nirx.basics.type_map import ABSENT, Handler, require_type_map
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import UnsupportedError
 from nirx.tracing.exporting import MODULE_FORM, call_exporter, finalize_export
@@ -39,17 +40,20 @@ class Exporters:
 
     def is_mapped(self, module: Any) -> bool:
         """Whether a map has an entry for the module."""
-        return find_handler(type(module), *self.maps) is not ABSENT
+        return find_exporter(type(module), *self.maps) is not ABSENT
 
     def node_of(self, module: Any, where: str) -> Any:
         """The module's node, or None to bypass it. **Raises** `UnsupportedError`."""
-        exporter = find_handler(type(module), *self.maps)
+        exporter = find_exporter(type(module), *self.maps)
         if exporter is ABSENT:
             kind = type(module)
             package, prefix = self.library
             name = (prefix if kind.__module__.startswith(package) else "") + kind.__name__
+            if any(base.__name__ == kind.__name__ for base in kind.__mro__[1:]):
+                name = f"{kind.__module__}.{kind.__qualname__}"  # as quantized layers are called
+            why = why_not_inherited(kind, *self.maps)
             raise UnsupportedError(
-                f"{name} at {where} has no NIR node; add it to module_map: "
+                f"{name} at {where} has no NIR node{why}; add it to module_map: "
                 f"{{{name}: function from the module to a NIR node, or None to bypass it}}"
             )
         try:

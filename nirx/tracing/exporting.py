@@ -9,9 +9,10 @@ from typing import Any
 import nir
 import numpy as np
 
+from nirx.basics.find_exporter import find_exporter
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.paths import Path
-from nirx.basics.type_map import ABSENT, find_handler, require_type_map
+from nirx.basics.type_map import ABSENT, require_type_map
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, UnsupportedError
 from nirx.graphs.flatten import walk_graphs
@@ -111,7 +112,7 @@ def export(
             nodes[path] = rebuild_node(node_at(origin.node, path), own, cast)
     for position, module in modules.items():
         place = schedule.nodes[position]
-        exporter = find_handler(type(module), module_map, default_map)
+        exporter = find_exporter(type(module), module_map, default_map)
         if exporter is ABSENT:
             if not has_parameters(module):
                 continue  # nothing in it can have changed

@@ -14,7 +14,8 @@ from typing import Any
 
 import brainstate
 
-from nirx.basics.type_map import ABSENT, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT
 from nirx_jax.bridges.brainpy_layers import MODULE_MAP
 from nirx_jax.bridges.brainpy_units import plain, unit_of
 
@@ -64,7 +65,7 @@ def layers_of(model: Any) -> list[tuple[str, Any]]:
     found: list[tuple[Any, Any]] = []
     for path, part in sorted(model.nodes().items(), key=lambda item: len(item[0])):
         below = any(_is_inside(path, other) for other, _ in found)
-        if not below and find_handler(type(part), MODULE_MAP) is not ABSENT:
+        if not below and find_exporter(type(part), MODULE_MAP) is not ABSENT:
             found.append((path, part))
     kind = type(model).__name__.lower()
     known: dict[Any, str] = {}

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import nir
 import numpy as np
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.errors import InputError, UnsupportedError, warn_caller
 from nirx_jax.bridges.calling import calling
 from nirx_jax.bridges.running import OUTPUT, run_scan
@@ -208,7 +209,7 @@ def _arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, dict[str,
 
 
 def _is_layer(module_map: TypeMap, context: Any) -> bool:
-    known = find_handler(type(context.module), module_map) is not ABSENT
+    known = find_exporter(type(context.module), module_map) is not ABSENT
     return known and context.method_name == "__call__"
 
 

@@ -18,6 +18,7 @@ from rockpool.nn.combinators.sequential import JaxSequential
 from rockpool.nn.modules import ExpSynJax, LIFJax, LIFODEJax, LinearJax
 from rockpool.nn.modules.jax.jax_module import JaxModule
 
+from nirx.basics.find_exporter import find_exporter
 from nirx.basics.foreign_arrays import to_numpy
 from nirx.basics.type_map import TypeMap
 from nirx.bridging.bridge import Bridge
@@ -54,6 +55,7 @@ def _linear(layer: LinearJax) -> nir.NIRNode:
 
 
 @MODULE_MAP.register(LIFJax)
+@MODULE_MAP.register(LIFODEJax)
 def _lif(cell: LIFJax) -> nir.NIRNode | nir.NIRGraph:
     if cell.n_synapses != 1:
         raise refused("LIFJax", f"{cell.n_synapses} synapses a neuron", "give each one synapse")
@@ -112,9 +114,14 @@ def _full(values: np.ndarray, size: int) -> np.ndarray:
     return np.broadcast_to(values, (size,)).copy()
 
 
+def _is_chain(model: Any) -> bool:
+    """Whether it calls its parts one after another, as its subclass Residual does not."""
+    return find_exporter(type(model), MODULE_MAP) is _sequential
+
+
 def _layers(model: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """The layers by their names in Rockpool, joined by dots; or the type of a lone layer."""
-    if not isinstance(model, JaxSequential):
+    if not _is_chain(model):
         return [(prefix or type(model).__name__.lower(), model)]
     start = f"{prefix}." if prefix else ""
     return [pair for name, m in model.modules().items() for pair in _layers(m, f"{start}{name}")]
@@ -144,7 +151,7 @@ def _run(model: Any, xs: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
     ):  # not under jit, where LinearJax 3.1.0 loses its bias; evolve compiles its loop
         y, _, record = model.reset_state().evolve(given, record=True)
     rows = {name: _output(record, name.split(".")) for name, _ in _layers(model)}
-    if not isinstance(model, JaxSequential):
+    if not _is_chain(model):
         rows = dict.fromkeys(rows, y)
     found = {**{_node_name(name, m): rows[name] for name, m in _layers(model)}, OUTPUT: y}
     return {name: to_numpy(row.swapaxes(0, 1)) for name, row in found.items()}

@@ -22,7 +22,8 @@ import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
-from nirx.basics.type_map import TypeMap
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
@@ -164,7 +165,7 @@ def _is_sequential(model: Any) -> bool:
     """Whether the order of the layers is known without a call of the model."""
     if not isinstance(model, nnx.Module):
         raise InputError(f"the model is a {type(model).__name__}; expected a flax.nnx.Module")
-    if any(base in MODULE_MAP for base in type(model).__mro__) or is_cell(model, MODULE_MAP):
+    if find_exporter(type(model), MODULE_MAP) is not ABSENT or is_cell(model, MODULE_MAP):
         return True
     if passes_states(model):
         return False

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import nir
 from flax import nnx
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.errors import UnsupportedError
 from nirx_jax.cell_node import cell_of
 
@@ -59,4 +60,4 @@ def cell_node(cell: Any, name: str, shape: Any) -> nir.NIRNode:
 
 
 def _is_known(part: Any, module_map: TypeMap) -> bool:
-    return find_handler(type(part), module_map) is not ABSENT
+    return find_exporter(type(part), module_map) is not ABSENT

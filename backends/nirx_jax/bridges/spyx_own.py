@@ -18,7 +18,8 @@ import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
 from nirx_jax.bridges.calling import calling
@@ -155,7 +156,7 @@ def _replaced(module_map: TypeMap, model: Any, wrap: Wrap) -> tuple[Any, dict[st
 
 
 def _is_layer(part: Any, module_map: TypeMap) -> bool:
-    known = find_handler(type(part), module_map) is not ABSENT or is_cell(part, module_map)
+    known = find_exporter(type(part), module_map) is not ABSENT or is_cell(part, module_map)
     return known and not isinstance(part, nnx.Sequential)  # which is traced through
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from flax import nnx
 from spyx import nn as spyx
 
-from nirx.basics.type_map import TypeMap
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.dynamics.ops import Shape
 from nirx.errors import UnsupportedError
 from nirx.tracing.draft import Draft
@@ -26,16 +27,24 @@ from nirx_jax.bridges.running import OUTPUT, run_scan
 from nirx_jax.bridges.spyx_cells import cell_node, is_cell
 from nirx_jax.exporters import Exporters
 
-__all__ = ["layers_of", "run_layers", "sequential_graph"]
+__all__ = ["is_chain", "layers_of", "run_layers", "sequential_graph"]
 
 Named = Iterable[tuple[str, Any]]
 
 RECURRENT = (spyx.RIF, spyx.RLIF, spyx.RCuBaLIF)
 
 
+CHAINS: Any = dict.fromkeys((nnx.Sequential, spyx.Sequential))
+
+
+def is_chain(model: Any) -> bool:
+    """Whether a module calls its layers in turn, as subclasses of Sequential need not."""
+    return find_exporter(type(model), CHAINS) is not ABSENT
+
+
 def layers_of(model: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """The layers by their names in the graph: 0, 1, 2.0, 2.1 ..., or the type of a lone layer."""
-    if not isinstance(model, nnx.Sequential):
+    if not is_chain(model):
         return [(prefix or type(model).__name__.lower(), model)]
     start = f"{prefix}." if prefix else ""
     return [pair for k, part in enumerate(model.layers) for pair in layers_of(part, f"{start}{k}")]

@@ -10,7 +10,8 @@ from typing import Any
 import nir
 import torch
 
-from nirx.basics.type_map import TypeMap
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.errors import InputError
 from nirx_torch.exporters import Stateful
 from nirx_torch.net import Net
@@ -62,8 +63,8 @@ def _one_step(
     Modules that have to change are copied; their parameters stay shared.
     """
     if id(module) not in done:
-        unwrap = next((f for kind, f in over_time.items() if isinstance(module, kind)), None)
-        own = module if unwrap is None else unwrap(module)
+        unwrap = find_exporter(type(module), over_time)
+        own = module if unwrap is ABSENT else unwrap(module)
         done[id(module)] = module  # which its unwrapped form may hold
         children = {
             name: None if child is None else _one_step(child, over_time, done)

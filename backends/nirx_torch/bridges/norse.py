@@ -264,7 +264,10 @@ def _lif_recurrent_cell(cell: Any) -> nir.NIRGraph:
     return with_names(graph, {**dict.fromkeys(STATE, ""), "1.v": "lif.v", "1.z": ""})
 
 
-for _kind in (snn.SNNCell, snn.SNNRecurrentCell, snn.SNN, snn.SNNRecurrent):
+for _kind in (
+    *(snn.SNNCell, snn.SNNRecurrentCell, snn.SNN, snn.SNNRecurrent),
+    *(norse.LIFMCRecurrentCell, norse.LIFMCRefracRecurrentCell),
+):
     MODULE_MAP.register(
         _kind,
         no_node("norse", "LIFBoxCell, LIFCell, LIFRecurrentCell, IAFCell, LIBoxCell or LICell"),

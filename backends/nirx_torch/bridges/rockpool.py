@@ -20,7 +20,8 @@ import torch
 from rockpool.nn.modules.torch import LIFNeuronTorch, LIFTorch, TorchModule
 from rockpool.nn.networks.synnet import SynNet
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.bridging.bridge import Bridge
 from nirx.bridging.learning_window import window_of
 from nirx.bridging.limits import Limits, require_countable, require_values
@@ -148,7 +149,7 @@ def _flat(values: np.ndarray) -> torch.Tensor:
 
 def _export(model: Any, input_shape: Any = None) -> nir.NIRGraph:
     """The tracer needs torch's `modules()`, which Rockpool replaces: it gets a converted copy."""
-    if isinstance(model, TorchModule) and find_handler(type(model), MODULE_MAP) is ABSENT:
+    if isinstance(model, TorchModule) and find_exporter(type(model), MODULE_MAP) is ABSENT:
         model = copy.deepcopy(model).to_torch()
     return export_with(MODULE_MAP, model, input_shape)
 

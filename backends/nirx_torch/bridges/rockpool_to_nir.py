@@ -26,7 +26,8 @@ from rockpool.nn.modules.torch.lif_neuron_torch import StepPWL as NeuronStep
 from rockpool.nn.modules.torch.lif_torch import PeriodicExponential, StepPWL
 from rockpool.nn.networks.synnet import SynNet
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.learning_window import with_window
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
@@ -188,7 +189,7 @@ def _chain(module: Any) -> nir.NIRGraph:
 
 
 def _inside(name: str, module: Any) -> Any:
-    handler = find_handler(type(module), MODULE_MAP)
+    handler = find_exporter(type(module), MODULE_MAP)
     if handler is ABSENT:
         raise UnsupportedError(f"{name}: a {type(module).__name__} has no NIR node")
     try:

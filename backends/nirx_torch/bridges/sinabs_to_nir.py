@@ -19,7 +19,8 @@ import sinabs.layers as sl
 import torch
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import no_node
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
@@ -30,6 +31,7 @@ from nirx.errors import UnsupportedError
 from nirx.graphs.rules import with_rule
 from nirx_torch.bridges.neuron import numbers
 from nirx_torch.bridges.sinabs_surrogates import surrogate_of
+from nirx_torch.exporters import Exporters
 from nirx_torch.module_map import MODULE_MAP as TORCH
 
 __all__ = ["MODULE_MAP", "membrane", "synapse"]
@@ -66,6 +68,9 @@ def _keep(cell: Any, which: str) -> np.ndarray:
 @MODULE_MAP.register(sl.LIF)
 @MODULE_MAP.register(sl.IAF)
 @MODULE_MAP.register(sl.ExpLeak)
+@MODULE_MAP.register(sl.LIFSqueeze)
+@MODULE_MAP.register(sl.IAFSqueeze)
+@MODULE_MAP.register(sl.ExpLeakSqueeze)
 def _neuron(cell: Any) -> nir.NIRNode:
     rule = _rule(cell)
     node = neuron_node(membrane(cell), rule, cell.spike_fn is not None, synapse(cell))
@@ -141,7 +146,7 @@ def _feedback(module: torch.nn.Module) -> Any:
     if len(found) != 1 or not isinstance(found[0], torch.nn.Linear):
         kinds = ", ".join(type(part).__name__ for part in found)
         raise UnsupportedError(f"rec_connect of {kinds} has no NIR node; use one Linear")
-    return TORCH[torch.nn.Linear](found[0])  # type: ignore[misc]
+    return Exporters(TORCH, None, ()).node_of(found[0], "rec_connect")
 
 
 def _parts(module: torch.nn.Module) -> list[torch.nn.Module]:
@@ -156,7 +161,7 @@ MODULE_MAP.register(sl.StatefulLayer, no_node("sinabs", "LIF, IAF, ExpLeak or LI
 @MODULE_MAP.register(sl.Repeat)
 def _repeat(module: Any) -> Any:
     """The layer that it repeats over time, which is not an axis in NIR."""
-    handler = find_handler(type(module.module), MODULE_MAP)
+    handler = find_exporter(type(module.module), MODULE_MAP)
     if handler is ABSENT:
         raise UnsupportedError(f"Repeat of a {type(module.module).__name__} has no NIR node")
     return None if handler is None else handler(module.module)

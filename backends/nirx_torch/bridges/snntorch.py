@@ -39,6 +39,7 @@ from nirx_torch.bridges.exporting import export_with
 from nirx_torch.bridges.neuron import LibraryNeuron, numbers, tensor
 from nirx_torch.bridges.running import run_steps
 from nirx_torch.bridges.snntorch_surrogates import spike_grad, surrogate_of
+from nirx_torch.exporters import Exporters
 from nirx_torch.module_map import MODULE_MAP as TORCH
 
 __all__ = ["BRIDGE", "MODULE_MAP", "NODE_MAP"]
@@ -251,9 +252,8 @@ def _recurrent(cell: Any) -> nir.NIRGraph:
 
 
 def _feedback(cell: Any) -> Any:
-    for kind in (torch.nn.Linear, torch.nn.Conv2d):
-        if isinstance(cell.recurrent, kind):
-            return TORCH[kind](cell.recurrent)
+    if isinstance(cell.recurrent, torch.nn.Linear | torch.nn.Conv2d):
+        return Exporters(TORCH, None, ()).node_of(cell.recurrent, "its recurrent layer")
     return nir.Scale(np.atleast_1d(numbers(cell.recurrent.V)))
 
 

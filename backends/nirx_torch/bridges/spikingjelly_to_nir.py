@@ -1,7 +1,7 @@
 """SpikingJelly's nodes as NIR nodes with their discretization.
 
-Time constants are in steps: dt is 1. Its layers (Linear, Conv2d, ...) inherit from torch's, in
-both step modes.
+Time constants are in steps: dt is 1. Its layers (Linear, Conv2d, ...) are torch's in both step
+modes.
 
 **Source**: spikingjelly 2.0.0, activation_based.neuron; held to it by tests/libraries.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import nir
 import numpy as np
 import torch
-from spikingjelly.activation_based import neuron
+from spikingjelly.activation_based import layer, neuron
 from spikingjelly.activation_based.layer import Dropout, Dropout2d, LinearRecurrentContainer
 from spikingjelly.activation_based.neuron import (
     BaseNode,
@@ -29,7 +29,8 @@ from spikingjelly.activation_based.neuron import (
     ParametricLIFNode,
 )
 
-from nirx.basics.type_map import ABSENT, TypeMap, find_handler
+from nirx.basics.find_exporter import find_exporter
+from nirx.basics.type_map import ABSENT, TypeMap
 from nirx.bridging.feedback import feedback_graph
 from nirx.bridging.limits import no_node
 from nirx.bridging.membrane import Membrane, Synapse, neuron_node
@@ -46,7 +47,18 @@ from nirx_torch.module_map import linear_node
 __all__ = ["MODULE_MAP", "membrane", "synapse"]
 
 MODULE_MAP = TypeMap(TORCH)
-"""torch's layers, and SpikingJelly's nodes."""
+"""torch's layers, SpikingJelly's layers of the same names, and its nodes."""
+
+for _name in (
+    "Conv1d",
+    "Conv2d",
+    "AvgPool2d",
+    "MaxPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Flatten",
+):
+    MODULE_MAP.register(getattr(layer, _name), TORCH[getattr(torch.nn, _name)])
 
 
 def membrane(cell: Any) -> Membrane:
@@ -126,7 +138,7 @@ def _silent(cell: Any) -> nir.NIRNode:
 _refuse = no_node("spikingjelly", "LIFNode, ParametricLIFNode, IFNode or CUBALIFNode")
 for _kind in (BaseNode, *vars(neuron).values()):
     _own = isinstance(_kind, type) and _kind.__module__.startswith(neuron.__name__)
-    if _own and issubclass(_kind, torch.nn.Module) and find_handler(_kind, MODULE_MAP) is ABSENT:
+    if _own and issubclass(_kind, torch.nn.Module) and find_exporter(_kind, MODULE_MAP) is ABSENT:
         MODULE_MAP.register(_kind, _refuse)
 
 
@@ -156,7 +168,7 @@ if hasattr(neuron, "GatedLIFNode"):
 @MODULE_MAP.register(LinearRecurrentContainer)
 def _recurrent(cell: Any) -> nir.NIRGraph:
     """Its Linear reads the input and the output of the step before, concatenated."""
-    handler = find_handler(type(cell.sub_module), MODULE_MAP)
+    handler = find_exporter(type(cell.sub_module), MODULE_MAP)
     inner = None if handler is ABSENT or handler is None else handler(cell.sub_module)
     if inner is None or not hasattr(inner, "v_threshold"):
         kind = type(cell.sub_module).__name__
