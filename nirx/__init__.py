@@ -5,6 +5,8 @@ from nirx.basics.public import shown_names as _shown_names
 from nirx.comparison.compare import assert_equivalent as assert_equivalent
 from nirx.comparison.compare import compare as compare
 from nirx.comparison.digest import digest as digest
+from nirx.comparison.health import Health as Health
+from nirx.comparison.health import health as health
 from nirx.comparison.result import Comparison as Comparison
 from nirx.diagnosis.diagnose import diagnose as diagnose
 from nirx.diagnosis.result import Diagnosis as Diagnosis

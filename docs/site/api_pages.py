@@ -37,7 +37,7 @@ GROUPS = {
         Schedule""",
     "The time step": "Discretization PRESETS SEMANTICS_VERSION Arithmetic",
     "Run": "from_nir Network find_backend map digest detach state_to_numpy",
-    "Train": "trainable freeze parametrize",
+    "Train": "trainable freeze parametrize health Health",
     "Compare": "compare assert_equivalent Comparison show view",
     "Neurons of your own": "neuron Neuron register_type expressed recognise",
     "Move": "move Move NotRepresentable",
