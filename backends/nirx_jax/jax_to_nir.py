@@ -10,6 +10,7 @@ from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.tracing.draft import Draft
+from nirx.tracing.lowering import OWN_MODULE
 from nirx.tracing.recognition.in_drafts import has_cells, has_value_loops
 from nirx_jax.cell_exporters import CellExporters, cell_draft
 from nirx_jax.cell_node import only_input
@@ -151,7 +152,8 @@ def _with_cells(
         if scanned is not None:
             return cell_draft(*scanned)
     if example is None or not may_be_cell(module, example_state is not None, exporters):
-        if takes_any_state(module, example_state is not None):
+        said = OWN_MODULE in str(refused)
+        if not said and takes_any_state(module, example_state is not None):
             raise UnsupportedError(
                 f"{refused}; or keep the neuron in an equinox.Module of its own, from (x, state) "
                 "to (y, state): where that is elementwise, it becomes a nirx.Neuron"

@@ -119,3 +119,19 @@ def test_inside_a_scan():
 def test_the_state_that_is_missing_is_asked_for_by_its_name():
     with pytest.raises(nirx.InputError, match=r"a call with v=None .*; pass example_state"):
         jax_to_nir(Model(layer(), Membrane()), jnp.zeros(6))
+
+
+class Inline(eqx.Module):
+    fc: eqx.nn.Linear
+
+    def __call__(self, xs):
+        def step(v, x):
+            z, v = Membrane()(self.fc(x), v)
+            return v, z
+
+        return jax.lax.scan(step, jnp.zeros(4), xs)[1]
+
+
+def test_a_neuron_among_layers_is_told_to_be_a_module():
+    with pytest.raises(nirx.UnsupportedError, match=r"step/gt at .* module of its own, from \(x, "):
+        jax_to_nir(Inline(layer()), jnp.zeros((7, 6)))
