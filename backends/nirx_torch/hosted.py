@@ -7,7 +7,9 @@ kernels. Only dense convolutions are torch's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -75,6 +77,7 @@ def to_tensors(tree: Any) -> Any:
 
 
 def hosted_executor(
+    owner: torch.nn.Module,
     schedule: Schedule,
     parameters: list[Mapping[str, torch.Tensor]],
     plan: Plan,
@@ -84,16 +87,58 @@ def hosted_executor(
 ) -> Executor:
     """The executor of a network of which nirx runs every node.
 
+    In reproducible mode it is kept for the next run, with copies of the parameters: to compare
+    them takes a tenth of the time of cutting them into slices.
+
     Arguments:
+        owner: the network; what is kept goes with it.
         parameters: of every node.
         torch_ops: for dense convolutions and for checks of what is passed in; in fast mode.
         returns: as for `Executor`.
     """
-    kind = ReproducibleHostedOps if reproducible else HostedOps
-    ops = kind(torch_ops, np.dtype(plan.mode[0]), plan.gathers)
+    arrays = [{name: memory(value) for name, value in own.items()} for own in parameters]
+    if not reproducible:
+        return _executor(schedule, arrays, plan, HostedOps(*_of(plan, torch_ops)), returns)
+    kept = _KEPT.get(owner)
+    if kept is None or kept.plan is not plan or not all(map(_equal, kept.arrays, arrays)):
+        copies = [{name: value.copy() for name, value in own.items()} for own in arrays]
+        ops = ReproducibleHostedOps(*_of(plan, torch_ops))
+        kept = _Kept(plan, copies, _executor(schedule, copies, plan, ops, returns, constant=True))
+        _KEPT[owner] = kept
+    return kept.executor
+
+
+@dataclass(frozen=True)
+class _Kept:
+    plan: Plan
+    arrays: list[dict[str, np.ndarray]]
+    executor: Executor
+
+
+_KEPT: WeakKeyDictionary[torch.nn.Module, _Kept] = WeakKeyDictionary()
+"""Beside the networks, because it is neither copied nor pickled with them."""
+
+
+def _equal(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> bool:
+    """Whether the parameters of a node are the same; -0 is 0 in reproducible mode."""
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def _of(plan: Plan, torch_ops: TorchOps) -> tuple[TorchOps, np.dtype, bool]:
+    return torch_ops, np.dtype(plan.mode[0]), plan.gathers
+
+
+def _executor(
+    schedule: Schedule,
+    arrays: list[dict[str, np.ndarray]],
+    plan: Plan,
+    ops: HostedOps,
+    returns: Returns | None,
+    constant: bool = False,
+) -> Executor:
     runners: list[Runner] = []
-    for position, (place, own) in enumerate(zip(schedule.nodes, parameters, strict=True)):
+    for position, (place, own) in enumerate(zip(schedule.nodes, arrays, strict=True)):
         assert place.dynamics is not None, "nirx runs every node"
-        arrays = {name: memory(value) for name, value in own.items()}
-        runners.append(native_runner(plan, position, place.dynamics, arrays, _Host()))
-    return Executor(schedule, ops, runners, returns, Loops(schedule, plan, ops, _Host()))
+        runners.append(native_runner(plan, position, place.dynamics, own, _Host()))
+    loops = Loops(schedule, plan, ops, _Host())
+    return Executor(schedule, ops, runners, returns, loops, constant)

@@ -165,7 +165,7 @@ class Net(ShownNetwork, torch.nn.Module):
         ops = TorchOps(anchor.dtype, anchor.device, self.surrogates.usual, self.detach_reset)
         modules = self.modules_by_path
         own = [_arrays(name, m) for name, m in modules.items() if isinstance(m, NativeNode)]
-        return hosted_executor(self.schedule, own, plan, ops, self.reproducible, self.returns)
+        return hosted_executor(self, self.schedule, own, plan, ops, self.reproducible, self.returns)
 
     def _executor(self, goes_on: bool = False) -> Executor:
         anchor = self._anchor

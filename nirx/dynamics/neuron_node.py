@@ -13,16 +13,8 @@ import numpy as np
 from nirx.dynamics.expression import Expression, NotElementwise
 from nirx.dynamics.formula import Formula
 from nirx.dynamics.parameters import NodeMismatch
-from nirx.dynamics.program import (
-    INPUT,
-    OUTPUT,
-    PARAMETER,
-    STATE,
-    Program,
-    program_of,
-    require_names,
-    table,
-)
+from nirx.dynamics.program import INPUT, OUTPUT, PARAMETER, STATE, Program, require_names
+from nirx.dynamics.program_table import program_of, table
 from nirx.errors import InputError
 
 __all__ = ["Neuron", "neuron"]

@@ -78,7 +78,8 @@ class NativeRunner:
         return self.dynamics.coefficients(ops, self._used(ops)) if self.parameters else {}
 
     def initial_state(self, ops: Ops, batch: Shape) -> Any:
-        return self.dynamics.initial_state(ops, self._used(ops), batch)
+        used = self._used(ops) if self.has_memory else {}  # weights are not looked at in vain
+        return self.dynamics.initial_state(ops, used, batch)
 
     def emit(self, ops: Ops, state: Any) -> Array:
         assert isinstance(self.dynamics, Delay), "only whole-step Delays are deferred"

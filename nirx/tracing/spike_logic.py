@@ -7,7 +7,7 @@ finished graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import nir
@@ -31,14 +31,15 @@ __all__ = [
 ]
 
 GATE_KEY = "nirx_gate"
-"""Metadata key that marks a node, until its graph is finished, that reads spikes only."""
+"""Metadata key that marks a node, until its graph is finished, that reads spikes only: the refusal
+if it reads anything else."""
 
 ONLY_SPIKES = "NIR can where both are outputs of neurons that give 0 or 1, or 1 minus such"
 """What a tracer says to operands that are no spikes."""
 
-REFUSAL = (
-    "the product or maximum of two values has no NIR node, except for spikes of the same step, at "
-    "most one per neuron; a sum of spikes, an input and a value of the step before may be others"
+ONCE = (
+    "spikes of the same step, at most one per neuron; a sum of spikes, an input and a value of the "
+    "step before may be others"
 )
 
 
@@ -75,15 +76,17 @@ def _gate(
         raise refusal()
     if None not in (a.shape, b.shape) and a.shape != b.shape:
         raise refusal()
-    operands = {one: of_one, other: of_other}
+    operands, text = {one: of_one, other: of_other}, str(refusal())
     shape = a.shape if a.shape is not None else b.shape
     total = Value((), shape)
     for source, plain in operands.items():
         value = Value((source,), shape)
-        total += value if plain else _marked(draft, draft.scale(value, -1.0, f"{name}.not"))
+        if not plain:
+            value = _marked(draft, draft.scale(value, -1.0, f"{name}.not"), text)
+        total += value
     limit = highest(len(operands)) - list(operands.values()).count(False)
     threshold = np.full(() if shape is None else shape, limit)
-    return _marked(draft, draft.node(name, nir.Threshold(threshold), total))
+    return _marked(draft, draft.node(name, nir.Threshold(threshold), total), text)
 
 
 def _spikes(draft: Draft, value: Value) -> tuple[str | None, bool]:
@@ -116,11 +119,11 @@ def _is_minus(draft: Draft, name: str | None) -> bool:
     return isinstance(node, nir.Scale) and bool((np.asarray(node.scale) == -1).all())
 
 
-def _marked(draft: Draft, value: Value) -> Value:
+def _marked(draft: Draft, value: Value, text: str) -> Value:
     (name,) = value.sources
     assert isinstance(name, str), "the output of a node"
     node = draft.nodes[name]
-    node.metadata = {**(node.metadata or {}), GATE_KEY: True}
+    node.metadata = {**(node.metadata or {}), GATE_KEY: text}
     return value
 
 
@@ -136,19 +139,21 @@ def drop_spare(draft: Draft) -> None:
         draft.spare = [name for name in draft.spare if name not in unread]
 
 
-def take_gates(nodes: dict[str, Any]) -> list[Path]:
+def take_gates(nodes: dict[str, Any]) -> dict[Path, str]:
     """Remove the marks from the nodes of a finished, flat graph.
 
-    Returns: the paths of the nodes that read spikes only.
+    Returns: the paths of the nodes that read spikes only, and their refusals.
     """
-    return [
-        (name,)
+    return {
+        (name,): node.metadata.pop(GATE_KEY)
         for name, node in nodes.items()
-        if isinstance(getattr(node, "metadata", None), dict) and node.metadata.pop(GATE_KEY, False)
-    ]
+        if GATE_KEY in (getattr(node, "metadata", None) or {})
+    }
 
 
-def require_spikes_at_gates(schedule: Schedule, binary: list[bool], gates: list[Path]) -> None:
+def require_spikes_at_gates(
+    schedule: Schedule, binary: list[bool], gates: Mapping[Path, str]
+) -> None:
     """Check what the marked nodes read.
 
     Arguments:
@@ -162,4 +167,4 @@ def require_spikes_at_gates(schedule: Schedule, binary: list[bool], gates: list[
                 before = schedule.nodes[source.position].path
                 negated = before in gates and not binary[source.position]
                 if source.late or not (binary[source.position] or negated):
-                    raise UnsupportedError(f"{'/'.join(node.path)}: {REFUSAL}")
+                    raise UnsupportedError(f"{gates[node.path]}: {ONCE}")

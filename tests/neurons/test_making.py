@@ -13,7 +13,8 @@ import nirx
 from nirx import formulas as f
 from nirx.dynamics.expression import Expression, Operation
 from nirx.dynamics.parameters import NodeMismatch
-from nirx.dynamics.program import Program, program_of, table
+from nirx.dynamics.program import Program
+from nirx.dynamics.program_table import program_of, table
 from support.neurons import adaptive, alone, every_operation
 
 WRONG = {

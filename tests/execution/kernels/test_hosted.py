@@ -1,5 +1,8 @@
 """torch without gradients on the CPU: NumPy's operations on the tensors' memory."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -99,3 +102,24 @@ def test_with_gradients_torch_computes():
     _, fused = nets(reproducible=False)
     assert fused._hosted(torch.from_numpy(spikes()), None) is None
     assert fused.run(torch.from_numpy(spikes()))[0].requires_grad
+
+
+def _pickled(net):
+    return pickle.loads(pickle.dumps(net))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, _pickled])
+def test_what_is_kept_between_runs_goes_with_the_values(copied):
+    """In reproducible mode slices are kept; `.data` changes a parameter behind torch's back."""
+    _, net = nets()
+    xs = torch.from_numpy(spikes())
+    with torch.no_grad():
+        executor, before = net._hosted(xs, None), net.run(xs)
+        assert net._hosted(xs, None) is executor
+        other = copied(net)
+        for value in (2.0, float("nan")):
+            next(iter(net.parameters())).data[0, :3] = value
+            plain, _ = nets()
+            plain.load_state_dict(net.state_dict())
+            assert_bits(net.run(xs, record="all"), plain.run(xs, record="all"))
+        assert_bits(other.run(xs), before)
