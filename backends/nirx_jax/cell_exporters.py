@@ -13,6 +13,7 @@ from nirx.execution.runners import takes_state
 from nirx.tracing.draft import Draft
 from nirx_jax.cell_node import Cell, cell_of
 from nirx_jax.cell_root import name_of
+from nirx_jax.cell_state import state_of_part
 from nirx_jax.exporters import CONTAINERS, Exporters
 from nirx_jax.leaf import Leaf, Place
 
@@ -20,22 +21,32 @@ __all__ = ["CellExporters", "cell_draft"]
 
 
 class CellExporters(Exporters):
-    """Exporters for which modules with state, without a mapped module in them, are cells too."""
+    """Exporters for which modules with state, without a mapped module in them, are cells too.
 
-    def __init__(self, module_map: Any, default_map: Any, root: Any):
+    Arguments:
+        module_map, default_map: see `Exporters`.
+        root: the model.
+        any_name: whether the second argument of a part is a state, whatever it is called.
+    """
+
+    def __init__(self, module_map: Any, default_map: Any, root: Any, any_name: bool = False):
         super().__init__(module_map, default_map)
-        self.root = root
+        self.root, self.any_name = root, any_name
         self.cells: dict[str, Cell] = {}
 
     def is_leaf(self, node: Any) -> bool:
         return super().is_leaf(node) or (node is not self.root and self.is_cell(node))
 
+    def is_perhaps(self, node: Any) -> bool:
+        return not (super().is_leaf(node) or takes_state(node))
+
     def is_cell(self, node: Any) -> bool:
         """Whether a part of a model is one neuron, as far as can be seen without tracing it."""
         is_known = super().is_leaf(node) or isinstance(node, CONTAINERS)
-        if is_known or not (isinstance(node, eqx.Module) and callable(node) and takes_state(node)):
+        if is_known or not (isinstance(node, eqx.Module) and callable(node)):
             return False
-        return not self.holds_mapped(node)
+        named = state_of_part(node) is not None if self.any_name else takes_state(node)
+        return named and not self.holds_mapped(node)
 
     def holds_mapped(self, model: Any) -> bool:
         """Whether a map has an entry for a part of a model."""
@@ -53,7 +64,7 @@ class CellExporters(Exporters):
         if leaf._path not in self.done:
             x, *_ = leaf._given.values()
             own = any(hasattr(leaf._module, name) for name in ("init_state", "initial_state"))
-            state = None if own else leaf._given.get("state")
+            state = None if own else leaf._given.get(state_of_part(leaf._module) or "")
             cell = cell_of(leaf._module, leaf._path, x, state)
             self.cells[leaf._path] = cell
             self.done[leaf._path] = cell.node

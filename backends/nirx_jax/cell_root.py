@@ -16,9 +16,9 @@ __all__ = ["is_traceable", "may_be_cell", "name_of", "stepping_of", "takes_any_s
 
 
 class Cells(Protocol):
-    """Tells whether an Equinox module is one neuron."""
+    """Tells whether an Equinox module consists of nodes."""
 
-    def is_cell(self, node: Any) -> bool: ...
+    def holds_mapped(self, model: Any) -> bool: ...
 
 
 def is_traceable(module: Any) -> bool:
@@ -47,16 +47,17 @@ def stepping_of(module: Any, one_input: bool, has_example: bool) -> Callable[...
     if _is_flax(module):
         return None
     argument = state_argument(module, has_example)
-    if argument in (None, "state") or not one_input:
-        return module
-    return None if isinstance(module, eqx.Module) else lambda x, state: module(x, state)
+    own: Callable[..., Any] = module
+    if argument in (None, "state") or not one_input or isinstance(module, eqx.Module):
+        return own
+    return lambda x, state: module(x, state)
 
 
 def may_be_cell(module: Any, has_example: bool, cells: Cells) -> bool:
     """Whether a model may be one neuron with state."""
     argument = state_argument(module, has_example)
-    if isinstance(module, eqx.Module) and argument == "state":
-        return cells.is_cell(module)
+    if isinstance(module, eqx.Module) and argument is not None:
+        return not cells.holds_mapped(module)
     return _is_flax(module) or argument is not None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nirx.errors import InputError, UnsupportedError
 
-__all__ = ["state_argument", "state_before", "zeros_before"]
+__all__ = ["state_argument", "state_before", "state_of_part", "zeros_before"]
 
 PROBES = 3
 
@@ -35,6 +35,15 @@ def state_argument(call: Callable[..., Any], has_example: bool) -> str | None:
     if len(taken) < 2:
         return None
     return taken[1].name if has_example or taken[1].default is inspect.Parameter.empty else None
+
+
+def state_of_part(module: Any) -> str | None:
+    """The name of the argument of a part of a model that takes its state, if it may have one."""
+    name = state_argument(module, True)
+    if name in (None, "state"):
+        return name
+    default = inspect.signature(module).parameters[name].default
+    return name if default in (None, inspect.Parameter.empty) and name != "key" else None
 
 
 def state_before(cell: Any, kind: str, example_state: Any) -> Any:

@@ -37,6 +37,10 @@ class Exporters(exporters.Exporters):
             and not isinstance(node, CONTAINERS)
         )
 
+    def is_perhaps(self, node: Any) -> bool:
+        """Whether a leaf is one only if its call returns (y, state)."""
+        return False
+
     def is_mapped(self, module: Any) -> bool:
         """Whether a map has an entry for a part of a model, which may be any object."""
         return not isinstance(module, type) and callable(module) and super().is_mapped(module)

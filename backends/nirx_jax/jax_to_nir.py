@@ -10,6 +10,7 @@ from nirx.basics.type_map import Handler
 from nirx.dynamics.discretization import Discretization
 from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.tracing.draft import Draft
+from nirx.tracing.lowering import OWN_MODULE
 from nirx.tracing.recognition.in_drafts import has_cells, has_value_loops
 from nirx_jax.cell_exporters import CellExporters, cell_draft
 from nirx_jax.cell_node import only_input
@@ -82,7 +83,7 @@ def jax_to_nir(
         )
     if exporters.is_leaf(module):
         return exporters.export_root(module, discretization)
-    with_cells = CellExporters(module_map, default_map, module)
+    with_cells = [CellExporters(module_map, default_map, module, wide) for wide in (False, True)]
     given, options = (module, example_input, example_state), (discretization, type_check, subgraphs)
     try:
         draft = _draft(*given, exporters)
@@ -105,11 +106,13 @@ def _draft(module: Any, example_input: Any, example_state: Any, exporters: Expor
     if stepping is None:
         raise UnsupportedError(f"{kind} has no NIR node; add it to module_map")
 
+    asked = exporters.is_leaf, exporters.export, exporters.is_perhaps
+
     def attempt(given: Any, state: Any, marks: Marks) -> Draft:
-        traced = trace(stepping, given, state, exporters.is_leaf, exporters.export)
+        traced = trace(stepping, given, state, *asked)
         return interpret(kind, traced, exporters, marks)
 
-    traced = trace(stepping, example_input, example_state, exporters.is_leaf, exporters.export)
+    traced = trace(stepping, example_input, example_state, *asked)
     try:
         return interpret(kind, traced, exporters)
     except UnsupportedError:
@@ -125,19 +128,32 @@ def _with_cells(
     module: Any,
     example_input: Any,
     example_state: Any,
-    exporters: CellExporters,
+    choices: list[CellExporters],
     refused: UnsupportedError,
 ) -> Draft:
-    """The draft with unknown neurons as `nirx.Neuron`. **Raises** `UnsupportedError`."""
-    if exporters.has_cells():
-        return _draft(module, example_input, example_state, exporters)
+    """The draft with unknown neurons as `nirx.Neuron`. **Raises** `UnsupportedError`.
+
+    Arguments:
+        choices: which parts may be neurons, tried in this order.
+    """
+    first: UnsupportedError | None = None
+    for exporters in choices:
+        if exporters.has_cells():
+            try:
+                return _draft(module, example_input, example_state, exporters)
+            except UnsupportedError as refusal:
+                first = first or refusal
+    if first is not None:
+        raise first
+    exporters = choices[0]
     example = only_input(example_input)
     if example is not None and not exporters.holds_mapped(module):
         scanned = scanned_step(module, example, example_state)
         if scanned is not None:
             return cell_draft(*scanned)
     if example is None or not may_be_cell(module, example_state is not None, exporters):
-        if takes_any_state(module, example_state is not None):
+        said = OWN_MODULE in str(refused)
+        if not said and takes_any_state(module, example_state is not None):
             raise UnsupportedError(
                 f"{refused}; or keep the neuron in an equinox.Module of its own, from (x, state) "
                 "to (y, state): where that is elementwise, it becomes a nirx.Neuron"

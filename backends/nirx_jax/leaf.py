@@ -14,7 +14,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from nirx.errors import UnsupportedError
-from nirx.execution.runners import takes_state
+from nirx_jax.cell_state import state_of_part
 
 __all__ = ["INPUT", "LEAF", "Leaf", "LeafCall", "Place", "dotted", "is_array"]
 
@@ -56,11 +56,19 @@ class Leaf:
         place: where it is in the model; this names its node.
         path: its first place, if it is at several.
         refuse: raises the exporter's error for the module, if there is one.
+        perhaps: whether it is traced through where its call does not return (y, state).
     """
 
-    def __init__(self, module: Any, place: str, path: str, refuse: Callable[[Leaf], Any]):
+    def __init__(
+        self,
+        module: Any,
+        place: str,
+        path: str,
+        refuse: Callable[[Leaf], Any],
+        perhaps: bool = False,
+    ):
         self._module, self._place, self._path = module, place, path
-        self._refuse = refuse
+        self._refuse, self._perhaps = refuse, perhaps
         self._given: dict[str, Any] = {}
 
     @property
@@ -75,21 +83,25 @@ class Leaf:
         module = self._module
         if isinstance(module, eqx.nn.Dropout) and not kwargs.keys() <= {"key"}:
             return module(*args, **kwargs)  # the call overrides `inference`
+        if self._perhaps:
+            result = jax.eval_shape(lambda: module(*args, **kwargs))
+            if not (isinstance(result, tuple) and len(result) == 2):
+                return module(*args, **kwargs)
         bound = inspect.signature(module).bind(*args, **kwargs)
         given, structure = jax.tree_util.tree_flatten_with_path(dict(bound.arguments))
         arrays = [i for i, (_, part) in enumerate(given) if is_array(part)]
         operands = [given[i][1] for i in arrays]
         self._given = {k: jax.tree.map(_described, v) for k, v in bound.arguments.items()}
-        result: dict[str, Any] = {}
+        found: dict[str, Any] = {}
 
         def call(*values: Any) -> list[Any]:
             parts = [part for _, part in given]
             for i, value in zip(arrays, values, strict=True):
                 parts[i] = value
             bound.arguments.update(structure.unflatten(parts))
-            value, state, result["stateful"] = self._split(module(*bound.args, **bound.kwargs))
-            result["state"], result["structure"] = jax.tree_util.tree_flatten_with_path(state)
-            return [value, *(part for _, part in result["state"] if is_array(part))]
+            value, state, found["stateful"] = self._split(module(*bound.args, **bound.kwargs))
+            found["state"], found["structure"] = jax.tree_util.tree_flatten_with_path(state)
+            return [value, *(part for _, part in found["state"] if is_array(part))]
 
         try:
             shapes = (jax.ShapeDtypeStruct(x.shape, x.dtype) for x in operands)
@@ -98,17 +110,19 @@ class Leaf:
             self._refuse(self)
             raise
         first = next(iter(bound.arguments), None)
-        roles = [_role(given[i][0], first) for i in arrays]
-        places = [None, *(path for path, part in result["state"] if is_array(part))]
+        own = state_of_part(module) if found["stateful"] else "state"
+        roles = [_role(given[i][0], first, own) for i in arrays]
+        places = [None, *(path for path, part in found["state"] if is_array(part))]
         flat = self._recorded(traced, operands, roles, places)
-        if not result["stateful"]:
+        if not found["stateful"]:
             return flat[0]
         new = iter(flat[1:])
-        state = [next(new) if is_array(part) else part for _, part in result["state"]]
-        return flat[0], result["structure"].unflatten(state)
+        state = [next(new) if is_array(part) else part for _, part in found["state"]]
+        return flat[0], found["structure"].unflatten(state)
 
     def _split(self, result: Any) -> tuple[Any, Any, bool]:
-        stateful = takes_state(self._module) and isinstance(result, tuple) and len(result) == 2
+        takes = state_of_part(self._module) is not None
+        stateful = takes and isinstance(result, tuple) and len(result) == 2
         value, state = result if stateful else (result, None)
         if is_array(value):
             return value, state, stateful
@@ -170,11 +184,11 @@ def _described(part: Any) -> Any:
     return jax.ShapeDtypeStruct(part.shape, part.dtype) if is_array(part) else part
 
 
-def _role(path: Place, first: str | None) -> Any:
+def _role(path: Place, first: str | None, state: str | None) -> Any:
     name = path[0].key
     if name == first:
         return INPUT
-    return tuple(path[1:]) if name == "state" else name
+    return tuple(path[1:]) if name == state else name
 
 
 @LEAF.def_abstract_eval

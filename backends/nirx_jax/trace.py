@@ -13,6 +13,7 @@ import numpy as np
 
 from nirx.errors import InputError, NirxError, UnsupportedError
 from nirx.execution.runners import takes_state
+from nirx_jax.cell_state import state_argument
 from nirx_jax.leaf import Leaf, Place, dotted, is_array
 
 __all__ = ["CallFailed", "Static", "Trace", "branching", "call_failed", "trace"]
@@ -52,6 +53,7 @@ def trace(
     example_state: Any,
     is_leaf: Callable[[Any], bool],
     refuse: Callable[[Leaf], Any],
+    perhaps: Callable[[Any], bool] = lambda node: False,
 ) -> Trace:
     """Trace a module, which is left as it is.
 
@@ -60,13 +62,15 @@ def trace(
         example_input, example_state: see `jax_to_nir`.
         is_leaf: whether a module is a single node, whatever is inside it.
         refuse: raises the exporter's error for a leaf whose call fails.
+        perhaps: whether a leaf is one only if its call returns (y, state).
 
     **Raises**: `UnsupportedError` for control flow that depends on data, `InputError`.
     """
-    arguments, names = _arguments(module, example_input)
-    own = _with_leaves(module, is_leaf, refuse)
+    state = _state_argument(module, example_input, example_state)
+    arguments, names = _arguments(module, example_input, state)
+    own = _with_leaves(module, is_leaf, refuse, perhaps)
     kind = type(module).__name__
-    if not _is_stateful(module):
+    if state is None:
         if example_state is not None:
             raise InputError(
                 f"{kind}: its call has no argument `state`, so leave out example_state"
@@ -80,31 +84,40 @@ def trace(
         except TypeError as error:
             raise InputError(f"{kind}.init_state(()): {error}; pass example_state") from error
     if not any(part is None for part in jax.tree.leaves(start, is_leaf=lambda x: x is None)):
-        return _step(own, kind, arguments, names, start, stateful=True)
+        return _step(own, kind, arguments, names, start, state)
     # None means "start afresh": the first step returns the state that belongs there.
     try:
-        first = _step(own, kind, arguments, names, start, stateful=True)
+        first = _step(own, kind, arguments, names, start, state)
     except NirxError:
         raise
     except Exception as error:  # the module may do anything with an unexpected state
         raise InputError(
-            f"{kind}: a call with state={start!r:.60} does not reveal its state "
+            f"{kind}: a call with {state}={start!r:.60} does not reveal its state "
             f"({type(error).__name__}: {error}); pass example_state"
         ) from error
-    traced = _step(own, kind, arguments, names, first.after, stateful=True)
+    traced = _step(own, kind, arguments, names, first.after, state)
     traced.before = first.before
     return traced
 
 
-def _is_stateful(module: Any) -> bool:
+def _state_argument(module: Any, example_input: Any, example_state: Any) -> str | None:
+    """The name of the argument that takes the state: `state`, or the second one of two."""
     if isinstance(module, eqx.nn.StatefulLayer):
-        return module.is_stateful()
-    return takes_state(module)
+        return "state" if module.is_stateful() else None
+    if takes_state(module):
+        return "state"
+    several = isinstance(example_input, Mapping | tuple) and len(example_input) != 1
+    has_example = example_state is not None
+    if several or not isinstance(module, eqx.Module):
+        return None
+    call: Any = module
+    return state_argument(call, has_example)
 
 
 def _step(
-    module: Any, kind: str, arguments: Any, names: Any, state: Any = None, stateful: bool = False
+    module: Any, kind: str, arguments: Any, names: Any, state: Any = None, name: str | None = None
 ) -> Trace:
+    stateful = name is not None
     given, structure = jax.tree_util.tree_flatten_with_path((arguments, state))
     arrays = [i for i, (_, part) in enumerate(given) if _has_shape(part)]
     out: dict[str, Any] = {}
@@ -114,7 +127,7 @@ def _step(
         for i, array in zip(arrays, traced, strict=True):
             parts[i] = array
         (args, kwargs), before = structure.unflatten(parts)
-        result = module(*args, **kwargs, state=before) if stateful else module(*args, **kwargs)
+        result = module(*args, **kwargs, **({} if name is None else {name: before}))
         if stateful and not (isinstance(result, tuple | list) and len(result) == 2):
             raise InputError(
                 f"{kind} takes a state but gave a {type(result).__name__}; expected (y, state)"
@@ -190,7 +203,7 @@ def _origin(path: Place, names: Any) -> Any:
     return ".".join([name, *([dotted(tuple(below))] if below else [])])
 
 
-def _arguments(module: Any, example: Any) -> tuple[Any, list[str]]:
+def _arguments(module: Any, example: Any, state: str | None) -> tuple[Any, list[str]]:
     """The module's arguments, as (args, kwargs), and the names of args."""
     if isinstance(example, Mapping):
         return ((), {str(name): _examples(part) for name, part in example.items()}), []
@@ -198,7 +211,7 @@ def _arguments(module: Any, example: Any) -> tuple[Any, list[str]]:
         _examples(part) for part in (example if isinstance(example, tuple) else (example,))
     )
     try:
-        known = [n for n in inspect.signature(module).parameters if n != "state"]
+        known = [n for n in inspect.signature(module).parameters if n not in ("state", state)]
     except (TypeError, ValueError):
         known = []
     return (args, {}), [known[i] if i < len(known) else f"input_{i}" for i in range(len(args))]
@@ -229,7 +242,12 @@ def _described(array: Any) -> Any:
     return jax.ShapeDtypeStruct(array.shape, dtype)
 
 
-def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[Leaf], Any]) -> Any:
+def _with_leaves(
+    module: Any,
+    is_leaf: Callable[[Any], bool],
+    refuse: Callable[[Leaf], Any],
+    perhaps: Callable[[Any], bool],
+) -> Any:
     """A copy of the model in which every leaf is a `Leaf`."""
     first: dict[Any, str] = {}
     kept: list[Any] = []  # so that no id is reused
@@ -243,7 +261,8 @@ def _with_leaves(module: Any, is_leaf: Callable[[Any], bool], refuse: Callable[[
                 return _Tied(put(whole, place, _by_arrays))
             if is_leaf(node):
                 name = dotted(place)
-                return Leaf(node, name, first.setdefault(identity(node), name), refuse)
+                known = first.setdefault(identity(node), name)
+                return Leaf(node, name, known, refuse, perhaps(node))
             return node
 
         def stops(node: Any) -> bool:

@@ -11,6 +11,7 @@ from jax.tree_util import GetAttrKey, SequenceKey
 
 from nirx.errors import UnsupportedError
 from nirx.tracing.draft import Draft
+from nirx.tracing.lowering import OWN_MODULE
 from nirx_jax.functional import OPERATIONS
 from nirx_jax.leaf import LEAF, LeafCall, Place
 from nirx_jax.lowering import Constant, Final, Operation, Stacked, StateIn
@@ -220,9 +221,7 @@ class Walk:
                 self.marks.require_kept(
                     [v.aval.shape for v in eqn.invars], result.aval.shape, place, False
                 )
-            raise UnsupportedError(
-                f"{place} has no NIR node; move it into a module and add that to module_map"
-            )
+            raise UnsupportedError(f"{place} has no NIR node; {OWN_MODULE}")
         result = eqn.outvars[0].aval
         marks, flows = self.marks, [self.value(flow, place) for flow in operands]
         given = [v.aval.shape for v in eqn.invars]

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
-from nirx.basics.type_map import Handler
+from nirx.basics.type_map import Handler, TypeMap
 from nirx.dynamics.discretization import Discretization
 from nirx.dynamics.node_types import has_neuron
 from nirx.execution.runners import takes_state
 from nirx.tracing import exporters
 from nirx.tracing.recognition.in_drafts import recognise_alone
 from nirx_torch.cells import TracedCell
+from nirx_torch.held_values import has_own_forward
 from nirx_torch.native import NativeNode
 
 __all__ = ["Exporters", "Stateful", "starts_afresh"]
@@ -45,7 +46,11 @@ class Exporters(exporters.Exporters):
 
     def is_mapped(self, module: Any) -> bool:
         """Whether a module is a node (or nothing), whatever is inside it."""
-        return id(module) in self.cells or super().is_mapped(module)
+        if id(module) in self.cells:
+            return True
+        own = self.maps[0]  # the caller's; a library's is a TypeMap
+        said = own is not None and not isinstance(own, TypeMap) and type(module) in own
+        return super().is_mapped(module) and (said or not has_own_forward(module))
 
     def node_of(self, module: Any, where: str) -> Any:
         """The module's node, or None to bypass it. **Raises** `UnsupportedError`."""

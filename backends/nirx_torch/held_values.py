@@ -15,6 +15,7 @@ __all__ = [
     "Place",
     "copied",
     "differs",
+    "has_own_forward",
     "held_marks",
     "held_values",
     "places",
@@ -184,3 +185,8 @@ def _leaf_differs(before: Any, now: Any) -> bool:
 def _of_torch(module: torch.nn.Module) -> bool:
     kind = type(module).__module__
     return kind.split(".")[0] == "torch" or isinstance(module, torch.nn.modules.batchnorm._NormBase)
+
+
+def has_own_forward(module: torch.nn.Module) -> bool:
+    """Whether forward is replaced in the module itself, so that its class does not tell."""
+    return "forward" in vars(module)

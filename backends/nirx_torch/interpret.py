@@ -17,6 +17,7 @@ from nirx.basics.type_map import ABSENT
 from nirx.errors import InputError, UnsupportedError
 from nirx.tracing.arranged import Arranged, in_nir
 from nirx.tracing.draft import Draft
+from nirx.tracing.lowering import OWN_MODULE
 from nirx.tracing.membranes import membrane_value
 from nirx.tracing.value import Value
 from nirx_torch.exporters import Exporters
@@ -177,7 +178,7 @@ class TorchInterpreter(MappedModules):
         path = next(reversed(node.meta.get("nn_module_stack") or {}), "")
         kind = type(self.module.get_submodule(path)).__name__ if path else ""
         if not path:
-            return "move it into a module and add that to module_map"
+            return OWN_MODULE
         return (
             f"{path} is a {kind}, which no map has an entry for: add it to module_map: "
             f"{{{kind}: function from the module to a NIR node}}"

@@ -21,6 +21,7 @@ from torch.fx.node import map_aggregate
 from torch.fx.proxy import TraceError
 
 from nirx.errors import InputError, UnsupportedError
+from nirx_torch.held_values import has_own_forward
 from nirx_torch.in_place_writes import kept_as_it_is, require_no_lost_writes, user_line
 from nirx_torch.step_proxy import StepProxy
 
@@ -237,7 +238,9 @@ class StepTracer(fx.Tracer):
             raise
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return self.is_leaf(m) or super().is_leaf_module(m, module_qualified_name)
+        if self.is_leaf(m):
+            return True
+        return super().is_leaf_module(m, module_qualified_name) and not has_own_forward(m)
 
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(*args, **kwargs)

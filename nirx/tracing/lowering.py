@@ -11,7 +11,14 @@ import numpy as np
 from nirx.errors import UnsupportedError
 from nirx.tracing.draft import Draft
 
-__all__ = ["Constant", "TracedOperation"]
+__all__ = ["OWN_MODULE", "Constant", "TracedOperation"]
+
+OWN_MODULE = (
+    "move it into a module and add that to module_map; a neuron becomes a node without an entry if "
+    "its step is a module of its own, from (x, state) to (y, state), without the layers "
+    "(docs/my-neuron.md)"
+)
+"""The suggested fix for an operation in a model's own call."""
 
 
 @dataclass(frozen=True)

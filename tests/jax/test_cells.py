@@ -287,7 +287,7 @@ class Mixed(eqx.Module):
 
 
 def test_a_layer_within_a_cell_is_refused_with_what_to_do():
-    with pytest.raises(nirx.UnsupportedError, match=r"gt at .*in an equinox.Module of its own"):
+    with pytest.raises(nirx.UnsupportedError, match=r"gt at .*module of its own"):
         jax_to_nir(Mixed(linear(3, 3)), jnp.ones(3), example_state=jnp.zeros(3))
 
 

@@ -18,8 +18,8 @@ def export(library, model, shape=None):
 def twice(kind):
     """The class with an input that counts twice."""
 
-    def forward(self, x, *state):
-        return kind.forward(self, 2 * x, *state)
+    def forward(self, x, state=None):
+        return kind.forward(self, 2 * x, *([] if state is None else [state]))
 
     def renamed(self):
         return "data"

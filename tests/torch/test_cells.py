@@ -120,3 +120,22 @@ def test_a_parameter_of_another_form_is_computed_once():
     node = torch_to_nir(Weighted())
     expected = torch.softmax(torch.tensor([0.5, 1.0, 2.0]), 0)
     np.testing.assert_allclose(node.parameters["tau__softmax"], expected)
+
+
+class Inline(torch.nn.Module):
+    """A neuron that is written among the layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(3, 2)
+
+    def forward(self, x, v):
+        v = v + (self.fc(x) - v) / 2
+        z = (v > 1).to(x.dtype)
+        return z, v * (1 - z)
+
+
+def test_a_neuron_among_layers_is_told_to_be_a_module():
+    said = r"gt in Inline.forward has no NIR node; .* if its step is a module of its own"
+    with pytest.raises(nirx.UnsupportedError, match=said):
+        torch_to_nir(Inline())

@@ -140,6 +140,14 @@ def test_training_with_rounded_weights_is_no_linear():
         torch_to_nir(model)
 
 
+def test_a_forward_that_is_replaced_in_the_module_is_traced():
+    layer = nn.Linear(3, 2)
+    layer.forward = lambda x: 2 * nn.functional.linear(x, layer.weight)
+    graph = same_as_module(layer, (3,))
+    assert sorted(graph.nodes) == ["0.linear", "0.mul", "input", "output"]
+    assert torch_to_nir(nn.Sequential(layer), {nn.Linear: ones}).nodes["0"].weight.sum() == 6
+
+
 class Cell(nn.Module):
     """A mapped neuron of a library."""
 
