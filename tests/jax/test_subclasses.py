@@ -46,7 +46,7 @@ def chain(layer):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Twice(3, 2, key=KEY), lambda: Positive(3, 2, key=KEY), Halves], ids=str
+    "make", [lambda: Twice(3, 2, key=KEY), lambda: Positive(3, 2, key=KEY), Halves]
 )
 def test_what_is_overridden_is_in_the_graph(make):
     module = make()
