@@ -16,6 +16,7 @@ from nirx.tracing.draft import Draft
 from nirx.tracing.recognition.in_drafts import has_cells, has_value_loops
 from nirx_torch.cell_finder import found_cells
 from nirx_torch.exporters import Exporters, Stateful
+from nirx_torch.hooks import warn_of_hooks
 from nirx_torch.interpret import TorchInterpreter
 from nirx_torch.known_shapes import shape_finder
 from nirx_torch.module_map import MODULE_MAP
@@ -76,6 +77,7 @@ def torch_to_nir(
     if isinstance(module, torch.jit.ScriptModule):
         raise InputError("torch_to_nir: a scripted module; pass the original module")
     module = getattr(module, "_orig_mod", module)  # what torch.compile was given
+    warn_of_hooks(module)
     exporters = Exporters(module_map, default_dict, tuple(stateful_modules or ()))
     options = concrete_args, input_shape, discretization, type_check, subgraphs
     try:
