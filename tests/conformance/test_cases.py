@@ -153,15 +153,15 @@ def test_numpy_passes(dtype):
     assert failures(ALL_CASES, "numpy", dtype) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-@pytest.mark.parametrize(
-    ("backend", "dtype"),
-    [
-        ("torch", "float64"),
-        ("jax", "float64"),
-        pytest.param("torch", "float32", marks=pytest.mark.exhaustive),
-    ],
-)
+def backends():
+    """JAX compiles every case: half of them are for `make test-all`."""
+    for backend, dtype in (("torch", "float64"), ("jax", "float64"), ("torch", "float32")):
+        for chunk in range(CHUNKS):
+            quick = dtype == "float64" and (backend == "torch" or chunk % 2 == 0)
+            marks = pytest.mark.slow if quick else pytest.mark.exhaustive
+            yield pytest.param(backend, dtype, chunk, marks=marks)
+
+
+@pytest.mark.parametrize(("backend", "dtype", "chunk"), [*backends()])
 def test_the_other_backends_pass(backend, dtype, chunk):
     assert failures(ALL_CASES[chunk::CHUNKS], backend, dtype) == []

@@ -9,7 +9,13 @@ from nirx.dynamics.discretization import CHOICES
 from nirx_conformance.cases import ALL_CASES
 from nirx_conformance.cases.gradients import GRADIENT_CASES
 from nirx_conformance.cases.integers import INTEGER_CASES
-from nirx_conformance.mutants import GRADIENT_MUTANTS, INTEGER_MUTANTS, MUTANTS
+from nirx_conformance.mutants import (
+    GRADIENT_MUTANTS,
+    INTEGER_MUTANTS,
+    MUTANTS,
+    NEURON_MUTANTS,
+)
+from nirx_conformance.recorded.record import RECORDED_CASES
 from support.paper import ROOT
 
 
@@ -36,12 +42,13 @@ def test_pages_name_the_number_of_cases():
 
 
 def test_pages_name_the_numbers_of_gradient_cases_and_of_mutants():
-    gradients, integers = len(GRADIENT_CASES), len(INTEGER_CASES)
-    cases = f"{len(ALL_CASES)} cases, {gradients} of gradients and {integers} of integers"
-    mutants = f"{len(MUTANTS) + len(GRADIENT_MUTANTS) + len(INTEGER_MUTANTS)} mutants"
-    assert f"| {cases}, {mutants} |" in (ROOT / "README.md").read_text()
+    kinds = {"gradients": GRADIENT_CASES, "integers": INTEGER_CASES}
+    more = ", ".join(f"{len(cases)} of {kind}" for kind, cases in kinds.items())
+    cases = f"{len(ALL_CASES)} cases, {more} and {len(RECORDED_CASES)} neurons"
+    every = (*MUTANTS, *GRADIENT_MUTANTS, *INTEGER_MUTANTS, *NEURON_MUTANTS)
+    assert f"| {cases}; {len(every)} mutants |" in (ROOT / "README.md").read_text()
     results = (ROOT / "docs/conformance.md").read_text()
-    for name in (*MUTANTS, *GRADIENT_MUTANTS, *INTEGER_MUTANTS):
+    for name in every:
         assert f"| {name} | " in results
 
 

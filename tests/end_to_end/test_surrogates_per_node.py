@@ -114,6 +114,7 @@ def test_each_node_has_the_gradient_of_its_own(name, by_torch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_nodes_of_a_loop_have_their_own():
     options = {"surrogate": {"a": surrogates.sigmoid(8), "b": surrogates.boxcar(1, 0.7)}}
     plain, fused = pair(looped(), "float64", "torch", options=options)

@@ -87,6 +87,7 @@ def test_numbers_and_gradients_are_the_same(backend, name):
         np.testing.assert_allclose(of_found[key], expected, rtol=1e-12, atol=1e-14, err_msg=key)
 
 
+@pytest.mark.exhaustive
 def test_it_chooses_a_chunk_by_itself():
     given = "torch", recurrent(), RULE, spikes(), loss, ["lif"]
     _, expected = gradients(*given)
@@ -95,7 +96,9 @@ def test_it_chooses_a_chunk_by_itself():
         np.testing.assert_allclose(found[key], g, rtol=1e-12, atol=1e-14, err_msg=key)
 
 
-@pytest.mark.parametrize("execution", ["plain", "fused"])
+@pytest.mark.parametrize(
+    "execution", ["plain", pytest.param("fused", marks=pytest.mark.exhaustive)]
+)
 def test_all_kinds_of_kernels_on_torch(execution):
     options = {"execution": execution}
     xs = np.random.default_rng(1).random((STEPS, BATCH, 4))
@@ -136,6 +139,7 @@ def test_kernels_keep_nothing_until_the_way_back(make):
     assert held(checkpoint=True) < held() / 10
 
 
+@pytest.mark.exhaustive
 def test_compiled_programs_need_far_less_memory():
     net = nirx.from_nir(wide(), "jax", RULE)
     xs = jax.numpy.ones((1000, 4, 200))
@@ -151,6 +155,7 @@ def test_compiled_programs_need_far_less_memory():
     assert needed(True) < needed(False) / 2  # the gradient of xs itself is a part of both
 
 
+@pytest.mark.exhaustive
 def test_the_last_state_holds_no_more_memory_than_its_own():
     net = nirx.from_nir(recurrent(), "torch", RULE)
     ys, state = net.run(torch.from_numpy(spikes().astype("f4")), checkpoint=True)

@@ -13,7 +13,7 @@ INPUTS, OUTPUTS = 40, 72
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8])
+@pytest.mark.parametrize("count", [0, 1, 4, 5])
 def test_whole_numbers_are_exact(count, dtype):
     random = np.random.default_rng(0)
     x = np.zeros((6, 5, INPUTS), dtype)

@@ -23,6 +23,7 @@ def test_the_bits_of_the_steps(dtype):
     assert_bits(fused.run(xs, expected[1], chunk=7), plain.run(xs, expected[1], chunk=7))
 
 
+@pytest.mark.exhaustive
 def test_in_fast_mode_up_to_the_order_of_sums():
     plain, fused = pair(looped(), "float64", dt=1.0)
     xs = loop_spikes("float64")
@@ -50,6 +51,7 @@ def test_values_that_are_no_spikes_go_the_general_way():
     assert_bits(fused.run(xs, state), plain.run(xs, state))
 
 
+@pytest.mark.exhaustive
 def test_counts_go_the_general_way():
     plain, fused = pair(looped(), reproducible=True, dt=1.0, spikes="multi", reset="subtract")
     xs = 5 * loop_spikes()

@@ -43,11 +43,12 @@ def with_special_values(*shape):
 
 
 def every_case():
-    """CubaLIF has every operation of the others; they are for `make test-all` but for one each."""
+    """CubaLIF has every operation of the others, and reproducible mode those of fast mode; the rest
+    is for `make test-all` but for one each."""
     for kind, (name, choices), reproducible in itertools.product(
         NEURONS, CHOICES.items(), [False, True]
     ):
-        quick = kind == "CubaLIF" or (name == "default" and reproducible)
+        quick = reproducible if kind == "CubaLIF" else reproducible and name == "default"
         marks = [] if quick else pytest.mark.exhaustive
         mode = "reproducible" if reproducible else "fast"
         yield pytest.param(kind, choices, reproducible, marks=marks, id=f"{kind}-{name}-{mode}")

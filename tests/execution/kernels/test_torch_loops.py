@@ -67,6 +67,7 @@ def test_the_gradients_of_the_steps(rule, detach, reproducible, monkeypatch):
     assert ran
 
 
+@pytest.mark.exhaustive
 def test_from_a_state():
     plain, fused = pair(looped(), "float64", "torch", dt=1.0)
     with torch.no_grad():
@@ -82,6 +83,7 @@ def test_without_a_batch_axis():
     assert_equal(*found)
 
 
+@pytest.mark.exhaustive
 def test_many_products_are_multiplied(monkeypatch):
     ran = count_kernels(monkeypatch)
     monkeypatch.setattr("nirx_torch.fused_loop.MOST_PRODUCTS", 10)
