@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 import torch
@@ -65,9 +66,18 @@ def graph_of(library: str, cell: nn.Module) -> Any:
     return find_bridge(library).export(cell, input_shape=(SIZE,))
 
 
-def the_neuron(graph: Any) -> tuple[str, nirx.Neuron]:
-    (found,) = [(k, n) for k, n in graph.nodes.items() if isinstance(n, nirx.Neuron)]
-    return found
+IN_NIR = {
+    "Lapicque to zero": "mem", "FlexSN": "state_0", "ActivationAwareIFNode": "v",
+    "OTTTLIFNode": "v", "SLTTLIFNode": "v", "SimpleIFNode": "v", "SimpleLIFNode": "v",
+}  # fmt: skip
+"""Neurons that are recognised as an IF or LIF -> the library's name of v."""
+
+
+def the_neuron(graph: Any, kind: str) -> tuple[str, dict[str, str]]:
+    """Its name, and for each state of the library the name that nirx records it by."""
+    kinds = nir.IF | nir.LIF if kind in IN_NIR else nirx.Neuron
+    ((name, node),) = [(k, n) for k, n in graph.nodes.items() if isinstance(n, kinds)]
+    return name, {IN_NIR[kind]: "v"} if kind in IN_NIR else {s: s for s in node.step.states}
 
 
 SINGLE = ("FlexSN",)
@@ -147,17 +157,19 @@ def driving(library: str, kind: str, names: tuple[str, ...]) -> torch.Tensor:
 def test_a_thousand_steps(library, kind):
     cell = made(library, kind)
     graph = graph_of(library, prepared(cell))
-    name, node = the_neuron(graph)
-    xs = driving(library, kind, node.step.states)
-    ys, states = run_library(prepared(cell), xs, node.step.states)
+    name, recorded = the_neuron(graph, kind)
+    xs = driving(library, kind, tuple(recorded))
+    ys, states = run_library(prepared(cell), xs, tuple(recorded))
     assert np.count_nonzero(ys) > 40
     for backend in BACKENDS:
         net = Running(backend, graph, None, str(xs.dtype).removeprefix("torch."))
-        own, _, seen = net.run(xs.numpy(), record=[f"{name}.{s}" for s in states])
+        own, _, seen = net.run(xs.numpy(), record=[f"{name}.{s}" for s in recorded.values()])
         np.testing.assert_array_equal(to_numpy(own) != 0, ys != 0)
         np.testing.assert_allclose(to_numpy(own), ys, rtol=0, atol=1e-6)
         for key, expected in states.items():
-            np.testing.assert_allclose(to_numpy(seen[f"{name}.{key}"]), expected, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(
+                to_numpy(seen[f"{name}.{recorded[key]}"]), expected, rtol=0, atol=1e-6
+            )
 
 
 def norse_model() -> nn.Module:
