@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import nir
 import pytest
@@ -24,8 +25,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _sampled(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    """The cases of each sampled test."""
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled") is not None:
+            found.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return list(found.values())
+
+
+def _share(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("sampled")
+    assert marker is not None, "of a sampled test"
+    return marker.args[0]
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests run first, so that no worker is left with one at the end."""
+    """Of a sampled test most cases are exhaustive. Slow tests run first, so that no worker is left
+    with one at the end."""
+    for cases in _sampled(items):
+        # By their names, so that the sample follows no order of backends or dtypes.
+        chosen = [i for i in cases if crc32(i.name.encode()) % _share(i) == 0] or cases[:1]
+        for item in cases:
+            if item not in chosen:
+                item.add_marker(pytest.mark.exhaustive)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

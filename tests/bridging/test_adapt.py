@@ -57,6 +57,7 @@ LATE = replace(EULER, reset_when="next-leaked")
 @pytest.mark.parametrize(
     "choices", [{}, {"reset": "subtract"}, {"threshold": "ge"}, {"spikes": "multi"}]
 )
+@pytest.mark.sampled(3)
 def test_a_reset_before_the_next_leak_is_one_at_once_as_spikes_go(kind, choices):
     graph = around(neuron(kind))
     rule = replace(

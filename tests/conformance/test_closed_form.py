@@ -39,6 +39,7 @@ def test_the_exponential_integrator_does_not_depend_on_the_step(run_node):
 @pytest.mark.parametrize("tau", [3e-4, 2e-3, 0.02])
 @pytest.mark.parametrize("x", [1.05, 1.3, 2.9, 40.0])
 @pytest.mark.parametrize("v_reset", [0.0, -0.7, 0.45])
+@pytest.mark.sampled(3)
 def test_lif_interval(run_node, tau, x, v_reset):
     theta, v_leak = 0.9, 0.1
     interval = lif_interval(DT, tau, 1.0, v_leak, theta, x, v_reset)

@@ -80,6 +80,7 @@ def test_a_missing_backend_is_an_input_error(mine, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_pytest_plugin_gives_one_test_per_case(mine):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(mine)]
     command += ["--nirx-backend=mine:BACKEND", "--nirx-level=core"]

@@ -41,6 +41,7 @@ def outcome(name, backend):
 
 
 @pytest.mark.parametrize("name", QUICK)
+@pytest.mark.sampled(3)
 def test_torch_has_the_gradients_of_the_oracle(name):
     assert outcome(name, "torch") == (Outcome.PASS, "")
 

@@ -19,6 +19,7 @@ REST = [pytest.param(seed, marks=pytest.mark.exhaustive) for seed in list(CASES)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [*list(CASES)[:QUICK], *SLOW, *REST])
+@pytest.mark.sampled(3)
 def test_the_planted_rule_is_never_ruled_out(seed):
     assert recover(CASES[seed])[0].faults == ()
 

@@ -48,6 +48,7 @@ def spikes_cannot_tell(name: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=str)
+@pytest.mark.sampled(3)
 def test_a_planted_choice_of_a_lif_is_found_from_spikes(plant):
     rule = replace(DT1, **plant)
     found = find(layers(1), rule, counts(4) * 2, "a")

@@ -62,6 +62,7 @@ PLANTS = [
 
 
 @pytest.mark.parametrize(("gain", "rule", "keys"), PLANTS)
+@pytest.mark.sampled(3)
 def test_a_planted_gain_is_found(gain, rule, keys):
     found = found_with(gain, rule, *keys)
     best = found["a"].best.gain
@@ -78,6 +79,7 @@ def test_a_planted_gain_is_found(gain, rule, keys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [nir.CubaLIF, nir.IF, nir.LI, nir.Threshold])
+@pytest.mark.sampled(2)
 def test_other_nodes(kind):
     ones = np.ones(12)
     node = {

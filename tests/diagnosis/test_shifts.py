@@ -131,6 +131,7 @@ def test_a_shift_does_not_win_by_comparing_less(seed):
     [("a", "b"), pytest.param(("a", "a.v", "b", "b.v"), marks=pytest.mark.slow)],
     ids=["spikes", "v"],
 )
+@pytest.mark.sampled(2)
 def test_if_every_recording_is_late_the_free_run_explains_it(steps, keys):
     late = {key: lambda values: shifted(values, steps) for key in keys}
     found = find(smooth_layers(2), SUBTRACTS, reals(), *keys, disturb=late)

@@ -52,6 +52,7 @@ def test_a_float32_recording_needs_no_tolerance():
 @pytest.mark.slow
 @pytest.mark.parametrize("keys", [("a", "a.v"), ("a.v",)], ids=["with spikes", "v alone"])
 @pytest.mark.parametrize("kind", [np.int16, np.float64])
+@pytest.mark.sampled(2)
 def test_v_in_whole_numbers_is_explained(kind, keys):
     run = smooth_layers(), SUBTRACTS, reals(), *keys
     whole = {"a.v": lambda v: np.rint(256 * v).astype(kind)}
@@ -75,6 +76,7 @@ def test_whole_numbers_of_a_few_units_do_not_allow_anything(v):
 @pytest.mark.slow
 @pytest.mark.parametrize("disturb", [noisy, coarse, lambda v: noisy(64 * v - 3)])
 @pytest.mark.parametrize("max_shift", [0, 2])
+@pytest.mark.sampled(3)
 def test_if_no_candidate_fits_v_the_spikes_decide(disturb, max_shift):
     run = smooth_layers(), SUBTRACTS, reals(), "a"
     found = find(*run, "a.v", disturb={"a.v": disturb}, max_shift=max_shift)
@@ -118,6 +120,7 @@ def test_v_ranks_what_the_spikes_leave_equal(reset_when):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_noisy_i_leaves_the_spikes_to_decide():
     taus = {"tau_syn": np.linspace(2, 5, 8), "tau_mem": 6.0}
     graph = chain({"a": neuron(nir.CubaLIF, 8, r=2.0, v_leak=0.1, w_in=2.0, **taus)}, 8)

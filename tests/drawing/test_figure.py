@@ -107,6 +107,7 @@ def test_any_batch(batch):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_every_type(example):
     grid = nirx.Discretization(dt=1e-4)  # of the Delay
     xs = np.ones((5, 2, *example.takes), np.float32)

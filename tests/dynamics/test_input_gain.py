@@ -60,6 +60,7 @@ def test_li_and_lif_decay_exponentially_and_take_the_input_by_dt_over_tau():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rule", CUBA_RULES, ids=range(4))
+@pytest.mark.sampled(3)
 def test_it_agrees_with_the_oracle(kind, rule):
     expected = oracle.run(graph(kind), rule, drive())
     _, state, recorded = Running("numpy", graph(kind), rule, "float64").run(drive())
@@ -73,6 +74,7 @@ def test_it_agrees_with_the_oracle(kind, rule):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.sampled(3)
 def test_backends_agree_and_in_reproducible_mode_bit_for_bit(kind, dtype):
     rule = CUBA_RULES[1]
     ours = Running("numpy", graph(kind), rule, dtype).run(drive())

@@ -48,6 +48,7 @@ def expected(case):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
+@pytest.mark.sampled(3)
 def test_float64_against_the_oracle_and_float32_between_backends(case, expected):
     graph, rule, spikes = case
     assert sum(expected.recordings[key].sum() for key in expected.margins) > 0

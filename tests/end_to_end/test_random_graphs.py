@@ -24,6 +24,7 @@ SEEDS = [
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.sampled(3)
 def test_every_backend_agrees_with_the_oracle(seed):
     case = random_case(seed)
     expected = oracle.run(case.graph, case.discretization, case.inputs)

@@ -93,6 +93,7 @@ MOSTLY = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOSTLY)
+@pytest.mark.sampled(3)
 def test_a_run_killed_at_any_moment_is_continued(whole, tmp_path, moment):
     out = tmp_path / "r.h5"
     assert run(out, *MOMENTS[moment]) is None

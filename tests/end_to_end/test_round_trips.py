@@ -98,6 +98,7 @@ def test_every_conformance_case_comes_back(case, framework):
 @pytest.mark.parametrize(
     "seed", [pytest.param(n, marks=pytest.mark.slow if n % 4 else ()) for n in range(60)]
 )
+@pytest.mark.sampled(3)
 def test_random_graphs_come_back(seed, framework):
     case = random_case(seed)
     before = content(case.graph)

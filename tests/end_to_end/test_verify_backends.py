@@ -44,6 +44,7 @@ def network(loop: bool) -> nir.NIRGraph:
 @pytest.mark.parametrize("loop", [False, True], ids=["chain", "loop"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("maker", BACKENDS)
+@pytest.mark.sampled(3)
 def test_every_backend_verifies_every_other(maker, dtype, loop, tmp_path):
     path = tmp_path / "r.h5"
     xs = signal(5, 80, (3,)).astype(dtype)
@@ -58,6 +59,7 @@ def test_every_backend_verifies_every_other(maker, dtype, loop, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
 @pytest.mark.parametrize("name", SOUND)
+@pytest.mark.sampled(2)
 def test_the_graphs_of_the_nir_paper(name, paper, tmp_path):
     dt, steps, reset = SOUND[name]
     rule = nirx.Discretization(dt=dt, reset="subtract" if reset == "subtract" else "value")
@@ -101,6 +103,7 @@ class Faulty:
 FAULT = (61, 1, 3)
 
 
+@pytest.mark.exhaustive
 def test_a_fault_of_a_backend_is_found_across_chunks(tmp_path, monkeypatch):
     """The reference is cut into chunks; the state is carried from one to the next."""
     monkeypatch.setattr(generate, "MOST_STEPS", 16)

@@ -46,6 +46,7 @@ def test_an_endless_heap_of_texts_is_refused(kept, reserved, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("reserved", [0, 255])
 @pytest.mark.parametrize("size", [2**64 - 1, 2**64 - 16, 2**64 - 24, 2**64 - 568, 2**63])
+@pytest.mark.sampled(3)
 def test_a_heap_whose_sizes_are_beyond_64_bits_is_refused(size, reserved, tmp_path):
     # HDF5 adds a header to the size, so that it steps a little forward, not at all, or back.
     path = good_file(tmp_path / "g.nir")

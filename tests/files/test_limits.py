@@ -105,6 +105,7 @@ def test_a_costly_file_is_refused(damage, reason, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [d for d, _ in COSTLY], ids=lambda d: d.__name__)
+@pytest.mark.sampled(3)
 def test_a_costly_file_is_refused_in_little_memory(damage, tmp_path):
     path = damaged(tmp_path / "g.nir", damage)
     assert read_in_little_memory(path, 200 * 2**20) == "refused"

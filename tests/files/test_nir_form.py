@@ -57,6 +57,7 @@ def assert_same_map(graph: nir.NIRGraph, other: nir.NIRGraph, rule: Any, xs: Any
 
 
 @pytest.mark.parametrize("case", ALL_CASES[::3], ids=lambda case: case.name)
+@pytest.mark.sampled(3)
 def test_a_case_is_the_same_for_nir_and_restored_by_nirx(case, tmp_path):
     by_nir, by_nirx = written(case.graph, tmp_path)
     assert nirx.same_graph(by_nirx, case.graph)
@@ -69,6 +70,7 @@ def test_a_case_is_the_same_for_nir_and_restored_by_nirx(case, tmp_path):
 @pytest.mark.parametrize(
     "case", [c for n, c in enumerate(ALL_CASES) if n % 3], ids=lambda case: case.name
 )
+@pytest.mark.sampled(3)
 def test_every_other_case_too(case, tmp_path):
     test_a_case_is_the_same_for_nir_and_restored_by_nirx(case, tmp_path)
 

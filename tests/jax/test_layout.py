@@ -55,6 +55,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("name", FORMS)
+@pytest.mark.sampled(3)
 def test_a_form_of_flattening_gives_jaxs_numbers(name):
     m, xs = two(FORMS[name]), data(3, *SHAPE)
     graph = jax_to_nir(m, xs[0])

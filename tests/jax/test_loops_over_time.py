@@ -133,6 +133,7 @@ def results(graph: Any, xs: np.ndarray) -> np.ndarray:
         leaky,
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_scan_over_time_is_its_step(run):
     m, xs = model(run), 2 * data(STEPS, 3)
     own = m(xs)

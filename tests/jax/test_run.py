@@ -104,6 +104,7 @@ def test_init_state_starts_like_no_state(batch, net):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_chain_of_two_hundred_neurons_compiles(rule):
     nodes = {f"lif{i:03}": varied_lif(4) for i in range(200)}
     nodes["lif000"].v_threshold[:] = 0.01

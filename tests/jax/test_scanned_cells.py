@@ -114,6 +114,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.sampled(3)
 def test_a_scan_is_its_step(name: str):
     make, kind = MODELS[name]
     model = make()

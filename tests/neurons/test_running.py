@@ -49,6 +49,7 @@ def test_a_run_is_what_a_loop_by_hand_gives(backend):
         *(("loop", d) for d in DTYPES),
     ],
 )
+@pytest.mark.sampled(2)
 def test_reproducible_mode_has_the_same_bits_everywhere(name, dtype):
     graph = in_a_loop() if name == "loop" else alone(every_operation(reproducible=True))
     xs = drive(60, 2, 4) - (1.0 if name == "operations" else 0.0)

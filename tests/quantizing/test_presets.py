@@ -85,6 +85,7 @@ PAPER = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER)
+@pytest.mark.sampled(2)
 def test_the_graphs_of_the_paper_are_quantized(name):
     """Every weight keeps most of its bits, and the layers spike about as often."""
     choices, rate = PAPER[name]

@@ -48,6 +48,7 @@ def run_all(graph, xs, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.sampled(3)
 def test_ill_conditioned_weights(length, dtype):
     rng = np.random.default_rng(length)
     graph = chain({"fc": nir.Linear(ill(rng, (6, length)))}, length, 6)
@@ -132,6 +133,7 @@ def conv2d(rng, stride, padding, dilation, groups):
     ],
     ids=str,
 )
+@pytest.mark.sampled(2)
 def test_convolutions(build, geometry, dtype):
     rng = np.random.default_rng(2)
     node, takes = build(rng, *geometry)

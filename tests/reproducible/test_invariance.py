@@ -100,6 +100,7 @@ def test_the_outputs_are_not_constant(problem):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_batch_reordered_split_and_without_axes(problem, backend):
     graph, rule, xs, (ys, state, _) = problem
     net = Reproducible(backend, graph, rule)
@@ -124,6 +125,7 @@ def test_chunks(problem, backend, chunk):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_steps_and_a_run_cut_in_two(problem, backend):
     graph, rule, xs, (ys, end, _) = problem
     net = Reproducible(backend, graph, rule)

@@ -32,6 +32,7 @@ def every_case():
 
 
 @pytest.mark.parametrize(("seed", "dtype"), [*every_case()])
+@pytest.mark.sampled(3)
 def test_three_backends_give_the_same_bits(seed, dtype):
     case = random_case(seed)
     runs = {

@@ -121,6 +121,7 @@ def close(found, expected):
     ],
 )
 @pytest.mark.parametrize("library", GRADIENTS)
+@pytest.mark.sampled(2)
 def test_close_to_fast_mode_with_the_same_forward_bits(name, library):
     graph, rule, shape = graphs()[name]
     xs = signal(shape)
@@ -152,6 +153,7 @@ def test_a_parameter_that_is_zero_has_its_gradient(library):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_grad_of_vmap_and_vmap_of_grad():
     graph, rule, shape = graphs()["recurrent"]
     net = nirx_jax.from_nir(graph, rule, reproducible=True)

@@ -93,6 +93,7 @@ def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", BACKENDS)
+@pytest.mark.sampled(2)
 def test_a_compiled_step_has_the_same_bits(compiler, graph, dtype):
     require(compiler)
     xs = np.random.default_rng(2).normal(size=(8, 3, 4)).astype(dtype)

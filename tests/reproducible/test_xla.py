@@ -103,6 +103,7 @@ def test_torch(problem):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+@pytest.mark.sampled(3)
 def test_jit(problem, closed):
     dtype, arrays = problem
     with precision("jax", dtype):
@@ -126,6 +127,7 @@ def test_jit_with_everything_closed_over(problem):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+@pytest.mark.sampled(3)
 def test_cond(problem, closed):
     dtype, arrays = problem
     with precision("jax", dtype):
@@ -147,6 +149,7 @@ def test_cond(problem, closed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+@pytest.mark.sampled(3)
 def test_vmap(problem, closed):
     dtype, arrays = problem
     with precision("jax", dtype):

@@ -108,6 +108,7 @@ def assert_gives_torchs_numbers(module: Any, shape: Any = SHAPE, batch: int = 4)
 
 
 @pytest.mark.parametrize("name", FORMS)
+@pytest.mark.sampled(3)
 def test_a_form_of_flattening_gives_torchs_numbers(name):
     module = net(FORMS[name])
     for batch in (1, 4):
