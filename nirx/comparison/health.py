@@ -13,6 +13,7 @@ from nirx.basics.shown import Shown
 from nirx.basics.tables import MOST_ROWS, cell
 from nirx.dynamics.surrogate_formulas import NamedSurrogate
 from nirx.errors import InputError
+from nirx.execution.memory import parameters_of as stored_parameters
 from nirx.execution.network import Network
 from nirx.execution.trainable import parameters_of
 from nirx.graphs.origin import node_at
@@ -165,14 +166,10 @@ def _values(net: Any) -> dict[str, np.ndarray]:
         return dict(parameters_of(net).values())
     except InputError:
         origin = getattr(net, "origin", None)
-        found: dict[str, np.ndarray] = {}
         if origin is None:  # a network of someone else's backend
-            return found
-        for place in net.schedule.nodes:
-            node, dynamics = node_at(origin.node, place.path), place.dynamics
-            for name in () if dynamics is None else type(dynamics).parameter_names(node):
-                found[f"{place.name}.{name}"] = np.asarray(getattr(node, name))
-        return found
+            return {}
+        nodes = ((own.name, node_at(origin.node, own.path)) for own in net.schedule.nodes)
+        return {f"{at}.{k}": v for at, node in nodes for k, v in stored_parameters(node).items()}
 
 
 def _wrong(net: Any, values: Mapping[str, np.ndarray]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -82,6 +83,15 @@ class Folder:
         with self._reading(where):
             DATA_LIMITS.require("chunk_bytes", self._files.size(path), where)
             return self._files.cat_file(path)
+
+    def read_again(self, name: str, sha256: str) -> bytes:
+        """A whole file, of which the hash is known. **Raises** `FileError` also for another one."""
+        content = self.read(name)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise FileError(
+                f"{self.where(name)}: is another file than when the run was started; start it again"
+            )
+        return content
 
     @contextmanager
     def _reading(self, where: str) -> Iterator[None]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.ops import Shape
-from nirx.errors import FileError, InputError
+from nirx.errors import InputError
 from nirx.files.archive import member_name
 from nirx.files.archive_reading import Members
 from nirx.inputs.arrays import ArraySource, common_lead, match_members
@@ -95,8 +95,12 @@ class FolderSource(SlicedSource):
             self._kept.move_to_end(number)
             return self._kept[number]
         name = self._names[number]
-        where, content = self._folder.where(name), self._folder.read(name)
-        self._require_known(number, where, hashlib.sha256(content).hexdigest())
+        if number == len(self._hashes):  # the first time
+            content = self._folder.read(name)
+            self._hashes.append(hashlib.sha256(content).hexdigest())
+        else:
+            content = self._folder.read_again(name, self._hashes[number])
+        where = self._folder.where(name)
         members = Members(where, content)
         held = list(members)
         if number:  # what belongs to no Input is warned about once, not for every file
@@ -110,11 +114,3 @@ class FolderSource(SlicedSource):
             _, oldest = self._kept.popitem(last=False)
             size -= sum(array.nbytes for array in oldest.values())
         return found
-
-    def _require_known(self, number: int, where: str, sha256: str) -> None:
-        if number == len(self._hashes):  # the first time
-            self._hashes.append(sha256)
-        elif sha256 != self._hashes[number]:
-            raise FileError(
-                f"{where}: is another file than when the run was started; start it again"
-            )

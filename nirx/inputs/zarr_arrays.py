@@ -117,7 +117,7 @@ class _Stored:
         self._hashes: dict[str, str] = {}
         for chunk in sorted(own):
             if chunk[0] in "c0123456789":
-                self._hashes[chunk] = hashlib.sha256(self._read(chunk)).hexdigest()
+                self._hashes[chunk] = hashlib.sha256(folder.read(self._prefix + chunk)).hexdigest()
         pairs = [hashlib.sha256(self._metadata[1]).hexdigest(), *map(str, self._hashes.items())]
         self.sha256 = hashlib.sha256("\n".join(pairs).encode()).hexdigest()
         self._opened: Any = None
@@ -142,16 +142,10 @@ class _Stored:
             return self._metadata[1]
         if key not in self._hashes:
             return None
-        content, where = self._read(key), self._folder.where(self._prefix + key)
-        if hashlib.sha256(content).hexdigest() != self._hashes[key]:
-            raise FileError(
-                f"{where}: is another file than when the run was started; start it again"
-            )
-        require_unpacked(self.layout, content, where)
+        path = self._prefix + key
+        content = self._folder.read_again(path, self._hashes[key])
+        require_unpacked(self.layout, content, self._folder.where(path))
         return content
-
-    def _read(self, key: str) -> bytes:
-        return self._folder.read(self._prefix + key)
 
     def _owns(self, key: str) -> bool:
         return key.startswith(self._prefix)
