@@ -13,9 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-import nirx
-from nirx.bridging.bridge import find_bridge
-from support.neuron_rows import described, reason
+from support.neuron_rows import outcome_of, table_of
 
 __all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "surroundings", "table"]
 
@@ -91,18 +89,9 @@ def _brainpy() -> dict[str, Build]:
 
 
 def outcome(library: str, kind: str) -> str:
-    """What nirx makes of a class: NIR nodes, an expression, or why not, in words."""
-    with warnings.catch_warnings(), surroundings(library):
-        warnings.simplefilter("ignore")
-        try:
-            model: Any = neurons_of(library)[kind]()
-        except Exception as error:  # of the library itself
-            return f"cannot be built here: {error}"
-        try:
-            graph = find_bridge(library).export(model, input_shape=(SIZE,))
-        except nirx.UnsupportedError as refusal:
-            return f"refused: {reason(str(refusal), kind)}"
-    return described(graph)
+    """See `outcome_of`."""
+    around = surroundings(library)
+    return outcome_of(library, kind, lambda: neurons_of(library)[kind](), SIZE, around)
 
 
 def surroundings(library: str) -> Any:
@@ -117,11 +106,7 @@ def surroundings(library: str) -> Any:
 
 def table() -> str:
     """The rows of docs/neurons.md."""
-    return "".join(
-        f"| {library} | {kind} | {outcome(library, kind)} |\n"
-        for library in LIBRARIES
-        for kind in sorted(neurons_of(library), key=str.lower)
-    )
+    return table_of(LIBRARIES, neurons_of, outcome)
 
 
 if __name__ == "__main__":

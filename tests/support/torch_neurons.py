@@ -16,9 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-import nirx
-from nirx.bridging.bridge import find_bridge
-from support.neuron_rows import described, reason
+from support.neuron_rows import outcome_of, table_of
 
 __all__ = ["LIBRARIES", "SIZE", "neurons_of", "outcome", "surroundings", "table"]
 
@@ -164,19 +162,10 @@ def _rockpool() -> dict[str, Build]:
 
 
 def outcome(library: str, kind: str) -> str:
-    """What nirx makes of a class: NIR nodes, an expression, or why not, in words."""
+    """See `outcome_of`."""
     torch.manual_seed(0)
-    try:
-        module = neurons_of(library)[kind]().eval()
-    except Exception as error:  # of the library itself
-        return f"cannot be built here: {error}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            graph = find_bridge(library).export(module, input_shape=(SIZE,))
-        except nirx.UnsupportedError as refusal:
-            return f"refused: {reason(str(refusal), kind)}"
-    return described(graph)
+    build, around = neurons_of(library)[kind], surroundings(library)
+    return outcome_of(library, kind, lambda: build().eval(), SIZE, around)
 
 
 def surroundings(library: str) -> Any:
@@ -186,11 +175,7 @@ def surroundings(library: str) -> Any:
 
 def table() -> str:
     """The rows of docs/neurons.md."""
-    return "".join(
-        f"| {library} | {kind} | {outcome(library, kind)} |\n"
-        for library in LIBRARIES
-        for kind in sorted(neurons_of(library), key=str.lower)
-    )
+    return table_of(LIBRARIES, neurons_of, outcome)
 
 
 if __name__ == "__main__":
