@@ -26,10 +26,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
 
 
 def _sampled(items: list[pytest.Item]) -> list[list[pytest.Item]]:
-    """The cases of each sampled test."""
+    """The cases of each sampled test, without those that are exhaustive already."""
     found: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("sampled") is not None:
+        exhaustive = item.get_closest_marker("exhaustive") is not None
+        if item.get_closest_marker("sampled") is not None and not exhaustive:
             found.setdefault(item.nodeid.partition("[")[0], []).append(item)
     return list(found.values())
 

@@ -85,14 +85,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return out.read_bytes()
 
 
-MOSTLY = [
-    moment if n % 3 == 0 else pytest.param(moment, marks=pytest.mark.exhaustive)
-    for n, moment in enumerate(MOMENTS)
-]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", MOSTLY)
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.sampled(3)
 def test_a_run_killed_at_any_moment_is_continued(whole, tmp_path, moment):
     out = tmp_path / "r.h5"

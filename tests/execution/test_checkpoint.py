@@ -77,7 +77,6 @@ def loss(ys: Any, recorded: Any) -> Any:
         pytest.param("jax", "fused layers", marks=pytest.mark.exhaustive),
     ],
 )
-@pytest.mark.sampled(2)
 def test_numbers_and_gradients_are_the_same(backend, name):
     given = backend, GRAPHS[name](), RULE, spikes(), loss, RECORD[name]
     plain, of_plain = gradients(*given, chunk=25)

@@ -89,7 +89,6 @@ def every_case():
 
 
 @pytest.mark.parametrize(("backend", "choices", "reset_when"), [*every_case()])
-@pytest.mark.sampled(4)
 def test_every_backend_gives_the_integers_of_the_oracle(backend, choices, reset_when):
     rule = nirx.Discretization(
         dt=1.0,

@@ -133,7 +133,6 @@ def conv2d(rng, stride, padding, dilation, groups):
     ],
     ids=str,
 )
-@pytest.mark.sampled(2)
 def test_convolutions(build, geometry, dtype):
     rng = np.random.default_rng(2)
     node, takes = build(rng, *geometry)

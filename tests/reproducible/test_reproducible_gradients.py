@@ -121,7 +121,6 @@ def close(found, expected):
     ],
 )
 @pytest.mark.parametrize("library", GRADIENTS)
-@pytest.mark.sampled(2)
 def test_close_to_fast_mode_with_the_same_forward_bits(name, library):
     graph, rule, shape = graphs()[name]
     xs = signal(shape)
