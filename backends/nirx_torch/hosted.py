@@ -31,6 +31,11 @@ from nirx_torch.ops import TorchOps
 __all__ = ["hosted_executor", "is_lendable", "to_tensors"]
 
 
+MOST_KEPT = 2**26
+"""Bytes of the parameters of a network in fast mode that are kept: copies, and what is made of
+them, take twice the memory again."""
+
+
 class HostedOps(NumpyOps):
     """NumPy's operations on arrays that are tensors' memory."""
 
@@ -87,8 +92,8 @@ def hosted_executor(
 ) -> Executor:
     """The executor of a network of which nirx runs every node.
 
-    In reproducible mode it is kept for the next run, with copies of the parameters: to compare
-    them takes a tenth of the time of cutting them into slices.
+    It is kept for the next run, with copies of the parameters: to compare them takes a tenth of the
+    time of transposing them, or of cutting them into slices.
 
     Arguments:
         owner: the network; what is kept goes with it.
@@ -97,12 +102,14 @@ def hosted_executor(
         returns: as for `Executor`.
     """
     arrays = [{name: memory(value) for name, value in own.items()} for own in parameters]
-    if not reproducible:
-        return _executor(schedule, arrays, plan, HostedOps(*_of(plan, torch_ops)), returns)
+    kind = ReproducibleHostedOps if reproducible else HostedOps
+    ops = kind(torch_ops, np.dtype(plan.mode[0]), plan.gathers)
+    size = sum(value.nbytes for own in arrays for value in own.values())
+    if size > MOST_KEPT and not reproducible:
+        return _executor(schedule, arrays, plan, ops, returns)
     kept = _KEPT.get(owner)
     if kept is None or kept.plan is not plan or not all(map(_equal, kept.arrays, arrays)):
         copies = [{name: value.copy() for name, value in own.items()} for own in arrays]
-        ops = ReproducibleHostedOps(*_of(plan, torch_ops))
         kept = _Kept(plan, copies, _executor(schedule, copies, plan, ops, returns, constant=True))
         _KEPT[owner] = kept
     return kept.executor
@@ -120,12 +127,12 @@ _KEPT: WeakKeyDictionary[torch.nn.Module, _Kept] = WeakKeyDictionary()
 
 
 def _equal(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> bool:
-    """Whether the parameters of a node are the same; -0 is 0 in reproducible mode."""
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+    """Whether the parameters of a node are the same, bit for bit."""
+    return a.keys() == b.keys() and all(np.array_equal(_bits(a[k]), _bits(b[k])) for k in a)
 
 
-def _of(plan: Plan, torch_ops: TorchOps) -> tuple[TorchOps, np.dtype, bool]:
-    return torch_ops, np.dtype(plan.mode[0]), plan.gathers
+def _bits(array: np.ndarray) -> np.ndarray:
+    return array.view(f"u{array.itemsize}")
 
 
 def _executor(

@@ -75,6 +75,7 @@ class Net(ShownNetwork):
         self.plan = plan
         self.reproducible = reproducible
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
+        ops.copies = any(runner.foreign for runner in runners)
         loops = Loops(schedule, plan, ops, NumpyHost())
         returns = stored_returns(origin.node)
         self._executor = Executor(schedule, ops, runners, returns, loops, constant=True)

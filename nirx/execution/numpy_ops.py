@@ -19,6 +19,8 @@ class NumpyOps(GatheringOps):
 
     xp = np
     rare_taps = 0.3
+    copies = False
+    """Whether what comes in is copied: for users' modules, which may write into their input."""
 
     def __init__(self, dtype: np.dtype, gathers: bool = False):
         self.dtype, self.gathers = dtype, gathers
@@ -35,7 +37,7 @@ class NumpyOps(GatheringOps):
                 f"{where} has dtype {array.dtype}, but the network runs in {self.dtype}; "
                 f"convert it with .astype(numpy.{self.dtype}) or pass dtype= to from_nir"
             )
-        return np.array(array, dtype=self.dtype)  # a copy: results never alias what came in
+        return np.array(array, dtype=self.dtype, copy=self.copies or None)
 
     def constant(self, value: Any) -> np.ndarray:
         return np.asarray(value, dtype=self.dtype)

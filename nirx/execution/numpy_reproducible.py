@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.ops import Array
+from nirx.execution.kernels.flush import WORTH_IT, needs_flush
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.reproducible import Reproducible
 
@@ -46,6 +47,8 @@ class ReproducibleNumpyOps(Reproducible, NumpyOps):
         self._set_dtype(dtype.name)
 
     def _keep(self, y: Array) -> Array:
+        if self.gathers and y.size >= WORTH_IT and y.flags.c_contiguous and not needs_flush(y):
+            return y
         return np.where(np.abs(y) < self._smallest, np.zeros((), self.dtype), y)
 
     def _wide(self, x: Array) -> Array:

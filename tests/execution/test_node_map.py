@@ -240,3 +240,21 @@ def test_register_adds_and_override_replaces():
     node_map.override(nir.LIF)(build)
     assert dict(node_map) == {nir.LIF: build, Mine: build}
     assert net(line(Mine(1.0)), node_map).run(XS)[0].tolist() == np.cumsum(XS, 0).tolist()
+
+
+@pytest.mark.parametrize("way", ["step", "run"])
+def test_a_module_may_write_into_its_input(way):
+    def doubled(x: Any) -> Any:
+        x *= 2
+        return x
+
+    nodes = {
+        "i": nir.Input(np.array([2])),
+        "s": nir.Scale(np.ones(2)),
+        "o": nir.Output(np.array([2])),
+    }
+    graph = nir.NIRGraph(nodes, [("i", "s"), ("s", "o")], type_check=False)
+    n, xs = net(graph, {nir.Scale: lambda node: doubled}), np.ones((3, 2), np.float32)
+    ys, _ = n(xs[0]) if way == "step" else n.run(xs)
+    assert (ys == 2).all()
+    assert (xs == 1).all()

@@ -37,6 +37,21 @@ def test_what_is_returned_does_not_alias_itself(way):
     assert [(a, b) for a, b in pairs if np.shares_memory(out[a], out[b])] == []
 
 
+@pytest.mark.parametrize("steps", [None, 0, 1, 3])
+def test_what_is_returned_does_not_alias_what_came_in(steps):
+    """`None`: one step, by a call."""
+    n = nirx.from_nir(li_graph(), "numpy", D)
+    state, xs = n.init_state(()), np.ones((steps or 1, 2), np.float32)
+    given = {**leaves(state, "state"), "xs": xs}
+    before = {key: array.copy() for key, array in given.items()}
+    results = n(xs[0], state) if steps is None else n.run(xs[:steps], state, record="all", chunk=2)
+    found = [leaf for result in results for leaf in leaves(result).values()]
+    assert [k for k, a in given.items() for b in found if np.shares_memory(a, b)] == []
+    for leaf in found:
+        leaf[...] = 7
+    assert_same(given, before)
+
+
 @pytest.mark.parametrize("way", ["step", "run"])
 def test_what_is_returned_are_writable_arrays_of_the_runs_dtype(way):
     nodes = {"i": nir.Input(np.array([], int)), "n": nir.I(np.array(1.0))}

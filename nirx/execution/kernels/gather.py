@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,49 +10,97 @@ import numpy as np
 from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.threads import split
 
-__all__ = ["FEWEST_ROWS", "GATHERING", "GatheredWeight", "bias_row", "is_rare"]
+__all__ = ["FEWEST_ROWS", "GatheredWeight", "bias_row", "gathering", "is_rare", "listing"]
 
-GATHERING = """
-    index = np.empty(x.shape[1], np.uint64)
-    for r in range(r0, r1):
-        count = np.uint64(0)
-        for k in range(x.shape[1]):
-            index[count] = k
-            count += np.uint64(x[r, k] != 0)
-        whole = count - count % np.uint64(4)
-"""
-"""Lists the inputs of a row that are not 0; four rows of the weight are added at a time."""
 
-SOURCE = f"""
-def kernel(x, weight, bias, y, r0, r1):{GATHERING}
-        for n in range(y.shape[1]):
-            y[r, n] = 0
-        for i in range(np.uint64(0), whole, np.uint64(4)):
-            a, b = index[i], index[i + np.uint64(1)]
-            c, d = index[i + np.uint64(2)], index[i + np.uint64(3)]
-            xa, xb, xc, xd = x[r, a], x[r, b], x[r, c], x[r, d]
-            for n in range(y.shape[1]):
-                first = xa * weight[a, n] + xb * weight[b, n]
-                y[r, n] += first + (xc * weight[c, n] + xd * weight[d, n])
-        for i in range(whole, count):
-            a = index[i]
-            xa = x[r, a]
-            for n in range(y.shape[1]):
-                y[r, n] += xa * weight[a, n]
-        if bias.shape[0]:
-            for n in range(y.shape[1]):
-                y[r, n] += bias[n]
-"""
+def listing(element: str, inputs: str, index: str = "index") -> list[str]:
+    """Lines that list the inputs that are not 0: `count` of them, `whole` of which go by fours.
+
+    Arguments:
+        element: the text of an input, with {} for its number.
+        inputs: how many there are.
+        index: an array for their numbers, [inputs].
+    """
+    return [
+        "count = np.uint64(0)",
+        f"for k in range(np.uint64(0), np.uint64({inputs})):",
+        f"    {index}[count] = k",
+        f"    count += np.uint64({element.format('k')} != 0)",
+        "whole = count - count % np.uint64(4)",
+    ]
+
+
+def gathering(
+    element: str,
+    inputs: str,
+    outputs: str,
+    rows: Mapping[str, str],
+    flag: str = "",
+    index: str = "index",
+) -> list[str]:
+    """Lines that add the weight's rows of all inputs that are not 0, four at a time.
+
+    Arguments:
+        element, inputs, index: as for `listing`.
+        outputs: how many there are.
+        rows: from the text of output n to that of its weight, with {} for the number of the input.
+        flag: set to 1 where an input is neither 0 nor 1; rows are then added as they are.
+    """
+
+    def term(weight: str, letter: str) -> str:
+        return weight.format(letter) if flag else f"x{letter} * {weight.format(letter)}"
+
+    each = f"for n in range(np.uint64(0), np.uint64({outputs})):"
+    lines = listing(element, inputs, index)
+    lines += [each, *(f"    {total} = 0" for total in rows)]
+    for letters, loop in (
+        ("abcd", "for i in range(np.uint64(0), whole, np.uint64(4)):"),
+        ("a", "for i in range(whole, count):"),
+    ):
+        lines.append(loop)
+        lines += [f"    {c} = {index}[i + np.uint64({i})]" for i, c in enumerate(letters)]
+        given = [element.format(c) for c in letters]
+        if flag:
+            lines.append(f"    if {' or '.join(f'{x} != 1' for x in given)}:")
+            lines.append(f"        {flag} = 1")
+        else:
+            lines += [f"    x{c} = {x}" for c, x in zip(letters, given, strict=True)]
+        lines.append(f"    {each}")
+        for total, weight in rows.items():
+            terms = [term(weight, c) for c in letters]
+            pairs = [f"({' + '.join(terms[i : i + 2])})" for i in range(0, len(terms), 2)]
+            lines.append(f"        {total} += {' + '.join(pairs)}")
+    return lines
+
+
+def _source() -> str:
+    lines = gathering("x[r, {}]", "x.shape[1]", "y.shape[1]", {"y[r, n]": "weight[{}, n]"})
+    return "\n".join(
+        [
+            "def kernel(x, weight, bias, y, r0, r1):",
+            "    index = np.empty(x.shape[1], np.uint64)",
+            "    for r in range(r0, r1):",
+            *(f"        {line}" for line in lines),
+            "        if bias.shape[0]:",
+            "            for n in range(y.shape[1]):",
+            "                y[r, n] += bias[n]",
+            "",
+        ]
+    )
+
+
+SOURCE = _source()
 
 FEWEST_ROWS = 32
 """With fewer rows, transposing the weight costs more than the product."""
 SAMPLED_ROWS = 64
 IN_CACHE = 2**25
 """Bytes of a weight above which its rows come from memory."""
-RARE, RARE_FROM_MEMORY = 0.2, 0.04
-"""Densities below which gathering a wide row was measured to beat a dense product."""
-LOOKED_AT = 7.0
-"""What it costs to look at one input, in multiplications of a dense product."""
+RARE, RARE_FROM_MEMORY = 0.3, 0.04
+"""Densities below which gathering was measured to beat a dense product, in float32 and of slices.
+
+A dense product with few outputs is quicker by itself. But the threads of BLAS go on waiting
+actively, and then slow down the kernels that follow by more than it saves."""
 
 
 class GatheredWeight:
@@ -108,13 +157,10 @@ def bias_row(bias: np.ndarray | None, outputs: int, dtype: np.dtype) -> np.ndarr
 
 def _bound(weight: np.ndarray) -> float:
     """The density below which gathering is the faster way."""
-    rare = RARE if weight.nbytes <= IN_CACHE else RARE_FROM_MEMORY
-    return rare - LOOKED_AT / weight.shape[0]
+    return RARE if weight.nbytes <= IN_CACHE else RARE_FROM_MEMORY
 
 
 def is_rare(x: np.ndarray, bound: float) -> bool:
     """Whether the density of x [rows, inputs], by a sample of its rows, is at most a bound."""
-    if bound <= 0:
-        return False
     sample = x[:: -(-x.shape[0] // SAMPLED_ROWS)]
     return bool(np.count_nonzero(sample) <= bound * sample.size)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.gather import GATHERING
+from nirx.execution.kernels.gather import listing
 from nirx.execution.kernels.threads import split
 
 __all__ = ["weight_gradient"]
 
+LISTING = "\n".join(f"        {line}" for line in listing("x[r, {}]", "x.shape[1]"))
+
 SOURCE = f"""
-def kernel(x, g, w, r0, r1, n0, n1):{GATHERING}
+def kernel(x, g, w, r0, r1, n0, n1):
+    index = np.empty(x.shape[1], np.uint64)
+    for r in range(r0, r1):
+{LISTING}
         for i in range(np.uint64(0), whole, np.uint64(4)):
             a, b = index[i], index[i + np.uint64(1)]
             c, d = index[i + np.uint64(2)], index[i + np.uint64(3)]

@@ -11,6 +11,7 @@ from nirx.dynamics.base import Elementwise, Stateless
 from nirx.dynamics.expression import NotElementwise
 from nirx.dynamics.linear import Linear
 from nirx.dynamics.reshape import Flatten, Port
+from nirx.execution.kernels.gather import gathering
 from nirx.execution.kernels.printing import narrowing, print_expression
 from nirx.execution.kernels.sequences import heading
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
@@ -184,17 +185,10 @@ class LoopText:
         self.each(takes, [*self.fan_in(position, node), f"{given}[n] = x"])
         names = self._sliced(position, gives) if self.loop.reproducible else [result]
         weights = [self.argument(f"q{position}_{i}") for i in range(len(names))]
-        for name in names:
-            self.each(gives, [f"{name}[n] = 0"])
-        self.lines.append(f"for k in range(np.uint64(0), np.uint64({takes})):")
-        self.lines.append(f"    x = {given}[k]")
-        self.lines.append("    if x != 0:")
-        if self.loop.reproducible:
-            self.lines += ["        if x != 1:", "            flag[j] = 1"]
-        self.lines.append(f"        for n in range(np.uint64(0), np.uint64({gives})):")
-        for name, weight in zip(names, weights, strict=True):
-            one = f"{weight}[k, n]" if self.loop.reproducible else f"x * {weight}[k, n]"
-            self.lines.append(f"            {name}[n] += {one}")
+        rows = {f"{n}[n]": f"{w}[{{}}, n]" for n, w in zip(names, weights, strict=True)}
+        index = self.array(f"e{position}", takes, "np.uint64")
+        flag = "flag[j]" if self.loop.reproducible else ""
+        self.lines += gathering(f"{given}[{{}}]", str(takes), str(gives), rows, flag, index)
         finish = self._narrowed(position, names) if self.loop.reproducible else []
         self.argument(f"b{position}")
         finish += [f"x = {result}[n] + b{position}[n]", *self.kept("x"), f"{result}[n] = x"]

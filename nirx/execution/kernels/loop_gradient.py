@@ -11,6 +11,7 @@ import numpy as np
 
 from nirx.execution.kernels.adjoint import print_adjoint
 from nirx.execution.kernels.compiled import array_type, compile_kernel
+from nirx.execution.kernels.gather import gathering
 from nirx.execution.kernels.loop import Loop, LoopNode, LoopText
 from nirx.execution.kernels.printing import print_expression
 from nirx.execution.kernels.surrogate import trace_surrogate
@@ -170,16 +171,11 @@ class _Backward(LoopText):
 
     def product_back(self, position: int, node: LoopNode) -> None:
         takes, gives = node.sizes
-        self.array(f"f{position}", takes)
-        self.each(takes, [f"f{position}[n] = 0"])
+        given, index = self.array(f"f{position}", takes), f"e{position}"
+        self.array(index, gives, "np.uint64")
         self.each(gives, [f"gq{position}[t, j, n] = g{position}[n]"])
-        self.lines += [
-            f"for k in range(np.uint64(0), np.uint64({gives})):",
-            f"    x = g{position}[k]",
-            "    if x != 0:",
-            f"        for n in range(np.uint64(0), np.uint64({takes})):",
-            f"            f{position}[n] += x * q{position}[k, n]",
-        ]
+        rows = {f"{given}[n]": f"q{position}[{{}}, n]"}
+        self.lines += gathering(f"g{position}[{{}}]", str(gives), str(takes), rows, index=index)
         self.each(takes, [f"gx = f{position}[n]", *self.spread(position, node)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.gather import GATHERING, GatheredWeight, bias_row
+from nirx.execution.kernels.gather import GatheredWeight, bias_row, gathering
 from nirx.execution.kernels.printing import narrowing
 from nirx.execution.kernels.runner import Host
 from nirx.execution.kernels.threads import split
@@ -21,6 +22,7 @@ from nirx.execution.sliced import Sliced, binary_factors, unscaling
 __all__ = ["ProductRunner", "sliced_arrays"]
 
 
+@lru_cache(maxsize=2)
 def sliced_source(dtype: str) -> str:
     """The text of a reproducible product of 0 and 1.
 
@@ -33,27 +35,14 @@ def sliced_source(dtype: str) -> str:
     total = " + ".join(f"a{i}[n] * z{i}[0]" for i in slices)
     narrowed = narrowing(total, ("p0[n]", "p1[n]"), "finite[n]", bound)
     names = ", ".join([*(f"w{i}" for i in slices), *(f"z{i}" for i in slices)])
+    sums = {f"a{i}[n]": f"w{i}[{{}}, n]" for i in slices}
+    summed = gathering("x[r, {}]", "x.shape[1]", "y.shape[1]", sums, "flag[r]")
     text = [f"F = np.{dtype}", f"def kernel(x, {names}, p0, p1, finite, bias, y, flag, r0, r1):"]
     text += [f"    a{i} = np.empty(y.shape[1], np.float64)" for i in slices]
-    text += [GATHERING.strip("\n"), "        for n in range(y.shape[1]):"]
-    text += [f"            a{i}[n] = 0" for i in slices]
     text += [
-        "        for i in range(np.uint64(0), whole, np.uint64(4)):",
-        "            a, b = index[i], index[i + np.uint64(1)]",
-        "            c, d = index[i + np.uint64(2)], index[i + np.uint64(3)]",
-        "            if x[r, a] != 1 or x[r, b] != 1 or x[r, c] != 1 or x[r, d] != 1:",
-        "                flag[r] = 1",
-        "            for n in range(y.shape[1]):",
-        *(
-            f"                a{i}[n] += (w{i}[a, n] + w{i}[b, n]) + (w{i}[c, n] + w{i}[d, n])"
-            for i in slices
-        ),
-        "        for i in range(whole, count):",
-        "            a = index[i]",
-        "            if x[r, a] != 1:",
-        "                flag[r] = 1",
-        "            for n in range(y.shape[1]):",
-        *(f"                a{i}[n] += w{i}[a, n]" for i in slices),
+        "    index = np.empty(x.shape[1], np.uint64)",
+        "    for r in range(r0, r1):",
+        *(f"        {line}" for line in summed),
         "        for n in range(y.shape[1]):",
         *(f"            {line}" for line in narrowed),
         "            y[r, n] = F(d)",

@@ -44,7 +44,9 @@ def split(call: Callable[[int, int], None], length: int, work: int) -> None:
         call: releases the interpreter's lock.
         work: element updates in all.
     """
-    count = min(thread_count(), length, max(1, work // WORTH_IT))
+    count = min(length, max(1, work // WORTH_IT))
+    if count > 1:  # in this order: to look at the limits takes as long as a small layer
+        count = min(count, thread_count())
     if count <= 1:
         call(0, length)
         return

@@ -9,6 +9,7 @@ import torch
 
 import nirx
 from nirx_conformance.benchmarks.networks import feed_forward
+from nirx_torch import hosted
 from support.agreement import assert_bits
 from support.graphs import lif, line, make_graph
 from support.kernels import loop_spikes, looped, pair
@@ -108,18 +109,27 @@ def _pickled(net):
     return pickle.loads(pickle.dumps(net))
 
 
+@pytest.mark.parametrize("reproducible", [True, False])
 @pytest.mark.parametrize("copied", [copy.deepcopy, _pickled])
-def test_what_is_kept_between_runs_goes_with_the_values(copied):
-    """In reproducible mode slices are kept; `.data` changes a parameter behind torch's back."""
-    _, net = nets()
+def test_what_is_kept_between_runs_goes_with_the_values(copied, reproducible):
+    """Rows and slices of weights are kept; `.data` changes a parameter behind torch's back."""
+    _, net = nets(reproducible)
     xs = torch.from_numpy(spikes())
     with torch.no_grad():
         executor, before = net._hosted(xs, None), net.run(xs)
         assert net._hosted(xs, None) is executor
         other = copied(net)
-        for value in (2.0, float("nan")):
+        for value in (2.0, -0.0, float("nan")):
             next(iter(net.parameters())).data[0, :3] = value
-            plain, _ = nets()
-            plain.load_state_dict(net.state_dict())
-            assert_bits(net.run(xs, record="all"), plain.run(xs, record="all"))
+            _, fresh = nets(reproducible)
+            fresh.load_state_dict(net.state_dict())
+            assert_bits(net.run(xs, record="all"), fresh.run(xs, record="all"))
         assert_bits(other.run(xs), before)
+
+
+def test_much_is_not_kept_in_fast_mode(monkeypatch):
+    monkeypatch.setattr(hosted, "MOST_KEPT", 1000)
+    _, net = nets(reproducible=False)
+    xs = torch.from_numpy(spikes())
+    with torch.no_grad():
+        assert net._hosted(xs, None) is not net._hosted(xs, None)
