@@ -128,12 +128,15 @@ class JaxOps(ArrayOps):
             return lax.scan(step, carry, xs, length)
         # Whole chunks under one scan, so that compilation does not grow with their number.
         whole, rest = divmod(length, chunk)
-        if whole <= 1 and not (whole and rest):
+        if not (whole and rest) and whole <= 1:
             return body(carry, xs)
         cut = whole * chunk
-        stacked = [x[:cut].reshape((whole, chunk, *x.shape[1:])) for x in xs]
-        carry, outs = lax.scan(body, carry, stacked)
-        outs = [y.reshape((cut, *y.shape[2:])) for y in outs]
+        if whole == 1:
+            carry, outs = body(carry, [x[:cut] for x in xs])
+        else:
+            stacked = [x[:cut].reshape((whole, chunk, *x.shape[1:])) for x in xs]
+            carry, outs = lax.scan(body, carry, stacked)
+            outs = [y.reshape((cut, *y.shape[2:])) for y in outs]
         if rest:
             carry, last = body(carry, [x[cut:] for x in xs])
             outs = [jnp.concatenate(pair) for pair in zip(outs, last, strict=True)]

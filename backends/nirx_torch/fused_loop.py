@@ -13,7 +13,9 @@ import torch
 from nirx.dynamics.ops import Shape
 from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
+from nirx.execution.kernels.dense import LARGEST
 from nirx.execution.kernels.gather import GatheredWeight
+from nirx.execution.kernels.gather_gradient import weight_gradient
 from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
 from nirx.execution.kernels.loop_run import LoopCall, Loops, Outputs
@@ -26,8 +28,8 @@ from nirx_torch.lending import lent, memory
 __all__ = ["TorchLoops"]
 
 MOST_PRODUCTS = 1_500_000
-"""Multiplications of one step, all samples together, above which matrix products were measured
-to be faster than a kernel that takes sample by sample."""
+"""Multiplications of one step with weights that are too large for `dense_product`, all samples
+together, above which the products of BLAS, step by step, were measured to be faster."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,9 @@ class _Call:
         source, first = next((key[1], t) for (kind, key), t in late.items() if kind == "late")
         features = self.loops.schedule.nodes[source].output_shape
         samples = first.numel() // max(1, int(np.prod(features)))
-        work = samples * sum(
-            n.sizes[0] * n.sizes[1] for n in self.loop.nodes if n.kind == "product"
-        )
-        if work > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
+        sizes = [n.sizes[0] * n.sizes[1] for n in self.loop.nodes if n.kind == "product"]
+        large = sum(size for size in sizes if size * first.element_size() > LARGEST)
+        if samples * large > MOST_PRODUCTS or any(lent(t) is None for t in self.tensors):
             return False
         return all(map(has_formula, self.surrogates))
 
@@ -259,6 +260,10 @@ def _gradient(
         one = trace.late[key, source] if late else trace.values.get(source)
         one = trace.outside[source] if one is None else one
         total = one if total is None else total + one
+    assert total is not None, "a product in a cycle has a source"
+    gathered = weight_gradient(total, found.products[key])
+    if gathered is not None:
+        return torch.from_numpy(gathered)
     inputs = torch.from_numpy(np.ascontiguousarray(total)).reshape(-1, node.sizes[0])
     return product.reshape(-1, node.sizes[1]).T @ inputs
 

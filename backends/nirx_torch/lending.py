@@ -7,11 +7,13 @@ import torch
 from torch._C._functorch import is_legacy_batchedtensor, maybe_current_level
 from torch.autograd import forward_ad
 
-from nirx.execution.kernels.threads import limit_threads
+from nirx.execution.kernels.threads import limit_threads, use_team
+from nirx_torch.openmp import find_team
 
 __all__ = ["lent", "lent_without_gradient", "memory"]
 
 limit_threads(torch.get_num_threads)
+use_team(find_team())
 
 LENT = (torch.Tensor, torch.nn.Parameter)
 

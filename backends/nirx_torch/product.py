@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from nirx.execution.kernels.gather import GatheredWeight
-from nirx.execution.kernels.gather_gradient import weight_gradient
+from nirx.execution.kernels.gather_gradient import input_gradient, weight_gradient
 from nirx_torch.lending import lent, lent_without_gradient, memory
 
 __all__ = ["affine", "needs_gradient"]
@@ -50,14 +50,29 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, gy: Any) -> Any:  # type: ignore[override]
         x, weight, bias = ctx.saved_tensors
         _, of_x, of_weight, of_bias = ctx.needs_input_grad
-        gx = gy @ weight if of_x else None
+        gx = _of_input(gy, weight) if of_x else None
         gb = gy.sum_to_size(bias.shape) if of_bias else None
         return None, gx, _of_weight(gy, x) if of_weight else None, gb
 
 
-def _of_weight(gy: Any, x: Any) -> Any:
-    """gy^T x; where it needs a gradient in its turn (create_graph), by torch's own product."""
+# Where a gradient needs a gradient in its turn (create_graph): torch's own products.
+
+
+def _of_input(gy: Any, weight: Any) -> Any:
+    """gy @ weight."""
     own = lent_without_gradient(gy)
-    if torch.is_grad_enabled() or own is None:
+    found = None
+    if not torch.is_grad_enabled() and own is not None:
+        found = input_gradient(own, memory(weight))
+    return gy @ weight if found is None else torch.from_numpy(found)
+
+
+def _of_weight(gy: Any, x: Any) -> Any:
+    """gy^T x."""
+    own = lent_without_gradient(gy)
+    found = None
+    if not torch.is_grad_enabled() and own is not None:
+        found = weight_gradient(memory(x), own)
+    if found is None:
         return gy.reshape(-1, gy.shape[-1]).T @ x.reshape(-1, x.shape[-1])
-    return torch.from_numpy(weight_gradient(memory(x), own))
+    return torch.from_numpy(found)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from nirx.dynamics.conv import Convolution
 from nirx.dynamics.ops import Shape
 from nirx.errors import InputError
 from nirx.graphs.schedule import Schedule
@@ -27,30 +28,45 @@ SHORTEST = 32
 NODE_ROOM, COMPILED_ROOM = 2**26, 2**22
 """Bytes of the values of a chunk, where nodes run one after the other and where the whole run is
 compiled; with more, runs were measured to be slower."""
+LAYER_ROOM = 2**21
+"""Bytes of the values of one layer in a compiled network, likewise."""
+CONVOLUTION_ROOM = 2**28
+"""The same where a compiled network has convolutions, which XLA computes several times as slowly in a
+loop as outside of one."""
 
 
 def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) -> int:
     """The number of steps, a power of two, whose values fit into a room.
 
-    A chunk that leaves the processor's cache costs more than the calls that it saves. A compiled
-    network with feedback loops over time in any case, so with a wide batch all of it runs in that
-    loop, step by step.
+    A chunk that leaves the processor's cache costs more than the calls that it saves.
 
     Arguments:
         batch: batch axes of the run.
         itemsize: bytes of a number.
         room: bytes; `NODE_ROOM` or `COMPILED_ROOM`.
     """
-    if (
-        room == COMPILED_ROOM
-        and math.prod(batch) >= WIDE
-        and any(segment.stepwise for segment in schedule.segments)
-    ):
-        return 1
-    elements = sum(math.prod(node.output_shape) for node in schedule.nodes)
-    step = max(1, math.prod(batch) * elements * itemsize)
-    fitting = max(FEWEST, min(MOST, room // step))
+    samples = math.prod(batch)
+    sizes = [math.prod(node.output_shape) * samples * itemsize for node in schedule.nodes]
+    if room == COMPILED_ROOM:
+        if any(isinstance(node.dynamics, Convolution) for node in schedule.nodes):
+            room = CONVOLUTION_ROOM
+        elif _runs_step_by_step(schedule, samples, max(sizes, default=0)):
+            return 1
+    fitting = max(FEWEST, min(MOST, room // max(1, sum(sizes))))
     return 1 << (fitting.bit_length() - 1)  # lengths of runs are often multiples of these
+
+
+def _runs_step_by_step(schedule: Schedule, samples: int, largest: int) -> bool:
+    """Whether a compiled network runs whole in one loop over time.
+
+    That is where a few steps of one layer leave the cache; and with a wide batch where the network
+    loops in any case, because of feedback.
+
+    Arguments:
+        largest: bytes of a step's values of the largest layer.
+    """
+    loops = any(segment.stepwise for segment in schedule.segments)
+    return largest * FEWEST > LAYER_ROOM or (loops and samples >= WIDE)
 
 
 def checkpoint_chunk(schedule: Schedule, length: int) -> int:

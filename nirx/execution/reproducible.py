@@ -95,11 +95,22 @@ class Reproducible(_Base):
         """
         weight, sliced = prepared
         with self._exactly():
-            binary = binary or self._holds_spikes(x)
-            total = dot(self.kernel, self._wide(x), sliced, axes, plain, binary)
+            total = self._total(x, sliced, axes, plain, binary)
             small = self.xp.abs(total) < self._smallest
             value = self.cast(self.xp.where(small, 0.0, total))
         return self._with_gradient(x, weight, value, plain)
+
+    def _total(
+        self,
+        x: Array,
+        sliced: Sliced,
+        axes: tuple[int, ...],
+        plain: Callable[[Array, Array], Array],
+        binary: bool,
+    ) -> Array:
+        """The sliced product in float64; see `nirx.execution.sliced.dot`."""
+        binary = binary or self._holds_spikes(x)
+        return dot(self.kernel, self._wide(x), sliced, axes, plain, binary)
 
     def constant(self, value: Any) -> Array:
         return self._keep(super().constant(value))

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 
 from nirx.execution.kernels.compiled import array_type, compile_kernel
+from nirx.execution.kernels.dense import dense_product, fits_dense
 from nirx.execution.kernels.threads import split
 
-__all__ = ["FEWEST_ROWS", "GatheredWeight", "bias_row", "gathering", "is_rare", "listing"]
+__all__ = [
+    "FEWEST_ROWS",
+    "GatheredWeight",
+    "bias_row",
+    "bound_of",
+    "gathering",
+    "is_rare",
+    "listing",
+]
 
 
 def listing(element: str, inputs: str, index: str = "index") -> list[str]:
@@ -93,6 +102,8 @@ SOURCE = _source()
 
 FEWEST_ROWS = 32
 """With fewer rows, transposing the weight costs more than the product."""
+DENSE_ROWS = 256
+"""The same for a dense product, which takes less time for a row."""
 SAMPLED_ROWS = 64
 IN_CACHE = 2**25
 """Bytes of a weight above which its rows come from memory."""
@@ -117,21 +128,21 @@ class GatheredWeight:
         self._finite = True
 
     def product(self, x: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray | None:
-        """`x @ weight.T + bias` for x [*lead, inputs], or None where a dense product is better.
+        """`x @ weight.T + bias` for x [*lead, inputs], or None where that is for BLAS.
 
-        It is None where x is dense, where it has few rows, and for a weight that is not finite,
-        because 0 times infinity is not 0.
+        Rows of a weight that is not finite are not gathered, because 0 times infinity is not 0.
         """
         outputs, inputs = self._host.shape
-        transposed = self.rows() if self.is_rare(x) else None
-        if transposed is None:
+        rows = x.size // inputs if inputs else 0
+        rare = self.is_rare(x)
+        if not (rare or (rows >= DENSE_ROWS and outputs and fits_dense(self._host))):
             return None
-        rows = x.size // inputs
         flat = np.require(x, requirements=["C", "W"]).reshape(rows, inputs)
-        y = np.empty((rows, outputs), x.dtype)
-        arrays = flat, transposed, bias_row(bias, outputs, x.dtype), y
-        kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
-        split(lambda a, b: kernel(*arrays, a, b), rows, x.size + y.size * 8)
+        row = bias_row(bias, outputs, x.dtype)
+        found = self.rows() if rare else self._whole()
+        if found is None:
+            return None
+        y = (_gathered if rare else dense_product)(flat, found, row)
         return y.reshape((*x.shape[:-1], outputs))
 
     def is_rare(self, x: np.ndarray) -> bool:
@@ -140,14 +151,27 @@ class GatheredWeight:
         rows = x.size // inputs if inputs else 0
         if rows < FEWEST_ROWS or not outputs:
             return False
-        return is_rare(x.reshape(rows, inputs), _bound(self._host))
+        return is_rare(x.reshape(rows, inputs), bound_of(self._host))
 
     def rows(self) -> np.ndarray | None:
         """The weight as [inputs, outputs], or None if it is not finite."""
+        whole = self._whole()
+        return whole if self._finite else None
+
+    def _whole(self) -> np.ndarray:
         if self._transposed is None:
             self._finite = bool(np.isfinite(self._host).all())
             self._transposed = np.ascontiguousarray(self._host.T)
-        return self._transposed if self._finite else None
+        return self._transposed
+
+
+def _gathered(x: np.ndarray, rows: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """`x @ rows + bias`; arguments as for `dense_product`."""
+    y = np.empty((len(x), rows.shape[1]), x.dtype)
+    arrays = x, rows, bias, y
+    kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
+    split(lambda a, b: kernel(*arrays, a, b), len(x), x.size + y.size * 8)
+    return y
 
 
 def bias_row(bias: np.ndarray | None, outputs: int, dtype: np.dtype) -> np.ndarray:
@@ -155,7 +179,7 @@ def bias_row(bias: np.ndarray | None, outputs: int, dtype: np.dtype) -> np.ndarr
     return np.empty(0, dtype) if bias is None else np.array(np.broadcast_to(bias, (outputs,)))
 
 
-def _bound(weight: np.ndarray) -> float:
+def bound_of(weight: np.ndarray) -> float:
     """The density below which gathering is the faster way."""
     return RARE if weight.nbytes <= IN_CACHE else RARE_FROM_MEMORY
 

@@ -1,14 +1,15 @@
-"""The gradient of a weight whose inputs are rare spikes: the adjoint of `gather`."""
+"""Gradients of a product: of its input, and of a weight whose inputs are rare spikes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.gather import listing
+from nirx.execution.kernels.dense import dense_product, fits_dense
+from nirx.execution.kernels.gather import FEWEST_ROWS, bound_of, is_rare, listing
 from nirx.execution.kernels.threads import split
 
-__all__ = ["weight_gradient"]
+__all__ = ["input_gradient", "weight_gradient"]
 
 LISTING = "\n".join(f"        {line}" for line in listing("x[r, {}]", "x.shape[1]"))
 
@@ -35,8 +36,23 @@ def kernel(x, g, w, r0, r1, n0, n1):
 """
 
 
-def weight_gradient(x: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """`g.T @ x`, for x that is mostly 0.
+def input_gradient(g: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+    """`g @ weight`, or None where that is for BLAS.
+
+    Arguments:
+        g: gradient of the product, [*lead, outputs].
+        weight: [outputs, inputs].
+    """
+    outputs, inputs = weight.shape
+    if not outputs or g.size // outputs < FEWEST_ROWS or not fits_dense(weight):
+        return None
+    flat, rows = (np.require(a, requirements=["C", "W"]) for a in (g, weight))
+    found = dense_product(flat.reshape(-1, outputs), rows, np.empty(0, g.dtype))
+    return found.reshape((*g.shape[:-1], inputs))
+
+
+def weight_gradient(x: np.ndarray, g: np.ndarray) -> np.ndarray | None:
+    """`g.T @ x`, or None where x is not rare.
 
     Each thread takes some outputs, so that the order of summation depends on nothing else.
 
@@ -50,6 +66,8 @@ def weight_gradient(x: np.ndarray, g: np.ndarray) -> np.ndarray:
     flat = np.require(x, requirements=["C", "W"]).reshape(-1, inputs)
     of_rows = np.require(g, requirements=["C", "W"]).reshape(-1, outputs)
     total = np.zeros((inputs, outputs), x.dtype)
+    if not is_rare(flat, bound_of(total)):
+        return None
     arrays = flat, of_rows, total
     kernel = compile_kernel(SOURCE, (*map(array_type, arrays), *["uint64"] * 4))
     rows = len(flat)

@@ -210,19 +210,17 @@ class LoopText:
         lines = narrowing(total, (f"{first}[n]", f"{second}[n]"), f"{finite}[n]", self.bound)
         return [*lines, f"y{position}[n] = F(d)"]
 
-    def whole(self, backwards: bool = False) -> str:
-        """The text of the kernel, over the steps in their order or backwards."""
-        over = ["        for t in range(np.uint64(0), length):"]
-        if backwards:
-            over = ["        for i in range(np.uint64(0), length):"]
-            over.append("            t = length - np.uint64(1) - i")
+    def loops(self) -> list[str]:
+        """The loops around the lines of a step; these are indented twice."""
+        return ["for j in range(j0, j1):", "    for t in range(np.uint64(0), length):"]
+
+    def whole(self) -> str:
+        """The text of the kernel."""
         return "\n".join(
             [
                 *heading(self.lines, self.loop.dtype),
                 f"def kernel({', '.join(self.arguments)}, length, j0, j1):",
-                *(f"    {line}" for line in self.scratch),
-                "    for j in range(j0, j1):",
-                *over,
+                *(f"    {line}" for line in (*self.scratch, *self.loops())),
                 *(f"            {line}" for line in self.lines),
                 "",
             ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from nirx.execution.kernels.adjoint import print_adjoint
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.gather import gathering
+from nirx.execution.kernels.dense import ROWS, multiplying
 from nirx.execution.kernels.loop import Loop, LoopNode, LoopText
 from nirx.execution.kernels.printing import print_expression
 from nirx.execution.kernels.surrogate import trace_surrogate
@@ -107,7 +107,8 @@ def backward_loop(
         products,
     ]
     arrays = [np.require(a, requirements=["C", "W"]) for group in groups for a in group.values()]
-    source = _source(loop, surrogates, *(tuple(group) for group in groups[:8]))
+    rows = ROWS if samples >= ROWS else 1
+    source = _source(loop, surrogates, rows, *(tuple(group) for group in groups[:8]))
     kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 3))
     work = 2 * length * samples * sum(sum(n.sizes) for n in loop.nodes)
     split(lambda a, b: kernel(*arrays, length, a, b), samples, work)
@@ -115,7 +116,43 @@ def backward_loop(
 
 
 class _Backward(LoopText):
-    """The text of the kernel, node by node from the last."""
+    """The text of the kernel, node by node from the last.
+
+    Samples go in blocks, because a dense product of several is then some times as fast; m is the
+    number of a sample j in its block. In a last block that is not full, products compute rows that
+    nobody reads.
+
+    Arguments:
+        samples: of a block.
+    """
+
+    def __init__(self, loop: Loop, samples: int):
+        super().__init__(loop)
+        self.samples = samples
+
+    def each(self, size: int, lines: Sequence[str]) -> None:
+        self.lines += [
+            "for m in range(samples):",
+            "    j = first + m",
+            f"    for n in range(np.uint64(0), np.uint64({size})):",
+            *(f"        {line}" for line in lines),
+        ]
+
+    def loops(self) -> list[str]:
+        return [
+            f"for first in range(j0, j1, np.uint64({self.samples})):",
+            f"    samples = min(np.uint64({self.samples}), j1 - first)",
+            "    for back in range(np.uint64(0), length):",
+            "        t = length - np.uint64(1) - back",
+        ]
+
+    def rows(self, name: str, size: int) -> list[str]:
+        """Scratch arrays, one for each sample of a block; see `multiplying`."""
+        return [self.array(f"{name}_{m}", size) for m in range(self.samples)]
+
+    def block(self, name: str, size: int) -> None:
+        """A scratch array [samples of a block, elements]."""
+        self.scratch.append(f"{name} = np.zeros(({self.samples}, {size}), F)")
 
     def value(self, position: int) -> str:
         return f"{'y' if position in self.loop.positions else 'o'}{position}[t, j, n]"
@@ -128,7 +165,7 @@ class _Backward(LoopText):
         """Lines that pass gx, the gradient of a node's input, on to its sources."""
         lines = []
         for source, late in node.sources:
-            into = f"g{source}[n]" if source in self.loop.positions else f"go{source}[t, j, n]"
+            into = f"g{source}[m, n]" if source in self.loop.positions else f"go{source}[t, j, n]"
             lines.append(f"{f'm{position}_{source}[j, n]' if late else into} += gx")
         return lines
 
@@ -147,7 +184,7 @@ class _Backward(LoopText):
         printed = print_expression(
             step.expression, inputs, list(results.values()), self.bound, f"n{position}_"
         )
-        seeds: dict[int, list[str]] = {results[OUTPUT]: [f"g{position}[n]"]}
+        seeds: dict[int, list[str]] = {results[OUTPUT]: [f"g{position}[m, n]"]}
         for k in step.states:
             own = [f"h{position}_{k}[j, n]"]
             own += [f"gr{position}_{k}[t, j, n]"] if (position, k) in recorded else []
@@ -171,18 +208,26 @@ class _Backward(LoopText):
 
     def product_back(self, position: int, node: LoopNode) -> None:
         takes, gives = node.sizes
-        given, index = self.array(f"f{position}", takes), f"e{position}"
-        self.array(index, gives, "np.uint64")
-        self.each(gives, [f"gq{position}[t, j, n] = g{position}[n]"])
-        rows = {f"{given}[n]": f"q{position}[{{}}, n]"}
-        self.lines += gathering(f"g{position}[{{}}]", str(gives), str(takes), rows, index=index)
-        self.each(takes, [f"gx = f{position}[n]", *self.spread(position, node)])
+        self.each(gives, [f"gq{position}[t, j, n] = g{position}[m, n]"])
+        totals = self.rows(f"f{position}", takes)
+        self.lines += multiplying(
+            lambda row, k: f"g{position}[{row}, {k}]",
+            str(gives),
+            str(takes),
+            totals,
+            f"q{position}[{{}}, n]",
+        )
+        self.block(f"f{position}", takes)
+        self.lines.append(f"for n in range(np.uint64(0), np.uint64({takes})):")
+        self.lines += [f"    f{position}[{m}, n] = {total}[n]" for m, total in enumerate(totals)]
+        self.each(takes, [f"gx = f{position}[m, n]", *self.spread(position, node)])
 
 
 @lru_cache(maxsize=256)
 def _source(
     loop: Loop,
     surrogates: tuple[Callable[[Any], Any], ...],
+    samples: int,
     outside: tuple[int, ...],
     values: tuple[int, ...],
     states: tuple[Key, ...],
@@ -192,7 +237,7 @@ def _source(
     of_values: tuple[int, ...],
     of_states: tuple[Key, ...],
 ) -> str:
-    text = _Backward(loop)
+    text = _Backward(loop, samples)
     for name, keys in (("o", outside), ("y", values), ("s", states), ("l", late)):
         text.arguments += [_argument(name, key) for key in keys]
     for name, keys in (("c", coefficients), ("q", weights), ("gw", of_values), ("gr", of_states)):
@@ -204,20 +249,20 @@ def _source(
     pairs = list(zip(loop.positions, loop.nodes, strict=True))
     for position, node in pairs:
         start = f"gw{position}[t, j, n]" if position in of_values else "0"
-        text.array(f"g{position}", node.sizes[1])
-        text.each(node.sizes[1], [f"g{position}[n] = {start}"])
+        text.block(f"g{position}", node.sizes[1])
+        text.each(node.sizes[1], [f"g{position}[m, n] = {start}"])
     for target, source in late:
         size = loop.nodes[source - loop.start].sizes[1]
         own = f"m{target}_{source}[j, n]"
-        text.each(size, [f"g{source}[n] += {own}", f"{own} = 0"])
+        text.each(size, [f"g{source}[m, n] += {own}", f"{own} = 0"])
     for (position, node), surrogate in reversed([*zip(pairs, surrogates, strict=True)]):
         if node.kind == "product":
             text.product_back(position, node)
         elif node.step is None:
-            text.each(node.sizes[1], [f"gx = g{position}[n]", *text.spread(position, node)])
+            text.each(node.sizes[1], [f"gx = g{position}[m, n]", *text.spread(position, node)])
         else:
             text.step_back(position, node, node.step, surrogate, of_states)
-    return text.whole(backwards=True)
+    return text.whole()
 
 
 def _argument(name: str, key: Any) -> str:

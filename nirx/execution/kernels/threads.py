@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["limit_threads", "split", "thread_count"]
+__all__ = ["limit_threads", "split", "thread_count", "use_team"]
 
 WORTH_IT = 2**18
 """Element updates per thread below which a second thread costs more than it saves."""
@@ -21,10 +21,25 @@ def limit_threads(limit: Callable[[], int]) -> None:
     _LIMITS.append(limit)
 
 
+Call = Callable[[int, int], None]
+Team = Callable[[Call, Sequence[tuple[int, int]]], None]
+
+
+def use_team(team: Team | None) -> None:
+    """Run kernels on the threads of a framework, which has the same processors.
+
+    Arguments:
+        team: runs a call for each of some slices, and raises what that raises; None for threads
+            of our own.
+    """
+    _Pool.team = team
+
+
 class _Pool:
     """Threads of this process; a forked child starts its own."""
 
     threads: ThreadPoolExecutor | None = None
+    team: Team | None = None
 
 
 def thread_count() -> int:
@@ -37,7 +52,7 @@ def thread_count() -> int:
     return max(1, min(counts))
 
 
-def split(call: Callable[[int, int], None], length: int, work: int) -> None:
+def split(call: Call, length: int, work: int) -> None:
     """Call with (first, last) for slices that cover range(length), on several threads.
 
     Arguments:
@@ -51,6 +66,9 @@ def split(call: Callable[[int, int], None], length: int, work: int) -> None:
         call(0, length)
         return
     cuts = [length * i // count for i in range(count + 1)]
+    if _Pool.team is not None:
+        _Pool.team(call, list(itertools.pairwise(cuts)))
+        return
     if _Pool.threads is None:
         _Pool.threads = ThreadPoolExecutor(thread_count(), "nirx-kernel")
     own, *others = itertools.pairwise(cuts)
@@ -63,7 +81,8 @@ def split(call: Callable[[int, int], None], length: int, work: int) -> None:
 
 
 def _forget() -> None:
-    _Pool.threads = None
+    # A framework's threads are gone too, and it may wait for them without end.
+    _Pool.threads = _Pool.team = None
 
 
 if hasattr(os, "register_at_fork"):
