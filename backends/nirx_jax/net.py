@@ -22,6 +22,7 @@ from nirx.graphs.origin import Origin
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.returns import stored_returns
 from nirx.graphs.schedule import Schedule, ScheduledNode
+from nirx_jax.dispatch import Compiled, Known, known
 from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
@@ -131,7 +132,7 @@ class Net(ShownNetwork, eqx.Module):
 
 def _inputs(net: Net, x: Any) -> Any:
     _require_x64(net)
-    ops, schedule = _ops(net), net.schedule
+    ops, schedule = known(net, _look).ops, net.schedule
     if isinstance(x, Mapping):
         return {
             name: accept_input(schedule, ops, leaf, f"input {name!r}") for name, leaf in x.items()
@@ -140,7 +141,9 @@ def _inputs(net: Net, x: Any) -> Any:
 
 
 def _state(net: Net, state: Any) -> Any:
-    ops = _ops(net)
+    if state is None:
+        return None
+    ops = known(net, _look).ops
     modules = net.modules_by_path
     users = {n.path for n in net.schedule.nodes if not isinstance(modules[n.name], NativeNode)}
 
@@ -151,7 +154,7 @@ def _state(net: Net, state: Any) -> Any:
             return {name: check(below, (*path, name)) for name, below in tree.items()}
         return ops.accept(tree, f"state {format_path(path)!r}")
 
-    return None if state is None else check(state, ())
+    return check(state, ())
 
 
 def _require_x64(net: Net) -> None:
@@ -167,6 +170,11 @@ def _ops(net: Net) -> JaxOps:
     ops = kind(net.dtype, net.surrogates.usual, net.detach_reset)
     ops.any_dtype = net.any_dtype
     return ops
+
+
+def _look(net: Net) -> Known:
+    native = all(isinstance(module, NativeNode) for module in net.nodes.values())
+    return Known.of(net, _ops(net), native)
 
 
 def _executor(net: Net) -> Executor:
@@ -185,16 +193,16 @@ def _runner(node: ScheduledNode, module: Any, surrogate: Surrogate) -> Runner:
     return ForeignRunner(node.name, module, module, node.output_shape)
 
 
-@eqx.filter_jit
-def _step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
+def _call_step(net: Net, x: Any, state: Any) -> tuple[Any, dict[str, Any]]:
     def step(net: Net, x: Any, state: Any) -> Any:
         return _executor(net).step(x, state)
 
     return left_to_xla(step, net.schedule, False, net, x, state)
 
 
-@eqx.filter_jit
-def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoint: bool) -> Any:
+def _call_run(
+    net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoint: bool
+) -> Any:
     def run(net: Net, xs: Any, state: Any) -> Any:
         options = record, chunk, COMPILED_ROOM, checkpoint
         outputs, state, *rest = _executor(net).run(xs, state, *options)
@@ -202,6 +210,9 @@ def _run(net: Net, xs: Any, state: Any, record: Any, chunk: int | None, checkpoi
         return outputs, state, [rest[0][key] for key in record] if rest else []
 
     return left_to_xla(run, net.schedule, True, net, xs, state)
+
+
+_step, _run = Compiled(_call_step, _look), Compiled(_call_run, _look)
 
 
 def cast(module: Any, dtype: str) -> Any:

@@ -31,7 +31,10 @@ class JaxOps(ArrayOps):
         self.any_dtype = False  # set where users' modules alone do the arithmetic
 
     def accept(self, value: Any, where: str) -> jax.Array:
-        if not isinstance(value, jax.Array):
+        if isinstance(value, jax.Array):
+            if value.dtype == self.dtype:
+                return value
+        else:
             try:
                 value = np.asarray(value)
             except Exception as error:  # whatever a foreign array type raises

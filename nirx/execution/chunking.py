@@ -31,8 +31,8 @@ compiled; with more, runs were measured to be slower."""
 LAYER_ROOM = 2**21
 """Bytes of the values of one layer in a compiled network, likewise."""
 CONVOLUTION_ROOM = 2**28
-"""The same where a compiled network has convolutions, which XLA computes several times as slowly in a
-loop as outside of one."""
+"""The same where a compiled network has convolutions: XLA computes them several times as slowly in
+a loop as outside of one."""
 
 
 def default_chunk(schedule: Schedule, batch: Shape, itemsize: int, room: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import count
 
 import equinox as eqx
@@ -13,6 +14,8 @@ import pytest
 
 import nirx
 import nirx_jax
+from nirx_jax import dispatch
+from nirx_jax import net as net_module
 from support.graphs import chain
 
 TRACES: list[str] = []
@@ -110,3 +113,72 @@ def test_the_number_of_chunks_does_not_multiply_traces(make):
     few = traces(lambda: net.run(jnp.ones((8, 2)), chunk=2))
     many = traces(lambda: net.run(jnp.ones((80, 2)), chunk=2))
     assert many == few
+
+
+# -- networks of which nirx runs every node: looked at once, by `nirx_jax.dispatch` ---------
+
+
+@pytest.fixture
+def native(monkeypatch):
+    """Makes networks; counts how often one is traced."""
+    own, count, build = next(NAMES), [], net_module._executor
+
+    def counted(net):
+        count.append(net)
+        return build(net)
+
+    monkeypatch.setattr(net_module, "_executor", counted)
+
+    def make(factor=2.0, delay=2e-3, **options):
+        scale, late = nir.Scale(np.full(2, factor, np.float32)), nir.Delay(np.array([delay, 1e-3]))
+        nodes = {own: scale, "delay": late}
+        return nirx_jax.from_nir(chain(nodes, 2, 2), RULE, **options)
+
+    def traced(call):
+        count.clear()
+        call()
+        return bool(count)
+
+    return make, traced
+
+
+def test_equal_native_networks_share_one_compilation(native):
+    make, traced = native
+    xs, net = jnp.ones((4, 2)), make()
+    assert traced(lambda: net.run(xs))
+    assert not traced(lambda: net.run(xs + 1))
+    assert not traced(lambda: make(factor=3.0).run(xs))
+    assert traced(lambda: make(delay=3e-3).run(xs))
+    assert traced(lambda: make(surrogate="arctan").run(xs))
+    assert traced(lambda: net(xs[0]))
+    assert not traced(lambda: make()(xs[0]))
+
+
+def test_another_networks_numbers_are_used(native):
+    make, _ = native
+    xs, net = jnp.ones((4, 2)), make()
+    first = net.run(xs)[0]
+    path = next(name for name in net.nodes if name.startswith("scale"))
+    other = eqx.tree_at(lambda n: n.nodes[path].arrays["scale"], net, jnp.full(2, 6.0))
+    assert (other.run(xs)[0] == 3 * first).all()
+    assert (net.run(xs)[0] == first).all()
+    grown = jax.grad(lambda factor: (factor * make(factor=1.0).run(xs)[0]).sum())(2.0)
+    assert grown == (first / 2).sum()
+
+
+def test_what_is_remembered_goes_with_the_network(native):
+    make, _ = native
+    net = make()
+    net.run(jnp.ones((4, 2)))
+    key = id(net)
+    assert key in dispatch._KNOWN
+    del net
+    gc.collect()
+    assert key not in dispatch._KNOWN
+
+
+def test_tracers_are_not_remembered(native):
+    make, _ = native
+    before = set(dispatch._KNOWN)
+    eqx.filter_grad(lambda net: net.run(jnp.ones((4, 2)))[0].sum())(make())
+    assert set(dispatch._KNOWN) <= before
