@@ -22,7 +22,7 @@ from nirx.graphs.origin import Origin
 from nirx.graphs.recording import resolve_record
 from nirx.graphs.returns import stored_returns
 from nirx.graphs.schedule import Schedule, ScheduledNode
-from nirx_jax.dispatch import Compiled, Known, known
+from nirx_jax.dispatch import Compiled, Known, known, plain_method
 from nirx_jax.native import NativeNode
 from nirx_jax.ops import JaxOps
 from nirx_jax.reproducible import ReproducibleJaxOps
@@ -86,6 +86,7 @@ class Net(ShownNetwork, eqx.Module):
         require_one_place(self, x, state)
         return _step(self, x, state)
 
+    @plain_method
     def run(
         self,
         xs: Any,

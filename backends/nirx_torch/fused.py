@@ -21,7 +21,7 @@ from nirx.execution.kernels.trace import TracedStep
 from nirx.execution.runners import NativeRunner
 from nirx_torch.lending import lent, lent_without_gradient, memory
 from nirx_torch.ops import TorchOps
-from nirx_torch.product import affine, needs_gradient
+from nirx_torch.product import affine, needs_gradient, with_gradients
 from nirx_torch.reproducible import ReproducibleTorchOps
 
 __all__ = ["HOST", "TorchFusedRunner", "TorchHost", "TorchProductRunner"]
@@ -41,7 +41,15 @@ class TorchHost:
         return torch.from_numpy(array)
 
 
-HOST = TorchHost()
+class TorchGradientHost(TorchHost):
+    """Lends tensors that need a gradient too, to a caller that sees to it."""
+
+    def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
+        found = [lent(a) for a in arrays]
+        return None if any(a is None for a in found) else found  # type: ignore[return-value]
+
+
+HOST, GRADIENT_HOST = TorchHost(), TorchGradientHost()
 
 
 class TorchFusedRunner(FusedRunner):
@@ -87,9 +95,13 @@ class TorchProductRunner(ProductRunner):
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
-        weight, bias = c["weight"], c.get("bias")
-        if isinstance(weight, GatheredWeight) and needs_gradient(xs, weight.dense, bias):
-            return affine(xs, weight, bias), {}, {}
+        prepared, bias = c["weight"], c.get("bias")
+        if isinstance(prepared, GatheredWeight) and needs_gradient(xs, prepared.dense, bias):
+            return affine(xs, prepared, bias), {}, {}
+        if isinstance(prepared, tuple) and needs_gradient(xs, prepared[0], bias):
+            y = self.gathered(ops, c, xs, GRADIENT_HOST) if HOST.stands_for(ops) else None
+            if y is not None:
+                return with_gradients(y, xs, prepared[0], bias), {}, {}
         return super().chunk(ops, c, xs, state, record)
 
 

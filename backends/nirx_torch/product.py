@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -11,7 +12,7 @@ from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.gather_gradient import input_gradient, weight_gradient
 from nirx_torch.lending import lent, lent_without_gradient, memory
 
-__all__ = ["affine", "needs_gradient"]
+__all__ = ["affine", "needs_gradient", "with_gradients"]
 
 
 def needs_gradient(*tensors: Any) -> bool:
@@ -35,6 +36,11 @@ def affine(x: Any, prepared: GatheredWeight, bias: Any = None) -> Any:
     if y is None:
         y = functional.linear(x, weight, None if bias is None else bias.expand(len(weight)))
         return y.to(weight.dtype)  # torch.autocast makes a product of lower precision
+    return with_gradients(y, x, weight, bias)
+
+
+def with_gradients(y: np.ndarray, x: Any, weight: Any, bias: Any) -> Any:
+    """The result y of x @ weight.T + bias, with the gradients of that."""
     return _Product.apply(torch.from_numpy(y), x, weight, bias)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 from itertools import count
 
 import equinox as eqx
@@ -182,3 +183,16 @@ def test_tracers_are_not_remembered(native):
     before = set(dispatch._KNOWN)
     eqx.filter_grad(lambda net: net.run(jnp.ones((4, 2)))[0].sum())(make())
     assert set(dispatch._KNOWN) <= before
+
+
+def test_a_bound_method_is_a_pytree_and_looks_like_a_method(native):
+    make, _ = native
+    net, xs = make(), jnp.ones((4, 2))
+    wanted = net.run(xs)[0]
+    for jit in (jax.jit, eqx.filter_jit):
+        assert (jit(net.run)(xs)[0] == wanted).all()
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, net.run)
+    assert (doubled(xs)[0] == 2 * wanted).all()
+    assert list(inspect.signature(net.run).parameters)[:2] == ["xs", "state"]
+    assert net.run.__doc__ == type(net).run.__doc__
+    assert "many time steps" in net.run.__doc__

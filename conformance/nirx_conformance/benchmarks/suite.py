@@ -15,7 +15,7 @@ from nirx_conformance.benchmarks.subject import Case
 
 __all__ = ["NETWORKS", "SECONDS", "SuiteNetwork", "suite_cases"]
 
-SECONDS = 3.0
+SECONDS = 8.0
 """Of measuring a case, after which no round begins beyond the third."""
 
 WITHOUT_BIAS = partial(networks.feed_forward, bias=0.0)

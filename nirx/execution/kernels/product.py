@@ -79,23 +79,24 @@ class ProductRunner(NativeRunner):
     def chunk(
         self, ops: Ops, c: Any, xs: Array, state: Any, record: tuple[str, ...]
     ) -> tuple[Array, Any, dict[str, Array]]:
-        y = self._gathered(ops, c, xs) if self.host.stands_for(ops) else None
+        y = self.gathered(ops, c, xs, self.host) if self.host.stands_for(ops) else None
         if y is None:
             return super().chunk(ops, c, xs, state, record)
         return self.host.result(y), {}, {}
 
-    def _gathered(self, ops: Any, c: Any, xs: Array) -> np.ndarray | None:
+    def gathered(self, ops: Any, c: Any, xs: Array, host: Host) -> np.ndarray | None:
+        """The result where a kernel computes it, else None."""
         prepared = c["weight"]
         given = [xs, *([c["bias"]] if "bias" in c else [])]
         if isinstance(prepared, GatheredWeight):
-            lent = self.host.arrays(given)
+            lent = host.arrays(given)
             return None if lent is None else prepared.product(*lent)
         if not (isinstance(prepared, tuple) and isinstance(prepared[1], Sliced)):
             return None
         weight, sliced = prepared
         # The weight itself is lent too: where it needs a gradient, there is no kernel.
-        lent = self.host.arrays([*given, weight])
-        of_weight = None if lent is None else sliced_arrays(sliced, ops, self.host)
+        lent = host.arrays([*given, weight])
+        of_weight = None if lent is None else sliced_arrays(sliced, ops, host)
         if lent is None or of_weight is None or not sliced.whole[0].is_rare(lent[0]):
             return None
         x, *bias = lent[: len(given)]
