@@ -1,6 +1,8 @@
 # `make demo` and `make test` are all a fresh machine with Python, make and git needs.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
+# Two processes of tests share the processors: threads that wait for work must not take them.
+SHARED := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo test test-all lint fast fuzz libraries libraries-page chips browser pictures docs
 
@@ -9,11 +11,11 @@ demo: .venv/installed
 
 # Lint, types, import contracts and every test but the exhaustive ones.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not exhaustive"
+	$(SHARED) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not exhaustive"
 
 # What `make test` leaves out: long sweeps, a minute of fuzzing, kills at random times, the wheel, a browser, inductor.
 test-all: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m exhaustive
+	$(SHARED) $(BIN)/python -m pytest -n 2 --dist worksteal -m exhaustive
 
 # Changed files and graphs for ten minutes on all cores: nothing but results and NirxErrors.
 fuzz: .venv/installed
@@ -21,7 +23,7 @@ fuzz: .venv/installed
 
 # The quick tests only: what a bare `pytest` runs, on two workers.
 fast: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(SHARED) $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -21,8 +21,11 @@ from support.nir_reader import checked_draft, checked_writer
 from support.paper import shared_folder
 from support.running import BACKENDS, DTYPES
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Ignored in the background of a shell and under nohup; the processes that tests start inherit that.
+for _name, _handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    _number = getattr(signal, _name, None)  # Windows has no SIGHUP
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 def _sampled(items: list[pytest.Item]) -> list[list[pytest.Item]]:

@@ -4,6 +4,8 @@
 - `printing`: from operations to the lines of a loop; `adjoint`: from operations to their gradients.
 - `compiled`: from source text to a function, through numba, with a cache on disk.
 - `scan`: a layer of neurons over time; `gradient`: the same loop backwards in time.
-- `gather`: products with rare spikes; `loop`: a cyclic component in one kernel.
+- `gather`: products with rare spikes; `dense`: other products; `loop`: a cyclic component in one
+  kernel.
+- `threads`: a kernel on several threads; `flush`: what reproducible mode replaces by +0.
 - `plan`: which nodes of a schedule run how, and why.
 """
