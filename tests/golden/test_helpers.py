@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from nirx.execution.numpy_reproducible import NumpyKernel
+from nirx.execution.numpy_slices import NumpyKernel
 from nirx.golden.helpers import FLOAT, HELPERS, WHOLE, helpers
 from support.golden import COMPILERS, FLAGS, needs_compiler
 

@@ -19,7 +19,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from nirx.execution.numpy_reproducible import NumpyKernel
+from nirx.execution.numpy_slices import NumpyKernel
 from nirx.execution.sliced import SLICES, cut, dot, slice_bits
 from support.agreement import assert_bits
 

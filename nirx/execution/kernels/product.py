@@ -11,9 +11,11 @@ import numpy as np
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
 from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.gather import GatheredWeight, bias_row, gathering
+from nirx.execution.kernels.dense import fits_dense
+from nirx.execution.kernels.gather import FEWEST_ROWS, GatheredWeight, bias_row, gathering
 from nirx.execution.kernels.printing import narrowing
 from nirx.execution.kernels.runner import Host
+from nirx.execution.kernels.sliced_product import sliced_product
 from nirx.execution.kernels.threads import split
 from nirx.execution.reproducible import SMALLEST
 from nirx.execution.runners import NativeRunner
@@ -96,18 +98,43 @@ class ProductRunner(NativeRunner):
         weight, sliced = prepared
         # The weight itself is lent too: where it needs a gradient, there is no kernel.
         lent = host.arrays([*given, weight])
-        of_weight = None if lent is None else sliced_arrays(sliced, ops, host)
-        if lent is None or of_weight is None or not sliced.whole[0].is_rare(lent[0]):
+        if lent is None:
             return None
         x, *bias = lent[: len(given)]
-        outputs = self.dynamics.output_shape[0]
+        own = bias_row(bias[0] if bias else None, self.dynamics.output_shape[0], x.dtype)
+        y = self._of_spikes(ops, x, sliced, own, host)
+        return self._of_numbers(x, sliced, own, host) if y is None else y
+
+    def _of_spikes(
+        self, ops: Any, x: np.ndarray, sliced: Sliced, bias: np.ndarray, host: Host
+    ) -> np.ndarray | None:
+        """The product with rare spikes, or None where x is something else."""
+        of_weight = sliced_arrays(sliced, ops, host)
+        if of_weight is None or not sliced.whole[0].is_rare(x):
+            return None
         flat = np.require(x, requirements=["C", "W"]).reshape(-1, x.shape[-1])
-        y = np.empty((len(flat), outputs), x.dtype)
+        y = np.empty((len(flat), *self.dynamics.output_shape), x.dtype)
         flag = np.zeros(len(flat), np.uint8)
-        own = bias_row(bias[0] if bias else None, outputs, x.dtype)
-        arrays = [flat, *of_weight, own, y, flag]
+        arrays = [flat, *of_weight, bias, y, flag]
         kernel = compile_kernel(
             sliced_source(x.dtype.name), (*map(array_type, arrays), "uint64", "uint64")
         )
         split(lambda a, b: kernel(*arrays, a, b), len(flat), flat.size + y.size * 8)
-        return None if flag.any() else y.reshape((*x.shape[:-1], outputs))
+        return None if flag.any() else y.reshape((*x.shape[:-1], -1))
+
+    def _of_numbers(
+        self, x: np.ndarray, sliced: Sliced, bias: np.ndarray, host: Host
+    ) -> np.ndarray | None:
+        """The product with any numbers; None where x holds 0 and 1, which have a shorter way, where
+        it is small, and where the weight is large."""
+        lent = host.arrays([*sliced.parts, sliced.exponent[..., 0], sliced.finite[..., 0]])
+        if lent is None:
+            return None
+        *parts, exponent, finite = lent
+        if x.size < x.shape[-1] * FEWEST_ROWS or not fits_dense(parts[0]):
+            return None
+        if not (x.size and parts[0].size) or bool(((x == 0) | (x == 1)).all()):
+            return None
+        flat = np.require(x, requirements=["C", "W"]).reshape(-1, x.shape[-1])
+        y = sliced_product(flat, parts, exponent, finite, sliced.bits, bias)
+        return y.reshape((*x.shape[:-1], -1))
