@@ -96,6 +96,8 @@ class ProductRunner(NativeRunner):
         if not (isinstance(prepared, tuple) and isinstance(prepared[1], Sliced)):
             return None
         weight, sliced = prepared
+        if not all(isinstance(part, GatheredWeight) for part in sliced.whole):
+            return None  # a convolution, or a weight with further axes
         # The weight itself is lent too: where it needs a gradient, there is no kernel.
         lent = host.arrays([*given, weight])
         if lent is None:

@@ -60,3 +60,13 @@ def test_few_rows_and_zeros_and_ones_have_other_ways(rows, monkeypatch):
     xs = numbers("plain", "float32")
     for own in (xs[:rows, 0], (xs > 0).astype("float32")):
         assert_bits(fused.run(own), plain.run(own))
+
+
+def test_a_weight_with_further_axes_runs_plain():
+    random = np.random.default_rng(0)
+    node = nir.Affine(random.standard_normal((4, 2, 3)), random.standard_normal((4, 2)))
+    output = nir.Output({"output": np.array([4, 2])})
+    own = make_graph(line("input", "n", "output"), np.array([4, 3]), n=node, output=output)
+    plain, fused = pair(own, "float32", "numpy", reproducible=True, dt=1e-3)
+    xs = random.standard_normal((50, 3, 4, 3)).astype("float32")
+    assert_bits(fused.run(xs), plain.run(xs))
