@@ -38,21 +38,19 @@ def find_team() -> Callable[[Callable[[int, int], None], Slices], None] | None:
 
 
 def _run(parallel: Callable[..., None], call: Callable[[int, int], None], slices: Slices) -> None:
-    waiting = list(slices)
+    remaining, done = iter(slices), []  # one iterator: a team may have fewer threads than asked for
     failures: list[BaseException] = []
 
     def body(_: object) -> None:
-        # Until none is left, because a team may have fewer threads than asked for.
-        while waiting and not failures:
-            try:
-                own = waiting.pop()
-            except IndexError:
-                return
-            try:
+        try:
+            for own in remaining:
                 call(*own)
-            except BaseException as error:  # ctypes would print it, and go on
-                failures.append(error)
+                done.append(own)
+        except BaseException as error:  # ctypes would print it, and go on
+            failures.append(error)
 
     parallel(_BODY(body), None, len(slices), 0)
     if failures:
         raise failures[0]
+    if len(done) < len(slices):  # an interrupt came while another one was noted
+        raise KeyboardInterrupt

@@ -37,12 +37,14 @@ def test_every_slice_runs_once(team):
 
 
 def test_what_a_slice_raises_comes_out(team):
-    def call(first, last):
-        if first == 4:
-            raise KeyboardInterrupt("four")
+    for kind in (KeyboardInterrupt, IndexError, StopIteration):
 
-    with pytest.raises(KeyboardInterrupt, match="four"):
-        team(call, SLICES)
+        def call(first, last, kind=kind):
+            if first == 4:
+                raise kind("four")
+
+        with pytest.raises(kind, match="four"):
+            team(call, SLICES)
     team(lambda first, last: None, SLICES)
 
 
