@@ -127,6 +127,7 @@ class Net(ShownNetwork, eqx.Module):
 
 
 # Functions, because Equinox wraps every method in a pytree at each access: a third of a short run.
+
 # Arguments are checked before compilation, which would silently narrow a NumPy float64 to
 # float32 and take a foreign tensor for a constant.
 

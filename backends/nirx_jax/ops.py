@@ -131,7 +131,7 @@ class JaxOps(ArrayOps):
             return lax.scan(step, carry, xs, length)
         # Whole chunks under one scan, so that compilation does not grow with their number.
         whole, rest = divmod(length, chunk)
-        if not (whole and rest) and whole <= 1:
+        if whole <= 1 and not (whole and rest):
             return body(carry, xs)
         cut = whole * chunk
         if whole == 1:

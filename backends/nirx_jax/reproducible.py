@@ -15,7 +15,6 @@ from jax import lax
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.execution.reproducible import Reproducible
-from nirx.execution.sliced import Sliced
 from nirx_jax.ops import JaxOps
 
 __all__ = ["JaxKernel", "ReproducibleJaxOps"]
@@ -101,21 +100,12 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
     def _wide(self, x: Array) -> Array:
         return lax.convert_element_type(lax.stop_gradient(x), np.float64)
 
-    def _total(
-        self,
-        x: Array,
-        sliced: Sliced,
-        axes: tuple[int, ...],
-        plain: Callable[[Any, Any], Any],
-        binary: bool,
-    ) -> Array:
-        # What holds spikes is often known at run time only: the network's input. The bits are the
-        # same either way, and the short way has a third of the products.
-        whole = partial(super()._total, sliced=sliced, axes=axes, plain=plain)
-        if binary or x.size < WORTH_A_LOOK:
-            return whole(x, binary=binary)
+    def _by_spikes(self, x: Array, way: Callable[[Array, bool], Array]) -> Array:
+        # Known at run time only. With spikes there is a third of the products.
+        if x.size < WORTH_A_LOOK:
+            return way(x, False)
         spikes = jnp.all((x == 0) | (x == 1))
-        return lax.cond(spikes, partial(whole, binary=True), partial(whole, binary=False), x)
+        return lax.cond(spikes, lambda a: way(a, True), lambda a: way(a, False), x)
 
     def _exactly(self) -> AbstractContextManager[Any]:
         return jax.enable_x64(True)

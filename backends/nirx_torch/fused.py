@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,28 +28,29 @@ __all__ = ["HOST", "TorchFusedRunner", "TorchHost", "TorchProductRunner"]
 
 
 class TorchHost:
-    """See `nirx.execution.kernels.runner.Host`. Tensors that need a gradient are not lent."""
+    """See `nirx.execution.kernels.runner.Host`.
+
+    Arguments:
+        lend: the memory of a tensor, or None where it is not lent.
+    """
+
+    def __init__(self, lend: Callable[[torch.Tensor], np.ndarray | None]):
+        self._lend = lend
 
     def stands_for(self, ops: Ops) -> bool:
         return type(ops) in (TorchOps, ReproducibleTorchOps)
 
     def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
-        found = [lent_without_gradient(a) for a in arrays]
+        found = [self._lend(a) for a in arrays]
         return None if any(a is None for a in found) else found  # type: ignore[return-value]
 
     def result(self, array: np.ndarray) -> Array:
         return torch.from_numpy(array)
 
 
-class TorchGradientHost(TorchHost):
-    """Lends tensors that need a gradient too, to a caller that sees to it."""
-
-    def arrays(self, arrays: Sequence[Array]) -> list[np.ndarray] | None:
-        found = [lent(a) for a in arrays]
-        return None if any(a is None for a in found) else found  # type: ignore[return-value]
-
-
-HOST, GRADIENT_HOST = TorchHost(), TorchGradientHost()
+HOST = TorchHost(lent_without_gradient)
+GRADIENT_HOST = TorchHost(lent)
+"""Lends tensors that need a gradient too, to a caller that sees to it."""
 
 
 class TorchFusedRunner(FusedRunner):

@@ -15,7 +15,6 @@ from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
 from nirx.execution.kernels.dense import LARGEST
 from nirx.execution.kernels.gather import GatheredWeight
-from nirx.execution.kernels.gather_gradient import weight_gradient
 from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.loop_gradient import LoopGradients, LoopTrace, backward_loop
 from nirx.execution.kernels.loop_run import LoopCall, Loops, Outputs
@@ -24,6 +23,7 @@ from nirx.execution.node_surrogates import NodeSurrogates
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 from nirx_torch.lending import lent, memory
+from nirx_torch.product import gradient_of_weight
 
 __all__ = ["TorchLoops"]
 
@@ -261,11 +261,7 @@ def _gradient(
         one = trace.outside[source] if one is None else one
         total = one if total is None else total + one
     assert total is not None, "a product in a cycle has a source"
-    gathered = weight_gradient(total, found.products[key])
-    if gathered is not None:
-        return torch.from_numpy(gathered)
-    inputs = torch.from_numpy(np.ascontiguousarray(total)).reshape(-1, node.sizes[0])
-    return product.reshape(-1, node.sizes[1]).T @ inputs
+    return gradient_of_weight(product, torch.from_numpy(total))
 
 
 def _summed(whole: torch.Tensor, tensor: torch.Tensor, features: Shape) -> torch.Tensor:

@@ -102,17 +102,18 @@ def hosted_executor(
         returns: as for `Executor`.
     """
     arrays = [{name: memory(value) for name, value in own.items()} for own in parameters]
+    kept = _KEPT.get(owner)
+    if kept is not None and kept.plan is plan and all(map(_equal, kept.arrays, arrays)):
+        return kept.executor
     kind = ReproducibleHostedOps if reproducible else HostedOps
     ops = kind(torch_ops, np.dtype(plan.mode[0]), plan.gathers)
     size = sum(value.nbytes for own in arrays for value in own.values())
     if size > MOST_KEPT and not reproducible:
         return _executor(schedule, arrays, plan, ops, returns)
-    kept = _KEPT.get(owner)
-    if kept is None or kept.plan is not plan or not all(map(_equal, kept.arrays, arrays)):
-        copies = [{name: value.copy() for name, value in own.items()} for own in arrays]
-        kept = _Kept(plan, copies, _executor(schedule, copies, plan, ops, returns, constant=True))
-        _KEPT[owner] = kept
-    return kept.executor
+    copies = [{name: value.copy() for name, value in own.items()} for own in arrays]
+    executor = _executor(schedule, copies, plan, ops, returns, constant=True)
+    _KEPT[owner] = _Kept(plan, copies, executor)
+    return executor
 
 
 @dataclass(frozen=True)

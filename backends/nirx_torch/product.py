@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.gather_gradient import input_gradient, weight_gradient
-from nirx_torch.lending import lent, lent_without_gradient, memory
+from nirx_torch.lending import lent, memory
 
-__all__ = ["affine", "needs_gradient", "with_gradients"]
+__all__ = ["affine", "gradient_of_weight", "needs_gradient", "with_gradients"]
 
 
 def needs_gradient(*tensors: Any) -> bool:
@@ -58,27 +58,25 @@ class _Product(torch.autograd.Function):
         _, of_x, of_weight, of_bias = ctx.needs_input_grad
         gx = _of_input(gy, weight) if of_x else None
         gb = gy.sum_to_size(bias.shape) if of_bias else None
-        return None, gx, _of_weight(gy, x) if of_weight else None, gb
+        return None, gx, gradient_of_weight(gy, x) if of_weight else None, gb
 
 
-# Where a gradient needs a gradient in its turn (create_graph): torch's own products.
+def _own(gy: Any) -> np.ndarray | None:
+    """The memory of a gradient, where it needs none in its turn (create_graph)."""
+    return None if torch.is_grad_enabled() else lent(gy)
 
 
 def _of_input(gy: Any, weight: Any) -> Any:
     """gy @ weight."""
-    own = lent_without_gradient(gy)
-    found = None
-    if not torch.is_grad_enabled() and own is not None:
-        found = input_gradient(own, memory(weight))
+    own = _own(gy)
+    found = None if own is None else input_gradient(own, memory(weight))
     return gy @ weight if found is None else torch.from_numpy(found)
 
 
-def _of_weight(gy: Any, x: Any) -> Any:
-    """gy^T x."""
-    own = lent_without_gradient(gy)
-    found = None
-    if not torch.is_grad_enabled() and own is not None:
-        found = weight_gradient(memory(x), own)
+def gradient_of_weight(gy: Any, x: Any) -> Any:
+    """gy^T x, for gy [*lead, outputs] and x [*lead, inputs]."""
+    own = _own(gy)
+    found = None if own is None else weight_gradient(memory(x), own)
     if found is None:
         return gy.reshape(-1, gy.shape[-1]).T @ x.reshape(-1, x.shape[-1])
     return torch.from_numpy(found)

@@ -7,7 +7,7 @@ import numpy as np
 from nirx.dynamics.ops import Array
 from nirx.execution.kernels.flush import WORTH_IT, needs_flush
 from nirx.execution.numpy_ops import NumpyOps
-from nirx.execution.numpy_slices import NumpyKernel
+from nirx.execution.numpy_slices import NumpyKernel, holds_spikes
 from nirx.execution.reproducible import Reproducible
 
 __all__ = ["ReproducibleNumpyOps"]
@@ -31,4 +31,4 @@ class ReproducibleNumpyOps(Reproducible, NumpyOps):
         return x.astype(np.float64)
 
     def _holds_spikes(self, x: Array) -> bool:
-        return bool(((x == 0) | (x == 1)).all())
+        return holds_spikes(x)

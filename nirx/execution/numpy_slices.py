@@ -8,7 +8,12 @@ import numpy as np
 
 from nirx.dynamics.ops import Array
 
-__all__ = ["NumpyKernel"]
+__all__ = ["NumpyKernel", "holds_spikes"]
+
+
+def holds_spikes(x: np.ndarray) -> bool:
+    """Whether an array holds nothing but 0 and 1."""
+    return bool(((x == 0) | (x == 1)).all())
 
 
 class NumpyKernel:

@@ -66,6 +66,10 @@ class Reproducible(_Base):
         """Whether a look at the values shows nothing but 0 and 1; False where that costs more."""
         return False
 
+    def _by_spikes(self, x: Array, way: Callable[[Array, bool], Array]) -> Array:
+        """`way(x, whether x holds nothing but 0 and 1)`; the bits are the same either way."""
+        return way(x, self._holds_spikes(x))
+
     def _with_gradient(
         self, x: Array, weight: Array, value: Array, plain: Callable[[Array, Array], Array]
     ) -> Array:
@@ -95,22 +99,14 @@ class Reproducible(_Base):
         """
         weight, sliced = prepared
         with self._exactly():
-            total = self._total(x, sliced, axes, plain, binary)
+
+            def way(x: Array, binary: bool) -> Array:
+                return dot(self.kernel, self._wide(x), sliced, axes, plain, binary)
+
+            total = way(x, True) if binary else self._by_spikes(x, way)
             small = self.xp.abs(total) < self._smallest
             value = self.cast(self.xp.where(small, 0.0, total))
         return self._with_gradient(x, weight, value, plain)
-
-    def _total(
-        self,
-        x: Array,
-        sliced: Sliced,
-        axes: tuple[int, ...],
-        plain: Callable[[Array, Array], Array],
-        binary: bool,
-    ) -> Array:
-        """The sliced product in float64; see `nirx.execution.sliced.dot`."""
-        binary = binary or self._holds_spikes(x)
-        return dot(self.kernel, self._wide(x), sliced, axes, plain, binary)
 
     def constant(self, value: Any) -> Array:
         return self._keep(super().constant(value))

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.printing import paired_sum
+from nirx.execution.kernels.running import run_kernel
 
 __all__ = ["LARGEST", "ROWS", "dense_product", "fits_dense", "multiplying"]
 
@@ -50,8 +50,7 @@ def multiplying(
         lines += [f"        w{c} = {weight.format(c)}" for c in letters]
         for r, total in enumerate(totals):
             terms = [f"x{r}{c} * w{c}" for c in letters]
-            pairs = [f"({' + '.join(terms[i : i + 2])})" for i in range(0, len(terms), 2)]
-            lines.append(f"        {total}[n] += {' + '.join(pairs)}")
+            lines.append(f"        {total}[n] += {paired_sum(terms)}")
     return lines
 
 
@@ -104,7 +103,5 @@ def dense_product(x: np.ndarray, rows: np.ndarray, bias: np.ndarray) -> np.ndarr
         bias: [outputs], or without elements for none.
     """
     y = np.empty((len(x), rows.shape[1]), x.dtype)
-    arrays = x, rows, bias, y
-    kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
-    split(lambda a, b: kernel(*arrays, a, b), -(-len(x) // ROWS), x.size * rows.shape[1] // 16)
+    run_kernel(SOURCE, (x, rows, bias, y), -(-len(x) // ROWS), x.size * rows.shape[1] // 16)
     return y

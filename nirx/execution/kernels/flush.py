@@ -6,8 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nirx.execution.kernels.compiled import array_type, compile_kernel
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.running import run_kernel
 from nirx.execution.reproducible import SMALLEST
 
 __all__ = ["WORTH_IT", "needs_flush"]
@@ -43,9 +42,6 @@ def needs_flush(array: np.ndarray) -> bool:
     """Whether any number of a contiguous float array is below B in magnitude, but not +0."""
     bits = np.require(array, requirements=["W"]).reshape(-1).view(f"u{array.itemsize}")
     blocks = -(-bits.size // BLOCK)
-    arrays = bits, np.empty(blocks, np.uint8)
-    kernel = compile_kernel(
-        _source(array.dtype.name), (*map(array_type, arrays), "uint64", "uint64")
-    )
-    split(lambda a, b: kernel(*arrays, a, b), blocks, bits.size)
-    return bool(arrays[1].any())
+    found = np.empty(blocks, np.uint8)
+    run_kernel(_source(array.dtype.name), (bits, found), blocks, bits.size)
+    return bool(found.any())

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.dense import dense_product, fits_dense
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.printing import paired_sum
+from nirx.execution.kernels.running import run_kernel
 
 __all__ = [
     "FEWEST_ROWS",
@@ -77,8 +77,7 @@ def gathering(
         lines.append(f"    {each}")
         for total, weight in rows.items():
             terms = [term(weight, c) for c in letters]
-            pairs = [f"({' + '.join(terms[i : i + 2])})" for i in range(0, len(terms), 2)]
-            lines.append(f"        {total} += {' + '.join(pairs)}")
+            lines.append(f"        {total} += {paired_sum(terms)}")
     return lines
 
 
@@ -168,9 +167,7 @@ class GatheredWeight:
 def _gathered(x: np.ndarray, rows: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """`x @ rows + bias`; arguments as for `dense_product`."""
     y = np.empty((len(x), rows.shape[1]), x.dtype)
-    arrays = x, rows, bias, y
-    kernel = compile_kernel(SOURCE, (*map(array_type, arrays), "uint64", "uint64"))
-    split(lambda a, b: kernel(*arrays, a, b), len(x), x.size + y.size * 8)
+    run_kernel(SOURCE, (x, rows, bias, y), len(x), x.size + y.size * 8)
     return y
 
 
@@ -186,5 +183,5 @@ def bound_of(weight: np.ndarray) -> float:
 
 def is_rare(x: np.ndarray, bound: float) -> bool:
     """Whether the density of x [rows, inputs], by a sample of its rows, is at most a bound."""
-    sample = x[:: -(-x.shape[0] // SAMPLED_ROWS)]
+    sample = x[:: max(1, -(-x.shape[0] // SAMPLED_ROWS))]
     return bool(np.count_nonzero(sample) <= bound * sample.size)

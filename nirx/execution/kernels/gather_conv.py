@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.ops import ConvGeometry
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.gather import FEWEST_ROWS, is_rare
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.running import run_kernel
 
 __all__ = ["GatheredConv"]
 
@@ -85,10 +84,9 @@ class GatheredConv:
             for i in range(2)
         ]
         y = np.empty((len(x), self._host.shape[0], *space), x.dtype)
-        arrays = flat, taps, y
         numbers = *stride, padding[0][0], padding[1][0], *dilation, geometry.groups
-        kernel = compile_kernel(SOURCE, (*map(array_type, arrays), *["int64"] * 9))
-        split(lambda a, b: kernel(*arrays, *numbers, a, b), len(x), x.size + y.size * 4)
+        work = x.size + y.size * 4
+        run_kernel(SOURCE, (flat, taps, y), len(x), work, numbers, "int64")
         return y.reshape((*y.shape[:2], *y.shape[2 + missing :]))
 
     def _as_taps(self) -> np.ndarray | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.dense import dense_product, fits_dense
 from nirx.execution.kernels.gather import FEWEST_ROWS, bound_of, is_rare, listing
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.running import run_kernel
 
 __all__ = ["input_gradient", "weight_gradient"]
 
@@ -68,8 +67,6 @@ def weight_gradient(x: np.ndarray, g: np.ndarray) -> np.ndarray | None:
     total = np.zeros((inputs, outputs), x.dtype)
     if not is_rare(flat, bound_of(total)):
         return None
-    arrays = flat, of_rows, total
-    kernel = compile_kernel(SOURCE, (*map(array_type, arrays), *["uint64"] * 4))
-    rows = len(flat)
-    split(lambda a, b: kernel(*arrays, 0, rows, a, b), outputs, x.size + g.size * 8)
+    work = x.size + g.size * 8
+    run_kernel(SOURCE, (flat, of_rows, total), outputs, work, (0, len(flat)))
     return total.T

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from nirx.execution.kernels.adjoint import print_adjoint
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.dense import ROWS, multiplying
 from nirx.execution.kernels.loop import Loop, LoopNode, LoopText
 from nirx.execution.kernels.printing import print_expression
+from nirx.execution.kernels.running import run_kernel
 from nirx.execution.kernels.surrogate import trace_surrogate
-from nirx.execution.kernels.threads import split
 from nirx.execution.kernels.trace import INPUT, OUTPUT, TracedStep
 
 __all__ = ["LoopGradients", "LoopTrace", "backward_loop"]
@@ -109,9 +108,8 @@ def backward_loop(
     arrays = [np.require(a, requirements=["C", "W"]) for group in groups for a in group.values()]
     rows = ROWS if samples >= ROWS else 1
     source = _source(loop, surrogates, rows, *(tuple(group) for group in groups[:8]))
-    kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 3))
     work = 2 * length * samples * sum(sum(n.sizes) for n in loop.nodes)
-    split(lambda a, b: kernel(*arrays, length, a, b), samples, work)
+    run_kernel(source, arrays, samples, work, (length,))
     return LoopGradients(outside, first, late, coefficients, products)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from nirx.dynamics.ops import Array, Shape
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.gather import GatheredWeight
 from nirx.execution.kernels.loop import Loop, LoopNode
 from nirx.execution.kernels.plan import Plan
 from nirx.execution.kernels.product import sliced_arrays
 from nirx.execution.kernels.runner import Host
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.running import run_kernel
 from nirx.graphs.schedule import Schedule
 from nirx.graphs.state import NodeState
 
@@ -180,9 +179,8 @@ class _Run:
         flag = np.zeros(self.samples, np.uint8)
         arrays = [*arrays, *outs, flag]
         source = self.loop.source(tuple(wanted), tuple(recorded))
-        kernel = compile_kernel(source, (*map(array_type, arrays), *["uint64"] * 3))
         work = self.length * self.samples * sum(sum(n.sizes) for n in self.loop.nodes)
-        split(lambda a, b: kernel(*arrays, self.length, a, b), self.samples, work)
+        run_kernel(source, arrays, self.samples, work, (self.length,))
         if flag.any():
             return None
         nodes = self.schedule.nodes

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nirx.dynamics.expression import Expression
 
-__all__ = ["Printed", "narrowing", "print_expression"]
+__all__ = ["Printed", "narrowing", "paired_sum", "print_expression"]
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 COMPARISONS = {"greater": ">", "greater_equal": ">="}
@@ -133,3 +133,9 @@ def narrowing(total: str, factors: tuple[str, str], finite: str, bound: str) -> 
         f"d = d if {finite} != 0 else np.nan",
         f"d = 0.0 if abs(d) < {bound} else d",
     ]
+
+
+def paired_sum(terms: Sequence[str]) -> str:
+    """The text of a sum whose neighbours are added first: (a + b) + (c + d)."""
+    pairs = [f"({' + '.join(terms[i : i + 2])})" for i in range(0, len(terms), 2)]
+    return " + ".join(pairs)

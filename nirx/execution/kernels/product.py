@@ -10,13 +10,13 @@ import numpy as np
 
 from nirx.dynamics.base import Dynamics
 from nirx.dynamics.ops import Array, Ops
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.dense import fits_dense
 from nirx.execution.kernels.gather import FEWEST_ROWS, GatheredWeight, bias_row, gathering
 from nirx.execution.kernels.printing import narrowing
 from nirx.execution.kernels.runner import Host
+from nirx.execution.kernels.running import run_kernel
 from nirx.execution.kernels.sliced_product import sliced_product
-from nirx.execution.kernels.threads import split
+from nirx.execution.numpy_slices import holds_spikes
 from nirx.execution.reproducible import SMALLEST
 from nirx.execution.runners import NativeRunner
 from nirx.execution.sliced import Sliced, binary_factors, unscaling
@@ -111,17 +111,14 @@ class ProductRunner(NativeRunner):
         self, ops: Any, x: np.ndarray, sliced: Sliced, bias: np.ndarray, host: Host
     ) -> np.ndarray | None:
         """The product with rare spikes, or None where x is something else."""
-        of_weight = sliced_arrays(sliced, ops, host)
-        if of_weight is None or not sliced.whole[0].is_rare(x):
+        of_weight = sliced_arrays(sliced, ops, host) if sliced.whole[0].is_rare(x) else None
+        if of_weight is None:
             return None
         flat = np.require(x, requirements=["C", "W"]).reshape(-1, x.shape[-1])
         y = np.empty((len(flat), *self.dynamics.output_shape), x.dtype)
         flag = np.zeros(len(flat), np.uint8)
         arrays = [flat, *of_weight, bias, y, flag]
-        kernel = compile_kernel(
-            sliced_source(x.dtype.name), (*map(array_type, arrays), "uint64", "uint64")
-        )
-        split(lambda a, b: kernel(*arrays, a, b), len(flat), flat.size + y.size * 8)
+        run_kernel(sliced_source(x.dtype.name), arrays, len(flat), flat.size + y.size * 8)
         return None if flag.any() else y.reshape((*x.shape[:-1], -1))
 
     def _of_numbers(
@@ -133,9 +130,8 @@ class ProductRunner(NativeRunner):
         if lent is None:
             return None
         *parts, exponent, finite = lent
-        if x.size < x.shape[-1] * FEWEST_ROWS or not fits_dense(parts[0]):
-            return None
-        if not (x.size and parts[0].size) or bool(((x == 0) | (x == 1)).all()):
+        few = not parts[0].size or x.size < x.shape[-1] * FEWEST_ROWS
+        if few or not fits_dense(parts[0]) or holds_spikes(x):
             return None
         flat = np.require(x, requirements=["C", "W"]).reshape(-1, x.shape[-1])
         y = sliced_product(flat, parts, exponent, finite, sliced.bits, bias)

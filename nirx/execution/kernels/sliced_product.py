@@ -11,10 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from nirx.execution.kernels.compiled import array_type, compile_kernel
 from nirx.execution.kernels.dense import ROWS, multiplying
 from nirx.execution.kernels.printing import narrowing
-from nirx.execution.kernels.threads import split
+from nirx.execution.kernels.running import run_kernel
 from nirx.execution.numpy_slices import NumpyKernel
 from nirx.execution.reproducible import SMALLEST
 from nirx.execution.sliced import SLICES
@@ -106,9 +105,8 @@ def _largest(x: np.ndarray) -> np.ndarray:
     """The largest magnitude of every row in float64, not finite where one number is not."""
     kind = np.dtype(f"u{x.itemsize}")
     largest = np.zeros(len(x), kind)
-    arrays = x.view(kind), np.array([np.iinfo(kind).max >> 1], kind), largest
-    compiled = compile_kernel(LARGEST, (*map(array_type, arrays), "uint64", "uint64"))
-    split(lambda a, b: compiled(*arrays, a, b), len(x), x.size)
+    mask = np.array([np.iinfo(kind).max >> 1], kind)
+    run_kernel(LARGEST, (x.view(kind), mask, largest), len(x), x.size)
     return largest.view(x.dtype).astype(np.float64)
 
 
@@ -149,8 +147,6 @@ def sliced_product(
         bias,
         y,
     ]
-    source = _source(x.dtype.name, bits)
-    run = compile_kernel(source, (*map(array_type, arrays), "uint64", "uint64"))
     work = x.size * len(exponent) // 4
-    split(lambda a, b: run(*arrays, a, b), -(-len(x) // ROWS), work)
+    run_kernel(_source(x.dtype.name, bits), arrays, -(-len(x) // ROWS), work)
     return y

@@ -83,6 +83,12 @@ def test_without_a_batch_axis():
     assert_equal(*found)
 
 
+def test_an_empty_batch_has_gradients():
+    _, fused = pair(looped(), "float64", "torch", dt=1.0)
+    found = gradients(fused, inputs()[:, :0].detach().requires_grad_())
+    assert all((g == 0).all() for g in found.values())
+
+
 @pytest.mark.exhaustive
 def test_many_products_are_multiplied(monkeypatch):
     ran = count_kernels(monkeypatch)
