@@ -107,6 +107,7 @@ def hosted_executor(
         return kept.executor
     kind = ReproducibleHostedOps if reproducible else HostedOps
     ops = kind(torch_ops, np.dtype(plan.mode[0]), plan.gathers)
+    ops.has_kernels = plan.has_kernels
     size = sum(value.nbytes for own in arrays for value in own.values())
     if size > MOST_KEPT and not reproducible:
         return _executor(schedule, arrays, plan, ops, returns)

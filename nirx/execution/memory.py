@@ -105,7 +105,7 @@ def estimate_memory(
         whole = max((2 + rest) * ports + results, ports + results + joined)
     else:
         computed = walk.computed()
-        whole = 2 * ports + computed + factors.results * results
+        whole = factors.inputs * ports + computed + factors.results * results
     most, largest = walk.most()
     passing = max(0, most - computed)
     if itemsize * samples * chunk * largest < GIVEN_BACK:

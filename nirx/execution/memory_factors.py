@@ -15,6 +15,7 @@ class Factors:
 
     Arguments:
         room: as for `default_chunk`.
+        inputs: how often the inputs are held, of a backend that does not compile.
         results: copies of the results, besides those that the chunks made.
         passing: what small arrays of a chunk take that are freed before the chunk ends, as a
             multiple of the most that is there at a time: an allocator keeps holes.
@@ -26,6 +27,7 @@ class Factors:
     """
 
     room: int
+    inputs: int
     results: float
     passing: float
     patches: tuple[float, float]
@@ -34,5 +36,5 @@ class Factors:
     compiles: bool = False
 
 
-NODE_BY_NODE = Factors(NODE_ROOM, 1, 1, (1, 1), 1, 5 * 10**6)
+NODE_BY_NODE = Factors(NODE_ROOM, 1, 1, 1, (1, 1), 1, 5 * 10**6)
 """Of NumPy, and of every backend that states none."""

@@ -75,6 +75,7 @@ class Net(ShownNetwork):
         self.plan = plan
         self.reproducible = reproducible
         ops = (ReproducibleNumpyOps if reproducible else NumpyOps)(dtype, plan.gathers)
+        ops.has_kernels = plan.has_kernels
         ops.copies = any(runner.foreign for runner in runners)
         loops = Loops(schedule, plan, ops, NumpyHost())
         returns = stored_returns(origin.node)

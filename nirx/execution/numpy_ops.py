@@ -21,6 +21,8 @@ class NumpyOps(GatheringOps):
     rare_taps = 0.3
     copies = False
     """Whether what comes in is copied: for users' modules, which may write into their input."""
+    has_kernels = False
+    """Whether kernels run beside these operations, which may also look at numbers quickly."""
 
     def __init__(self, dtype: np.dtype, gathers: bool = False):
         self.dtype, self.gathers = dtype, gathers

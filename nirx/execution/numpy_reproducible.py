@@ -23,7 +23,7 @@ class ReproducibleNumpyOps(Reproducible, NumpyOps):
         self._set_dtype(dtype.name)
 
     def _keep(self, y: Array) -> Array:
-        if self.gathers and y.size >= WORTH_IT and y.flags.c_contiguous and not needs_flush(y):
+        if self.has_kernels and y.size >= WORTH_IT and y.flags.c_contiguous and not needs_flush(y):
             return y
         return np.where(np.abs(y) < self._smallest, np.zeros((), self.dtype), y)
 

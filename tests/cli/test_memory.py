@@ -52,12 +52,12 @@ LAYER = 4 * 100 * 4 * 8
 """Bytes of one value of `chain` over a run."""
 
 
-def test_a_run_holds_its_inputs_and_results_twice():
-    assert estimate(chain(1)).chunk == LAYER * (2 + 2)
+def test_a_run_holds_its_inputs_once_and_its_results_twice():
+    assert estimate(chain(1)).chunk == LAYER * (1 + 2)
 
 
 def test_a_deep_chain_holds_two_layers_at_a_time():
-    assert estimate(chain(2)).chunk == estimate(chain(40)).chunk == LAYER * (2 + 2 + 1)
+    assert estimate(chain(2)).chunk == estimate(chain(40)).chunk == LAYER * (1 + 2 + 1)
 
 
 def test_only_a_chunk_of_passing_layers_is_held():
@@ -66,7 +66,7 @@ def test_only_a_chunk_of_passing_layers_is_held():
     assert chunk < steps / 10
     layer = 4 * samples * 8
     found = estimate(graph, steps=steps, samples=samples).chunk
-    assert found == layer * ((2 + 2) * steps + chunk)
+    assert found == layer * ((1 + 2) * steps + chunk)
 
 
 def test_layers_without_a_kernel_take_more(monkeypatch):
