@@ -15,6 +15,7 @@ from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import InputError
 from nirx.execution.array_ops import ArrayOps, Step
 from nirx_jax.gradients import select, with_surrogate
+from nirx_jax.scanning import product, scan, without_products
 
 __all__ = ["JaxOps"]
 
@@ -113,11 +114,14 @@ class JaxOps(ArrayOps):
     def take_along_time(self, x: Array, index: Any) -> Array:
         return jnp.take_along_axis(x, jnp.asarray(index, jnp.int32), axis=0)
 
+    def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
+        return product(x, prepared) if prepared.ndim == 2 else super().linear(x, prepared, binary)
+
     def scan(self, step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, list[Array]]:
-        return lax.scan(step, carry, xs, length)
+        return scan(step, carry, xs, length)
 
     def checkpoint(self, body: Step) -> Step:
-        return jax.checkpoint(body)
+        return jax.checkpoint(without_products(body))
 
     def scan_chunks(
         self, body: Step, carry: Any, xs: list[Array], length: int, chunk: int
@@ -128,7 +132,7 @@ class JaxOps(ArrayOps):
                 carry, outs = body(carry, [x[None] for x in row])
                 return carry, [y[0] for y in outs]
 
-            return lax.scan(step, carry, xs, length)
+            return self.scan(step, carry, xs, length)
         # Whole chunks under one scan, so that compilation does not grow with their number.
         whole, rest = divmod(length, chunk)
         if whole <= 1 and not (whole and rest):

@@ -14,6 +14,7 @@ from jax import lax
 
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate_formulas import Surrogate
+from nirx.execution.array_ops import Step
 from nirx.execution.reproducible import Reproducible
 from nirx_jax.ops import JaxOps
 
@@ -114,6 +115,9 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
         self, x: Array, weight: Array, value: Array, plain: Callable[[Any, Any], Any]
     ) -> Array:
         return _sliced_forward(x, weight, value, plain)
+
+    def scan(self, step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, list[Array]]:
+        return lax.scan(step, carry, xs, length)
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         return self._dot(x, prepared, (-1,), _linear, binary)

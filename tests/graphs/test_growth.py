@@ -99,7 +99,7 @@ WORK: dict[str, Callable[[nir.NIRGraph], Any]] = {
     "work", ["check", *(pytest.param(w, marks=pytest.mark.slow) for w in WORK if w != "check")]
 )
 @pytest.mark.parametrize("make", GRAPHS)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_a_good_graph_takes_linear_time(make, work):
     assert_linear(lambda size: (graph := make(size)) and (lambda: WORK[work](graph)))
 
@@ -111,7 +111,7 @@ def test_overrides_of_deep_graphs_take_linear_time():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", GRAPHS)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_a_file_takes_linear_time(make, tmp_path):
     def work(size: int) -> Callable[[], Any]:
         graph, path = make(size), tmp_path / "a.nir"

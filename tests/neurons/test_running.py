@@ -45,7 +45,8 @@ def test_a_run_is_what_a_loop_by_hand_gives(backend):
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        *(pytest.param("operations", d, marks=pytest.mark.slow) for d in DTYPES),
+        pytest.param("operations", DTYPES[0], marks=pytest.mark.exhaustive),
+        pytest.param("operations", DTYPES[1], marks=pytest.mark.slow),
         *(("loop", d) for d in DTYPES),
     ],
 )

@@ -70,7 +70,7 @@ def compared(graph, arithmetic, floats=FLOATS, size=3) -> IntegerComparison:
         ({"synapse_input": "jump-then-decay"}, {"synapse_input": "jump-then-decay", "dt": 2.0}),
     ],
 )
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(8)
 def test_other_units_change_nothing(kind, floats, target):
     """The target computes the same step in other words: its choices alone change no spike."""
     before = replace(FLOATS, **floats)

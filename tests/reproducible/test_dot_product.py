@@ -48,7 +48,7 @@ def run_all(graph, xs, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_ill_conditioned_weights(length, dtype):
     rng = np.random.default_rng(length)
     graph = chain({"fc": nir.Linear(ill(rng, (6, length)))}, length, 6)

@@ -32,7 +32,7 @@ def every_case():
 
 
 @pytest.mark.parametrize(("seed", "dtype"), [*every_case()])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_three_backends_give_the_same_bits(seed, dtype):
     case = random_case(seed)
     runs = {
