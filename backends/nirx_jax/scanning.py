@@ -1,12 +1,15 @@
-"""`lax.scan` over time, with products of a few rows computed as XLA does them best.
+"""`lax.scan` over time, written so that XLA computes it well.
 
-Left as it is written, such a loop is slow twice. XLA fuses the transposition of a weight, and the
-neuron that spikes, into the product, and so computes both again for each number of the result: here
-weights are transposed before the loop. And a gradient adds up that of each weight step by step: it
-reads and writes an array of the weight's size for a product of a few rows. Here a step hands out
-what each product multiplies, and each product takes a further summand that is zero. The gradient
-of that summand, of all steps, times what was multiplied, is the gradient of the weight: one
-product after the loop.
+With many rows, a gradient computes all but the products of a step again: that is faster than
+writing what the step found and reading it.
+
+With a few rows, a loop as it is written is slow twice. XLA fuses the transposition of a weight, and
+the neuron that spikes, into the product, and so computes both again for each number of the result:
+here weights are transposed before the loop. And a gradient adds up that of each weight step by
+step: it reads and writes an array of the weight's size for a product of a few rows. Here a step
+hands out what each product multiplies, and each product takes a further summand that is zero. The
+gradient of that summand, of all steps, times what was multiplied, is the gradient of the weight:
+one product after the loop.
 """
 
 from __future__ import annotations
@@ -34,6 +37,10 @@ takes longer than adding up the gradients of weights."""
 WORTH_TRANSPOSING = 2**15
 """Numbers of a weight that multiplies one row, above which a product of its own is faster than one
 that is fused. With more rows nothing is fused, and it always is."""
+
+WORTH_RECOMPUTING = 2**15
+"""Bytes of one value of a step above which a gradient computes it again faster than it reads what
+the step left in memory."""
 
 
 class _Seen:
@@ -103,8 +110,10 @@ def _times(x: Array, weight: Array, transposed: Array | None) -> Array:
 def _opened_tangents(primals: Any, tangents: Any) -> Any:
     x, weight, transposed, _ = primals
     dx, _, _, added = tangents
-    # Of the weight itself: going back, it is multiplied as it is stored.
-    parts = [] if _is_zero(dx) else [jnp.matmul(dx, weight.T)]
+    # As dot_general, whose transpose multiplies the weight as it is stored; the transpose of a
+    # matmul with weight.T would multiply rows by rows.
+    along = (((x.ndim - 1,), (1,)), ((), ()))
+    parts = [] if _is_zero(dx) else [lax.dot_general(dx, weight, along)]
     parts += [] if _is_zero(added) else [added]
     y = _times(x, weight, transposed)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
@@ -151,7 +160,7 @@ def scan(step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, lis
 
     jax.eval_shape(looked_at, carry, first)
     if not 0 < seen.rows <= MOST_ROWS:
-        return lax.scan(step, carry, xs, length)
+        return lax.scan(_recomputed(step, carry), carry, xs, length)
     weights = seen.weights
     fuses = seen.rows == 1
     transposed = [None if fuses and w.size < WORTH_TRANSPOSING else w.T for w in weights]
@@ -196,6 +205,18 @@ def scan(step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, lis
 
     run.defjvp(with_tangents, symbolic_zeros=True)
     return run(carry, xs, constants, weights)
+
+
+def _recomputed(step: Step, carry: Any) -> Step:
+    """The step; where it is large, one whose gradient computes all but the products again."""
+    largest = max((leaf.nbytes for leaf in jax.tree.leaves(carry)), default=0)
+    if largest < WORTH_RECOMPUTING:
+        return step
+    return jax.checkpoint(step, policy=_is_product, prevent_cse=False)
+
+
+def _is_product(primitive: Any, *_: Any, **__: Any) -> bool:
+    return primitive in (lax.dot_general_p, lax.conv_general_dilated_p)
 
 
 def _all_steps(x: Array, weight: Array) -> Array:
