@@ -13,7 +13,10 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from nirx.dynamics.ops import Array
 from nirx.dynamics.surrogate_formulas import Surrogate
 from nirx.errors import UnsupportedError
-from nirx.execution.reproducible import SMALLEST, Reproducible
+from nirx.execution.kernels.cutting import CuttingReproducible
+from nirx.execution.kernels.flush import needs_flush
+from nirx.execution.reproducible import SMALLEST
+from nirx_torch.lending import lent
 from nirx_torch.ops import TorchOps
 from nirx_torch.rounded_sqrt import rounded_sqrt
 
@@ -83,7 +86,7 @@ class _SlicedForward(torch.autograd.Function):
         return *gradients, None, None
 
 
-class ReproducibleTorchOps(Reproducible, TorchOps):
+class ReproducibleTorchOps(CuttingReproducible, TorchOps):
     """See `nirx.execution.reproducible.Reproducible`.
 
     Only operations that IEEE 754 defines to the bit: never lerp, addcmul, alpha=, sum or exp.
@@ -110,6 +113,13 @@ class ReproducibleTorchOps(Reproducible, TorchOps):
         if torch.is_grad_enabled() and y.requires_grad:
             return _Keep.apply(y, self._bound)
         return torch.nn.functional.hardshrink(y, self._bound)
+
+    def use(self, value: Array) -> Array:
+        if torch.is_grad_enabled() and value.requires_grad and self.gathers:
+            host = lent(value)
+            if host is not None and host.flags.c_contiguous and not needs_flush(host):
+                return value  # a parameter has nothing to flush, as a rule
+        return super().use(value)
 
     def sqrt(self, a: Array) -> Array:
         return self._keep(rounded_sqrt(a))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from nirx.dynamics.ops import Array
+from nirx.execution.kernels.cutting import CuttingReproducible
 from nirx.execution.kernels.flush import WORTH_IT, needs_flush
 from nirx.execution.numpy_ops import NumpyOps
 from nirx.execution.numpy_slices import NumpyKernel, holds_spikes
-from nirx.execution.reproducible import Reproducible
 
 __all__ = ["ReproducibleNumpyOps"]
 
 
-class ReproducibleNumpyOps(Reproducible, NumpyOps):
+class ReproducibleNumpyOps(CuttingReproducible, NumpyOps):
     """See `nirx.execution.reproducible.Reproducible`."""
 
     kernel = NumpyKernel()

@@ -76,13 +76,17 @@ class Reproducible(_Base):
         """`value`, with the gradient of `plain(x, weight)`."""
         return value
 
+    def _sliced(self, weight: Array, axes: tuple[int, ...], bits: int) -> Sliced:
+        """The slices of a weight, as `cut` defines them."""
+        return cut(self.kernel, self._wide(weight), axes, bits, self._slices)
+
     def _cut(
         self, weight: Array, axes: tuple[int, ...], prepare: Callable[[Array], Any]
     ) -> tuple[Array, Sliced]:
         """A weight and its slices; `prepare` makes operands of the plain product."""
         bits = slice_bits(math.prod([weight.shape[axis] for axis in axes]))
         with self._exactly():
-            sliced = cut(self.kernel, self._wide(weight), axes, bits, self._slices)
+            sliced = self._sliced(weight, axes, bits)
             return weight, replace(sliced, whole=tuple(map(prepare, sliced.merged())))
 
     def _dot(

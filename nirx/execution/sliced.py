@@ -66,6 +66,7 @@ class Sliced:
         finite: per row, whether all its elements are.
         bits: p.
         whole: of a weight: `merged()`, as `product` takes it.
+        low: the last two slices as one, where that is known.
     """
 
     parts: tuple[Array, ...]
@@ -73,11 +74,13 @@ class Sliced:
     finite: Array
     bits: int
     whole: tuple[Any, ...] = ()
+    low: Array | None = None
 
     def merged(self) -> tuple[Array, ...]:
         """The last two slices as one integer q*2**p + q', for products with 0 and 1."""
-        *first, high, low = self.parts
-        return (*first, high * 2.0**self.bits + low)
+        *first, high, last = self.parts
+        low = high * 2.0**self.bits + last if self.low is None else self.low
+        return (*first, low)
 
 
 def slice_bits(length: int) -> int:

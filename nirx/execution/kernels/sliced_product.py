@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from nirx.execution.kernels.cutting import cutting, row_scales
 from nirx.execution.kernels.dense import ROWS, multiplying
 from nirx.execution.kernels.printing import narrowing
 from nirx.execution.kernels.running import run_kernel
@@ -19,17 +20,6 @@ from nirx.execution.reproducible import SMALLEST
 from nirx.execution.sliced import SLICES
 
 __all__ = ["sliced_product"]
-
-LARGEST = """
-def kernel(u, mask, largest, r0, r1):
-    for r in range(r0, r1):
-        found = largest[r]
-        for k in range(u.shape[1]):
-            found = max(found, u[r, k] & mask[0])
-        largest[r] = found
-"""
-"""The largest magnitude of every row. Bits without the sign compare as magnitudes do, and those of
-infinity and NaN are above all others."""
 
 PAIRS = {2: ("00", "01", "10"), 3: ("00", "01", "10", "11", "02", "20")}
 """The products of slices that count, by the number of slices: of the input, of the weight."""
@@ -63,14 +53,8 @@ def _source(dtype: str, bits: int) -> str:
         place = f"block * np.uint64({ROWS}) + np.uint64({r})"
         own.append(f"r{r} = min({place}, np.uint64(x.shape[0] - 1))")
         own.append("for k in range(x.shape[1]):")
-        own.append(f"    v = np.float64(x[r{r}, k]) if fx[r{r}] != 0 else 0.0")
-        own.append(f"    v = v * up[r{r}] * more[r{r}]")
-        for i in slices:
-            own += [
-                "    q = np.rint(v)",
-                f"    q{i}_{r}[k] = q",
-                f"    v = (v - q) * {2.0**bits!r}",
-            ]
+        lines_of_one = cutting(f"x[r{r}, k]", f"r{r}", [f"q{i}_{r}[k]" for i in slices], bits)
+        own += [f"    {line}" for line in lines_of_one]
     for pair in PAIRS[count]:
         of_x, of_w = pair
 
@@ -101,15 +85,6 @@ def _source(dtype: str, bits: int) -> str:
     return "\n".join([*lines, *(f"        {line}" for line in own), ""])
 
 
-def _largest(x: np.ndarray) -> np.ndarray:
-    """The largest magnitude of every row in float64, not finite where one number is not."""
-    kind = np.dtype(f"u{x.itemsize}")
-    largest = np.zeros(len(x), kind)
-    mask = np.array([np.iinfo(kind).max >> 1], kind)
-    run_kernel(LARGEST, (x.view(kind), mask, largest), len(x), x.size)
-    return largest.view(x.dtype).astype(np.float64)
-
-
 def sliced_product(
     x: np.ndarray,
     parts: Sequence[np.ndarray],
@@ -127,23 +102,18 @@ def sliced_product(
         bits: of a slice.
         bias: [outputs], or without elements for none.
     """
-    kernel = NumpyKernel()
-    largest = _largest(x)
-    of_rows = kernel.finite(largest)
-    own = kernel.exponent(kernel.where(of_rows, largest, 0.0))
-    shift = bits - own
-    half = kernel.rint(shift * 0.5)
+    scales = row_scales(x, bits)
     y = np.empty((len(x), len(exponent)), x.dtype)
     arrays = [
         x,
         *(np.ascontiguousarray(part.T) for part in parts),
         np.array(exponent, np.float64),
         np.array(finite, np.float64),
-        kernel.power(half),
-        kernel.power(shift - half),
-        own,
-        of_rows.astype(np.float64),
-        kernel.power(np.arange(-1022.0, 1024.0)),
+        scales.up,
+        scales.more,
+        scales.exponent,
+        scales.finite,
+        NumpyKernel().power(np.arange(-1022.0, 1024.0)),
         bias,
         y,
     ]
