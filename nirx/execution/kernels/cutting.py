@@ -80,10 +80,10 @@ def cutting(x: str, row: str, slices: list[str], bits: int) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _source(count: int, bits: int) -> str:
-    """The text of the kernel: x, the scales, the slices, the last two as one and transposed, the
-    range of blocks of rows."""
+    """The text of the kernel: x, the scales, the slices, the last two as one, each transposed, and
+    the range of blocks of rows."""
     parts = [f"q{i}" for i in range(count)]
-    each = cutting("x[r, k]", "r", [f"{part}[r, k]" for part in parts], bits)
+    each = cutting("x[r, k]", "r", [f"{part}[k, r]" for part in parts], bits)
     return "\n".join(
         [
             f"def kernel(x, up, more, fx, {', '.join(parts)}, low, b0, b1):",
@@ -94,7 +94,7 @@ def _source(count: int, bits: int) -> str:
             "        for k in range(x.shape[1]):",
             "            for r in range(first, last):",
             *(f"                {line}" for line in each),
-            f"                low[k, r] = {parts[-2]}[r, k] * {2.0**bits!r} + {parts[-1]}[r, k]",
+            f"                low[k, r] = {parts[-2]}[k, r] * {2.0**bits!r} + {parts[-1]}[k, r]",
             "",
         ]
     )
@@ -104,15 +104,14 @@ def cut_rows(x: np.ndarray, bits: int, count: int) -> Sliced:
     """Slice an array whose first axis counts rows; the sums run over all others."""
     flat = np.require(x, requirements=["C", "W"]).reshape(len(x), -1)
     scales = row_scales(flat, bits)
-    parts = [np.empty(flat.shape) for _ in range(count)]
-    low = np.empty(flat.shape[::-1])  # what gathers rows reads it so
-    arrays = [flat, scales.up, scales.more, scales.finite, *parts, low]
+    # As products read them: input by input.
+    columns = [np.empty(flat.shape[::-1]) for _ in range(count + 1)]
+    arrays = [flat, scales.up, scales.more, scales.finite, *columns]
     run_kernel(_source(count, bits), arrays, -(-len(flat) // ROWS), flat.size * count)
     one = (len(x), *[1] * (x.ndim - 1))
     finite = (scales.finite != 0).reshape(one)
-    own = tuple(part.reshape(x.shape) for part in parts)
-    exponent = scales.exponent.reshape(one)
-    return Sliced(own, exponent, finite, bits, low=low.T.reshape(x.shape))
+    *parts, low = (own.T.reshape(x.shape) for own in columns)
+    return Sliced(tuple(parts), scales.exponent.reshape(one), finite, bits, low=low)
 
 
 class CuttingReproducible(Reproducible):
