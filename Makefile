@@ -4,13 +4,17 @@ BIN := .venv/bin
 # Two processes of tests share the processors: threads that wait for work must not take them.
 SHARED := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-all lint fast fuzz libraries libraries-page chips browser pictures docs
+.PHONY: demo test most test-all lint fast fuzz libraries libraries-page chips browser pictures docs
 
 demo: .venv/installed
 	$(BIN)/python -m nirx_conformance.demo
 
-# Lint, types, import contracts and every test but the exhaustive ones.
-test: lint
+# Lint, types, import contracts and every test but the exhaustive ones. The types are checked while
+# the tests start.
+test: .venv/installed
+	$(MAKE) --jobs=2 lint most
+
+most: .venv/installed
 	$(SHARED) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not exhaustive"
 
 # What `make test` leaves out: long sweeps, a minute of fuzzing, kills at random times, the wheel, a browser, inductor.

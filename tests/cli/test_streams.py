@@ -66,6 +66,7 @@ def test_head_of_a_long_output(folder):
         ("run g.nir --random 0 --steps 9 2>&-", 0),
     ],
 )
+@pytest.mark.sampled(3)
 def test_closed_streams(folder, command, status):
     done = shell(folder, f"nirx {command}")
     assert done.returncode == status

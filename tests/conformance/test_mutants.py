@@ -42,6 +42,7 @@ def test_every_mutant_has_its_case():
 
 
 @pytest.mark.parametrize("name", KILLED_BY)
+@pytest.mark.sampled(4)
 def test_the_mutant_is_killed(name):
     found = outcome(MUTANTS[name], KILLED_BY[name])
     assert found.outcome in KILLED

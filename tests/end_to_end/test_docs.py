@@ -33,6 +33,7 @@ NEEDS = {"training.md": ("optax", "sklearn")}
     "page",
     [pytest.param(p, marks=MARKS.get(p, ())) for p in RUN],
 )
+@pytest.mark.sampled(2)
 def test_the_examples_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(node_types, "_TYPES", dict(node_types._TYPES))  # a page registers its own

@@ -49,5 +49,6 @@ def test_the_demo_network(tmp_path):
     # The convolutions of the CNN take half a minute.
     [pytest.param(n, marks=pytest.mark.exhaustive if n == "cnn_sinabs" else ()) for n in PAPER],
 )
+@pytest.mark.sampled(2)
 def test_the_papers_graphs(name, paper, tmp_path):
     check(paper / f"{name}.nir", nirx.Discretization(dt=PAPER[name]), tmp_path)

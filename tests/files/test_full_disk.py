@@ -53,6 +53,7 @@ def network(size=40):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 1, 700, 3000, 8000, 12000])
+@pytest.mark.sampled(3)
 def test_a_graph_that_does_not_fit_leaves_the_old_file(room, fill, tmp_path):
     path = tmp_path / "x.nir"
     nirx.write(path, network(2), D)

@@ -59,6 +59,7 @@ QUICK = ("Linear", "Conv1d all", "Conv2d all", "Conv2d same", "AvgPool2d padded"
     "name",
     [pytest.param(n, marks=() if n in QUICK else pytest.mark.exhaustive) for n in MODULES],
 )
+@pytest.mark.sampled(3)
 def test_defaults_compute_the_same(name):
     make, shape, kind = MODULES[name]
     module = make()

@@ -94,6 +94,7 @@ def test_no_steps_give_no_rows_and_the_first_state(net):
 
 
 @pytest.mark.parametrize("batch", [(), (2,), (2, 1, 3), 4])
+@pytest.mark.sampled(3)
 def test_init_state_starts_like_no_state(batch, net):
     lead = (batch,) if isinstance(batch, int) else batch
     state = net.init_state(batch)

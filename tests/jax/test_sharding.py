@@ -232,6 +232,7 @@ def test_an_axis_left_open_is_refused(net):
         net.run(driven(looped()), sharding=NamedSharding(mesh, P(None, P.UNCONSTRAINED)))
 
 
+@pytest.mark.sampled(3)
 def test_a_spec_needs_a_mesh_with_its_axes(mesh, net):
     xs = driven(looped())
     with pytest.raises(nirx.InputError, match="there is no mesh"):

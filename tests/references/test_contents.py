@@ -74,6 +74,7 @@ def test_nir_loses_no_event(listed, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.sampled(2)
 def test_spike_counts_are_kept_as_numbers(tmp_path, dtype):
     rule, path = replace(STEP, spikes="multi", threshold="ge", reset="subtract"), tmp_path / "r.h5"
     xs = 3 * clip(dtype=dtype)

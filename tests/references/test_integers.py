@@ -24,6 +24,7 @@ def arrays_of(path):
 
 
 @pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.mark.sampled(3)
 def test_every_backend_writes_the_same_whole_numbers(backend, tmp_path):
     first = written(tmp_path / "numpy.h5", spikes())
     assert written(tmp_path / "r.h5", spikes(), backend=backend).digest == first.digest

@@ -288,6 +288,7 @@ WRONG_PADDING = "at inf there"
         ("time: dtype is float32; expected float64", lambda i, t: (i, t.astype("f4"))),
     ],
 )
+@pytest.mark.sampled(3)
 def test_events_stored_in_another_way_are_refused(
     listed, tmp_path, monkeypatch, text, convert, block
 ):

@@ -66,6 +66,7 @@ def bound(length, dtype, largest):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.sampled(4)
 def test_the_error_is_within_the_bound(length, dtype):
     rng = np.random.default_rng(length)
     rows = 6 if length < 1000 else 3

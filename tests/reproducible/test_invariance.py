@@ -190,6 +190,7 @@ def test_jax_without_jit(problem):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.sampled(3)
 def test_torch_threads_and_gradients(problem, threads):
     graph, rule, xs, expected = problem
     net, before = Reproducible("torch", graph, rule), torch.get_num_threads()

@@ -77,6 +77,7 @@ def require(backend):
 )
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", BACKENDS)
+@pytest.mark.sampled(2)
 def test_a_compiled_run_has_the_same_bits(compiler, gradients, graph):
     require(compiler)
     xs = np.random.default_rng(1).normal(size=(6, 3, 4)).astype(np.float32)

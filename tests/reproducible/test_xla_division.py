@@ -68,6 +68,7 @@ PLACE_MARKS = {"jit": (), "scan": pytest.mark.slow}
         pytest.param(True, id="closed"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_division_by_a_constant(place, closed, dtype, problems):
     with precision("jax", dtype):
         for x, c, expected in problems:

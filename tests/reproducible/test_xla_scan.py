@@ -75,6 +75,7 @@ def checked(found, expected, where):
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+@pytest.mark.sampled(3)
 def test_scan(problem, closed):
     dtype, arrays, expected = problem
     with precision("jax", dtype):
@@ -88,6 +89,7 @@ def test_scan(problem, closed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True], ids=["passed", "closed"])
+@pytest.mark.sampled(3)
 def test_scan_inside_vmap_and_cond(problem, closed):
     dtype, arrays, expected = problem
     with precision("jax", dtype):

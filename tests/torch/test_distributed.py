@@ -64,6 +64,7 @@ def group(tmp_path):
     distributed.destroy_process_group()
 
 
+@pytest.mark.sampled(2)
 def test_parameters_of_fsdp(group):
     xs = torch.from_numpy(driven(looped(), 40))
     alone, net, layers = (nirx_torch.from_nir(looped(), RULE, execution="fused") for _ in range(3))

@@ -24,6 +24,7 @@ def first_difference(a: np.ndarray, b: np.ndarray) -> tuple[int, tuple[int, ...]
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("options", [{}, {"spikes": "events"}, {"dtype": "float64"}], ids=str)
+@pytest.mark.sampled(3)
 def test_equal_numbers_are_exact(name, options, tmp_path):
     own = Bench(GRAPHS[name](), tmp_path / "r.h5", **options)
     found = own.verify(own.recorded)

@@ -56,6 +56,7 @@ def every_case():
 
 @pytest.mark.parametrize(("kind", "choices", "reproducible"), [*every_case()])
 @pytest.mark.filterwarnings("ignore::nirx.NirxWarning")
+@pytest.mark.sampled(3)
 def test_the_bits_of_the_steps(kind, choices, reproducible):
     plain, fused = pair(one(kind), reproducible=reproducible, **choices)
     assert [c.how for c in fused.plan.choices] == ["plain", "fused", "plain"]

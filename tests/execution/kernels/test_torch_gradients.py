@@ -54,6 +54,7 @@ def every_case():
 
 
 @pytest.mark.parametrize(("rule", "surrogate", "detach", "reproducible"), [*every_case()])
+@pytest.mark.sampled(2)
 def test_the_gradients_of_the_steps(rule, surrogate, detach, reproducible):
     options = {"surrogate": surrogate, "detach_reset": detach}
     plain, fused = both(options=options, reproducible=reproducible, **RULES[rule])

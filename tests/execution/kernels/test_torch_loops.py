@@ -57,6 +57,7 @@ def every_case():
 
 
 @pytest.mark.parametrize(("rule", "detach", "reproducible"), [*every_case()])
+@pytest.mark.sampled(3)
 def test_the_gradients_of_the_steps(rule, detach, reproducible, monkeypatch):
     ran = count_kernels(monkeypatch)
     options = {"detach_reset": detach, "surrogate": "arctan"}
