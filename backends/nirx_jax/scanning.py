@@ -44,27 +44,22 @@ the step left in memory."""
 
 
 class _Seen:
-    """The products of a step, in the order in which they are traced."""
+    """What the products of a step are, in the order in which they are traced."""
 
     def __init__(self):
         self.weights: list[Array] = []
-        self.inputs: list[Array] = []
-        self.outputs: list[Array] = []
+        self.outputs: list[jax.ShapeDtypeStruct] = []
 
     def product(self, x: Array, weight: Array) -> Array:
-        y = self._times(x, weight)
+        y = jnp.matmul(x, weight.T)
         self.weights.append(weight)
-        self.inputs.append(_noted(x))
-        self.outputs.append(y)
+        self.outputs.append(jax.ShapeDtypeStruct(y.shape, y.dtype))
         return y
-
-    def _times(self, x: Array, weight: Array) -> Array:
-        return jnp.matmul(x, weight.T)
 
     @property
     def rows(self) -> int:
         """Of the product that has most."""
-        return max((math.prod(x.shape[:-1]) for x in self.inputs), default=0)
+        return max((math.prod(y.shape[:-1]) for y in self.outputs), default=0)
 
 
 @jax.custom_jvp
@@ -80,7 +75,7 @@ def _noted_tangents(primals: Any, tangents: Any) -> Any:
 _noted.defjvp(_noted_tangents, symbolic_zeros=True)
 
 
-class _Opened(_Seen):
+class _Opened:
     """The same products, with the weights' gradients left out.
 
     Arguments:
@@ -90,16 +85,21 @@ class _Opened(_Seen):
     """
 
     def __init__(self, weights: list[Array], transposed: list[Any], added: list[Array]):
-        super().__init__()
-        self._operands = list(zip(weights, transposed, added, strict=True))
+        self.inputs: list[Array] = []
+        self._operands = iter(zip(weights, transposed, added, strict=True))
 
-    def _times(self, x: Array, weight: Array) -> Array:
-        return _opened_product(x, *self._operands[len(self.weights)])
+    def product(self, x: Array, weight: Array) -> Array:
+        self.inputs.append(_noted(x))
+        return _opened_product(x, *next(self._operands))
 
 
 @jax.custom_jvp
 def _opened_product(x: Array, weight: Array, transposed: Array | None, added: Array) -> Array:
-    """The summand counts for gradients only: nobody reads its zeros."""
+    """The summand counts for gradients only: nobody reads its zeros.
+
+    A first derivative takes the weight for a constant. Further ones see the products of that
+    derivative, which are plain.
+    """
     return _times(x, weight, transposed)
 
 
@@ -110,22 +110,22 @@ def _times(x: Array, weight: Array, transposed: Array | None) -> Array:
 def _opened_tangents(primals: Any, tangents: Any) -> Any:
     x, weight, transposed, _ = primals
     dx, _, _, added = tangents
-    # As dot_general, whose transpose multiplies the weight as it is stored; the transpose of a
-    # matmul with weight.T would multiply rows by rows.
-    along = (((x.ndim - 1,), (1,)), ((), ()))
-    parts = [] if _is_zero(dx) else [lax.dot_general(dx, weight, along)]
-    parts += [] if _is_zero(added) else [added]
     y = _times(x, weight, transposed)
-    return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
+    dy = jnp.zeros_like(y) if _is_zero(added) else added
+    if not _is_zero(dx):
+        # As dot_general, whose transpose multiplies the weight as it is stored; the transpose of a
+        # matmul with weight.T would multiply rows by rows.
+        dy = lax.dot_general(dx, weight, (((x.ndim - 1,), (1,)), ((), ()))) + dy
+    return y, dy
 
 
 _opened_product.defjvp(_opened_tangents, symbolic_zeros=True)
 
-_TRACED: ContextVar[_Seen | None] = ContextVar("products of the step that is traced", default=None)
+_TRACED: ContextVar[_Seen | _Opened | None] = ContextVar("of the step traced", default=None)
 
 
 @contextmanager
-def _tracing(products: _Seen | None) -> Iterator[None]:
+def _tracing(products: _Seen | _Opened | None) -> Iterator[None]:
     token = _TRACED.set(products)
     try:
         yield
@@ -164,7 +164,7 @@ def scan(step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, lis
     weights = seen.weights
     fuses = seen.rows == 1
     transposed = [None if fuses and w.size < WORTH_TRANSPOSING else w.T for w in weights]
-    nothing = [jnp.zeros(y.shape, y.dtype) for y in seen.outputs]
+    shapes = seen.outputs
 
     def opened(carry: Any, row: list[Array], added: list[Array]) -> Any:
         products = _Opened(weights, transposed, added)
@@ -172,19 +172,19 @@ def scan(step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, lis
             carry, outs = step(carry, row)
         return carry, outs, products.inputs
 
-    converted, constants = jax.closure_convert(opened, carry, first, nothing)
+    converted, constants = jax.closure_convert(opened, carry, first, _zeros(shapes))
 
     @jax.custom_jvp
     def run(carry: Any, xs: Any, constants: Any, weights: Any) -> Any:
         def body(carry: Any, row: list[Array]) -> Any:
-            return converted(carry, row, nothing, *constants)[:2]
+            return converted(carry, row, _zeros(shapes), *constants)[:2]
 
         return lax.scan(body, carry, xs, length)
 
     def with_tangents(primals: Any, tangents: Any) -> Any:
         leaves, tree = jax.tree.flatten(primals[:3])
         moving, learning = _moving(tangents[:3]), _moving(tangents[3])
-        zeros = [jnp.zeros((length, *y.shape), y.dtype) for y in nothing]
+        zeros = _zeros(shapes, length)
 
         def whole(values: Any, summands: Any) -> Any:
             carry, xs, constants = jax.tree.unflatten(tree, _replaced(leaves, moving, values))
@@ -205,6 +205,10 @@ def scan(step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, lis
 
     run.defjvp(with_tangents, symbolic_zeros=True)
     return run(carry, xs, constants, weights)
+
+
+def _zeros(shapes: list[jax.ShapeDtypeStruct], *lead: int) -> list[Array]:
+    return [jnp.zeros((*lead, *one.shape), one.dtype) for one in shapes]
 
 
 def _recomputed(step: Step, carry: Any) -> Step:

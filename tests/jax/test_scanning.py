@@ -137,3 +137,9 @@ def test_large_weights_are_transposed_before_the_loop(net, monkeypatch):
     jax.clear_caches()
     found = net.run(inputs(1))
     close(found, unchanged(lambda: net.run(inputs(1)), monkeypatch))
+
+
+def test_no_tracer_is_kept(net):
+    xs = inputs(2)
+    with jax.checking_leaks():
+        jax.grad(loss)(net, xs)
