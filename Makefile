@@ -1,8 +1,9 @@
 # `make demo` and `make test` are all a fresh machine with Python, make and git needs.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
-# Two processes of tests share the processors: threads that wait for work must not take them.
-SHARED := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
+# Two processes of tests share the processors: threads that wait for work must not take them. A
+# `make` that a test starts is no part of this one.
+SHARED := MAKEFLAGS= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo test most test-all lint fast fuzz libraries libraries-page chips browser pictures docs
 
