@@ -23,7 +23,7 @@ class JaxBackend(NetworkGradients):
 
     name = "jax"
     packages = ("jax", "jaxlib", "equinox")
-    memory = Factors(COMPILED_ROOM, 2, 0.5, 1, (0, 0), 2, 38 * 10**6, compiles=True)
+    memory = Factors(COMPILED_ROOM, 0.5, 1, (0, 0), 2, 38 * 10**6, compiles=True)
     from_nir = staticmethod(from_nir)
     array_gradients = staticmethod(array_gradients)
 

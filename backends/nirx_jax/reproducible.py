@@ -117,7 +117,7 @@ class ReproducibleJaxOps(Reproducible, JaxOps):
         return _sliced_forward(x, weight, value, plain)
 
     def scan(self, step: Step, carry: Any, xs: list[Array], length: int) -> tuple[Any, list[Array]]:
-        return lax.scan(step, carry, xs, length)
+        return lax.scan(step, carry, xs, length)  # its products are sliced
 
     def linear(self, x: Array, prepared: Any, binary: bool) -> Array:
         return self._dot(x, prepared, (-1,), _linear, binary)

@@ -23,7 +23,7 @@ class TorchBackend(NetworkGradients):
 
     name = "torch"
     packages = ("torch",)
-    memory = Factors(NODE_ROOM, 2, 1, 3.5, (0, 1), 2.5, 2 * 10**6)
+    memory = Factors(NODE_ROOM, 1, 3.5, (0, 1), 2.5, 2 * 10**6, inputs=2)
     from_nir = staticmethod(from_nir)
     array_gradients = staticmethod(array_gradients)
 

@@ -15,7 +15,6 @@ class Factors:
 
     Arguments:
         room: as for `default_chunk`.
-        inputs: how often the inputs are held, of a backend that does not compile.
         results: copies of the results, besides those that the chunks made.
         passing: what small arrays of a chunk take that are freed before the chunk ends, as a
             multiple of the most that is there at a time: an allocator keeps holes.
@@ -24,17 +23,18 @@ class Factors:
         parameters: copies of the parameters.
         fixed: bytes that a run takes in any case, above all for compiling it.
         compiles: whether the run is one compiled program, and not nirx's code node after node.
+        inputs: how often the inputs are held, where the run is not compiled.
     """
 
     room: int
-    inputs: int
     results: float
     passing: float
     patches: tuple[float, float]
     parameters: float
     fixed: int
     compiles: bool = False
+    inputs: int = 1
 
 
-NODE_BY_NODE = Factors(NODE_ROOM, 1, 1, 1, (1, 1), 1, 5 * 10**6)
+NODE_BY_NODE = Factors(NODE_ROOM, 1, 1, (1, 1), 1, 5 * 10**6)
 """Of NumPy, and of every backend that states none."""

@@ -24,6 +24,7 @@ __all__ = [
     "binary_product",
     "cut",
     "dot",
+    "scaling",
     "slice_bits",
     "sliced_product",
     "unscaling",
@@ -88,6 +89,28 @@ def slice_bits(length: int) -> int:
     return (53 - (max(length, 1) - 1).bit_length()) // 2
 
 
+def scaling(
+    kernel: SliceKernel, largest: Array, bits: int
+) -> tuple[Array, Array, tuple[Array, Array]]:
+    """How rows are scaled before they are cut.
+
+    Arguments:
+        largest: magnitude of each row, in float64; not finite where one number is not.
+        bits: p, from `slice_bits`.
+
+    Returns: per row whether it is finite, its exponent e, and two factors of 2**(p-e).
+    """
+    finite = kernel.finite(largest)
+    exponent = kernel.exponent(kernel.where(finite, largest, 0.0))
+    return finite, exponent, _power(kernel, bits - exponent)
+
+
+def _power(kernel: SliceKernel, shift: Array) -> tuple[Array, Array]:
+    """2**shift in two factors: for float64 operands it may exceed what one can hold."""
+    half = kernel.rint(shift * 0.5)
+    return kernel.power(half), kernel.power(shift - half)
+
+
 def cut(kernel: SliceKernel, x: Array, axes: tuple[int, ...], bits: int, count: int) -> Sliced:
     """Slice an operand.
 
@@ -97,13 +120,8 @@ def cut(kernel: SliceKernel, x: Array, axes: tuple[int, ...], bits: int, count: 
         bits: p, from `slice_bits`.
         count: number of slices.
     """
-    largest = kernel.max_abs(x, axes)
-    finite = kernel.finite(largest)
-    exponent = kernel.exponent(kernel.where(finite, largest, 0.0))
-    # 2**(p-e) in two factors: for float64 operands p - e may exceed what one can hold.
-    shift = bits - exponent
-    half = kernel.rint(shift * 0.5)
-    rest = kernel.where(finite, x, 0.0) * kernel.power(half) * kernel.power(shift - half)
+    finite, exponent, (up, more) = scaling(kernel, kernel.max_abs(x, axes), bits)
+    rest = kernel.where(finite, x, 0.0) * up * more
     parts = []
     for _ in range(count):
         part = kernel.rint(rest)
@@ -151,9 +169,7 @@ def unscaling(kernel: SliceKernel, exponent: Any, w: Sliced) -> tuple[Array, Arr
     Arguments:
         exponent: ex, of the other operand; 1.0 if that is binary.
     """
-    shift = (exponent + w.exponent[..., 0]) - 2.0 * w.bits
-    half = kernel.rint(shift * 0.5)
-    return kernel.power(half), kernel.power(shift - half)
+    return _power(kernel, (exponent + w.exponent[..., 0]) - 2.0 * w.bits)
 
 
 def dot(

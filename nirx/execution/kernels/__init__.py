@@ -6,6 +6,8 @@
 - `scan`: a layer of neurons over time; `gradient`: the same loop backwards in time.
 - `gather`: products with rare spikes; `dense`: other products; `loop`: a cyclic component in one
   kernel.
-- `threads`: a kernel on several threads; `flush`: what reproducible mode replaces by +0.
+- `cutting`: the slices of reproducible mode; `sliced_product`: their products with any numbers.
+- `running`: compile and run a kernel; `threads`: on several threads.
+- `flush`: what reproducible mode replaces by +0.
 - `plan`: which nodes of a schedule run how, and why.
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from nirx.dynamics.ops import Array
 from nirx.execution.kernels.running import run_kernel
 from nirx.execution.numpy_slices import NumpyKernel
 from nirx.execution.reproducible import Reproducible
-from nirx.execution.sliced import Sliced
+from nirx.execution.sliced import Sliced, scaling
 
 __all__ = ["CuttingReproducible", "RowScales", "cut_rows", "cutting", "row_scales"]
 
@@ -51,16 +50,12 @@ class RowScales:
 
 def row_scales(x: np.ndarray, bits: int) -> RowScales:
     """The scales of the rows of a contiguous matrix."""
-    kernel, kind = NumpyKernel(), np.dtype(f"u{x.itemsize}")
+    kind = np.dtype(f"u{x.itemsize}")
     largest = np.zeros(len(x), kind)
     mask = np.array([np.iinfo(kind).max >> 1], kind)
     run_kernel(LARGEST, (x.view(kind), mask, largest), len(x), x.size)
     wide = largest.view(x.dtype).astype(np.float64)
-    finite = kernel.finite(wide)
-    exponent = kernel.exponent(kernel.where(finite, wide, 0.0))
-    shift = bits - exponent
-    half = kernel.rint(shift * 0.5)
-    factors = kernel.power(half), kernel.power(shift - half)
+    finite, exponent, factors = scaling(NumpyKernel(), wide, bits)
     return RowScales(*factors, exponent, finite.astype(np.float64))
 
 
@@ -123,10 +118,6 @@ class CuttingReproducible(Reproducible):
         host = self.lend_weight(weight) if self.gathers and worth_it else None
         if host is None:
             return super()._sliced(weight, axes, bits)
-        own = cut_rows(host, bits, self._slices)
-
-        def give(array: Any) -> Array:
-            return self.give(np.asarray(array))
-
+        own, give = cut_rows(host, bits, self._slices), self.give
         parts = tuple(map(give, own.parts))
         return Sliced(parts, give(own.exponent), give(own.finite), bits, low=give(own.low))
